@@ -1,1 +1,13 @@
-export {};
+export * from './config.ts';
+export type * from './client/client-session.ts';
+export * from './host/host.ts';
+export type * from './host/ports.ts';
+export * from './message/batch.ts';
+export * from './message/layout.ts';
+export * from './message/message.ts';
+export type * from './replica/trace.ts';
+export * from './state-machine.ts';
+export * from './std/bitset.ts';
+export * from './std/numbers.ts';
+export * from './std/prng.ts';
+export * from './storage-layout.ts';

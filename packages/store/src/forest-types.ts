@@ -1,0 +1,28 @@
+import type { Checksum } from './std/checksum.ts';
+
+/** A table of the forest: an ordered map of byte strings. */
+export interface TableOptions {
+  readonly id: number;
+  readonly name: string;
+  /**
+   * Folds a delta (written with `merge`) into the older value (null when there is none). Pure.
+   * Null for a table that takes none.
+   */
+  readonly combine: ((older: Uint8Array | null, delta: Uint8Array) => Uint8Array) | null;
+}
+
+/** A block is named by its place and its content; the name is kept by its parent. */
+export interface BlockReference {
+  /** Place in the block area, in blocks, from 1; 0 stands for none. */
+  readonly address: number;
+  readonly checksum: Checksum;
+}
+
+/** One or more whole, neighbouring blocks to write at once. */
+export interface BlockWrite {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Bytes of the reference to a whole forest, kept in the superblock and in every checkpoint id. */
+export const FOREST_ROOT_SIZE = 64;

@@ -1,0 +1,79 @@
+import { assert } from '@kimberlite/store';
+
+/**
+ * Sizes of a cluster, chosen at format and the same on all members; a peer with others is refused
+ * in the greeting. They feed the protocol's windows (DESIGN: slots ≥ I + D + p), so they never
+ * change in the life of a cluster.
+ */
+export interface ClusterConfig {
+  /** Largest message (one prepare with its header), in bytes: 4 KiB to 1 MiB, a multiple of 4096. */
+  readonly messageSizeMax: number;
+  /** Prepares that the ring holds. A multiple of 16 (header sectors hold 16). */
+  readonly walSlots: number;
+  /** Uncommitted ops in flight, at most (p). */
+  readonly pipelineMax: number;
+  /** Ops between checkpoints (I). The deadline D is half of it. */
+  readonly checkpointInterval: number;
+  /** Bytes of a block of a checkpoint; a multiple of 4096. */
+  readonly blockSize: number;
+  /** Client sessions, at most; a register above evicts the one idle for the longest. */
+  readonly sessionsMax: number;
+}
+
+export const CONFIG_DEFAULT: ClusterConfig = {
+  messageSizeMax: 256 * 1024,
+  walSlots: 1024,
+  pipelineMax: 8,
+  checkpointInterval: 640,
+  blockSize: 16 * 1024,
+  sessionsMax: 4096,
+};
+
+/** `format --size dev`: a data file of tens of megabytes instead of hundreds. */
+export const CONFIG_DEV: ClusterConfig = {
+  ...CONFIG_DEFAULT,
+  walSlots: 128,
+  checkpointInterval: 72,
+};
+
+/** What VOPR runs: small, so that rings wrap and corner cases come early. */
+export const CONFIG_SIMULATION: ClusterConfig = {
+  messageSizeMax: 4096,
+  walSlots: 32,
+  pipelineMax: 4,
+  checkpointInterval: 16,
+  blockSize: 4096,
+  sessionsMax: 7,
+};
+
+/** Sector of every aligned read and write, in bytes. */
+export const SECTOR_SIZE = 4096;
+
+/** D: nothing above checkpoint + D is prepared or acknowledged before that checkpoint is durable. */
+export function checkpointDeadline(config: ClusterConfig): number {
+  return config.checkpointInterval / 2;
+}
+
+/** The reason why the sizes cannot work together, or null. */
+export function configFault(config: ClusterConfig): string | null {
+  const { messageSizeMax, walSlots, pipelineMax, checkpointInterval, blockSize } = config;
+  if (messageSizeMax % SECTOR_SIZE !== 0 || messageSizeMax < SECTOR_SIZE) {
+    return 'message size must be a multiple of 4096';
+  }
+  if (messageSizeMax > 1024 * 1024) return 'message size must be at most 1 MiB';
+  if (walSlots % 16 !== 0 || walSlots < 16) return 'WAL slots must be a multiple of 16';
+  if (pipelineMax < 1 || pipelineMax > 30) return 'pipeline must be 1 to 30';
+  if (checkpointInterval % 2 !== 0 || checkpointInterval < 2) {
+    return 'checkpoint interval must be even';
+  }
+  if (walSlots < checkpointInterval + checkpointDeadline(config) + pipelineMax) {
+    return 'WAL slots must be at least interval + interval / 2 + pipeline';
+  }
+  if (blockSize % SECTOR_SIZE !== 0) return 'block size must be a multiple of 4096';
+  if (config.sessionsMax < 1) return 'at least one session';
+  return null;
+}
+
+export function assertConfig(config: ClusterConfig): void {
+  assert(configFault(config) === null, 'the sizes work together');
+}

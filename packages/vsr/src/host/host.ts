@@ -1,0 +1,20 @@
+import type { AnyMessage } from '../message/message.ts';
+import type { ReplicaSnapshot } from '../replica/trace.ts';
+
+/**
+ * How whoever runs a replica talks to it: the server, the simulator, a browser. Implemented by
+ * `createHost` below the pump; none of the calls throws but for a bug (AssertionError), which must
+ * end the process.
+ */
+export interface ReplicaHost {
+  /** Reads the data file and begins; before that, messages are dropped. */
+  start(): void;
+  /** A message that decoded cleanly, from a peer or a client. */
+  deliver(message: AnyMessage): void;
+  /** Once every TICK_MICROS by the local clock, late ticks at once. */
+  tick(): void;
+  snapshot(): ReplicaSnapshot;
+}
+
+/** One tick: 10 ms. All timeouts count these. */
+export const TICK_MICROS = 10_000;

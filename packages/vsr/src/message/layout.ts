@@ -1,0 +1,393 @@
+import { assert, readU128, readU64, writeU128, writeU64 } from '@kimberlite/store';
+import { Checksum, ClientId, Op, View } from '../std/numbers.ts';
+
+/**
+ * The table of every message: its code, its fields in wire order, and whether it has a body. The
+ * codec, its tests and the table in docs/protocol.md all come from here. Integers are
+ * little-endian; what a header does not use is zero and is checked to be zero.
+ */
+
+/** Bytes of every header, on the wire, in the log and at the head of a WAL entry. */
+export const HEADER_SIZE = 256;
+/** Version of this layout; a peer or client with another is refused by name. */
+export const PROTOCOL_VERSION = 1;
+/** The `replica` field of what no replica wrote: messages of clients. */
+export const NO_REPLICA = 255;
+
+export const FIELD_SIZES = {
+  u8: 1,
+  u16: 2,
+  u32: 4,
+  u64: 8,
+  op: 8,
+  view: 8,
+  u128: 16,
+  checksum: 16,
+  client: 16,
+} as const;
+
+export type FieldKind = keyof typeof FIELD_SIZES;
+
+type ValueOf<K extends FieldKind> = K extends 'op'
+  ? Op
+  : K extends 'view'
+    ? View
+    : K extends 'checksum'
+      ? Checksum
+      : K extends 'client'
+        ? ClientId
+        : K extends 'u128'
+          ? bigint
+          : number;
+
+type FieldsOf<S extends Readonly<Record<string, FieldKind>>> = {
+  readonly [N in keyof S]: ValueOf<S[N]>;
+};
+
+/** Fields that every message has, in wire order from offset 0. */
+export const COMMON_FIELDS = {
+  /** Hash of bytes 16 to 255 of the header. Checked first, so `size` can be believed. */
+  checksum: 'checksum',
+  /** Hash of the body; the hash of no bytes for an empty one. */
+  checksumBody: 'checksum',
+  /** The cluster that this belongs to; anything of another is dropped and counted. */
+  cluster: 'u128',
+  /** Header and body, in bytes. */
+  size: 'u32',
+  version: 'u16',
+  command: 'u8',
+  /** Member slot of the author, or NO_REPLICA. A prepare keeps its first author for ever. */
+  replica: 'u8',
+  /** The author's view; for a prepare the view that made it; for a ping the durable one. */
+  view: 'view',
+  /** The author's release: major << 16 | minor << 8 | patch. */
+  release: 'u32',
+  reserved: 'u32',
+  /** Random number of the author's data file, made at format; zero for clients and prepares. */
+  incarnation: 'u128',
+} as const;
+
+/** Offset of the fields that are a command's own. */
+export const COMMAND_FIELDS_OFFSET = 128;
+
+/** Refuses a table entry of another shape at compile time. */
+type CommandSpec = {
+  readonly code: number;
+  /** `none`: an empty body; `bytes`: whatever the command says. */
+  readonly body: 'none' | 'bytes';
+  readonly fields: Readonly<Record<string, FieldKind>>;
+};
+
+/** Every command: code, body and own fields in wire order from COMMAND_FIELDS_OFFSET. */
+export const COMMANDS = {
+  /** Never sent: fills a WAL slot that was never used; `op` is the slot's own number. */
+  reserved: { code: 0, body: 'none', fields: { op: 'op' } },
+  /** First on every connection, both ways; `role` 0 replica, 1 client. Sizes must agree. */
+  hello: {
+    code: 1,
+    body: 'none',
+    fields: {
+      member: 'u128',
+      role: 'u8',
+      replicaCount: 'u8',
+      pipelineMax: 'u16',
+      messageSizeMax: 'u32',
+      walSlots: 'u32',
+      checkpointInterval: 'u32',
+      blockSize: 'u32',
+    },
+  },
+  ping: {
+    code: 2,
+    body: 'none',
+    fields: {
+      checkpointId: 'checksum',
+      checkpointOp: 'op',
+      op: 'op',
+      commit: 'op',
+      monotonic: 'u64',
+      status: 'u8',
+    },
+  },
+  pong: { code: 3, body: 'none', fields: { pingMonotonic: 'u64', pongWall: 'u64' } },
+  request: {
+    code: 4,
+    body: 'bytes',
+    fields: { client: 'client', session: 'u64', request: 'u32', operation: 'u16' },
+  },
+  /** Body: `count` entries, see batch.ts. */
+  prepare: {
+    code: 5,
+    body: 'bytes',
+    fields: {
+      parent: 'checksum',
+      checkpointId: 'checksum',
+      op: 'op',
+      commit: 'op',
+      timestamp: 'u64',
+      count: 'u32',
+    },
+  },
+  prepareOk: {
+    code: 6,
+    body: 'none',
+    fields: { prepareChecksum: 'checksum', op: 'op', commitMin: 'op', durable: 'u8' },
+  },
+  commit: {
+    code: 7,
+    body: 'none',
+    fields: {
+      commitChecksum: 'checksum',
+      checkpointId: 'checksum',
+      commit: 'op',
+      op: 'op',
+      checkpointOp: 'op',
+      monotonic: 'u64',
+    },
+  },
+  reply: {
+    code: 8,
+    body: 'bytes',
+    fields: {
+      client: 'client',
+      requestChecksum: 'checksum',
+      session: 'u64',
+      op: 'op',
+      timestamp: 'u64',
+      index: 'u32',
+      request: 'u32',
+      operation: 'u16',
+    },
+  },
+  eviction: {
+    code: 9,
+    body: 'none',
+    fields: { client: 'client', session: 'u64', request: 'u32', reason: 'u8' },
+  },
+  /** The request was not sequenced by this replica and will not be: definite for this copy of it. */
+  refusal: {
+    code: 10,
+    body: 'none',
+    fields: { client: 'client', requestChecksum: 'checksum', request: 'u32', reason: 'u8' },
+  },
+  /** A vote to leave the view of the header. */
+  startViewChange: { code: 11, body: 'none', fields: {} },
+  /** Body: headers from `op` downwards, 256 zero bytes for an unknown one. Bit i speaks of op - i. */
+  doViewChange: {
+    code: 12,
+    body: 'bytes',
+    fields: {
+      logView: 'view',
+      op: 'op',
+      commitMin: 'op',
+      checkpointOp: 'op',
+      nackBits: 'u32',
+      presentBits: 'u32',
+    },
+  },
+  /** Body: the checkpoint record, then headers from `op` downwards without a gap. */
+  startView: {
+    code: 13,
+    body: 'bytes',
+    fields: { nonce: 'u128', op: 'op', commit: 'op', checkpointOp: 'op' },
+  },
+  requestStartView: { code: 14, body: 'none', fields: { nonce: 'u128' } },
+  requestHeaders: { code: 15, body: 'none', fields: { opMin: 'op', opMax: 'op' } },
+  /** Body: prepare headers, descending. */
+  headers: { code: 16, body: 'bytes', fields: {} },
+  /** `prepareChecksum` zero asks the primary for the op of its own view's log. */
+  requestPrepare: { code: 17, body: 'none', fields: { prepareChecksum: 'checksum', op: 'op' } },
+  /** Body: pairs of block address (u64) and checksum (u128), 32 bytes each. */
+  requestBlocks: { code: 18, body: 'bytes', fields: {} },
+  block: { code: 19, body: 'bytes', fields: { blockChecksum: 'checksum', address: 'u64' } },
+  /** Answers a hello that is refused, and a removed or foreign peer. */
+  rejection: { code: 20, body: 'none', fields: { reason: 'u8' } },
+} as const;
+
+export type Command = keyof typeof COMMANDS;
+
+/** The decoded header of one command. */
+export type HeaderOf<C extends Command> = Omit<FieldsOf<typeof COMMON_FIELDS>, 'command'> & {
+  readonly command: C;
+} & FieldsOf<(typeof COMMANDS)[C]['fields']>;
+
+/** Any decoded header, discriminated on `command`. */
+export type Header = { readonly [C in Command]: HeaderOf<C> }[Command];
+
+/** What the author of a message states; the codec adds checksums, size, version and command. */
+export type FieldsToSend<C extends Command> = Pick<
+  HeaderOf<C>,
+  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
+> &
+  FieldsOf<(typeof COMMANDS)[C]['fields']>;
+
+/** Why a request was refused before it was sequenced. */
+export const REFUSAL_REASONS = {
+  /** This replica is not the primary and knows of none: ask another. */
+  notPrimary: 1,
+  /** Queue full: try again later. */
+  busy: 2,
+  /** The body is not a valid request of the state machine, or is too large. */
+  invalid: 3,
+  /** The primary sees no quorum. */
+  noQuorum: 4,
+} as const;
+export type RefusalReason = keyof typeof REFUSAL_REASONS;
+
+/** Why a session is over. */
+export const EVICTION_REASONS = {
+  /** No session of this client: evicted, or never registered. */
+  noSession: 1,
+  /** The client registered again since: this session is the older one. */
+  sessionTooLow: 2,
+  /** Two requests with one number: two processes share a client id. */
+  requestCollision: 3,
+} as const;
+export type EvictionReason = keyof typeof EVICTION_REASONS;
+
+/** Why a greeting was refused. */
+export const REJECTION_REASONS = {
+  wrongCluster: 1,
+  wrongVersion: 2,
+  wrongSizes: 3,
+  wrongMember: 4,
+  badMessage: 5,
+} as const;
+export type RejectionReason = keyof typeof REJECTION_REASONS;
+
+/** The name behind a wire code of one of the tables above, or null. */
+export function reasonName<T extends Readonly<Record<string, number>>>(
+  table: T,
+  code: number,
+): Extract<keyof T, string> | null {
+  for (const name in table) if (table[name] === code) return name;
+  return null;
+}
+
+/** One field with its place, computed from the tables. */
+export interface Field {
+  readonly name: string;
+  readonly kind: FieldKind;
+  readonly offset: number;
+}
+
+function place(fields: Readonly<Record<string, FieldKind>>, start: number, limit: number): Field[] {
+  const placed: Field[] = [];
+  let offset = start;
+  for (const [name, kind] of Object.entries(fields)) {
+    placed.push({ name, kind, offset });
+    offset += FIELD_SIZES[kind];
+  }
+  assert(offset <= limit, 'the fields fit in their part of the header');
+  return placed;
+}
+
+export const COMMON_LAYOUT: readonly Field[] = place(COMMON_FIELDS, 0, COMMAND_FIELDS_OFFSET);
+
+export interface CommandLayout {
+  readonly command: Command;
+  readonly code: number;
+  readonly body: 'none' | 'bytes';
+  readonly fields: readonly Field[];
+  /** First byte after the last own field: from here to the end all is zero. */
+  readonly end: number;
+}
+
+/** Layouts by code. */
+export const LAYOUTS: readonly CommandLayout[] = Object.entries(COMMANDS)
+  .map(([command, spec]): CommandLayout => {
+    const fields = place(spec.fields, COMMAND_FIELDS_OFFSET, HEADER_SIZE);
+    const last = fields.at(-1);
+    return {
+      command: command as Command, // SAFETY: a key of COMMANDS.
+      code: spec.code,
+      body: spec.body,
+      fields,
+      end: last === undefined ? COMMAND_FIELDS_OFFSET : last.offset + FIELD_SIZES[last.kind],
+    };
+  })
+  .sort((first, other) => first.code - other.code);
+
+LAYOUTS.forEach((layout, code) => assert(layout.code === code, 'codes are dense'));
+
+export function layoutOf(command: Command): CommandLayout {
+  const layout = LAYOUTS[COMMANDS[command].code];
+  assert(layout !== undefined, 'every command has a layout');
+  return layout;
+}
+
+/** Offsets of common fields that are read before a whole header is decoded. */
+export const OFFSET_CHECKSUM = 0;
+export const OFFSET_CHECKSUM_BODY = 16;
+export const OFFSET_CLUSTER = 32;
+export const OFFSET_SIZE = 48;
+export const OFFSET_VERSION = 52;
+export const OFFSET_COMMAND = 54;
+export const OFFSET_REPLICA = 55;
+export const OFFSET_VIEW = 56;
+const COMMON_END = 88;
+assert(
+  COMMON_LAYOUT.reduce((end, field) => Math.max(end, field.offset + FIELD_SIZES[field.kind]), 0) ===
+    COMMON_END,
+  'common fields end where they should',
+);
+export const OFFSET_COMMON_END: number = COMMON_END;
+
+/** Reads one field; null when a 64-bit number is above 2^53 - 1. */
+export function readField(view: DataView, field: Field): number | bigint | null {
+  switch (field.kind) {
+    case 'u8':
+      return view.getUint8(field.offset);
+    case 'u16':
+      return view.getUint16(field.offset, true);
+    case 'u32':
+      return view.getUint32(field.offset, true);
+    case 'u64':
+    case 'op':
+    case 'view': {
+      const value = readU64(view, field.offset);
+      return Number.isNaN(value) ? null : value;
+    }
+    case 'u128':
+    case 'checksum':
+    case 'client':
+      return readU128(view, field.offset);
+  }
+}
+
+export function writeField(view: DataView, field: Field, value: number | bigint): void {
+  if (typeof value === 'bigint') {
+    assert(FIELD_SIZES[field.kind] === 16, 'only 128-bit fields are bigint');
+    writeU128(view, field.offset, value);
+    return;
+  }
+  assert(Number.isSafeInteger(value) && value >= 0, 'fields are natural numbers');
+  switch (field.kind) {
+    case 'u8':
+      assert(value <= 0xff, 'fits in 8 bits');
+      view.setUint8(field.offset, value);
+      return;
+    case 'u16':
+      assert(value <= 0xffff, 'fits in 16 bits');
+      view.setUint16(field.offset, value, true);
+      return;
+    case 'u32':
+      assert(value <= 0xffffffff, 'fits in 32 bits');
+      view.setUint32(field.offset, value, true);
+      return;
+    case 'u64':
+    case 'op':
+    case 'view':
+      writeU64(view, field.offset, value);
+      return;
+    case 'u128':
+    case 'checksum':
+    case 'client':
+      assert(false, '128-bit fields are bigint');
+  }
+}
+
+/** The tables above are `as const` for their literal types; this is where their shape is checked. */
+const _commonShape: Readonly<Record<string, FieldKind>> = COMMON_FIELDS;
+const _commandShape: Readonly<Record<string, CommandSpec>> = COMMANDS;
+assert(Object.keys(_commonShape).length > 0 && Object.keys(_commandShape).length > 0);

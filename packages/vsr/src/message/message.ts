@@ -1,0 +1,200 @@
+import { assert, type ChecksumFunction, readU128, writeU128 } from '@kimberlite/store';
+import { Checksum } from '../std/numbers.ts';
+import { readBatch } from './batch.ts';
+import {
+  COMMAND_FIELDS_OFFSET,
+  COMMON_LAYOUT,
+  type Command,
+  type FieldsToSend,
+  HEADER_SIZE,
+  type Header,
+  type HeaderOf,
+  LAYOUTS,
+  layoutOf,
+  OFFSET_CHECKSUM,
+  OFFSET_CHECKSUM_BODY,
+  OFFSET_COMMAND,
+  OFFSET_COMMON_END,
+  OFFSET_SIZE,
+  OFFSET_VERSION,
+  PROTOCOL_VERSION,
+  readField,
+  writeField,
+} from './layout.ts';
+
+/**
+ * A message: its decoded header over the very bytes that travel. Nobody changes the bytes after
+ * they are sealed; the same buffer goes to the disk, to the peers and to the state machine.
+ */
+export interface Message<C extends Command = Command> {
+  readonly header: HeaderOf<C>;
+  /** Header and body. */
+  readonly bytes: Uint8Array;
+  /** The part of `bytes` after the header. */
+  readonly body: Uint8Array;
+}
+
+export type PrepareHeader = HeaderOf<'prepare'>;
+export type PrepareMessage = Message<'prepare'>;
+/** Any message, discriminated on `header.command`. */
+export type AnyMessage = { readonly [C in Command]: Message<C> }[Command];
+
+/** Why bytes are no message. Counted by name and dropped; never thrown. */
+export type DecodeFault =
+  | 'too_short'
+  | 'header_checksum'
+  | 'version'
+  | 'unknown_command'
+  | 'size'
+  | 'body_checksum'
+  | 'field_range'
+  | 'not_zero'
+  | 'body_shape';
+
+/** Narrows a message by its command. */
+export function isCommand<C extends Command>(
+  message: { readonly header: { readonly command: Command } },
+  command: C,
+): message is Message<C> {
+  return message.header.command === command;
+}
+
+/** Makes a message with a copy of `body`. */
+export function encodeMessage<C extends Command>(
+  command: C,
+  fields: FieldsToSend<C>,
+  body: Uint8Array | null,
+  checksum: ChecksumFunction,
+): Message<C> {
+  const bytes = new Uint8Array(HEADER_SIZE + (body === null ? 0 : body.length));
+  if (body !== null) bytes.set(body, HEADER_SIZE);
+  return sealMessage(command, fields, bytes, checksum);
+}
+
+/**
+ * Writes the header in front of a body that already stands at HEADER_SIZE: no copy. The first 256
+ * bytes must be zero.
+ */
+export function sealMessage<C extends Command>(
+  command: C,
+  fields: FieldsToSend<C>,
+  bytes: Uint8Array,
+  checksum: ChecksumFunction,
+): Message<C> {
+  const layout = layoutOf(command);
+  assert(layout.body === 'bytes' || bytes.length === HEADER_SIZE, 'a body where there is one');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_SIZE);
+  const values = fields as Readonly<Record<string, number | bigint>>; // SAFETY: same keys.
+  for (const field of COMMON_LAYOUT) {
+    const value = values[field.name];
+    if (value !== undefined && field.offset !== OFFSET_COMMAND) writeField(view, field, value);
+  }
+  for (const field of layout.fields) {
+    const value = values[field.name];
+    assert(value !== undefined, 'every field of the command is given');
+    writeField(view, field, value);
+  }
+  view.setUint8(OFFSET_COMMAND, layout.code);
+  view.setUint16(OFFSET_VERSION, PROTOCOL_VERSION, true);
+  view.setUint32(OFFSET_SIZE, bytes.length, true);
+  writeU128(view, OFFSET_CHECKSUM_BODY, checksum.hash(bytes.subarray(HEADER_SIZE)));
+  writeU128(view, OFFSET_CHECKSUM, checksum.hash(bytes.subarray(16, HEADER_SIZE)));
+  const header = decodeFields(layout.code, view);
+  assert(header !== null, 'what was sealed can be read');
+  return {
+    header: header as HeaderOf<C>, // SAFETY: decoded by the same layout.
+    bytes,
+    body: bytes.subarray(HEADER_SIZE),
+  };
+}
+
+function decodeFields(code: number, view: DataView): Header | null {
+  const layout = LAYOUTS[code];
+  assert(layout !== undefined, 'the code was checked');
+  const header: Record<string, unknown> = { command: layout.command };
+  for (const field of COMMON_LAYOUT) {
+    if (field.offset === OFFSET_COMMAND) continue;
+    const value = readField(view, field);
+    if (value === null) return null;
+    header[field.name] = value;
+  }
+  for (const field of layout.fields) {
+    const value = readField(view, field);
+    if (value === null) return null;
+    header[field.name] = value;
+  }
+  return header as unknown as Header; // SAFETY: built from the layout of its command.
+}
+
+function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) if (bytes[at] !== 0) return false;
+  return true;
+}
+
+/**
+ * Decodes a header alone (256 bytes), as in the log's header ring, in view changes and before a
+ * body has arrived. Everything but the body's checksum and shape is checked.
+ */
+export function decodeHeader(bytes: Uint8Array, checksum: ChecksumFunction): Header | DecodeFault {
+  if (bytes.length < HEADER_SIZE) return 'too_short';
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_SIZE);
+  const expected = readU128(view, OFFSET_CHECKSUM);
+  if (expected === 0n || expected !== checksum.hash(bytes.subarray(16, HEADER_SIZE))) {
+    return 'header_checksum';
+  }
+  if (view.getUint16(OFFSET_VERSION, true) !== PROTOCOL_VERSION) return 'version';
+  const layout = LAYOUTS[view.getUint8(OFFSET_COMMAND)];
+  if (layout === undefined) return 'unknown_command';
+  const size = view.getUint32(OFFSET_SIZE, true);
+  if (size < HEADER_SIZE || (layout.body === 'none' && size !== HEADER_SIZE)) return 'size';
+  if (
+    view.getUint32(68, true) !== 0 ||
+    !isZero(bytes, OFFSET_COMMON_END, COMMAND_FIELDS_OFFSET) ||
+    !isZero(bytes, layout.end, HEADER_SIZE)
+  ) {
+    return 'not_zero';
+  }
+  return decodeFields(layout.code, view) ?? 'field_range';
+}
+
+/** Decodes a whole message: exactly `size` bytes. Never throws, whatever the bytes. */
+export function decodeMessage(
+  bytes: Uint8Array,
+  checksum: ChecksumFunction,
+): AnyMessage | DecodeFault {
+  const header = decodeHeader(bytes, checksum);
+  if (typeof header === 'string') return header;
+  if (header.size !== bytes.length) return 'size';
+  const body = bytes.subarray(HEADER_SIZE);
+  if (checksum.hash(body) !== header.checksumBody) return 'body_checksum';
+  if (!bodyHasShape(header, body)) return 'body_shape';
+  return { header, bytes, body } as AnyMessage; // SAFETY: the header names the command.
+}
+
+/** Sizes that the command promises; what the parts mean is checked by who reads them. */
+function bodyHasShape(header: Header, body: Uint8Array): boolean {
+  switch (header.command) {
+    case 'prepare':
+      return readBatch(body, header.count) !== null;
+    case 'doViewChange':
+    case 'headers':
+      return body.length % HEADER_SIZE === 0;
+    case 'startView':
+      return body.length % HEADER_SIZE === 0 && body.length >= 2 * HEADER_SIZE;
+    case 'requestBlocks':
+      return body.length % 32 === 0 && body.length > 0;
+    default:
+      return true;
+  }
+}
+
+/** Total size that a header announces, read before anything is verified; null if too few bytes. */
+export function peekSize(bytes: Uint8Array): number | null {
+  if (bytes.length < OFFSET_SIZE + 4) return null;
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(OFFSET_SIZE, true);
+}
+
+/** The checksum of an empty body, which most messages carry. */
+export function emptyBodyChecksum(checksum: ChecksumFunction): Checksum {
+  return checksum.hash(new Uint8Array(0));
+}

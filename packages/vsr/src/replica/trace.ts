@@ -1,0 +1,93 @@
+import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
+
+export type Status = 'recovering' | 'normal' | 'view_change' | 'recovering_head';
+
+/** What a replica tells about itself. Checkers, logs and metrics live on these. */
+export type TraceEvent =
+  /** Left `recovering`: the log is read, the start decision is taken. */
+  | { readonly kind: 'started'; readonly status: Status; readonly op: Op; readonly view: View }
+  | { readonly kind: 'status'; readonly from: Status; readonly to: Status; readonly view: View }
+  /** Became primary in normal status. */
+  | { readonly kind: 'primary'; readonly view: View; readonly op: Op; readonly commit: Op }
+  /** Votes to leave `view`. */
+  | { readonly kind: 'vote'; readonly view: View; readonly reason: VoteReason }
+  /** Promised: view and log_view are durable. */
+  | { readonly kind: 'view_durable'; readonly view: View; readonly logView: View }
+  /** Promised to the primary: this op is on this disk. */
+  | {
+      readonly kind: 'acknowledged';
+      readonly op: Op;
+      readonly view: View;
+      readonly checksum: Checksum;
+    }
+  /** The primary gave a request a place in the log. */
+  | { readonly kind: 'prepared'; readonly op: Op; readonly checksum: Checksum; readonly count: number }
+  /** Executed here; in op order, each op once between restarts and state transfers. */
+  | {
+      readonly kind: 'committed';
+      readonly op: Op;
+      readonly view: View;
+      readonly checksum: Checksum;
+      readonly timestamp: number;
+      readonly count: number;
+      /** The prepare's body, valid during the call. */
+      readonly body: Uint8Array;
+    }
+  /** One request of a committed op was decided; `reply` null when it was not executed. */
+  | {
+      readonly kind: 'executed';
+      readonly op: Op;
+      readonly index: number;
+      readonly client: ClientId;
+      readonly request: number;
+      readonly operation: number;
+      readonly outcome: 'executed' | 'duplicate' | 'no_session' | 'session_too_low' | 'collision' | 'out_of_order';
+      readonly reply: Uint8Array | null;
+    }
+  | { readonly kind: 'session_evicted'; readonly client: ClientId; readonly op: Op; readonly index: number }
+  /** Uncommitted ops above `op` were given up by a view change. */
+  | { readonly kind: 'truncated'; readonly op: Op; readonly from: Op; readonly view: View }
+  | { readonly kind: 'checkpoint_durable'; readonly op: Op; readonly id: Checksum }
+  | { readonly kind: 'wal_wrapped'; readonly op: Op }
+  | { readonly kind: 'repaired'; readonly what: 'header' | 'prepare' | 'block'; readonly op: Op | null }
+  | { readonly kind: 'corrupt'; readonly what: 'header' | 'prepare' | 'block' | 'superblock'; readonly place: number }
+  | { readonly kind: 'sync_started'; readonly op: Op; readonly target: Op }
+  | { readonly kind: 'sync_finished'; readonly op: Op }
+  | { readonly kind: 'abdicated'; readonly view: View; readonly reason: VoteReason }
+  | { readonly kind: 'abdication_withdrawn'; readonly view: View }
+  /** A message was dropped; `reason` is a stable name, counted as a metric. */
+  | { readonly kind: 'dropped'; readonly command: string; readonly reason: string; readonly from: number }
+  /** The cluster's clock gained or lost agreement. */
+  | { readonly kind: 'clock'; readonly synchronized: boolean };
+
+export type VoteReason =
+  | 'primary_silent'
+  | 'view_change_stuck'
+  | 'restarted_primary'
+  | 'primary_voted'
+  | 'unheard'
+  | 'no_new_ack'
+  | 'disk_stall'
+  | 'loop_stall'
+  | 'repair_stuck'
+  | 'behind_checkpoint';
+
+/** A snapshot of one replica for status pages, the simulator's trace lines and checkers. */
+export interface ReplicaSnapshot {
+  readonly slot: number;
+  readonly status: Status;
+  readonly isPrimary: boolean;
+  readonly view: View;
+  readonly logView: View;
+  readonly op: Op;
+  readonly commitMin: Op;
+  readonly commitMax: Op;
+  readonly checkpointOp: Op;
+  readonly syncing: boolean;
+  readonly clockSynchronized: boolean;
+  readonly pipelineLength: number;
+  readonly queueLength: number;
+  readonly sessions: number;
+  readonly journalDirty: number;
+  readonly journalFaulty: number;
+}

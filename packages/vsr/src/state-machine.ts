@@ -1,0 +1,76 @@
+import type { TableOptions } from '@kimberlite/store';
+import type { Op } from './std/numbers.ts';
+
+/**
+ * The contract of a replicated state machine. Everything that it keeps lives in tables; what it
+ * does is a function of the request, the context and what it read, and of nothing else: no clock,
+ * no random of its own, no iteration order that is not defined. Every replica runs it on the same
+ * requests in the same order and must end with the same bytes.
+ */
+export interface StateMachine {
+  /** The tables it owns, by id; ids from TABLE_USER_MIN. The same on every replica, for ever. */
+  readonly tables: readonly TableOptions[];
+
+  /**
+   * Whether the body is a request of this operation at all. A pure function of the bytes: the
+   * primary asks before it sequences (a bad one is refused, definitely), and every replica asks
+   * again before it executes.
+   */
+  validate(operation: number, body: Uint8Array): boolean;
+
+  /** Upper bound of the reply's body in bytes, at most REPLY_BODY_MAX; pure, for a valid request. */
+  replyLimit(operation: number, body: Uint8Array): number;
+
+  /**
+   * Names the keys and ranges that `execute` may read. May read what was named so far and name
+   * more; is then called again, until it returns false. Blind writes name nothing.
+   */
+  prefetch(request: Request, names: KeyNames, read: TableReader): boolean;
+
+  /** Applies a valid request and returns the reply's body. Refusals are answers, never throws. */
+  execute(request: Request, context: ExecuteContext): Uint8Array;
+}
+
+/** Table ids below this belong to the core. */
+export const TABLE_USER_MIN = 16;
+/** A stored reply's body, at most (DESIGN 4.7). */
+export const REPLY_BODY_MAX: number = 64 * 1024;
+
+export interface Request {
+  readonly operation: number;
+  readonly body: Uint8Array;
+}
+
+/** Collects the names of what a request may read. */
+export interface KeyNames {
+  key(table: number, key: Uint8Array): void;
+  /** Keys from `from` (included) to `to` (excluded; null for the end), at most `limit` of them. */
+  range(table: number, from: Uint8Array, to: Uint8Array | null, limit: number): void;
+}
+
+export interface TableEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Reads what was named; reading anything else is a bug of the state machine and stops it. */
+export interface TableReader {
+  get(table: number, key: Uint8Array): Uint8Array | null;
+  /** Ascending by bytes. The same bounds as named, or tighter. */
+  range(table: number, from: Uint8Array, to: Uint8Array | null, limit: number): TableEntry[];
+}
+
+/** What an execution may use. Writes are seen by later reads of the same and later requests. */
+export interface ExecuteContext extends TableReader {
+  put(table: number, key: Uint8Array, value: Uint8Array): void;
+  /** Blind: folds into the older value by the table's `combine`, now or later. */
+  merge(table: number, key: Uint8Array, delta: Uint8Array): void;
+  delete(table: number, key: Uint8Array): void;
+  /** Microseconds since 1970 by the cluster's clock; grows with every request. */
+  readonly now: number;
+  /** Deterministic: the same on every replica for this (op, index). Uniform in [0, 2^32). */
+  random(): number;
+  readonly op: Op;
+  /** Place of the request inside its op. */
+  readonly index: number;
+}

@@ -1,0 +1,59 @@
+import { assert, Checksum } from '@kimberlite/store';
+
+export { Checksum };
+
+declare const brand: unique symbol;
+type Brand<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** A view number: 0, 1, 2, … The primary of a view is a function of the view alone. */
+export type View = Brand<number, 'View'>;
+/** A position in the replicated log. Op 0 is the root, written by format; the first request is op 1. */
+export type Op = Brand<number, 'Op'>;
+/** A 128-bit random identity that a client session picks for itself; never zero. */
+export type ClientId = Brand<bigint, 'ClientId'>;
+
+const U128_LIMIT = 1n << 128n;
+
+export function View(value: number): View {
+  assert(Number.isSafeInteger(value) && value >= 0, 'view is a natural number');
+  return value as View;
+}
+
+export function Op(value: number): Op {
+  assert(Number.isSafeInteger(value) && value >= 0, 'op is a natural number');
+  return value as Op;
+}
+
+export function ClientId(value: bigint): ClientId {
+  assert(value >= 0n && value < U128_LIMIT, 'client id is 128 bits');
+  return value as ClientId;
+}
+
+export function opNext(op: Op): Op {
+  return Op(op + 1);
+}
+
+/** The op before; op 0 has none. */
+export function opPrevious(op: Op): Op {
+  return Op(op - 1);
+}
+
+export function opMax(first: Op, other: Op): Op {
+  return first > other ? first : other;
+}
+
+export function opMin(first: Op, other: Op): Op {
+  return first < other ? first : other;
+}
+
+/** `op - distance`, but never below op 0. */
+export function opMinus(op: Op, distance: number): Op {
+  return Op(Math.max(0, op - distance));
+}
+
+export function opPlus(op: Op, distance: number): Op {
+  return Op(op + distance);
+}
+
+export const ZERO_CHECKSUM: Checksum = Checksum(0n);
+export const NO_CLIENT: ClientId = ClientId(0n);
