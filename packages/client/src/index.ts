@@ -1,1 +1,28 @@
-export {};
+export type { KeyEntry, KeyOperationResult, KeyRecord, Relation } from '@kimberlite/kernel';
+export type { KeyValue, RangePage, TxnOutcome } from './answers.ts';
+export { type Bytes, text } from './bytes.ts';
+export { Client, connect, type Expectation, type PutOptions } from './client.ts';
+export type { ConnectionState } from './connection.ts';
+export {
+  CLIENT_ERRORS,
+  ClientError,
+  type ClientErrorCode,
+  type ClientErrorOptions,
+} from './errors.ts';
+export {
+  type CallOptions,
+  type ClientOptions,
+  type Endpoint,
+  NAMESPACE_DEFAULT,
+  parseEndpoint,
+  REQUEST_TIMEOUT_DEFAULT,
+} from './options.ts';
+export type { RangeRequest, TxnCompare, TxnOperation, TxnRequest } from './requests.ts';
+export type { ClientStatus, ConnectionEvent, EndpointStatus } from './status.ts';
+export type {
+  Appended,
+  AppendOptions,
+  StreamPage,
+  StreamReadOptions,
+  Streams,
+} from './streams.ts';

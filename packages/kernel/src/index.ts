@@ -1,1 +1,25 @@
-export {};
+export * from './codec/bytes.ts';
+export * from './codec/call.ts';
+export { type CallFault, callFault } from './codec/call-fault.ts';
+export { decodeCalls } from './codec/decode-calls.ts';
+export { decodeResults } from './codec/decode-results.ts';
+export { callSize, encodeCalls } from './codec/encode-calls.ts';
+export { encodeResults, resultSize } from './codec/encode-results.ts';
+export * from './codec/limits.ts';
+export { callReplyLimit, callsReplyLimit } from './codec/reply-limit.ts';
+export * from './codec/result.ts';
+export { utf8Decode, utf8Encode } from './codec/utf8.ts';
+export { revisionTaken } from './execute-call.ts';
+export { createKernel } from './kernel.ts';
+export { KernelModel } from './model.ts';
+export { CHAIN_START, chainNext } from './stream-record.ts';
+export { MemoryRunner } from './testing/memory-context.ts';
+export {
+  NO_HINTS,
+  randomCall,
+  randomCalls,
+  WORKLOAD_DEFAULT,
+  WORKLOAD_LARGE,
+  type WorkloadHints,
+  type WorkloadOptions,
+} from './workload.ts';

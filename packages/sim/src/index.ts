@@ -1,1 +1,33 @@
-export {};
+export { CHECKERS, type CheckerName, Violation } from './checkers/violation.ts';
+export { type ClientOptions, CLIENTS_BUSY } from './client/simulated-client.ts';
+export { CLOCK_CALM, type ClockOptions } from './cluster/clock.ts';
+export {
+  Cluster,
+  type ClusterOptions,
+  type FormatSetup,
+  type HostSetup,
+  type ReplicaMaker,
+} from './cluster/cluster.ts';
+export { nackQuorum, replicationQuorum, viewChangeQuorum } from './cluster/quorums.ts';
+export {
+  NETWORK_CALM,
+  type NetworkOptions,
+  type Packet,
+  type PacketFilter,
+} from './network/network.ts';
+export { PARTITIONS_OFF, type PartitionMode, type PartitionOptions } from './network/partitions.ts';
+export {
+  PROCESS_FAULTS_OFF,
+  type ProcessFaultOptions,
+  type SimulationOptions,
+} from './run/options.ts';
+export { EXIT_CODES, type RunOptions, type RunResult, runSeed, type Verdict } from './run/run-seed.ts';
+export { SCENARIOS, type Scenario, scenarioOptions } from './run/scenarios.ts';
+export { describeOptions, drawSwarm } from './run/swarm.ts';
+export { addTotals, emptyTotals, type Totals } from './run/totals.ts';
+export type { Damage } from './storage/sector-memory.ts';
+export { STORAGE_CALM, type StorageOptions } from './storage/storage.ts';
+export { counterWorkload } from './testing/counter-machine.ts';
+export { ScriptedCluster, type ScriptedOptions } from './testing/scripted-cluster.ts';
+export { KernelWorkload } from './workload/kernel-workload.ts';
+export type { ModelContext, ReplyModel, Workload, WorkloadRequest } from './workload/workload.ts';

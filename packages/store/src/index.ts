@@ -1,4 +1,15 @@
-export { type BlockReference, type BlockWrite, FOREST_ROOT_SIZE, type TableOptions } from './forest-types.ts';
+export { FETCH_WINDOW } from './block-fetch.ts';
+export { Forest, type ForestOptions, isForestRoot } from './forest.ts';
+export {
+  type BlockReference,
+  type BlockWrite,
+  FOREST_ROOT_SIZE,
+  type TableOptions,
+} from './forest-types.ts';
+export { KEY_SIZE_MAX, VALUE_SIZE_MAX } from './record.ts';
 export { AssertionError, assert, maybe, present, unreachable } from './std/assert.ts';
 export { Checksum, type ChecksumFunction, checksumOfDigest, mix128 } from './std/checksum.ts';
+export { sha256, sha256Checksum } from './std/sha256.ts';
 export { readU64, readU128, writeU64, writeU128 } from './std/u128.ts';
+export type { StoredEntry, Table } from './table.ts';
+export type { ProvideResult } from './tree-loader.ts';

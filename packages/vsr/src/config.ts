@@ -49,6 +49,11 @@ export const CONFIG_SIMULATION: ClusterConfig = {
 /** Sector of every aligned read and write, in bytes. */
 export const SECTOR_SIZE = 4096;
 
+/** Largest frame on a connection: a prepare, or a block with its header. In bytes. */
+export function frameSizeMax(config: ClusterConfig): number {
+  return Math.max(config.messageSizeMax, config.blockSize + 512);
+}
+
 /** D: nothing above checkpoint + D is prepared or acknowledged before that checkpoint is durable. */
 export function checkpointDeadline(config: ClusterConfig): number {
   return config.checkpointInterval / 2;

@@ -1,8 +1,18 @@
-export * from './config.ts';
+export {
+  assert,
+  type ChecksumFunction,
+  checksumOfDigest,
+  present,
+  unreachable,
+} from '@kimberlite/store';
 export type * from './client/client-session.ts';
+export * from './client/session.ts';
+export * from './config.ts';
 export * from './host/host.ts';
 export type * from './host/ports.ts';
+export * from './membership.ts';
 export * from './message/batch.ts';
+export * from './message/frame-decoder.ts';
 export * from './message/layout.ts';
 export * from './message/message.ts';
 export type * from './replica/trace.ts';
@@ -11,3 +21,9 @@ export * from './std/bitset.ts';
 export * from './std/numbers.ts';
 export * from './std/prng.ts';
 export * from './storage-layout.ts';
+export * from './format.ts';
+export * from './host/create-host.ts';
+export * from './message/header-list.ts';
+export type { FatalReason } from './replica/effect.ts';
+export { TIMEOUTS_DEFAULT, type TimeoutTable, timeoutsFault } from './replica/timers.ts';
+export type * from './superblock/superblock.ts';

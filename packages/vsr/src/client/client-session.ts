@@ -1,5 +1,5 @@
-import type { AnyMessage, Message } from '../message/message.ts';
 import type { EvictionReason, RefusalReason } from '../message/layout.ts';
+import type { AnyMessage, Message } from '../message/message.ts';
 
 /**
  * What a session asks of whoever drives it (the client library, the simulator): sends, and what

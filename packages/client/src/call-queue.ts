@@ -1,0 +1,104 @@
+import { CALLS_MAX, LIST_HEADER_SIZE, RESULTS_SIZE_MAX } from '@kimberlite/kernel';
+import type { PendingCall } from './pending-call.ts';
+
+/** Settled entries that may stay in the middle of the queue before it is swept. */
+const SWEEP_MIN = 1024;
+
+/**
+ * The calls that wait to be sent, oldest first, bounded by count and by bytes. A call that was
+ * settled while it waited stays in the list until it is passed or swept.
+ */
+export class CallQueue {
+  private readonly callsMax: number;
+  private readonly bytesMax: number;
+  private items: PendingCall[];
+  /** First entry of `items` that was not taken. */
+  private head: number;
+  private waitingCalls: number;
+  private waitingBytes: number;
+
+  constructor(limits: { readonly callsMax: number; readonly bytesMax: number }) {
+    this.callsMax = limits.callsMax;
+    this.bytesMax = limits.bytesMax;
+    this.items = [];
+    this.head = 0;
+    this.waitingCalls = 0;
+    this.waitingBytes = 0;
+  }
+
+  /** Calls that wait. */
+  get length(): number {
+    return this.waitingCalls;
+  }
+
+  /** Whether a call of this size may join. A single call always may, whatever its size. */
+  hasRoom(size: number): boolean {
+    if (this.waitingCalls === 0) return true;
+    return this.waitingCalls < this.callsMax && this.waitingBytes + size <= this.bytesMax;
+  }
+
+  push(pending: PendingCall): void {
+    this.items.push(pending);
+    this.count(pending, 1);
+  }
+
+  /** A call that waited here was settled. */
+  onSettled(pending: PendingCall): void {
+    this.count(pending, -1);
+    const held = this.items.length - this.head;
+    if (held > SWEEP_MIN && held > this.waitingCalls * 2) this.sweep();
+  }
+
+  /** Puts a batch back in front: nothing of it has happened. */
+  unshift(batch: readonly PendingCall[]): void {
+    const waiting = batch.filter((pending) => pending.state === 'sent');
+    for (const pending of waiting) pending.state = 'queued';
+    this.items = [...waiting, ...this.items.slice(this.head)];
+    this.head = 0;
+    for (const pending of waiting) this.count(pending, 1);
+  }
+
+  /**
+   * Takes, and marks as sent, what fits into one request with a body of at most `bodyMax` bytes and whose reply fits
+   * too. The first waiting call is always taken, so the caller checks its size on arrival.
+   */
+  take(bodyMax: number): PendingCall[] {
+    const batch: PendingCall[] = [];
+    let size = LIST_HEADER_SIZE;
+    let replySize = 0;
+    while (this.head < this.items.length && batch.length < CALLS_MAX) {
+      const pending = this.items[this.head];
+      if (pending !== undefined && pending.state === 'queued') {
+        const fits =
+          size + pending.size <= bodyMax && replySize + pending.replyLimit <= RESULTS_SIZE_MAX;
+        if (!fits && batch.length > 0) break;
+        size += pending.size;
+        replySize += pending.replyLimit;
+        batch.push(pending);
+        pending.state = 'sent';
+        this.count(pending, -1);
+      }
+      this.head += 1;
+    }
+    const mostlyTaken = this.head > SWEEP_MIN && this.head * 2 > this.items.length;
+    if (mostlyTaken || this.head === this.items.length) this.sweep();
+    return batch;
+  }
+
+  /** Visits every call that waits; the visitor may settle it. */
+  forEach(visit: (pending: PendingCall) => void): void {
+    for (const pending of this.items.slice(this.head)) {
+      if (pending.state === 'queued') visit(pending);
+    }
+  }
+
+  private sweep(): void {
+    this.items = this.items.slice(this.head).filter((pending) => pending.state === 'queued');
+    this.head = 0;
+  }
+
+  private count(pending: PendingCall, sign: 1 | -1): void {
+    this.waitingCalls += sign;
+    this.waitingBytes += sign * pending.size;
+  }
+}

@@ -1,0 +1,258 @@
+import type { KeyEntry, KeyRecord } from '@kimberlite/kernel';
+import { BYTES_DEFAULT, BYTES_MAX, keyAfter, VALUE_MAX } from '@kimberlite/kernel';
+import {
+  expectKind,
+  type KeyValue,
+  ownEntry,
+  ownRecord,
+  ownResult,
+  type RangePage,
+  type TxnOutcome,
+} from './answers.ts';
+import { type Bytes, own, toBytes } from './bytes.ts';
+import { Caller } from './caller.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { invalidArgument } from './errors.ts';
+import {
+  type CallOptions,
+  type ClientOptions,
+  NAMESPACE_DEFAULT,
+  settingsOf,
+  timeoutOf,
+} from './options.ts';
+import {
+  branchOf,
+  compareOf,
+  keysOf,
+  natural,
+  type RangeRequest,
+  rangeOf,
+  type TxnCompare,
+  type TxnRequest,
+} from './requests.ts';
+import type { ClientStatus, ConnectionEvent } from './status.ts';
+import { Streams } from './streams.ts';
+
+/** Reply bytes that a get reserves at first; a longer value is asked for again. */
+const GET_BYTES_FIRST = 1024;
+
+export interface PutOptions extends CallOptions {
+  /** Answer with what was there before (its value when that has at most 16 KiB). */
+  readonly previous?: boolean;
+}
+
+/** What a key must be for `compareAndSwap`: absent (null), of this value, or of this revision. */
+export type Expectation = Bytes | null | { readonly modRevision: number };
+
+/**
+ * A client of one cluster. Calls may be made at any time and from anywhere: concurrent ones share
+ * requests and have no order among them, awaited ones do. Every call ends by its timeout, and
+ * rejects with ClientError only, whose `definite` says whether the call can have happened.
+ */
+export class Client {
+  /** Event streams. */
+  readonly stream: Streams;
+  private readonly dispatcher: Dispatcher;
+  private readonly caller: Caller;
+  private readonly requestTimeout: number;
+  private readonly listeners: Set<(event: ConnectionEvent) => void>;
+
+  /** Begins to connect; throws ClientError `invalid_argument` for options that make no sense. */
+  constructor(options: ClientOptions) {
+    const settings = settingsOf(options);
+    const namespace = toBytes(options.namespace ?? NAMESPACE_DEFAULT, 'a namespace');
+    this.listeners = new Set();
+    this.requestTimeout = settings.requestTimeout;
+    this.dispatcher = new Dispatcher(settings, (event) => this.tell(event));
+    this.caller = new Caller(this.dispatcher, settings.requestTimeout, namespace);
+    this.stream = new Streams(this.caller);
+    this.dispatcher.open();
+  }
+
+  /** Resolves once a replica is connected; rejects when none can be, or within the timeout. */
+  async connected(options: { readonly timeout?: number } = {}): Promise<void> {
+    await this.dispatcher.connected(timeoutOf(options.timeout, this.requestTimeout));
+  }
+
+  /** Sets a key; durable on a quorum when it resolves. */
+  async put(
+    key: Bytes,
+    value: Bytes,
+    options: PutOptions = {},
+  ): Promise<{ readonly revision: number; readonly previous: KeyRecord | null }> {
+    const previousBytesMax = options.previous === true ? BYTES_DEFAULT : null;
+    const result = await this.caller.perform(options, (namespace) => ({
+      kind: 'put',
+      namespace,
+      key: toBytes(key, 'a key'),
+      value: toBytes(value, 'a value'),
+      previousBytesMax,
+    }));
+    const { revision, previous } = expectKind(result, 'put');
+    return { revision, previous: previous === null ? null : ownRecord(previous) };
+  }
+
+  /** Reads a key; null when it is absent. Linearizable. */
+  async get(key: Bytes, options: CallOptions = {}): Promise<KeyValue | null> {
+    const bytes = toBytes(key, 'a key');
+    const shared = this.caller.shared(options);
+    // A small reservation lets many gets share a request; a value that is longer (and may have
+    // grown since) is read again with room for it.
+    for (let bytesMax = GET_BYTES_FIRST; ; ) {
+      const result = await this.caller.perform(shared(), (namespace) => {
+        return { kind: 'get', namespace, key: bytes, bytesMax };
+      });
+      const { record } = expectKind(result, 'get');
+      if (record === null) return null;
+      if (record.value !== null) return { ...record, value: own(record.value) };
+      bytesMax = record.valueSize <= VALUE_MAX ? record.valueSize : BYTES_MAX;
+    }
+  }
+
+  /** Removes a key, or several in one revision. `revision` is null when none was there. */
+  async delete(
+    key: Bytes | readonly Bytes[],
+    options: CallOptions = {},
+  ): Promise<{ readonly revision: number | null; readonly deleted: number }> {
+    const result = await this.caller.perform(options, (namespace) => {
+      return { kind: 'delete', namespace, keys: keysOf(key) };
+    });
+    const { revision, deleted } = expectKind(result, 'delete');
+    return { revision, deleted };
+  }
+
+  /** Reads one page of keys; consistent in itself. */
+  async range(request: RangeRequest, options: CallOptions = {}): Promise<RangePage> {
+    const operation = rangeOf(request);
+    const shared = this.caller.shared(options);
+    const ask = async (changes: Partial<typeof operation>): Promise<RangePage> => {
+      const result = await this.caller.perform(shared(), (namespace) => {
+        return { ...operation, namespace, ...changes };
+      });
+      const { entries, more } = expectKind(result, 'range');
+      const last = entries.at(-1);
+      const next = more && last !== undefined ? keyAfter(last.key) : null;
+      return { entries: entries.map(ownEntry), more, next };
+    };
+    const page = await ask({});
+    if (!page.more || page.entries.length > 0) return page;
+    const larger = await ask({ bytesMax: BYTES_MAX });
+    if (!larger.more || larger.entries.length > 0) return larger;
+    // The longest key with the longest value does not fit into a page: its value is left out.
+    return ask({ bytesMax: BYTES_MAX, keysOnly: true, limit: 1 });
+  }
+
+  /** All entries of a range, page by page; each page has a timeout of its own. */
+  async *scan(
+    request: Omit<RangeRequest, 'limit'>,
+    options: CallOptions = {},
+  ): AsyncGenerator<KeyEntry, void, undefined> {
+    const { to } = rangeOf(request);
+    let page: RangePage = await this.range(
+      { ...request, limit: 1024, bytesMax: BYTES_MAX },
+      options,
+    );
+    const { prefix: _prefix, from: _from, to: _to, ...rest } = request;
+    for (;;) {
+      yield* page.entries;
+      if (page.next === null) return;
+      const bounds = to === null ? { from: page.next } : { from: page.next, to };
+      page = await this.range({ ...rest, ...bounds, limit: 1024, bytesMax: BYTES_MAX }, options);
+    }
+  }
+
+  /** Compares, then does one of two lists of operations, all in one revision. */
+  async txn(request: TxnRequest, options: CallOptions = {}): Promise<TxnOutcome> {
+    const result = await this.caller.perform(options, (namespace) => ({
+      kind: 'txn',
+      namespace,
+      then: branchOf(request.then ?? []),
+      compares: (request.compares ?? []).map(compareOf),
+      else: branchOf(request.else ?? []),
+    }));
+    if (result.kind === 'refused' && result.reason === 'compare_failed') {
+      return { succeeded: false, revision: null, results: [] };
+    }
+    const { succeeded, revision, results } = expectKind(result, 'txn');
+    return { succeeded, revision, results: results.map(ownResult) };
+  }
+
+  /** Sets a key, or deletes it (`value` null), if it is as expected; otherwise tells what it is. */
+  async compareAndSwap(
+    key: Bytes,
+    change: { readonly expected: Expectation; readonly value: Bytes | null },
+    options: CallOptions = {},
+  ): Promise<{
+    readonly succeeded: boolean;
+    readonly revision: number | null;
+    /** What the key is when it was not as expected; its value when that has at most 16 KiB. */
+    readonly current: KeyRecord | null;
+  }> {
+    const { expected, value } = change;
+    const { succeeded, revision, results } = await this.txn(
+      {
+        compares: [expectationOf(key, expected)],
+        then: [value === null ? { kind: 'delete', key } : { kind: 'put', key, value }],
+        else: [{ kind: 'get', key }],
+      },
+      options,
+    );
+    const [first] = results;
+    const current = !succeeded && first?.kind === 'get' ? first.record : null;
+    return { succeeded, revision, current };
+  }
+
+  /** The client as it is now. */
+  status(): ClientStatus {
+    return this.dispatcher.status();
+  }
+
+  /** Hears of every change of a connection; the returned function ends that. */
+  onConnection(listener: (event: ConnectionEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => {
+      this.listeners.delete(listener);
+    };
+  }
+
+  /** Settles every call at once and closes the connections. Idempotent, safe at any moment. */
+  close(): Promise<void> {
+    return this.dispatcher.close();
+  }
+
+  private tell(event: ConnectionEvent): void {
+    for (const listener of this.listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        // The listener's own fault must not break the client, and must not be swallowed.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}
+
+/** A client that has reached a replica; rejects, and leaves nothing open, when there is none. */
+export async function connect(options: ClientOptions): Promise<Client> {
+  const client = new Client(options);
+  try {
+    await client.connected();
+    return client;
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+function expectationOf(key: Bytes, expected: Expectation): TxnCompare {
+  if (expected === null) return { key, target: 'absent' };
+  if (typeof expected === 'string' || expected instanceof Uint8Array) {
+    return { key, target: 'value', value: expected };
+  }
+  if (typeof expected !== 'object') {
+    throw invalidArgument('a key is expected to be null, a value, or { modRevision }');
+  }
+  return { key, target: 'modRevision', operand: natural('modRevision', expected.modRevision) };
+}

@@ -1,0 +1,359 @@
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { type Call, callFault, LIST_HEADER_SIZE, type Result } from '@kimberlite/kernel';
+import {
+  type AnyMessage,
+  BATCH_ENTRY_SIZE,
+  HEADER_SIZE,
+  type HeaderOf,
+  Prng,
+} from '@kimberlite/vsr';
+import { CallQueue } from './call-queue.ts';
+import { sha256 } from './checksum.ts';
+import { Connection } from './connection.ts';
+import { ClientError, type ClientErrorCode, invalidArgument } from './errors.ts';
+import { type ClusterFacts, Lane, type LaneHost } from './lane.ts';
+import type { ClientSettings } from './options.ts';
+import { outlookOf } from './outlook.ts';
+import { abortedError, PendingCall } from './pending-call.ts';
+import { type ClientStatus, type ConnectionEvent, statusOf } from './status.ts';
+
+/** This build: major << 16 | minor << 8 | patch. */
+export const CLIENT_RELEASE: number = (0 << 16) | (1 << 8) | 0;
+
+const TICK_MILLIS = 10;
+/** Late ticks that are made up for; more would only repeat retransmissions. */
+const TICKS_LATE_MAX = 5;
+/** A connection that is silent for so long while a request waits is broken and made anew. */
+const SILENCE_MILLIS = 3_000;
+/** Bytes that padding may add to a request inside a prepare. */
+const PADDING_MAX = 8;
+
+export interface CallRequest {
+  readonly call: Call;
+  readonly timeout: number;
+  readonly signal: AbortSignal | null;
+}
+
+/** Someone who waits for the first connection. */
+interface Waiter {
+  readonly startedAt: number;
+  readonly deadline: number;
+  readonly resolve: () => void;
+  readonly reject: (error: ClientError) => void;
+}
+
+/**
+ * The engine of a client: queue, lanes, connections, deadlines. Calls are gathered while every lane
+ * has a request in flight, and otherwise until the end of the event loop's turn; no call waits for
+ * a timer to be sent.
+ */
+export class Dispatcher {
+  private readonly prng: Prng;
+  private readonly queue: CallQueue;
+  private readonly connections: readonly Connection[];
+  private readonly bySlot: Map<number, Connection>;
+  private readonly lanes: readonly Lane[];
+  private readonly onEvent: (event: ConnectionEvent) => void;
+  private waiters: Waiter[];
+  private cluster: bigint | null;
+  private facts: ClusterFacts | null;
+  private flushScheduled: boolean;
+  private ticker: NodeJS.Timeout | null;
+  private tickedAt: number;
+  /** At or before the earliest deadline of all calls. */
+  private deadlineNext: number;
+  private closing: Promise<void> | null;
+
+  constructor(settings: ClientSettings, onEvent: (event: ConnectionEvent) => void) {
+    this.prng = new Prng(randomBytes(8).readBigUInt64LE());
+    const { queueCallsMax: callsMax, queueBytesMax: bytesMax } = settings;
+    this.queue = new CallQueue({ callsMax, bytesMax });
+    this.connections = settings.endpoints.map((endpoint) => {
+      return new Connection({
+        endpoint,
+        cluster: () => this.cluster,
+        release: CLIENT_RELEASE,
+        checksum: sha256,
+        prng: this.prng.fork(),
+        now: () => performance.now(),
+        events: this.connectionEvents(),
+      });
+    });
+    this.bySlot = new Map();
+    this.lanes = Array.from({ length: settings.lanes }, () => {
+      return new Lane({ host: this.laneHost(), prng: this.prng.fork(), release: CLIENT_RELEASE });
+    });
+    this.onEvent = onEvent;
+    this.waiters = [];
+    this.cluster = settings.cluster;
+    this.facts = null;
+    this.flushScheduled = false;
+    this.ticker = null;
+    this.tickedAt = 0;
+    this.deadlineNext = Number.POSITIVE_INFINITY;
+    this.closing = null;
+  }
+
+  /** Begins to connect. */
+  open(): void {
+    for (const connection of this.connections) connection.open();
+  }
+
+  /** Performs one call; rejects with a ClientError and nothing else. */
+  call(request: CallRequest): Promise<Result> {
+    const { call, signal } = request;
+    const refusal = this.refusalOf(call, signal);
+    if (refusal !== null) return Promise.reject(refusal);
+    const now = performance.now();
+    const deadline = now + request.timeout;
+    const onSettledQueued = (settled: PendingCall): void => this.queue.onSettled(settled);
+    const pending = new PendingCall({ call, signal, deadline, now, onSettledQueued });
+    this.queue.push(pending);
+    const tooLarge = this.facts !== null && pending.size > this.callSizeMax(this.facts);
+    if (tooLarge) pending.reject(tooLargeError());
+    this.deadlineNext = Math.min(this.deadlineNext, deadline);
+    this.scheduleFlush();
+    this.startTicking();
+    return pending.promise;
+  }
+
+  /** Resolves at the first greeted connection; rejects as a call would. */
+  connected(timeout: number): Promise<void> {
+    if (this.closing !== null) return Promise.reject(closedError(true));
+    if (this.facts !== null && this.bySlot.size > 0) return Promise.resolve();
+    const startedAt = performance.now();
+    this.startTicking();
+    return new Promise((resolve, reject) => {
+      this.waiters.push({ startedAt, deadline: startedAt + timeout, resolve, reject });
+    });
+  }
+
+  status(): ClientStatus {
+    return statusOf({
+      closed: this.closing !== null,
+      cluster: this.facts?.cluster ?? this.cluster,
+      connections: this.connections,
+      lanes: this.lanes,
+      queued: this.queue.length,
+    });
+  }
+
+  /** Settles every call, then closes the sockets. Idempotent, at any moment. */
+  close(): Promise<void> {
+    if (this.closing !== null) return this.closing;
+    if (this.ticker !== null) clearInterval(this.ticker);
+    this.ticker = null;
+    // Set before anything is settled: what the callers do next already finds the client closed.
+    this.closing = Promise.all(this.connections.map((connection) => connection.close())).then(
+      () => {},
+    );
+    for (const waiter of this.waiters.splice(0)) waiter.reject(closedError(true));
+    for (const lane of this.lanes) lane.forEach((pending) => pending.reject(closedError(false)));
+    this.queue.forEach((pending) => pending.reject(closedError(true)));
+    this.bySlot.clear();
+    return this.closing;
+  }
+
+  private refusalOf(call: Call, signal: AbortSignal | null): ClientError | null {
+    if (this.closing !== null) return closedError(true);
+    if (signal?.aborted === true) return abortedError(signal, true);
+    const fault = callFault(call);
+    if (fault === 'too_large') return tooLargeError();
+    if (fault === 'invalid') {
+      return invalidArgument('an empty key, name or list, or a limit out of range');
+    }
+    // Counted by what the values take; the few bytes around them do not matter here.
+    if (this.queue.hasRoom(0)) return null;
+    const message = 'too many calls are waiting to be sent';
+    return new ClientError({ code: 'queue_full', message, definite: true });
+  }
+
+  private callSizeMax(facts: ClusterFacts): number {
+    return facts.bodyMax - LIST_HEADER_SIZE;
+  }
+
+  private connectionEvents(): ConstructorParameters<typeof Connection>[0]['events'] {
+    return {
+      onConnected: (connection, hello) => this.onConnected(connection, hello),
+      onCluster: (cluster) => {
+        this.cluster ??= cluster;
+      },
+      onMessage: (_connection, message) => {
+        for (const lane of this.lanes) lane.onMessage(message);
+      },
+      onDown: (connection, wasConnected) => this.onDown(connection, wasConnected),
+    };
+  }
+
+  private laneHost(): LaneHost {
+    return {
+      send: (slot: number, message: AnyMessage) => this.bySlot.get(slot)?.send(message) ?? false,
+      // At the end of the turn: callers that were just answered may join with their next call.
+      onReady: () => this.scheduleFlush(),
+      onReturned: (batch) => {
+        this.queue.unshift(batch);
+      },
+      now: () => performance.now(),
+    };
+  }
+
+  private onConnected(connection: Connection, hello: HeaderOf<'hello'>): void {
+    if (this.closing !== null) return;
+    this.cluster ??= hello.cluster;
+    this.facts ??= {
+      cluster: hello.cluster,
+      replicaCount: hello.replicaCount,
+      bodyMax: hello.messageSizeMax - HEADER_SIZE - BATCH_ENTRY_SIZE - PADDING_MAX,
+    };
+    this.bySlot.set(hello.replica, connection);
+    this.onEvent({ kind: 'connected', endpoint: connection.endpoint.name, slot: hello.replica });
+    for (const waiter of this.waiters.splice(0)) waiter.resolve();
+    for (const lane of this.lanes) lane.onConnect(hello.replica);
+    this.flush();
+  }
+
+  private onDown(connection: Connection, wasConnected: boolean): void {
+    if (this.closing !== null) return;
+    const { slot, reason } = connection;
+    const endpoint = connection.endpoint.name;
+    if (slot !== null && this.bySlot.get(slot) === connection) this.bySlot.delete(slot);
+    if (connection.state === 'rejected') {
+      this.onEvent({ kind: 'rejected', endpoint, reason });
+    } else if (wasConnected) {
+      this.onEvent({ kind: 'disconnected', endpoint, reason });
+    }
+    if (wasConnected && slot !== null) for (const lane of this.lanes) lane.onDisconnect(slot);
+    this.failHopeless();
+  }
+
+  private scheduleFlush(): void {
+    if (this.flushScheduled) return;
+    this.flushScheduled = true;
+    setImmediate(() => {
+      this.flushScheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Hands what waits to the lanes that are free, and opens another lane when all are taken. */
+  private flush(): void {
+    const facts = this.facts;
+    if (facts === null || this.closing !== null || this.bySlot.size === 0) return;
+    if (this.queue.length === 0) return;
+    for (const lane of this.lanes) {
+      while (this.queue.length > 0 && lane.isReady()) this.submit(lane, facts);
+    }
+    if (this.queue.length === 0 || this.lanes.some((lane) => lane.isRegistering())) return;
+    this.lanes.find((lane) => lane.isUnregistered())?.register(facts);
+  }
+
+  private submit(lane: Lane, facts: ClusterFacts): void {
+    const taken = this.queue.take(facts.bodyMax);
+    const [first] = taken;
+    if (first === undefined) return;
+    // Queued before the cluster's sizes were known; such a call is always alone in its batch.
+    if (first.size > this.callSizeMax(facts)) {
+      for (const pending of taken) pending.reject(tooLargeError());
+      return;
+    }
+    lane.submit(taken);
+  }
+
+  private startTicking(): void {
+    if (this.ticker !== null) return;
+    this.tickedAt = performance.now();
+    this.ticker = setInterval(() => this.onInterval(), TICK_MILLIS);
+  }
+
+  private onInterval(): void {
+    const now = performance.now();
+    const ticks = Math.floor((now - this.tickedAt) / TICK_MILLIS);
+    this.tickedAt += ticks * TICK_MILLIS;
+    for (let tick = 0; tick < Math.min(ticks, TICKS_LATE_MAX); tick += 1) {
+      for (const lane of this.lanes) lane.onTick();
+    }
+    if (now >= this.deadlineNext) this.endOverdue(now);
+    this.endWaiters(now);
+    this.failHopeless();
+    this.breakSilent(now);
+    this.flush();
+    const active = this.queue.length > 0 || this.waiters.length > 0;
+    if (active || this.lanes.some((lane) => lane.isActive()) || this.ticker === null) return;
+    clearInterval(this.ticker);
+    this.ticker = null;
+  }
+
+  private endOverdue(now: number): void {
+    let next = Number.POSITIVE_INFINITY;
+    const visit = (pending: PendingCall): void => {
+      if (pending.deadline > now) next = Math.min(next, pending.deadline);
+      else pending.reject(this.overdueError(pending));
+    };
+    this.queue.forEach(visit);
+    for (const lane of this.lanes) lane.forEach(visit);
+    this.deadlineNext = next;
+  }
+
+  private overdueError(pending: PendingCall): ClientError {
+    const definite = pending.state === 'queued';
+    const millis = Math.round(pending.deadline - pending.startedAt);
+    const outcome = definite ? 'it was not sent' : 'it may have happened';
+    const outlook = outlookOf(this.connections);
+    if (definite && pending.noQuorum) {
+      const message = 'the replicas that answer see no quorum; the call was not executed';
+      return new ClientError({ code: 'no_quorum', message, definite });
+    }
+    const code: ClientErrorCode = outlook.connected ? 'timeout' : outlook.code;
+    const why = outlook.connected ? '' : `; ${outlook.message}`;
+    const message = `no answer within ${millis} ms; ${outcome}${why}`;
+    return new ClientError({ code, message, definite });
+  }
+
+  private endWaiters(now: number): void {
+    const overdue = this.waiters.filter((waiter) => waiter.deadline <= now);
+    if (overdue.length === 0) return;
+    this.waiters = this.waiters.filter((waiter) => waiter.deadline > now);
+    const { code, message } = outlookOf(this.connections);
+    for (const waiter of overdue) waiter.reject(new ClientError({ code, message, definite: true }));
+  }
+
+  /** Ends, before its deadline, what was never sent and has no endpoint left that it could go to. */
+  private failHopeless(): void {
+    const outlook = outlookOf(this.connections);
+    if (outlook.connected) return;
+    const now = performance.now();
+    const { code, message } = outlook;
+    const hopeless = (startedAt: number, deadline: number): boolean =>
+      outlook.isHopeless({ startedAt, deadline, now });
+    const lost = this.waiters.filter((waiter) => hopeless(waiter.startedAt, waiter.deadline));
+    this.waiters = this.waiters.filter((waiter) => !lost.includes(waiter));
+    for (const waiter of lost) waiter.reject(new ClientError({ code, message, definite: true }));
+    this.queue.forEach((pending) => {
+      if (!hopeless(pending.startedAt, pending.deadline)) return;
+      pending.reject(
+        new ClientError({ code, message: `${message}; the call was not sent`, definite: true }),
+      );
+    });
+  }
+
+  private breakSilent(now: number): void {
+    const waits = this.lanes.some((lane) => (lane.waitingFor(now) ?? 0) >= SILENCE_MILLIS);
+    if (!waits) return;
+    for (const connection of this.connections) connection.breakIfSilent(SILENCE_MILLIS);
+  }
+}
+
+function closedError(definite: boolean): ClientError {
+  const outcome = definite ? 'the call was not sent' : 'the call in flight may have happened';
+  return new ClientError({
+    code: 'closed',
+    message: `the client was closed; ${outcome}`,
+    definite,
+  });
+}
+
+function tooLargeError(): ClientError {
+  const message = 'the call, or the reply that it asks for, is larger than the limits allow';
+  return new ClientError({ code: 'too_large', message, definite: true });
+}

@@ -1,0 +1,86 @@
+/** What went wrong, as a stable name. */
+export type ClientErrorCode =
+  | 'invalid_argument'
+  | 'too_large'
+  | 'queue_full'
+  | 'aborted'
+  | 'timeout'
+  | 'unreachable'
+  | 'wrong_cluster'
+  | 'wrong_version'
+  | 'rejected'
+  | 'no_quorum'
+  | 'evicted'
+  | 'refused'
+  | 'bad_reply'
+  | 'closed'
+  | 'unknown_stream'
+  | 'stream_exists'
+  | 'wrong_offset';
+
+/**
+ * Every way in which a call can fail, with what the person who reads it can do. Whether the call
+ * may have happened is not in this table: each error says it itself (`definite`).
+ */
+export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
+  invalid_argument: 'Correct the argument; nothing was sent.',
+  too_large: 'Send less in one call; the limits are in docs/client.md. Nothing was changed.',
+  queue_full: 'Slow down, or wait for calls in flight; this call was not sent.',
+  aborted: 'The signal of the call was aborted.',
+  timeout:
+    'Check `kimberlite status`: is a quorum of replicas up and reachable? A call that may have ' +
+    'happened can be checked by reading.',
+  unreachable:
+    'Check that the replicas run and that the endpoints name their client ports; ' +
+    '`kimberlite dev` starts a local cluster.',
+  wrong_cluster: 'The endpoint belongs to another cluster. Check the endpoints and the cluster id.',
+  wrong_version: 'Client and replica speak different protocol versions. Upgrade the older one.',
+  rejected: 'Check that the endpoint is the client port of a replica.',
+  no_quorum: 'Start the replicas that are down, or heal the network between them, and try again.',
+  evicted:
+    'The session was given to another client. Later calls use a new session; find out by reading ' +
+    'whether this call happened.',
+  refused: 'The cluster does not understand this request; check that the versions match.',
+  bad_reply: 'The reply could not be read; check that the versions match.',
+  closed: 'The client was closed; connect again.',
+  unknown_stream: 'Create the stream first. Nothing was changed.',
+  stream_exists: 'The stream is already there; append to it. Nothing was changed.',
+  wrong_offset:
+    'Read from the length that the error names, then decide again. Nothing was changed.',
+};
+
+export interface ClientErrorOptions {
+  readonly code: ClientErrorCode;
+  /** What happened, as one sentence without a final stop. */
+  readonly message: string;
+  /** True: the call did not happen and never will. False: it may have happened. */
+  readonly definite: boolean;
+  readonly cause?: unknown;
+  /** `wrong_offset`: the stream's length. */
+  readonly length?: number | null;
+}
+
+/** The one error that calls reject with. */
+export class ClientError extends Error {
+  override readonly name = 'ClientError';
+  readonly code: ClientErrorCode;
+  /** True: the call did not happen and never will. False: it may have happened, or may yet. */
+  readonly definite: boolean;
+  /** What to do next. */
+  readonly remedy: string;
+  /** `wrong_offset`: the length that the stream has. Otherwise null. */
+  readonly length: number | null;
+
+  constructor(options: ClientErrorOptions) {
+    super(options.message, options.cause === undefined ? {} : { cause: options.cause });
+    this.code = options.code;
+    this.definite = options.definite;
+    this.remedy = CLIENT_ERRORS[options.code];
+    this.length = options.length ?? null;
+  }
+}
+
+/** Refuses an argument before anything is sent. */
+export function invalidArgument(message: string): ClientError {
+  return new ClientError({ code: 'invalid_argument', message, definite: true });
+}

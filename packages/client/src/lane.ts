@@ -1,0 +1,264 @@
+import { randomBytes } from 'node:crypto';
+import { decodeResults, encodeCalls, KERNEL_CALLS } from '@kimberlite/kernel';
+import {
+  type AnyMessage,
+  assert,
+  type ClientEffect,
+  ClientId,
+  ClientSession,
+  type EvictionReason,
+  type Message,
+  type Prng,
+  type RefusalReason,
+  unreachable,
+} from '@kimberlite/vsr';
+import { sha256 } from './checksum.ts';
+import { ClientError } from './errors.ts';
+import type { PendingCall } from './pending-call.ts';
+
+/** Milliseconds before a session is registered again that did not live long; doubles. */
+const REGISTER_PAUSE_MIN = 100;
+const REGISTER_PAUSE_MAX = 5_000;
+/** A session that lived so long, in milliseconds, is replaced at once. */
+const SESSION_LIFE_GOOD = 10_000;
+/** Milliseconds before a batch is sent again that a primary without quorum refused. */
+const NO_QUORUM_PAUSE = 100;
+
+/** What a lane needs from the client around it. */
+export interface LaneHost {
+  /** Sends to the replica in that slot; false when there is no connection to it. */
+  send(slot: number, message: AnyMessage): boolean;
+  /** Something may be sent now: a session is ready. */
+  onReady(): void;
+  /** Calls that definitely did not happen go back to the front of the queue. */
+  onReturned(batch: readonly PendingCall[]): void;
+  now(): number;
+}
+
+export interface LaneOptions {
+  readonly host: LaneHost;
+  readonly prng: Prng;
+  readonly release: number;
+}
+
+/** The cluster as the first hello described it. */
+export interface ClusterFacts {
+  readonly cluster: bigint;
+  readonly replicaCount: number;
+  /** Bytes of the largest body of a request. */
+  readonly bodyMax: number;
+}
+
+/**
+ * One session and its one request in flight, which carries a batch of calls. An evicted session is
+ * replaced by a new one when calls need it.
+ */
+export class Lane {
+  private readonly host: LaneHost;
+  private readonly prng: Prng;
+  private readonly release: number;
+  private session: ClientSession | null;
+  private batch: readonly PendingCall[] | null;
+  /** When the request in flight was submitted; meaningful while `batch` is there. */
+  private submittedAt: number;
+  private registeredAt: number;
+  private registerPause: number;
+  /** No register and no request before this. */
+  private pausedUntil: number;
+
+  constructor(options: LaneOptions) {
+    this.host = options.host;
+    this.prng = options.prng;
+    this.release = options.release;
+    this.session = null;
+    this.batch = null;
+    this.submittedAt = 0;
+    this.registeredAt = 0;
+    this.registerPause = REGISTER_PAUSE_MIN;
+    this.pausedUntil = 0;
+  }
+
+  /** Whether a batch may be submitted now. */
+  isReady(): boolean {
+    return this.session?.state === 'ready' && this.host.now() >= this.pausedUntil;
+  }
+
+  isRegistering(): boolean {
+    return this.session?.state === 'registering';
+  }
+
+  /** Whether it could be registered now. */
+  isUnregistered(): boolean {
+    return this.session === null && this.host.now() >= this.pausedUntil;
+  }
+
+  /** Newest view that replies have shown, or null before the first. */
+  view(): number | null {
+    const state = this.session?.state;
+    return this.session === null || state === 'registering' ? null : this.session.view;
+  }
+
+  sessionNumber(): number | null {
+    const session = this.session?.session ?? 0;
+    return session === 0 ? null : session;
+  }
+
+  /** Calls in flight. */
+  inFlight(): number {
+    return this.batch?.length ?? 0;
+  }
+
+  /** Milliseconds for which the request in flight has waited, or null. */
+  waitingFor(now: number): number | null {
+    return this.batch === null ? null : now - this.submittedAt;
+  }
+
+  /** Whether ticks are needed. */
+  isActive(): boolean {
+    return this.batch !== null || this.isRegistering();
+  }
+
+  /** Visits the calls in flight that are not settled. */
+  forEach(visit: (pending: PendingCall) => void): void {
+    for (const pending of this.batch ?? []) if (pending.state === 'sent') visit(pending);
+  }
+
+  register(facts: ClusterFacts): void {
+    assert(this.session === null && this.batch === null, 'one session at a time');
+    this.session = new ClientSession({
+      cluster: facts.cluster,
+      client: randomClientId(),
+      replicaCount: facts.replicaCount,
+      checksum: sha256,
+      prng: this.prng,
+      release: this.release,
+    });
+    this.drive((session, out) => session.register(out));
+  }
+
+  /** Sends calls that the queue has marked as sent; at least one. */
+  submit(batch: readonly PendingCall[]): void {
+    assert(this.batch === null && batch.length > 0, 'one batch at a time');
+    this.batch = batch;
+    this.submittedAt = this.host.now();
+    const body = encodeCalls(batch.map((pending) => pending.call));
+    this.drive((session, out) => session.submit(KERNEL_CALLS, body, out));
+  }
+
+  onMessage(message: AnyMessage): void {
+    this.drive((session, out) => session.onMessage(message, out));
+  }
+
+  onTick(): void {
+    this.drive((session, out) => session.onTick(out));
+  }
+
+  onConnect(slot: number): void {
+    this.drive((session, out) => session.onConnect(slot, out));
+  }
+
+  onDisconnect(slot: number): void {
+    this.drive((session, out) => session.onDisconnect(slot, out));
+  }
+
+  /** Lets the session act, sends what it asks for, and tells it what could not be sent. */
+  private drive(act: (session: ClientSession, out: ClientEffect[]) => void): void {
+    const session = this.session;
+    if (session === null) return;
+    const out: ClientEffect[] = [];
+    act(session, out);
+    // Grows while it is walked: a send that finds no connection may lead to another.
+    for (const effect of out) {
+      if (effect.kind !== 'send') this.onEffect(effect);
+      else if (!this.host.send(effect.replica, effect.message) && session.state === 'busy') {
+        session.onDisconnect(effect.replica, out);
+      }
+    }
+  }
+
+  private onEffect(effect: Exclude<ClientEffect, { readonly kind: 'send' }>): void {
+    switch (effect.kind) {
+      case 'registered':
+        this.registeredAt = this.host.now();
+        return this.host.onReady();
+      case 'reply':
+        this.onReply(effect.message);
+        return this.host.onReady();
+      case 'refused':
+        return this.onRefused(effect.reason, effect.definite);
+      case 'evicted':
+        return this.onEvicted(effect.reason);
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  private onReply(message: Message<'reply'>): void {
+    const batch = this.takeBatch();
+    const results = decodeResults(message.body);
+    if (results === null || results.length !== batch.length) {
+      const text = 'the reply does not match the request; the call may have happened';
+      rejectAll(batch, { code: 'bad_reply', message: text, definite: false });
+      return;
+    }
+    for (const [index, pending] of batch.entries()) {
+      const result = results[index];
+      assert(result !== undefined, 'a result for each call');
+      pending.resolve(result);
+    }
+  }
+
+  private onRefused(reason: RefusalReason, definite: boolean): void {
+    const batch = this.takeBatch();
+    if (reason === 'noQuorum' && definite) {
+      // Nothing happened, so trying elsewhere until the deadline is safe.
+      for (const pending of batch) pending.noQuorum = true;
+      this.pausedUntil = this.host.now() + NO_QUORUM_PAUSE;
+      this.host.onReturned(batch);
+      return;
+    }
+    const message = `the cluster refused the request (${reason})`;
+    rejectAll(batch, { code: 'refused', message, definite });
+    this.host.onReady();
+  }
+
+  private onEvicted(reason: EvictionReason): void {
+    const now = this.host.now();
+    const batch = this.batch === null ? [] : this.takeBatch();
+    const livedWell = this.registeredAt > 0 && now - this.registeredAt >= SESSION_LIFE_GOOD;
+    // Clients above the session limit would otherwise evict each other as fast as they can.
+    if (livedWell) this.registerPause = REGISTER_PAUSE_MIN;
+    else this.pausedUntil = now + this.prng.between(this.registerPause / 2, this.registerPause);
+    if (!livedWell) this.registerPause = Math.min(this.registerPause * 2, REGISTER_PAUSE_MAX);
+    this.session = null;
+    this.registeredAt = 0;
+    const message = `the session was evicted (${reason}) with the call in flight; it may have happened`;
+    rejectAll(batch, { code: 'evicted', message, definite: false });
+    this.host.onReady();
+  }
+
+  private takeBatch(): readonly PendingCall[] {
+    const batch = this.batch;
+    assert(batch !== null, 'a request is in flight');
+    this.batch = null;
+    return batch;
+  }
+}
+
+function rejectAll(
+  batch: readonly PendingCall[],
+  options: {
+    readonly code: 'bad_reply' | 'refused' | 'evicted';
+    readonly message: string;
+    readonly definite: boolean;
+  },
+): void {
+  for (const pending of batch)
+    if (pending.state === 'sent') pending.reject(new ClientError(options));
+}
+
+/** 128 random bits; zero is reserved. */
+function randomClientId(): ClientId {
+  const value = BigInt(`0x${randomBytes(16).toString('hex')}`);
+  return ClientId(value === 0n ? 1n : value);
+}

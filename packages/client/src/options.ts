@@ -1,0 +1,98 @@
+import { invalidArgument } from './errors.ts';
+
+/** How a client reaches its cluster. */
+export interface ClientOptions {
+  /**
+   * `host:port` of the client port of every replica (a reply comes on the connection to the
+   * primary, so each must be named). IPv6 addresses in brackets.
+   */
+  readonly endpoints: readonly string[];
+  /** Refuse replicas of any other cluster. Left out: whatever cluster answers first. */
+  readonly cluster?: bigint;
+  /** Milliseconds that a call may take when it does not say; default 5,000. */
+  readonly requestTimeout?: number;
+  /** Namespace of calls that do not say; default `default`. */
+  readonly namespace?: string | Uint8Array;
+  /** Sessions, each with one request in flight: 1 to 4, default 4. */
+  readonly lanes?: number;
+  /** Calls that may wait to be sent; default 100,000. More are refused with `queue_full`. */
+  readonly queueCallsMax?: number;
+  /** Bytes of calls that may wait to be sent; default 64 MiB. */
+  readonly queueBytesMax?: number;
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Gives the call up; the error says whether it may have happened. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds until the call ends in any case, above zero. */
+  readonly timeout?: number;
+  /** The tenant; namespaces cannot see each other. */
+  readonly namespace?: string | Uint8Array;
+}
+
+/** Where the client port of a replica is. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  /** As given. */
+  readonly name: string;
+}
+
+export interface ClientSettings {
+  readonly endpoints: readonly Endpoint[];
+  readonly cluster: bigint | null;
+  readonly requestTimeout: number;
+  readonly lanes: number;
+  readonly queueCallsMax: number;
+  readonly queueBytesMax: number;
+}
+
+export const LANES_MAX = 4;
+export const REQUEST_TIMEOUT_DEFAULT = 5_000;
+export const NAMESPACE_DEFAULT = 'default';
+const TIMEOUT_MAX = 24 * 60 * 60 * 1000;
+
+/** Checks the options of a client; throws `invalid_argument`. */
+export function settingsOf(options: ClientOptions): ClientSettings {
+  const { endpoints, cluster } = options;
+  if (!Array.isArray(endpoints) || endpoints.length === 0) {
+    throw invalidArgument('at least one endpoint is needed');
+  }
+  if (cluster !== undefined && (typeof cluster !== 'bigint' || cluster < 1n || cluster >> 128n)) {
+    throw invalidArgument('a cluster id is a bigint of 1 to 128 bits');
+  }
+  return {
+    endpoints: endpoints.map(parseEndpoint),
+    cluster: cluster ?? null,
+    requestTimeout: timeoutOf(options.requestTimeout, REQUEST_TIMEOUT_DEFAULT),
+    lanes: count('lanes', options.lanes ?? LANES_MAX, LANES_MAX),
+    queueCallsMax: count('queueCallsMax', options.queueCallsMax ?? 100_000),
+    queueBytesMax: count('queueBytesMax', options.queueBytesMax ?? 64 * 1024 * 1024),
+  };
+}
+
+/** Milliseconds of a call's timeout; throws `invalid_argument`. */
+export function timeoutOf(timeout: number | undefined, otherwise: number): number {
+  if (timeout === undefined) return otherwise;
+  if (typeof timeout !== 'number' || !(timeout > 0) || timeout > TIMEOUT_MAX) {
+    throw invalidArgument('a timeout is a number of milliseconds, above zero and at most a day');
+  }
+  return timeout;
+}
+
+/** Reads `host:port` or `[address]:port`; throws `invalid_argument`. */
+export function parseEndpoint(name: string): Endpoint {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(name.trim());
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw invalidArgument(`'${name}' is not an endpoint; write host:port, such as 127.0.0.1:7100`);
+  }
+  return { host, port, name: name.trim() };
+}
+
+function count(name: string, value: number, most: number = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
+  throw invalidArgument(`${name} is a whole number of 1 to ${most}`);
+}

@@ -1,0 +1,116 @@
+import { BYTES_MAX, type Call } from '@kimberlite/kernel';
+import { expectKind } from './answers.ts';
+import { type Bytes, own, toBytes } from './bytes.ts';
+import type { Caller } from './caller.ts';
+import { invalidArgument } from './errors.ts';
+import type { CallOptions } from './options.ts';
+import { natural } from './requests.ts';
+
+export interface AppendOptions extends CallOptions {
+  /** The length that the stream must have; otherwise `wrong_offset`. Left out: any. */
+  readonly expectedOffset?: number;
+}
+
+export interface StreamReadOptions extends CallOptions {
+  /** First event; default 0. */
+  readonly offset?: number;
+  /** Events, at most: 1 to 1,024, default 100. */
+  readonly limit?: number;
+}
+
+export interface Appended {
+  readonly revision: number;
+  /** Offset of the first event appended. */
+  readonly offset: number;
+  /** Length of the stream with them. */
+  readonly length: number;
+  /** SHA-256 chain over all events up to the last. */
+  readonly chain: Uint8Array;
+}
+
+export interface StreamPage {
+  readonly events: readonly Uint8Array[];
+  /** The stream goes on behind them. */
+  readonly more: boolean;
+  /** Offset to read on from. */
+  readonly next: number;
+  /** Length of the whole stream. */
+  readonly length: number;
+  /** Chain hash before the first event of the page: fold the events into it to verify them. */
+  readonly chain: Uint8Array;
+}
+
+/** Event streams. All of these reject with ClientError. */
+export class Streams {
+  private readonly caller: Caller;
+
+  constructor(caller: Caller) {
+    this.caller = caller;
+  }
+
+  /** Makes an empty stream; `stream_exists` when there is one. */
+  async create(stream: Bytes, options: CallOptions = {}): Promise<{ readonly revision: number }> {
+    const result = await this.perform(stream, options, (place) => {
+      return { kind: 'streamCreate', ...place };
+    });
+    return { revision: expectKind(result, 'streamCreate').revision };
+  }
+
+  /** Appends one event or several, all or none. */
+  async append(
+    stream: Bytes,
+    events: Bytes | readonly Bytes[],
+    options: AppendOptions = {},
+  ): Promise<Appended> {
+    const { expectedOffset } = options;
+    const list = typeof events === 'string' || events instanceof Uint8Array ? [events] : events;
+    const result = await this.perform(stream, options, (place) => ({
+      kind: 'streamAppend',
+      ...place,
+      expectedOffset:
+        expectedOffset === undefined ? null : natural('expectedOffset', expectedOffset),
+      events: list.map((event) => toBytes(event, 'an event')),
+    }));
+    const { revision, offset, length, chain } = expectKind(result, 'streamAppend');
+    return { revision, offset, length, chain: own(chain) };
+  }
+
+  /** Reads a page of events. */
+  async read(stream: Bytes, options: StreamReadOptions = {}): Promise<StreamPage> {
+    const offset = natural('offset', options.offset ?? 0);
+    const limit = natural('limit', options.limit ?? 100);
+    if (limit < 1) throw invalidArgument('limit is at least 1');
+    const result = await this.perform(stream, options, (place) => {
+      return { kind: 'streamRead', ...place, offset, limit, bytesMax: BYTES_MAX };
+    });
+    const { events, more, length, chain } = expectKind(result, 'streamRead');
+    return {
+      events: events.map(own),
+      more,
+      next: offset + events.length,
+      length,
+      chain: own(chain),
+    };
+  }
+
+  /** Number of events, and the chain hash of the last (32 zero bytes for none). */
+  async length(
+    stream: Bytes,
+    options: CallOptions = {},
+  ): Promise<{ readonly length: number; readonly chain: Uint8Array }> {
+    const result = await this.perform(stream, options, (place) => {
+      return { kind: 'streamLength', ...place };
+    });
+    const { length, chain } = expectKind(result, 'streamLength');
+    return { length, chain: own(chain) };
+  }
+
+  private perform(
+    stream: Bytes,
+    options: CallOptions,
+    make: (place: { readonly namespace: Uint8Array; readonly stream: Uint8Array }) => Call,
+  ): ReturnType<Caller['perform']> {
+    const name = toBytes(stream, 'a stream');
+    return this.caller.perform(options, (namespace) => make({ namespace, stream: name }));
+  }
+}

@@ -1,0 +1,38 @@
+import { REPLY_BODY_MAX } from '@kimberlite/vsr';
+
+/** Sizes of calls; docs/kernel.md has the same table. All are bytes unless they say otherwise. */
+
+/** A namespace: 1 to this. */
+export const NAMESPACE_MAX = 64;
+/** A key: 1 to this. A bound of a range may be one byte longer (`keyAfter` of a longest key). */
+export const KEY_MAX = 4096;
+/** A value: 0 to this, so that a get's reply fits into REPLY_BODY_MAX with room to spare. */
+export const VALUE_MAX: number = 60 * 1024;
+/** A stream's name: 1 to this. */
+export const STREAM_NAME_MAX = 128;
+/** An event: 0 to this. */
+export const EVENT_MAX: number = VALUE_MAX;
+/** `bytesMax` of a call: 0 to this. */
+export const BYTES_MAX: number = 62 * 1024;
+/** `bytesMax` that clients use when the caller names none. */
+export const BYTES_DEFAULT: number = 16 * 1024;
+
+/** Keys of one delete: 1 to this many. */
+export const DELETE_KEYS_MAX = 1024;
+/** Entries of one range: 1 to this many. */
+export const RANGE_LIMIT_MAX = 1024;
+/** Compares of a transaction: 0 to this many. */
+export const TXN_COMPARES_MAX = 128;
+/** Operations of each branch of a transaction: 0 to this many. */
+export const TXN_OPERATIONS_MAX = 128;
+/** Events of one append, or asked for by one read: 1 to this many. */
+export const EVENTS_MAX = 1024;
+/** Calls of one request: 1 to this many. */
+export const CALLS_MAX = 4096;
+
+/** Bytes in front of the first call of a request, and of the first result of a reply. */
+export const LIST_HEADER_SIZE = 2;
+/** What the results of one request may take together, at most (`callReplyLimit` summed up). */
+export const RESULTS_SIZE_MAX: number = REPLY_BODY_MAX - LIST_HEADER_SIZE;
+/** Bytes of an event chain's hash. */
+export const CHAIN_SIZE = 32;

@@ -1,0 +1,146 @@
+/**
+ * What the kernel answers, one result a call, in the order of the calls. A refusal is a value like
+ * any other: it is replicated, and the same on every replica.
+ */
+
+/** A key as a read found it. */
+export interface KeyRecord {
+  /** Null when withheld: `keysOnly`, or longer than the call had room for. */
+  readonly value: Uint8Array | null;
+  /** Bytes of the value, withheld or not. */
+  readonly valueSize: number;
+  /** Revision of the put that made the key (since its last delete). */
+  readonly createRevision: number;
+  /** Revision of the last put. */
+  readonly modRevision: number;
+  /** Puts since the key was made; the first is 1. */
+  readonly version: number;
+}
+
+export interface KeyEntry extends KeyRecord {
+  readonly key: Uint8Array;
+}
+
+export interface PutResult {
+  readonly kind: 'put';
+  readonly revision: number;
+  /** Null when the key was absent, and always for a blind put. */
+  readonly previous: KeyRecord | null;
+}
+
+export interface GetResult {
+  readonly kind: 'get';
+  /** Null: the key is absent. */
+  readonly record: KeyRecord | null;
+}
+
+export interface DeleteResult {
+  readonly kind: 'delete';
+  /** Null when no key was there: nothing changed. */
+  readonly revision: number | null;
+  /** Keys that were there. */
+  readonly deleted: number;
+}
+
+export interface RangeResult {
+  readonly kind: 'range';
+  readonly entries: readonly KeyEntry[];
+  /**
+   * The range holds more: go on from `keyAfter` of the last key. With no entry at all: not even
+   * the next key fitted, ask again with a larger `bytesMax`.
+   */
+  readonly more: boolean;
+}
+
+export type KeyOperationResult = PutResult | GetResult | DeleteResult | RangeResult;
+
+export interface TxnResult {
+  readonly kind: 'txn';
+  /** Whether the compares held: which branch ran. */
+  readonly succeeded: boolean;
+  /** Null when the branch changed nothing. */
+  readonly revision: number | null;
+  /** One for each operation of the branch that ran. */
+  readonly results: readonly KeyOperationResult[];
+}
+
+export interface StreamCreateResult {
+  readonly kind: 'streamCreate';
+  readonly revision: number;
+}
+
+export interface StreamAppendResult {
+  readonly kind: 'streamAppend';
+  readonly revision: number;
+  /** Offset of the first event appended. */
+  readonly offset: number;
+  /** Length of the stream with them. */
+  readonly length: number;
+  /** Chain hash of the last event. */
+  readonly chain: Uint8Array;
+}
+
+export interface StreamReadResult {
+  readonly kind: 'streamRead';
+  /** From the asked offset on. */
+  readonly events: readonly Uint8Array[];
+  /** The stream goes on after them. With no event at all: ask again with a larger `bytesMax`. */
+  readonly more: boolean;
+  /** Length of the whole stream. */
+  readonly length: number;
+  /** Chain hash just before the asked offset: fold the events into it to verify them. */
+  readonly chain: Uint8Array;
+}
+
+export interface StreamLengthResult {
+  readonly kind: 'streamLength';
+  readonly length: number;
+  /** Chain hash of the last event; 32 zero bytes for an empty stream. */
+  readonly chain: Uint8Array;
+}
+
+/** Why a call was refused; docs/kernel.md says what to do. Nothing was changed. */
+export type KernelRefusal =
+  | 'invalid'
+  | 'too_large'
+  | 'compare_failed'
+  | 'unknown_stream'
+  | 'stream_exists'
+  | 'wrong_offset';
+
+export interface RefusedResult {
+  readonly kind: 'refused';
+  readonly reason: KernelRefusal;
+  /** `wrong_offset`: the stream's length. Otherwise null. */
+  readonly length: number | null;
+}
+
+export type Result =
+  | KeyOperationResult
+  | TxnResult
+  | StreamCreateResult
+  | StreamAppendResult
+  | StreamReadResult
+  | StreamLengthResult
+  | RefusedResult;
+
+/** First byte of a refused result. */
+export const REFUSED_CODE = 0;
+
+/** Wire codes of refusals. */
+export const REFUSAL_CODES = {
+  invalid: 1,
+  too_large: 2,
+  compare_failed: 3,
+  unknown_stream: 4,
+  stream_exists: 5,
+  wrong_offset: 6,
+} as const;
+
+export function refused(reason: Exclude<KernelRefusal, 'wrong_offset'>): RefusedResult {
+  return { kind: 'refused', reason, length: null };
+}
+
+export function refusedOffset(length: number): RefusedResult {
+  return { kind: 'refused', reason: 'wrong_offset', length };
+}

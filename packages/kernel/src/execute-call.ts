@@ -1,0 +1,61 @@
+import { unreachable } from '@kimberlite/store';
+import type { ExecuteContext } from '@kimberlite/vsr';
+import type { Call } from './codec/call.ts';
+import { callFault } from './codec/call-fault.ts';
+import { type Result, refused } from './codec/result.ts';
+import { executeOperation } from './execute-operation.ts';
+import {
+  executeStreamAppend,
+  executeStreamCreate,
+  executeStreamLength,
+  executeStreamRead,
+} from './execute-stream.ts';
+import { executeTxn } from './execute-txn.ts';
+
+/**
+ * Runs one call; `revision` is the one that it takes if it changes something. A refused call has
+ * changed nothing.
+ */
+export function executeCall(call: Call, revision: number, context: ExecuteContext): Result {
+  const fault = callFault(call);
+  if (fault !== null) return refused(fault);
+  switch (call.kind) {
+    case 'put':
+    case 'get':
+    case 'delete':
+    case 'range':
+      return executeOperation(call, { namespace: call.namespace, revision }, context);
+    case 'txn':
+      return executeTxn(call, revision, context);
+    case 'streamCreate':
+      return executeStreamCreate(call, revision, context);
+    case 'streamAppend':
+      return executeStreamAppend(call, revision, context);
+    case 'streamRead':
+      return executeStreamRead(call, context);
+    case 'streamLength':
+      return executeStreamLength(call, context);
+    default:
+      return unreachable(call);
+  }
+}
+
+/** The revision that a call took; null when it changed nothing. */
+export function revisionTaken(result: Result): number | null {
+  switch (result.kind) {
+    case 'put':
+    case 'delete':
+    case 'txn':
+    case 'streamCreate':
+    case 'streamAppend':
+      return result.revision;
+    case 'get':
+    case 'range':
+    case 'streamRead':
+    case 'streamLength':
+    case 'refused':
+      return null;
+    default:
+      return unreachable(result);
+  }
+}

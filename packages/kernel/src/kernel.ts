@@ -1,0 +1,75 @@
+import { assert, present, readU64, writeU64 } from '@kimberlite/store';
+import {
+  type ExecuteContext,
+  type KeyNames,
+  REPLY_BODY_MAX,
+  type Request,
+  type StateMachine,
+  type TableReader,
+} from '@kimberlite/vsr';
+import { type Call, KERNEL_CALLS } from './codec/call.ts';
+import { decodeCalls } from './codec/decode-calls.ts';
+import { encodeResults } from './codec/encode-results.ts';
+import { callsReplyLimit } from './codec/reply-limit.ts';
+import type { Result } from './codec/result.ts';
+import { executeCall, revisionTaken } from './execute-call.ts';
+import { nameReads } from './name-reads.ts';
+import { KERNEL_TABLES, META_TABLE, REVISION_KEY } from './tables.ts';
+
+/**
+ * The built-in state machine: keys with revisions, transactions and event streams, in namespaces
+ * (docs/kernel.md). It has no state of its own; everything is in its tables.
+ */
+export function createKernel(): StateMachine {
+  return { tables: KERNEL_TABLES, validate, replyLimit, prefetch, execute };
+}
+
+function validate(operation: number, body: Uint8Array): boolean {
+  if (operation !== KERNEL_CALLS) return false;
+  const calls = decodeCalls(body);
+  return calls !== null && callsReplyLimit(calls) <= REPLY_BODY_MAX;
+}
+
+function replyLimit(operation: number, body: Uint8Array): number {
+  return callsReplyLimit(validCalls({ operation, body }));
+}
+
+function prefetch(request: Request, names: KeyNames, _read: TableReader): boolean {
+  nameReads(validCalls(request), names);
+  return false;
+}
+
+/** Runs the calls in order; each one that changes something takes the next revision. */
+function execute(request: Request, context: ExecuteContext): Uint8Array {
+  const calls = validCalls(request);
+  const before = readRevision(context);
+  let revision = before;
+  const results: Result[] = [];
+  for (const call of calls) {
+    const result = executeCall(call, revision + 1, context);
+    const taken = revisionTaken(result);
+    assert(taken === null || taken === revision + 1, 'revisions have no gap');
+    if (taken !== null) revision = taken;
+    results.push(result);
+  }
+  if (revision !== before) writeRevision(revision, context);
+  return encodeResults(results);
+}
+
+/** The core asks `validate` before anything else, so what does not decode here is a bug. */
+function validCalls(request: Request): Call[] {
+  assert(request.operation === KERNEL_CALLS, 'a validated operation');
+  return present(decodeCalls(request.body), 'a validated body');
+}
+
+function readRevision(context: TableReader): number {
+  const bytes = context.get(META_TABLE, REVISION_KEY);
+  if (bytes === null) return 0;
+  return readU64(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0);
+}
+
+function writeRevision(revision: number, context: ExecuteContext): void {
+  const bytes = new Uint8Array(8);
+  writeU64(new DataView(bytes.buffer), 0, revision);
+  context.put(META_TABLE, REVISION_KEY, bytes);
+}

@@ -1,0 +1,268 @@
+import { sha256, unreachable } from '@kimberlite/store';
+import type { Call, Compare, KeyOperation, Relation } from './codec/call.ts';
+import type { KeyEntry, KeyOperationResult, KeyRecord, Result } from './codec/result.ts';
+import { modelFault } from './model-fault.ts';
+
+/**
+ * What the kernel must do, said in the plainest way: maps, lists, one call at a time. It shares
+ * with the kernel only the types of calls and results and the limits, so that a mistake would have
+ * to be made twice. Checkers compare the replies of a cluster with it.
+ */
+export class KernelModel {
+  /** The last revision taken. */
+  revision: number;
+  private readonly namespaces: Map<string, Namespace>;
+
+  constructor() {
+    this.revision = 0;
+    this.namespaces = new Map();
+  }
+
+  /** The answer to a call, and what it does. */
+  apply(call: Call): Result {
+    const fault = modelFault(call);
+    if (fault !== null) return { kind: 'refused', reason: fault, length: null };
+    const before = this.revision;
+    const result = applyCall(call, this.namespace(call.namespace), before + 1);
+    if ('revision' in result && result.revision !== null) this.revision = before + 1;
+    return result;
+  }
+
+  /** Events in a stream; null when there is none of that name. */
+  streamLength(namespace: Uint8Array, stream: Uint8Array): number | null {
+    return this.namespace(namespace).streams.get(nameOf(stream))?.events.length ?? null;
+  }
+
+  /** Live keys of a namespace. */
+  keyCount(namespace: Uint8Array): number {
+    return this.namespace(namespace).keys.size;
+  }
+
+  private namespace(bytes: Uint8Array): Namespace {
+    const name = nameOf(bytes);
+    const known = this.namespaces.get(name);
+    if (known !== undefined) return known;
+    const made: Namespace = { keys: new Map(), streams: new Map() };
+    this.namespaces.set(name, made);
+    return made;
+  }
+}
+
+interface ModelKey {
+  readonly bytes: Uint8Array;
+  readonly value: Uint8Array;
+  readonly create: number;
+  readonly mod: number;
+  readonly version: number;
+}
+
+interface ModelStream {
+  readonly events: Uint8Array[];
+  /** `chains[n]` is the chain after n events. */
+  readonly chains: Uint8Array[];
+}
+
+interface Namespace {
+  readonly keys: Map<string, ModelKey>;
+  readonly streams: Map<string, ModelStream>;
+}
+
+/** One character a byte: strings then sort as the bytes do. */
+function nameOf(bytes: Uint8Array): string {
+  let name = '';
+  for (const byte of bytes) name += String.fromCharCode(byte);
+  return name;
+}
+
+function applyCall(call: Call, namespace: Namespace, revision: number): Result {
+  switch (call.kind) {
+    case 'put':
+    case 'get':
+    case 'delete':
+    case 'range':
+      return applyOperation(call, namespace.keys, revision);
+    case 'txn': {
+      const succeeded = call.compares.every((compare) => holds(compare, namespace.keys));
+      if (!succeeded && call.else.length === 0) {
+        return { kind: 'refused', reason: 'compare_failed', length: null };
+      }
+      const results: KeyOperationResult[] = [];
+      let taken: number | null = null;
+      for (const operation of succeeded ? call.then : call.else) {
+        const result = applyOperation(operation, namespace.keys, revision);
+        if ('revision' in result && result.revision !== null) taken = revision;
+        results.push(result);
+      }
+      return { kind: 'txn', succeeded, revision: taken, results };
+    }
+    default:
+      return applyStream(call, namespace.streams, revision);
+  }
+}
+
+function applyOperation(
+  operation: KeyOperation,
+  keys: Map<string, ModelKey>,
+  revision: number,
+): KeyOperationResult {
+  switch (operation.kind) {
+    case 'put': {
+      const name = nameOf(operation.key);
+      const old = keys.get(name) ?? null;
+      keys.set(name, {
+        bytes: operation.key.slice(),
+        value: operation.value.slice(),
+        create: old === null ? revision : old.create,
+        mod: revision,
+        version: old === null ? 1 : old.version + 1,
+      });
+      const most = operation.previousBytesMax;
+      return { kind: 'put', revision, previous: most === null ? null : shown(old, most) };
+    }
+    case 'get':
+      return { kind: 'get', record: shown(keys.get(nameOf(operation.key)), operation.bytesMax) };
+    case 'delete': {
+      let deleted = 0;
+      for (const key of operation.keys) if (keys.delete(nameOf(key))) deleted += 1;
+      return { kind: 'delete', revision: deleted > 0 ? revision : null, deleted };
+    }
+    case 'range': {
+      const from = nameOf(operation.from);
+      const to = operation.to === null ? null : nameOf(operation.to);
+      const inside = [...keys.keys()].filter((name) => name >= from && (to === null || name < to));
+      const found = inside.sort(byCodeUnits).flatMap((name) => keys.get(name) ?? []);
+      return rangeOf(found, operation);
+    }
+    default:
+      return unreachable(operation);
+  }
+}
+
+function byCodeUnits(first: string, other: string): number {
+  if (first === other) return 0;
+  return first < other ? -1 : 1;
+}
+
+function rangeOf(
+  found: readonly ModelKey[],
+  asked: { readonly limit: number; readonly keysOnly: boolean; readonly bytesMax: number },
+): KeyOperationResult {
+  const entries: KeyEntry[] = [];
+  let used = 0;
+  for (const key of found) {
+    if (entries.length === asked.limit) break;
+    const bare = 31 + key.bytes.length;
+    let value = asked.keysOnly ? null : key.value;
+    if (value !== null && entries.length === 0 && bare + value.length > asked.bytesMax) {
+      value = null;
+    }
+    const size = bare + (value === null ? 0 : value.length);
+    if (used + size > asked.bytesMax) break;
+    used += size;
+    entries.push({
+      key: key.bytes,
+      value,
+      valueSize: key.value.length,
+      createRevision: key.create,
+      modRevision: key.mod,
+      version: key.version,
+    });
+  }
+  return { kind: 'range', entries, more: entries.length < found.length };
+}
+
+function shown(key: ModelKey | null | undefined, bytesMax: number): KeyRecord | null {
+  if (key === null || key === undefined) return null;
+  return {
+    value: key.value.length > bytesMax ? null : key.value,
+    valueSize: key.value.length,
+    createRevision: key.create,
+    modRevision: key.mod,
+    version: key.version,
+  };
+}
+
+function holds(compare: Compare, keys: ReadonlyMap<string, ModelKey>): boolean {
+  const key = keys.get(nameOf(compare.key)) ?? null;
+  switch (compare.target) {
+    case 'exists':
+      return key !== null;
+    case 'absent':
+      return key === null;
+    case 'value':
+      return key !== null && related(nameOf(key.value), compare.relation, nameOf(compare.value));
+    case 'createRevision':
+      return related(key?.create ?? 0, compare.relation, compare.operand);
+    case 'modRevision':
+      return related(key?.mod ?? 0, compare.relation, compare.operand);
+    case 'version':
+      return related(key?.version ?? 0, compare.relation, compare.operand);
+    default:
+      return unreachable(compare);
+  }
+}
+
+function related<T extends number | string>(actual: T, relation: Relation, operand: T): boolean {
+  if (relation === 'equal') return actual === operand;
+  if (relation === 'notEqual') return actual !== operand;
+  return relation === 'greater' ? actual > operand : actual < operand;
+}
+
+type StreamCall = Extract<Call, { readonly stream: Uint8Array }>;
+
+function applyStream(
+  call: StreamCall,
+  streams: Map<string, ModelStream>,
+  revision: number,
+): Result {
+  const name = nameOf(call.stream);
+  const stream = streams.get(name) ?? null;
+  if (call.kind === 'streamCreate') {
+    if (stream !== null) return { kind: 'refused', reason: 'stream_exists', length: null };
+    streams.set(name, { events: [], chains: [new Uint8Array(32)] });
+    return { kind: 'streamCreate', revision };
+  }
+  if (stream === null) return { kind: 'refused', reason: 'unknown_stream', length: null };
+  const { events, chains } = stream;
+  const length = events.length;
+  switch (call.kind) {
+    case 'streamAppend': {
+      if (call.expectedOffset !== null && call.expectedOffset !== length) {
+        return { kind: 'refused', reason: 'wrong_offset', length };
+      }
+      for (const event of call.events) append(stream, event);
+      const chain = chainAt(chains, events.length);
+      return { kind: 'streamAppend', revision, offset: length, length: events.length, chain };
+    }
+    case 'streamRead': {
+      const { offset } = call;
+      if (offset > length) return { kind: 'refused', reason: 'wrong_offset', length };
+      const read: Uint8Array[] = [];
+      let used = 0;
+      for (const event of events.slice(offset, offset + call.limit)) {
+        used += 4 + event.length;
+        if (used > call.bytesMax) break;
+        read.push(event);
+      }
+      const more = offset + read.length !== length;
+      return { kind: 'streamRead', events: read, more, length, chain: chainAt(chains, offset) };
+    }
+    case 'streamLength':
+      return { kind: 'streamLength', length, chain: chainAt(chains, length) };
+    default:
+      return unreachable(call);
+  }
+}
+
+function append(stream: ModelStream, event: Uint8Array): void {
+  const offset = stream.events.length;
+  const place: number[] = [];
+  for (let rest = offset; place.length < 8; rest = Math.floor(rest / 256)) place.push(rest % 256);
+  const hashed = sha256(Uint8Array.from([...chainAt(stream.chains, offset), ...place, ...event]));
+  stream.events.push(event.slice());
+  stream.chains.push(hashed);
+}
+
+function chainAt(chains: readonly Uint8Array[], offset: number): Uint8Array {
+  return chains[offset] ?? new Uint8Array(32);
+}

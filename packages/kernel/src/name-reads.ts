@@ -1,0 +1,95 @@
+import { unreachable } from '@kimberlite/store';
+import type { KeyNames } from '@kimberlite/vsr';
+import type { Call, KeyOperation, TxnCall } from './codec/call.ts';
+import { callFault } from './codec/call-fault.ts';
+import { eventsPlanLimit, rangePlan } from './read-plan.ts';
+import {
+  EVENTS_TABLE,
+  eventKey,
+  eventsEnd,
+  KEYS_TABLE,
+  META_TABLE,
+  namespacedKey,
+  REVISION_KEY,
+  STREAMS_TABLE,
+} from './tables.ts';
+
+/**
+ * Names everything that executing these calls may read, in one pass: the revision, and what reads,
+ * deletes and compares look at. Blind puts and events to append add nothing. Both branches of a
+ * transaction are named, since earlier calls of the request may still change which one runs.
+ */
+export function nameReads(calls: readonly Call[], names: KeyNames): void {
+  names.key(META_TABLE, REVISION_KEY);
+  const naming: Naming = { names, deletesBefore: 0 };
+  for (const call of calls) {
+    if (callFault(call) === null) nameCall(call, naming);
+  }
+}
+
+interface Naming {
+  readonly names: KeyNames;
+  /**
+   * Keys that earlier calls of the request may delete. A range names as many rows more, because
+   * what it returns may lie that much further on than it does now.
+   */
+  deletesBefore: number;
+}
+
+function nameCall(call: Call, naming: Naming): void {
+  const { names } = naming;
+  const { namespace } = call;
+  switch (call.kind) {
+    case 'put':
+    case 'get':
+    case 'delete':
+    case 'range':
+      return nameOperation(namespace, call, naming);
+    case 'txn':
+      return nameTxn(call, naming);
+    case 'streamCreate':
+    case 'streamAppend':
+    case 'streamLength':
+      return names.key(STREAMS_TABLE, namespacedKey(namespace, call.stream));
+    case 'streamRead':
+      names.key(STREAMS_TABLE, namespacedKey(namespace, call.stream));
+      return names.range(
+        EVENTS_TABLE,
+        eventKey(namespace, call.stream, call.offset),
+        eventsEnd(namespace, call.stream),
+        eventsPlanLimit(call),
+      );
+    default:
+      return unreachable(call);
+  }
+}
+
+function nameTxn(call: TxnCall, naming: Naming): void {
+  for (const { key } of call.compares) {
+    naming.names.key(KEYS_TABLE, namespacedKey(call.namespace, key));
+  }
+  for (const operation of call.then) nameOperation(call.namespace, operation, naming);
+  for (const operation of call.else) nameOperation(call.namespace, operation, naming);
+}
+
+function nameOperation(namespace: Uint8Array, operation: KeyOperation, naming: Naming): void {
+  const { names } = naming;
+  switch (operation.kind) {
+    case 'put':
+      if (operation.previousBytesMax === null) return;
+      return names.key(KEYS_TABLE, namespacedKey(namespace, operation.key));
+    case 'get':
+      return names.key(KEYS_TABLE, namespacedKey(namespace, operation.key));
+    case 'delete':
+      for (const key of operation.keys) names.key(KEYS_TABLE, namespacedKey(namespace, key));
+      naming.deletesBefore += operation.keys.length;
+      return;
+    case 'range': {
+      const plan = rangePlan(namespace, operation);
+      if (plan === null) return;
+      return names.range(KEYS_TABLE, plan.from, plan.to, plan.limit + naming.deletesBefore);
+    }
+    default:
+      return unreachable(operation);
+  }
+}

@@ -1,0 +1,81 @@
+import { present, type TableOptions } from '@kimberlite/store';
+import { TABLE_USER_MIN } from '@kimberlite/vsr';
+import { prefixEnd } from './codec/bytes.ts';
+import { combineRecords } from './key-record.ts';
+
+/**
+ * The kernel's tables and the layout of their keys. Every key begins with its namespace behind the
+ * namespace's length, so no key of one namespace is a key, or lies within a range, of another.
+ */
+
+/** namespace, key → record (key-record.ts). */
+export const KEYS_TABLE: number = TABLE_USER_MIN;
+/** `revision` → the last revision taken, u64. */
+export const META_TABLE: number = TABLE_USER_MIN + 1;
+/** namespace, stream → stream record (stream-record.ts). */
+export const STREAMS_TABLE: number = TABLE_USER_MIN + 2;
+/** namespace, stream, offset → event row (stream-record.ts). */
+export const EVENTS_TABLE: number = TABLE_USER_MIN + 3;
+
+export const KERNEL_TABLES: readonly TableOptions[] = [
+  { id: KEYS_TABLE, name: 'keys', combine: combineRecords },
+  { id: META_TABLE, name: 'meta', combine: null },
+  { id: STREAMS_TABLE, name: 'streams', combine: null },
+  { id: EVENTS_TABLE, name: 'events', combine: null },
+];
+
+/** The one key of META_TABLE: `revision` in ASCII. */
+export const REVISION_KEY: Uint8Array = Uint8Array.of(114, 101, 118, 105, 115, 105, 111, 110);
+
+/** A key, or a bound of a range, as it is in KEYS_TABLE; the same for names in STREAMS_TABLE. */
+export function namespacedKey(namespace: Uint8Array, key: Uint8Array): Uint8Array {
+  const start = 1 + namespace.length;
+  const row = new Uint8Array(start + key.length);
+  row[0] = namespace.length;
+  row.set(namespace, 1);
+  row.set(key, start);
+  return row;
+}
+
+/** Bytes in front of the key itself. */
+export function namespacedKeyStart(namespace: Uint8Array): number {
+  return 1 + namespace.length;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** The end of a namespace's keys, excluded. */
+export function namespaceEnd(namespace: Uint8Array): Uint8Array {
+  return rowsEnd(namespacedKey(namespace, NO_BYTES));
+}
+
+/** The key of the event at `offset`: big-endian, so that offsets ascend. */
+export function eventKey(namespace: Uint8Array, stream: Uint8Array, offset: number): Uint8Array {
+  const prefix = eventPrefix(namespace, stream);
+  const row = new Uint8Array(prefix.length + 8);
+  row.set(prefix);
+  const view = new DataView(row.buffer);
+  view.setUint32(prefix.length, Math.floor(offset / 4294967296), false);
+  view.setUint32(prefix.length + 4, offset >>> 0, false);
+  return row;
+}
+
+/** The end of a stream's events, excluded. */
+export function eventsEnd(namespace: Uint8Array, stream: Uint8Array): Uint8Array {
+  return rowsEnd(eventPrefix(namespace, stream));
+}
+
+function eventPrefix(namespace: Uint8Array, stream: Uint8Array): Uint8Array {
+  const start = 1 + namespace.length;
+  const prefix = new Uint8Array(start + 1 + stream.length);
+  prefix[0] = namespace.length;
+  prefix.set(namespace, 1);
+  prefix[start] = stream.length;
+  prefix.set(stream, start + 1);
+  return prefix;
+}
+
+function rowsEnd(prefix: Uint8Array): Uint8Array {
+  // The first byte is a length far below 255, so there is always something above.
+  return present(prefixEnd(prefix), 'rows end somewhere');
+}

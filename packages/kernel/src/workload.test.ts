@@ -1,0 +1,54 @@
+import { Prng } from '@kimberlite/vsr';
+import { describe, expect, it } from 'vitest';
+import { callFault } from './codec/call-fault.ts';
+import { callSize, encodeCalls } from './codec/encode-calls.ts';
+import { callReplyLimit, callsReplyLimit } from './codec/reply-limit.ts';
+import { randomCall, randomCalls, WORKLOAD_DEFAULT, WORKLOAD_LARGE } from './workload.ts';
+
+describe('the workload', () => {
+  it('is the same for the same seed', () => {
+    const draw = (): unknown => {
+      const prng = new Prng(7n);
+      return Array.from({ length: 200 }, () => randomCall(prng, WORKLOAD_DEFAULT));
+    };
+    expect(draw()).toEqual(draw());
+  });
+
+  it('keeps within the sizes that it was given', () => {
+    const prng = new Prng(8n);
+    const small = {
+      ...WORKLOAD_DEFAULT,
+      callSizeMax: 128,
+      replySizeMax: 64,
+      impolite: 1,
+      count: 9,
+    };
+    for (let round = 0; round < 2000; round += 1) {
+      const calls = randomCalls(prng, small);
+      for (const call of calls) expect(callSize(call)).toBeLessThanOrEqual(128);
+      for (const call of calls) expect(callReplyLimit(call)).toBeLessThanOrEqual(64);
+      if (calls.length === 1) continue;
+      expect(encodeCalls(calls).length).toBeLessThanOrEqual(128);
+      expect(callsReplyLimit(calls)).toBeLessThanOrEqual(64);
+    }
+  });
+
+  it('is polite when asked to be, and otherwise breaks limits of every kind', () => {
+    const prng = new Prng(9n);
+    const polite = { ...WORKLOAD_DEFAULT, impolite: 0, replySizeMax: 64 * 1024 };
+    for (let round = 0; round < 2000; round += 1) {
+      expect(callFault(randomCall(prng, polite))).toBeNull();
+    }
+    const faults = new Map<string, number>();
+    for (let round = 0; round < 5000; round += 1) {
+      const call = randomCall(prng, WORKLOAD_LARGE);
+      const name = `${call.kind} ${callFault(call) ?? 'accepted'}`;
+      faults.set(name, (faults.get(name) ?? 0) + 1);
+    }
+    for (const kind of ['put', 'get', 'delete', 'range', 'txn', 'streamAppend', 'streamRead']) {
+      for (const fault of ['invalid', 'too_large', 'accepted']) {
+        expect(faults.get(`${kind} ${fault}`) ?? 0, `${kind} ${fault}`).toBeGreaterThan(0);
+      }
+    }
+  });
+});

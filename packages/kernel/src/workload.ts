@@ -1,0 +1,279 @@
+import type { Prng } from '@kimberlite/vsr';
+import { prefixRange } from './codec/bytes.ts';
+import type { Call, Compare, KeyOperation, Relation } from './codec/call.ts';
+import { callSize } from './codec/encode-calls.ts';
+import {
+  BYTES_MAX,
+  DELETE_KEYS_MAX,
+  EVENTS_MAX,
+  KEY_MAX,
+  LIST_HEADER_SIZE,
+  NAMESPACE_MAX,
+  RANGE_LIMIT_MAX,
+  STREAM_NAME_MAX,
+  TXN_OPERATIONS_MAX,
+  VALUE_MAX,
+} from './codec/limits.ts';
+import { callReplyLimit } from './codec/reply-limit.ts';
+
+/** What random calls are like. All sizes in bytes. */
+export interface WorkloadOptions {
+  /** Namespaces, keys in each, streams in each: at least 1, at most 200. Few collide often. */
+  readonly namespaces: number;
+  readonly keys: number;
+  readonly streams: number;
+  /** Values and events of polite calls, at most. */
+  readonly valueMax: number;
+  /** `bytesMax` of polite calls, at most. */
+  readonly bytesMax: number;
+  /** Share of calls that break a limit or sit on a boundary, in [0, 1]. */
+  readonly impolite: number;
+  /** Encoded size of a call, and its reply limit, at most; at least 128 and 64. */
+  readonly callSizeMax: number;
+  readonly replySizeMax: number;
+}
+
+/** Sizes of a simulation: prepares of 4 KiB. */
+export const WORKLOAD_DEFAULT: WorkloadOptions = {
+  namespaces: 2,
+  keys: 20,
+  streams: 3,
+  valueMax: 64,
+  bytesMax: 512,
+  impolite: 0.1,
+  callSizeMax: 1024,
+  replySizeMax: 1024,
+};
+
+/** Every limit of the kernel within reach; for tests without a cluster below them. */
+export const WORKLOAD_LARGE: WorkloadOptions = {
+  ...WORKLOAD_DEFAULT,
+  impolite: 0.3,
+  bytesMax: BYTES_MAX,
+  callSizeMax: 256 * 1024,
+  replySizeMax: 64 * 1024,
+};
+
+/** What is known of the state, to draw revisions and offsets that may be right. */
+export interface WorkloadHints {
+  /** About the last revision taken. */
+  readonly revision: number;
+  /** About the length of a stream; null when it is unknown. */
+  streamLength(namespace: Uint8Array, stream: Uint8Array): number | null;
+}
+
+/** Knows nothing. */
+export const NO_HINTS: WorkloadHints = { revision: 8, streamLength: () => null };
+
+/**
+ * A call of any kind: on keys that are there and that are not, the same key twice, empty ranges,
+ * wrong offsets, compares that fail, limits and just above. Always encodable.
+ */
+export function randomCall(
+  prng: Prng,
+  options: WorkloadOptions,
+  hints: WorkloadHints = NO_HINTS,
+): Call {
+  const draw: Draw = { prng, options, hints };
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    const call = drawCall(draw);
+    if (callSize(call) > options.callSizeMax) continue;
+    if (callReplyLimit(call) <= options.replySizeMax) return call;
+  }
+  // What was drawn is too large for these options again and again: something small instead.
+  return { ...drawGet(draw), bytesMax: 0, namespace: smallName(prng, 'n', options.namespaces) };
+}
+
+/** Calls for one request, at most `count` (at least 1), that fit the options' sizes together. */
+export function randomCalls(
+  prng: Prng,
+  options: WorkloadOptions & { readonly count: number },
+  hints: WorkloadHints = NO_HINTS,
+): Call[] {
+  const first = randomCall(prng, options, hints);
+  const calls = [first];
+  let size = LIST_HEADER_SIZE + callSize(first);
+  let reply = LIST_HEADER_SIZE + callReplyLimit(first);
+  for (let left = prng.below(options.count); left > 0; left -= 1) {
+    const call = randomCall(prng, options, hints);
+    size += callSize(call);
+    reply += callReplyLimit(call);
+    if (size > options.callSizeMax || reply > options.replySizeMax) break;
+    calls.push(call);
+  }
+  return calls;
+}
+
+interface Draw {
+  readonly prng: Prng;
+  readonly options: WorkloadOptions;
+  readonly hints: WorkloadHints;
+}
+
+function drawCall(draw: Draw): Call {
+  const { prng, options } = draw;
+  const namespace = rude(draw, 0.1)
+    ? prng.pick([EMPTY, filled(NAMESPACE_MAX), filled(NAMESPACE_MAX + 1)])
+    : smallName(prng, 'n', options.namespaces);
+  const kind = prng.below(100);
+  if (kind < 60) return { ...drawOperation(draw), namespace };
+  if (kind < 80) return drawTxn(draw, namespace);
+  return drawStreamCall(draw, namespace);
+}
+
+function drawTxn(draw: Draw, namespace: Uint8Array): Call {
+  const { prng } = draw;
+  const compares = list(prng.below(4), () => drawCompare(draw));
+  const then = list(prng.below(4), () => drawOperation(draw));
+  const otherwise = prng.chance(0.5) ? [] : list(prng.below(4), () => drawOperation(draw));
+  if (rude(draw, 0.1)) {
+    const tooMany = list(TXN_OPERATIONS_MAX + prng.below(2), () => drawGet(draw));
+    return { kind: 'txn', namespace, compares, then: tooMany, else: otherwise };
+  }
+  return { kind: 'txn', namespace, compares, then, else: otherwise };
+}
+
+function drawStreamCall(draw: Draw, namespace: Uint8Array): Call {
+  const { prng, options, hints } = draw;
+  const stream = rude(draw, 0.1)
+    ? prng.pick([EMPTY, filled(STREAM_NAME_MAX), filled(STREAM_NAME_MAX + 1)])
+    : smallName(prng, 's', options.streams);
+  const length = hints.streamLength(namespace, stream) ?? prng.below(8);
+  switch (prng.below(8)) {
+    case 0:
+      return { kind: 'streamCreate', namespace, stream };
+    case 1:
+      return { kind: 'streamLength', namespace, stream };
+    case 2:
+    case 3:
+    case 4: {
+      const offset = rude(draw, 0.1) ? Number.MAX_SAFE_INTEGER : around(prng, length, length);
+      const limit = limited(draw, 8, EVENTS_MAX);
+      return { kind: 'streamRead', namespace, stream, offset, limit, bytesMax: drawBytes(draw) };
+    }
+    default: {
+      const count = rude(draw, 0.2)
+        ? prng.pick([0, EVENTS_MAX, EVENTS_MAX + 1])
+        : prng.below(4) + 1;
+      const events = list(count, () => (count > 4 ? EMPTY : drawValue(draw)));
+      const expectedOffset = prng.chance(0.4) ? null : around(prng, length, 1);
+      return { kind: 'streamAppend', namespace, stream, expectedOffset, events };
+    }
+  }
+}
+
+function drawOperation(draw: Draw): KeyOperation {
+  const { prng } = draw;
+  const kind = prng.below(100);
+  if (kind < 45) {
+    const previousBytesMax = prng.chance(0.3) ? drawBytes(draw) : null;
+    return { kind: 'put', key: drawKey(draw), value: drawValue(draw), previousBytesMax };
+  }
+  if (kind < 65) return drawGet(draw);
+  if (kind < 80) {
+    const count = rude(draw, 0.2) ? prng.pick([0, DELETE_KEYS_MAX + prng.below(2)]) : 1;
+    const keys = list(count === 1 ? prng.below(3) + 1 : count, () => drawKey(draw));
+    return { kind: 'delete', keys };
+  }
+  const bounds = drawBounds(draw);
+  const limit = limited(draw, 8, RANGE_LIMIT_MAX);
+  const keysOnly = prng.chance(0.2);
+  return { kind: 'range', ...bounds, limit, keysOnly, bytesMax: drawBytes(draw) };
+}
+
+function drawGet(draw: Draw): Extract<KeyOperation, { readonly kind: 'get' }> {
+  return { kind: 'get', key: drawKey(draw), bytesMax: drawBytes(draw) };
+}
+
+function drawBounds(draw: Draw): { readonly from: Uint8Array; readonly to: Uint8Array | null } {
+  const { prng } = draw;
+  switch (prng.below(4)) {
+    case 0:
+      return { from: EMPTY, to: null };
+    case 1: {
+      const key = drawKey(draw);
+      return prefixRange(key.subarray(0, prng.below(key.length + 1)));
+    }
+    case 2:
+      return { from: drawKey(draw), to: null };
+    default:
+      return { from: drawKey(draw), to: prng.chance(0.1) ? EMPTY : drawKey(draw) };
+  }
+}
+
+const RELATIONS: readonly Relation[] = ['equal', 'notEqual', 'greater', 'less'];
+
+function drawCompare(draw: Draw): Compare {
+  const { prng, hints } = draw;
+  const key = drawKey(draw);
+  const relation = prng.pick(RELATIONS);
+  switch (prng.below(6)) {
+    case 0:
+      return { target: 'exists', key };
+    case 1:
+      return { target: 'absent', key };
+    case 2:
+      return { target: 'value', key, relation, value: drawValue(draw) };
+    case 3:
+      return { target: 'version', key, relation, operand: prng.below(4) };
+    default: {
+      const target = prng.pick(['createRevision', 'modRevision'] as const);
+      const operand = prng.chance(0.2) ? 0 : around(prng, hints.revision, 12);
+      return { target, key, relation, operand };
+    }
+  }
+}
+
+function drawKey(draw: Draw): Uint8Array {
+  const { prng, options } = draw;
+  if (rude(draw, 0.1)) {
+    return prng.pick([EMPTY, Uint8Array.of(0), HIGHEST, filled(KEY_MAX), filled(KEY_MAX + 1)]);
+  }
+  return smallName(prng, 'k', options.keys);
+}
+
+/** Few different ones, so that compares on values sometimes hold. */
+function drawValue(draw: Draw): Uint8Array {
+  const { prng, options } = draw;
+  if (rude(draw, 0.1)) return new Uint8Array(VALUE_MAX + prng.below(2));
+  const size = prng.chance(0.5) ? 1 : prng.between(0, options.valueMax);
+  return new Uint8Array(size).fill(prng.below(4));
+}
+
+function drawBytes(draw: Draw): number {
+  const { prng, options } = draw;
+  if (rude(draw, 0.1)) return prng.pick([0, VALUE_MAX, BYTES_MAX, BYTES_MAX + 1, 0xffffffff]);
+  return prng.chance(0.2) ? prng.below(64) : prng.between(0, options.bytesMax);
+}
+
+function limited(draw: Draw, polite: number, most: number): number {
+  return rude(draw, 0.2) ? draw.prng.pick([0, most, most + 1]) : draw.prng.between(1, polite);
+}
+
+/** Whether to be impolite here; `share` spreads it over the parts of a call. */
+function rude(draw: Draw, share: number): boolean {
+  return draw.prng.chance(draw.options.impolite * share);
+}
+
+/** Near a number, never negative. */
+function around(prng: Prng, middle: number, distance: number): number {
+  return Math.max(0, middle - distance + prng.below(2 * distance + 1));
+}
+
+function list<T>(count: number, make: () => T): T[] {
+  return Array.from({ length: count }, make);
+}
+
+const EMPTY = new Uint8Array(0);
+const HIGHEST = Uint8Array.of(0xff, 0xff);
+
+function filled(size: number): Uint8Array {
+  return new Uint8Array(size).fill(0xff);
+}
+
+/** A letter and one byte; some are prefixes of others. */
+function smallName(prng: Prng, letter: 'k' | 'n' | 's', count: number): Uint8Array {
+  const index = prng.below(count);
+  const code = letter.charCodeAt(0);
+  return index === 0 ? Uint8Array.of(code) : Uint8Array.of(code, index);
+}

@@ -1,0 +1,186 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'smol-toml';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isFault } from '../errors.ts';
+import { temporaryDirectory } from '../testing/temporary-directory.ts';
+import { type Configuration, type ConfigurationInputs, loadConfiguration } from './configuration.ts';
+import { effectiveConfiguration } from './effective.ts';
+import { editDistance, nearestName } from './nearest.ts';
+import { CONFIGURATION_KEYS, configurationJsonSchema, environmentName } from './schema.ts';
+
+let directory: ReturnType<typeof temporaryDirectory>;
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+afterEach(() => directory.remove());
+
+const ADDRESSES = 'a:7101,b:7111,c:7121';
+const NEEDED = { 'data-file': '/d/0.data', addresses: ADDRESSES };
+
+function toml(text: string): string {
+  const path = join(directory.path, 'kimberlite.toml');
+  writeFileSync(path, text);
+  return path;
+}
+
+function load(inputs: Partial<ConfigurationInputs>): Configuration {
+  const result = loadConfiguration({ file: null, env: {}, flags: {}, ...inputs });
+  if (isFault(result)) throw new Error(result.message);
+  return result;
+}
+
+function refusal(inputs: Partial<ConfigurationInputs>): string {
+  const result = loadConfiguration({ file: null, env: {}, flags: {}, ...inputs });
+  if (!isFault(result)) throw new Error('expected a refusal');
+  expect(result).toMatchObject({ code: 'configuration_invalid', exitCode: 10 });
+  return result.message;
+}
+
+describe('loading the configuration', () => {
+  it('takes every key in all three spellings, to the same effect', () => {
+    const texts: Record<string, string> = {
+      'data-file': '/d/1.data',
+      cluster: '0xff',
+      replica: '1',
+      addresses: ADDRESSES,
+      'client-address': '0.0.0.0:7110',
+      'peer-address': '[::]:7111',
+      'http-address': 'off',
+      'client-connections': '10',
+      profile: 'wan',
+      'log-level': 'debug',
+    };
+    expect(Object.keys(texts)).toEqual(CONFIGURATION_KEYS);
+    const env = Object.fromEntries(
+      Object.entries(texts).map(([key, text]) => [environmentName(key), text]),
+    );
+    const file = toml(`
+      data-file = "/d/1.data"
+      cluster = "0xff"
+      replica = 1
+      addresses = ["a:7101", "b:7111", "c:7121"]
+      client-address = "0.0.0.0:7110"
+      peer-address = "[::]:7111"
+      http-address = "off"
+      client-connections = 10
+      profile = "wan"
+      log-level = "debug"
+    `);
+    const all = [load({ file }), load({ env }), load({ flags: texts })];
+    for (const { sources: _sources, ...values } of all) {
+      expect(values).toEqual({
+        kind: 'configuration',
+        dataFile: '/d/1.data',
+        cluster: 255n,
+        replica: 1,
+        addresses: [
+          { host: 'a', port: 7101 },
+          { host: 'b', port: 7111 },
+          { host: 'c', port: 7121 },
+        ],
+        clientAddress: { host: '0.0.0.0', port: 7110 },
+        peerAddress: { host: '::', port: 7111 },
+        httpAddress: 'off',
+        clientConnections: 10,
+        profile: 'wan',
+        logLevel: 'debug',
+      });
+    }
+  });
+
+  it('lets a flag beat the environment, and the environment the file', () => {
+    const file = toml('profile = "lan"\nlog-level = "error"\nclient-connections = 7');
+    const configuration = load({
+      file,
+      env: { KIMBERLITE_PROFILE: 'wan', KIMBERLITE_LOG_LEVEL: 'warn', PATH: '/bin' },
+      flags: { ...NEEDED, profile: 'default' },
+    });
+    expect(configuration.profile).toBe('default');
+    expect(configuration.logLevel).toBe('warn');
+    expect(configuration.clientConnections).toBe(7);
+    expect(Object.fromEntries(configuration.sources)).toMatchObject({
+      profile: 'flag',
+      'log-level': 'environment',
+      'client-connections': 'file',
+    });
+  });
+
+  it('takes a list as repeated flags too', () => {
+    const flags = { 'data-file': '/d', addresses: ['a:1', 'b:2'] };
+    expect(load({ flags }).addresses.map(({ port }) => port)).toEqual([1, 2]);
+  });
+
+  it('refuses an unknown key wherever it stands, and names the one that was meant', () => {
+    const file = toml('data-fiel = "/d"');
+    expect(refusal({ file })).toContain('did you mean data-file?');
+    expect(refusal({ flags: { ...NEEDED, 'log-levle': 'info' } })).toContain('--log-level?');
+    expect(refusal({ flags: NEEDED, env: { KIMBERLITE_ADRESSES: 'a:1' } })).toContain(
+      'KIMBERLITE_ADDRESSES?',
+    );
+    expect(refusal({ flags: { ...NEEDED, zzzzzzz: '1' } })).not.toContain('did you mean');
+  });
+
+  it('leaves alone what container platforms and the client put into the environment', () => {
+    const env = {
+      KIMBERLITE_SERVICE_HOST: '10.0.0.1',
+      KIMBERLITE_PORT_7100_TCP_ADDR: '10.0.0.1',
+      KIMBERLITE_ENDPOINTS: '127.0.0.1:7100',
+      KIMBERLITE_PROFILE: '',
+    };
+    expect(load({ flags: NEEDED, env }).profile).toBe('default');
+  });
+
+  it('names the key of a bad value, as it was spelt', () => {
+    const bad = { ...NEEDED, 'client-address': 'nowhere' };
+    expect(refusal({ flags: bad })).toMatch(/^--client-address: must be host:port/);
+    expect(refusal({ flags: NEEDED, env: { KIMBERLITE_REPLICA: 'two' } })).toMatch(
+      /^KIMBERLITE_REPLICA: /,
+    );
+    expect(refusal({ file: toml('replica = 99'), flags: NEEDED })).toMatch(/^replica in /);
+    expect(refusal({ flags: { ...NEEDED, cluster: '0xzz' } })).toMatch(/^--cluster: /);
+    expect(refusal({ flags: { ...NEEDED, profile: 'fast' } })).toMatch(/^--profile: /);
+  });
+
+  it('says what is missing, and how to give it', () => {
+    expect(refusal({})).toBe(
+      'data-file is missing: give --data-file, KIMBERLITE_DATA_FILE or data-file in the file',
+    );
+  });
+
+  it('refuses a slot without an address, and one address twice', () => {
+    expect(refusal({ flags: { ...NEEDED, replica: '3' } })).toContain('lists only 3');
+    expect(refusal({ flags: { 'data-file': '/d', addresses: 'a:1,a:1' } })).toContain('twice');
+  });
+
+  it('names the line of a file that is not TOML, and a file that is missing', () => {
+    expect(refusal({ file: toml('profile = "lan"\nlog-level = = 3') })).toMatch(/toml:2: /);
+    expect(refusal({ file: join(directory.path, 'absent.toml') })).toContain('absent.toml');
+  });
+
+  it('prints what is in effect as TOML that loads to the same', () => {
+    const configuration = load({ flags: { ...NEEDED, cluster: '12' }, env: { KIMBERLITE_REPLICA: '2' } });
+    const printed = effectiveConfiguration(configuration);
+    expect(printed).toContain('replica = 2 # environment KIMBERLITE_REPLICA');
+    expect(() => parse(printed)).not.toThrow();
+    const { sources: _first, ...again } = load({ file: toml(printed) });
+    const { sources: _other, ...values } = configuration;
+    expect(again).toEqual(values);
+  });
+
+  it('publishes a JSON Schema with every key', () => {
+    const schema = configurationJsonSchema() as Record<string, unknown>;
+    expect(Object.keys(schema['properties'] as object)).toEqual(CONFIGURATION_KEYS);
+    expect(schema['additionalProperties']).toBe(false);
+    expect(schema['required']).toEqual(['data-file', 'addresses']);
+  });
+});
+
+describe('the nearest name', () => {
+  it('is found by the number of changes', () => {
+    expect(editDistance('kitten', 'sitting')).toBe(3);
+    expect(editDistance('', 'abc')).toBe(3);
+    expect(nearestName('replcia', ['cluster', 'replica'])).toBe('replica');
+    expect(nearestName('xyz', ['cluster', 'replica'])).toBeNull();
+  });
+});

@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs';
+import { parse, TomlError } from 'smol-toml';
+import type { z } from 'zod';
+import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
+import { type Address, parseAddress } from '../network/address.ts';
+import type { LogLevel } from '../observe/logger.ts';
+import { nearestName } from './nearest.ts';
+import {
+  CONFIGURATION_KEYS,
+  type ConfigurationKey,
+  type ConfigurationValues,
+  clusterOf,
+  configurationSchema,
+  environmentName,
+  KEY_KINDS,
+  type Profile,
+} from './schema.ts';
+
+/** A refusal with the code `configuration_invalid`, or that of an unreadable file. */
+export type ConfigurationFault = ServerFault;
+
+export type ConfigurationSource = 'flag' | 'environment' | 'file' | 'default';
+
+/** What a replica process runs with. */
+export interface Configuration {
+  readonly kind: 'configuration';
+  readonly dataFile: string;
+  /** Null: whatever the data file says. */
+  readonly cluster: bigint | null;
+  readonly replica: number | null;
+  /** Peer addresses by slot. */
+  readonly addresses: readonly Address[];
+  /** Null: the default for the slot that the data file names. */
+  readonly clientAddress: Address | null;
+  readonly peerAddress: Address | null;
+  readonly httpAddress: Address | 'off' | null;
+  readonly clientConnections: number;
+  readonly profile: Profile;
+  readonly logLevel: LogLevel;
+  /** Where each value came from, by its TOML name. */
+  readonly sources: ReadonlyMap<ConfigurationKey, ConfigurationSource>;
+}
+
+export interface ConfigurationInputs {
+  /** Path of a TOML file, or null. */
+  readonly file: string | null;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** By name without dashes in front. Lists either repeated or comma-separated. */
+  readonly flags: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** Variables under our prefix that are not a replica's: the client's, and the launchers'. */
+const FOREIGN_ENVIRONMENT = /^KIMBERLITE_(ENDPOINTS|CONFIG|(.*_)?SERVICE_(HOST|PORT.*)|PORT(_.*)?)$/;
+
+/**
+ * Puts the configuration together: a flag beats the environment, which beats the file. Every key
+ * is known or refused, with the name that was probably meant: a misspelt key that is silently
+ * ignored is found out on the day it matters.
+ */
+export function loadConfiguration(
+  inputs: ConfigurationInputs,
+): Configuration | ConfigurationFault {
+  const fromFile = inputs.file === null ? {} : readToml(inputs.file);
+  if (isFault(fromFile)) return fromFile;
+  const values: Record<string, unknown> = {};
+  const sources = new Map<ConfigurationKey, ConfigurationSource>();
+  const layers = [
+    { source: 'file', entries: fromFile, where: inputs.file ?? '' },
+    { source: 'environment', entries: environmentEntries(inputs.env), where: 'the environment' },
+    { source: 'flag', entries: inputs.flags, where: 'the command line' },
+  ] as const;
+  for (const { source, entries, where } of layers) {
+    for (const [name, value] of Object.entries(entries)) {
+      if (value === undefined) continue;
+      const key = CONFIGURATION_KEYS.find((known) => known === name);
+      if (key === undefined) return unknownKey(name, where, source);
+      values[key] = source === 'file' ? value : valueOfText(key, value);
+      sources.set(key, source);
+    }
+  }
+  const parsed = configurationSchema.safeParse(values);
+  if (!parsed.success) return invalidValue(parsed.error, sources, inputs.file);
+  for (const key of CONFIGURATION_KEYS) {
+    if (!sources.has(key) && parsed.data[key] !== undefined) sources.set(key, 'default');
+  }
+  return together(parsed.data, sources);
+}
+
+function readToml(path: string): Record<string, unknown> | ConfigurationFault {
+  try {
+    return parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof TomlError)) {
+      const fault = fileFault(error, path, 'read');
+      return makeFault('configuration_invalid', fault.message);
+    }
+    const problem = error.message.split('\n')[0] ?? '';
+    return makeFault('configuration_invalid', `${path}:${error.line}: ${problem}`);
+  }
+}
+
+/** Under the TOML names; what is not ours is left out. */
+function environmentEntries(
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const entries: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || value === '' || !name.startsWith('KIMBERLITE_')) continue;
+    if (FOREIGN_ENVIRONMENT.test(name)) continue;
+    entries[name.slice('KIMBERLITE_'.length).toLowerCase().replaceAll('_', '-')] = value;
+  }
+  return entries;
+}
+
+function valueOfText(key: ConfigurationKey, value: unknown): unknown {
+  const texts = Array.isArray(value) ? value.map(String) : [String(value)];
+  if (KEY_KINDS[key] === 'list') {
+    return texts.flatMap((text) => text.split(',')).map((text) => text.trim());
+  }
+  const last = texts.at(-1) ?? '';
+  return KEY_KINDS[key] === 'number' && /^\d{1,15}$/.test(last) ? Number(last) : last;
+}
+
+/** The spelling of a key where the person wrote it. */
+function spelling(key: string, source: ConfigurationSource): string {
+  if (source === 'flag') return `--${key}`;
+  return source === 'environment' ? environmentName(key) : key;
+}
+
+function unknownKey(name: string, where: string, source: ConfigurationSource): ConfigurationFault {
+  const nearest = nearestName(name, CONFIGURATION_KEYS);
+  const hint = nearest === null ? '' : `; did you mean ${spelling(nearest, source)}?`;
+  return makeFault(
+    'configuration_invalid',
+    `${spelling(name, source)} in ${where} is not a known key${hint}`,
+  );
+}
+
+function invalidValue(
+  error: z.ZodError,
+  sources: ReadonlyMap<ConfigurationKey, ConfigurationSource>,
+  file: string | null,
+): ConfigurationFault {
+  const issue = error.issues[0];
+  const name = String(issue?.path[0] ?? '');
+  const key = CONFIGURATION_KEYS.find((known) => known === name);
+  const source = key === undefined ? undefined : sources.get(key);
+  if (source === undefined) {
+    return makeFault(
+      'configuration_invalid',
+      `${name} is missing: give --${name}, ${environmentName(name)} or ${name} in the file`,
+    );
+  }
+  const where = source === 'file' ? ` in ${file}` : '';
+  const problem = issue?.message ?? 'is not valid';
+  return makeFault('configuration_invalid', `${spelling(name, source)}${where}: ${problem}`);
+}
+
+/** What concerns several keys at once, and the typed result. */
+function together(
+  values: ConfigurationValues,
+  sources: ReadonlyMap<ConfigurationKey, ConfigurationSource>,
+): Configuration | ConfigurationFault {
+  const { replica, addresses } = values;
+  if (replica !== undefined && replica >= addresses.length) {
+    return makeFault(
+      'configuration_invalid',
+      `replica is ${replica}, but addresses lists only ${addresses.length}`,
+    );
+  }
+  if (new Set(addresses).size !== addresses.length) {
+    return makeFault('configuration_invalid', 'addresses names one address twice');
+  }
+  const http = values['http-address'];
+  return {
+    kind: 'configuration',
+    dataFile: values['data-file'],
+    cluster: values.cluster === undefined ? null : clusterOf(values.cluster),
+    replica: replica ?? null,
+    addresses: addresses.flatMap((text) => parseAddress(text) ?? []),
+    clientAddress: optionalAddress(values['client-address']),
+    peerAddress: optionalAddress(values['peer-address']),
+    httpAddress: http === 'off' ? 'off' : optionalAddress(http),
+    clientConnections: values['client-connections'],
+    profile: values.profile,
+    logLevel: values['log-level'],
+    sources,
+  };
+}
+
+function optionalAddress(text: string | undefined): Address | null {
+  return text === undefined ? null : parseAddress(text);
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { parseAddress } from '../network/address.ts';
+import { LOG_LEVELS, type LogLevel } from '../observe/logger.ts';
+
+/** Named sets of timeouts (docs/configuration.md). Sizes are chosen at format. */
+export const PROFILES = ['default', 'lan', 'wan'] as const;
+export type Profile = (typeof PROFILES)[number];
+
+const U128_LIMIT = 1n << 128n;
+
+const address = z
+  .string()
+  .refine((text) => parseAddress(text) !== null, 'must be host:port, such as 127.0.0.1:7100');
+
+const clusterId = z
+  .union([z.number().int().nonnegative(), z.string()])
+  .refine((value) => clusterOf(value) !== null, 'must be a number below 2^128, decimal or 0x hex');
+
+/** The cluster's number, or null when the text is none. */
+export function clusterOf(value: string | number): bigint | null {
+  const text = String(value);
+  if (!/^(\d{1,39}|0x[0-9a-fA-F]{1,32})$/.test(text)) return null;
+  const cluster = BigInt(text);
+  return cluster < U128_LIMIT ? cluster : null;
+}
+
+/** All values in effect, under their TOML names. */
+export interface ConfigurationValues {
+  readonly 'data-file': string;
+  readonly cluster?: string | number | undefined;
+  readonly replica?: number | undefined;
+  readonly addresses: readonly string[];
+  readonly 'client-address'?: string | undefined;
+  readonly 'peer-address'?: string | undefined;
+  readonly 'http-address'?: string | undefined;
+  readonly 'client-connections': number;
+  readonly profile: Profile;
+  readonly 'log-level': LogLevel;
+}
+export type ConfigurationKey = keyof ConfigurationValues;
+
+/**
+ * Every key, under its TOML name. The environment's spelling is KIMBERLITE_ and capitals with
+ * underscores; the flag's is the name behind two dashes.
+ */
+export const configurationSchema: z.ZodType<ConfigurationValues> = z.strictObject({
+  'data-file': z.string().min(1).describe('Path of this replica’s data file.'),
+  cluster: clusterId
+    .optional()
+    .describe('Number of the cluster, as given at format; checked against the data file.'),
+  replica: z
+    .number()
+    .int()
+    .min(0)
+    .max(15)
+    .optional()
+    .describe('Slot of this replica, 0 to 15; checked against the data file.'),
+  addresses: z
+    .array(address)
+    .min(1)
+    .max(6)
+    .describe('Peer addresses of all replicas, host:port, in the order of their slots.'),
+  'client-address': address
+    .optional()
+    .describe('Where to listen for clients. Default: 127.0.0.1, port 7100 + 10 x slot.'),
+  'peer-address': address
+    .optional()
+    .describe('Where to listen for peers. Default: this replica’s own entry in addresses.'),
+  'http-address': z
+    .union([address, z.literal('off')])
+    .optional()
+    .describe('Where to serve status and metrics, or off. Default: 127.0.0.1, 7102 + 10 x slot.'),
+  'client-connections': z
+    .number()
+    .int()
+    .min(1)
+    .max(65535)
+    .default(1024)
+    .describe('Client connections at once, at most.'),
+  profile: z.enum(PROFILES).default('default').describe('Set of timeouts: default, lan or wan.'),
+  'log-level': z.enum(LOG_LEVELS).default('info').describe('Least important lines to write.'),
+});
+
+/** How a text from the environment or the command line becomes a value. */
+export const KEY_KINDS: Readonly<Record<ConfigurationKey, 'text' | 'number' | 'list'>> = {
+  'data-file': 'text',
+  cluster: 'text',
+  replica: 'number',
+  addresses: 'list',
+  'client-address': 'text',
+  'peer-address': 'text',
+  'http-address': 'text',
+  'client-connections': 'number',
+  profile: 'text',
+  'log-level': 'text',
+};
+
+export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = Object.keys(
+  KEY_KINDS,
+) as ConfigurationKey[]; // SAFETY: the record's keys are exactly these.
+
+/** The environment's spelling of a key. */
+export function environmentName(key: string): string {
+  return `KIMBERLITE_${key.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** JSON Schema of the TOML file, for editors. */
+export function configurationJsonSchema(): object {
+  const schema = z.toJSONSchema(configurationSchema, { io: 'input', unrepresentable: 'any' });
+  return { title: 'Kimberlite replica configuration', ...schema };
+}

@@ -1,0 +1,162 @@
+/**
+ * Every way in which the server refuses or gives up, with what the person who reads it can do.
+ * docs/errors.md is the same table for people; a test compares the two.
+ */
+export const ERRORS = {
+  configuration_invalid: {
+    exitCode: 10,
+    summary: 'The configuration has an unknown key, a bad value or lacks a key.',
+    remedy: 'Correct the named key; nothing was started or changed.',
+  },
+  port_in_use: {
+    exitCode: 11,
+    summary: 'Another process listens on an address of this replica.',
+    remedy: 'Stop that process or choose another port; the data file was not touched.',
+  },
+  address_unavailable: {
+    exitCode: 12,
+    summary: 'An address cannot be listened on: unknown host, not of this machine, or reserved.',
+    remedy: 'Choose an address of this machine and a port that this user may open.',
+  },
+  data_file_missing: {
+    exitCode: 20,
+    summary: 'There is no data file at the path.',
+    remedy: 'Check data-file, or make the file once with `kimberlite format`.',
+  },
+  data_file_exists: {
+    exitCode: 21,
+    summary: 'Format was asked for, but a file is already there.',
+    remedy: 'The file was not touched. Start it, or choose another path; never format over a replica.',
+  },
+  data_file_incomplete: {
+    exitCode: 22,
+    summary: 'Formatting of the file was interrupted; it never held any data.',
+    remedy: 'Remove the file and format again.',
+  },
+  data_file_truncated: {
+    exitCode: 23,
+    summary: 'The file is shorter than its sizes say: a part was cut off.',
+    remedy: 'The file was not touched. Restore the whole file, or replace this replica from its peers.',
+  },
+  data_file_foreign: {
+    exitCode: 24,
+    summary: 'The file is not a data file of this program, or one of another format version.',
+    remedy: 'The file was not touched. Check data-file.',
+  },
+  data_file_damaged: {
+    exitCode: 25,
+    summary: 'Too few intact copies of the superblock: the file cannot be trusted.',
+    remedy: 'The file was not touched. Keep a copy of it and replace this replica from its peers.',
+  },
+  data_file_wrong_replica: {
+    exitCode: 26,
+    summary: 'The file belongs to another replica of the cluster.',
+    remedy: 'The file was not touched. Start each replica with its own file: check replica and data-file.',
+  },
+  data_file_wrong_cluster: {
+    exitCode: 27,
+    summary: 'The file belongs to another cluster, or to one of another number of replicas.',
+    remedy: 'The file was not touched. Check cluster, addresses and data-file.',
+  },
+  data_file_locked: {
+    exitCode: 28,
+    summary: 'Another process has the data file open.',
+    remedy: 'Stop the other process first; two replicas on one file would destroy it.',
+  },
+  permission_denied: {
+    exitCode: 29,
+    summary: 'The file or its directory may not be read or written by this user, or is read-only.',
+    remedy: 'Give this user read and write permission; nothing was changed.',
+  },
+  disk_full: {
+    exitCode: 30,
+    summary: 'No space is left on the device, or a quota is used up.',
+    remedy: 'Free space and try again; what was acknowledged is safe.',
+  },
+  write_failed: {
+    exitCode: 31,
+    summary: 'The device refused a write or a sync.',
+    remedy:
+      'What was acknowledged is safe on a quorum. Check the device, then start again: every byte is verified at start.',
+  },
+  io_failed: {
+    exitCode: 32,
+    summary: 'The file cannot be opened or read.',
+    remedy: 'Check the path and the device.',
+  },
+  disk_without_sync: {
+    exitCode: 33,
+    summary: 'The file system offers no synchronous writes, so nothing on it could be promised.',
+    remedy: 'Put the data file on a local file system such as ext4 or XFS.',
+  },
+  internal: {
+    exitCode: 70,
+    summary: 'The program found itself in an impossible state and stopped before answering wrongly.',
+    remedy: 'Please report it with the lines above; the replica may be started again.',
+  },
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An expected failure, as a value. `message` says what happened, with the names involved. */
+export interface ServerFault {
+  readonly kind: 'fault';
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** What to do next, and what was not harmed. */
+  readonly remedy: string;
+  /** The process's exit code when it ends because of this. */
+  readonly exitCode: number;
+}
+
+export function makeFault(code: ErrorCode, message: string): ServerFault {
+  return {
+    kind: 'fault',
+    code,
+    message,
+    remedy: ERRORS[code].remedy,
+    exitCode: ERRORS[code].exitCode,
+  };
+}
+
+export function isFault(value: unknown): value is ServerFault {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'fault';
+}
+
+/** The one line that a person sees. */
+export function faultLine(fault: ServerFault): string {
+  const message = fault.message.endsWith('.') ? fault.message : `${fault.message}.`;
+  return `error: ${message} ${fault.remedy} [${fault.code}]`;
+}
+
+/** The `code` of a system error, such as ENOENT; empty when there is none. */
+export function systemCode(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
+  return typeof error.code === 'string' ? error.code : '';
+}
+
+const FILE_CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'data_file_missing',
+  ENOTDIR: 'data_file_missing',
+  EEXIST: 'data_file_exists',
+  EACCES: 'permission_denied',
+  EPERM: 'permission_denied',
+  EROFS: 'permission_denied',
+  ENOSPC: 'disk_full',
+  EDQUOT: 'disk_full',
+  EFBIG: 'disk_full',
+};
+
+/** Names a system error about a file. */
+export function fileFault(error: unknown, path: string, doing: string): ServerFault {
+  const system = systemCode(error);
+  const code = FILE_CODES[system] ?? 'io_failed';
+  return makeFault(code, `cannot ${doing} ${path}: ${system === '' ? String(error) : system}`);
+}
+
+/** Names a system error about an address to listen on. */
+export function listenFault(error: unknown, address: string, what: string): ServerFault {
+  const system = systemCode(error);
+  const code = system === 'EADDRINUSE' ? 'port_in_use' : 'address_unavailable';
+  return makeFault(code, `cannot listen for ${what} on ${address}: ${system}`);
+}

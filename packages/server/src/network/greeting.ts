@@ -1,0 +1,122 @@
+import type { ChecksumFunction } from '@kimberlite/store';
+import {
+  type ClusterConfig,
+  encodeMessage,
+  HEADER_SIZE,
+  type Message,
+  NO_REPLICA,
+  REJECTION_REASONS,
+  type RejectionReason,
+  View,
+} from '@kimberlite/vsr';
+
+/** Who this process is, as its data file and its build say. */
+export interface SelfIdentity {
+  readonly cluster: bigint;
+  readonly slot: number;
+  readonly member: bigint;
+  readonly replicaCount: number;
+  readonly incarnation: bigint;
+  readonly config: ClusterConfig;
+  /** major << 16 | minor << 8 | patch. */
+  readonly release: number;
+  readonly checksum: ChecksumFunction;
+}
+
+export const ROLE_REPLICA = 0;
+export const ROLE_CLIENT = 1;
+
+/** Largest message of a cluster on the wire: a prepare, or a block with its header. */
+export function wireSizeMax(config: ClusterConfig): number {
+  return Math.max(config.messageSizeMax, HEADER_SIZE + config.blockSize);
+}
+
+/** The first message on every connection, in both directions. */
+export function makeHello(self: SelfIdentity): Message<'hello'> {
+  const { config } = self;
+  return encodeMessage(
+    'hello',
+    {
+      ...authorFields(self),
+      member: self.member,
+      role: ROLE_REPLICA,
+      replicaCount: self.replicaCount,
+      pipelineMax: config.pipelineMax,
+      messageSizeMax: config.messageSizeMax,
+      walSlots: config.walSlots,
+      checkpointInterval: config.checkpointInterval,
+      blockSize: config.blockSize,
+    },
+    null,
+    self.checksum,
+  );
+}
+
+/** Says why the connection is about to be closed. */
+export function makeRejection(
+  self: SelfIdentity,
+  reason: RejectionReason,
+): Message<'rejection'> {
+  const fields = { ...authorFields(self), reason: REJECTION_REASONS[reason] };
+  return encodeMessage('rejection', fields, null, self.checksum);
+}
+
+function authorFields(self: SelfIdentity): {
+  readonly cluster: bigint;
+  readonly replica: number;
+  readonly view: View;
+  readonly release: number;
+  readonly incarnation: bigint;
+} {
+  return {
+    cluster: self.cluster,
+    replica: self.slot,
+    view: View(0),
+    release: self.release,
+    incarnation: self.incarnation,
+  };
+}
+
+/** Why a replica's greeting is refused, or null. `slot` is the one that was dialled, if any. */
+export function replicaHelloFault(
+  self: SelfIdentity,
+  hello: Message<'hello'>,
+  slot: number | null,
+): RejectionReason | null {
+  const { header } = hello;
+  const { config } = self;
+  if (header.cluster !== self.cluster) return 'wrongCluster';
+  if (header.role !== ROLE_REPLICA) return 'wrongMember';
+  if (header.replica >= self.replicaCount || header.replica === self.slot) return 'wrongMember';
+  if (slot !== null && header.replica !== slot) return 'wrongMember';
+  const same =
+    header.replicaCount === self.replicaCount &&
+    header.pipelineMax === config.pipelineMax &&
+    header.messageSizeMax === config.messageSizeMax &&
+    header.walSlots === config.walSlots &&
+    header.checkpointInterval === config.checkpointInterval &&
+    header.blockSize === config.blockSize;
+  return same ? null : 'wrongSizes';
+}
+
+/** Why a client's greeting is refused, or null. Its sizes mean nothing: it learns ours. */
+export function clientHelloFault(
+  self: SelfIdentity,
+  hello: Message<'hello'>,
+): RejectionReason | null {
+  if (hello.header.cluster !== self.cluster) return 'wrongCluster';
+  const isClient = hello.header.role === ROLE_CLIENT && hello.header.replica === NO_REPLICA;
+  return isClient ? null : 'wrongMember';
+}
+
+const REJECTION_TEXTS: Readonly<Record<RejectionReason, string>> = {
+  wrongCluster: 'it belongs to another cluster; check the addresses',
+  wrongVersion: 'it speaks another version of the protocol',
+  wrongSizes: 'its data file was formatted with other sizes or another number of replicas',
+  wrongMember: 'it is not the replica that belongs there; check the addresses and the data files',
+  badMessage: 'it sent what is not a message',
+};
+
+export function rejectionText(reason: RejectionReason): string {
+  return REJECTION_TEXTS[reason];
+}

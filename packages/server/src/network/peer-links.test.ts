@@ -1,0 +1,194 @@
+import { type AnyMessage, encodeMessage, Prng, View } from '@kimberlite/vsr';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sha256 } from '../checksum.ts';
+import { isFault } from '../errors.ts';
+import {
+  recordingObserver,
+  type Seen,
+  silentLogger,
+  testIdentity,
+} from '../testing/network-fixture.ts';
+import { Recorder } from '../testing/recorder.ts';
+import type { Address } from './address.ts';
+import type { SelfIdentity } from './greeting.ts';
+import { type Listener, listenAt } from './listener.ts';
+import { PeerLinks } from './peer-links.ts';
+import { TurnBatch } from './send-queue.ts';
+
+interface Node {
+  readonly links: PeerLinks;
+  readonly listener: Listener;
+  readonly seen: Recorder<Seen>;
+  readonly received: Recorder<AnyMessage>;
+  stop(): void;
+}
+
+let addresses: (Address | null)[];
+let nodes: Node[];
+
+beforeEach(() => {
+  addresses = [null, null, null];
+  nodes = [];
+});
+afterEach(() => {
+  for (const node of nodes) node.stop();
+});
+
+async function startNode(slot: number, other: Partial<SelfIdentity> = {}): Promise<Node> {
+  const seen = new Recorder<Seen>();
+  const received = new Recorder<AnyMessage>();
+  const links = new PeerLinks({
+    self: testIdentity(slot, other),
+    addressOf: (peer) => addresses[peer] ?? null,
+    turn: new TurnBatch(),
+    prng: new Prng(BigInt(slot)),
+    observer: recordingObserver(seen),
+    logger: silentLogger,
+    deliver: (message) => received.add(message),
+  });
+  const at = addresses[slot] ?? { host: '127.0.0.1', port: 0 };
+  const listener = await listenAt(at, 'peers', (socket) => links.accept(socket));
+  if (isFault(listener)) throw new Error(listener.message);
+  addresses[slot] = listener.address;
+  let stopped = false;
+  const node: Node = {
+    links,
+    listener,
+    seen,
+    received,
+    stop(): void {
+      if (stopped) return;
+      stopped = true;
+      listener.close();
+      links.stop();
+    },
+  };
+  nodes.push(node);
+  return node;
+}
+
+function vote(slot: number, view: number): AnyMessage {
+  const fields = {
+    cluster: 77n,
+    replica: slot,
+    view: View(view),
+    release: 1,
+    incarnation: BigInt(100 + slot),
+  };
+  return encodeMessage('startViewChange', fields, null, sha256) as AnyMessage;
+}
+
+/** Greeted in both directions: this node's dial was answered by `count` others. */
+function reached(node: Node, count: number): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      const peers = node.links.status().filter((peer) => peer.outgoing);
+      if (peers.length >= count) resolve();
+      else setImmediate(look);
+    };
+    look();
+  });
+}
+
+describe('links between replicas', () => {
+  it('connect everyone to everyone and carry messages both ways', async () => {
+    const all = [await startNode(0), await startNode(1), await startNode(2)];
+    for (const node of all) node.links.start();
+    await Promise.all(all.map((node) => reached(node, 2)));
+    for (const [slot, node] of all.entries()) {
+      for (let peer = 0; peer < 3; peer += 1) {
+        if (peer !== slot) node.links.send(peer, vote(slot, slot + 1));
+      }
+    }
+    for (const [slot, node] of all.entries()) {
+      for (let peer = 0; peer < 3; peer += 1) {
+        if (peer === slot) continue;
+        const message = await node.received.when(({ header }) => header.replica === peer);
+        expect(message.header.view).toBe(peer + 1);
+      }
+    }
+  });
+
+  it('come back after the process on the other side was replaced', async () => {
+    const first = await startNode(0);
+    const second = await startNode(1);
+    first.links.start();
+    second.links.start();
+    await Promise.all([reached(first, 1), reached(second, 1)]);
+    second.stop();
+    await first.seen.when(({ what }) => what === 'received');
+    const again = await startNode(1);
+    again.links.start();
+    await Promise.all([reached(first, 1), reached(again, 1)]);
+    first.links.send(1, vote(0, 9));
+    again.links.send(0, vote(1, 8));
+    expect((await again.received.when(() => true)).header.view).toBe(9);
+    expect((await first.received.when(() => true)).header.view).toBe(8);
+  });
+
+  it('drop and count what goes to a peer that is not reached', async () => {
+    const node = await startNode(0);
+    node.links.start();
+    node.links.send(1, vote(0, 1));
+    expect(node.seen.events).toContainEqual({ what: 'dropped', name: 'peer_unreachable' });
+  });
+
+  for (const [name, other, reason] of [
+    ['another cluster', { cluster: 78n }, 'wrongCluster'],
+    [
+      'other sizes',
+      { config: { ...testIdentity(0).config, pipelineMax: 3 } },
+      'wrongSizes',
+    ],
+    ['another number of replicas', { replicaCount: 2 }, 'wrongSizes'],
+  ] as const) {
+    it(`refuse ${name}, on both sides, and deliver nothing`, async () => {
+      const first = await startNode(0);
+      const second = await startNode(1, other);
+      second.links.start();
+      await first.seen.when((event) => event.what === 'rejection_sent' && event.name === reason);
+      await second.seen.when((event) => event.what === 'rejection_received' && event.name === reason);
+      second.links.send(0, vote(1, 1));
+      expect(second.links.status().at(0)?.outgoing).toBe(false);
+      expect(first.received.events).toEqual([]);
+    });
+  }
+
+  it('refuse who answers at the address of another', async () => {
+    const first = await startNode(0);
+    const third = await startNode(2);
+    addresses[1] = third.listener.address;
+    addresses[2] = null;
+    first.links.start();
+    await first.seen.when(
+      (event) => event.what === 'rejection_sent' && event.name === 'wrongMember',
+    );
+  });
+
+  it('refuse a data file that was formatted anew while the old one is remembered', async () => {
+    const first = await startNode(0);
+    const second = await startNode(1);
+    second.links.start();
+    await reached(second, 1);
+    second.stop();
+    const again = await startNode(1, { incarnation: 999n });
+    again.links.start();
+    await again.seen.when(
+      (event) => event.what === 'rejection_received' && event.name === 'wrongMember',
+    );
+    expect(first.links.status().at(0)?.incoming).toBe(false);
+  });
+
+  it('give up and dial anew when a connected peer stays silent', async () => {
+    const first = await startNode(0);
+    const second = await startNode(1);
+    first.links.start();
+    second.links.start();
+    await Promise.all([reached(first, 1), reached(second, 1)]);
+    for (let second_ = 0; second_ < 3; second_ += 1) first.links.checkSilence(1000);
+    expect(first.links.status().at(0)?.outgoing).toBe(false);
+    await reached(first, 1);
+    second.links.send(0, vote(1, 4));
+    first.links.checkSilence(1000);
+  });
+});

@@ -1,0 +1,289 @@
+import { connect, type Socket } from 'node:net';
+import { assert } from '@kimberlite/store';
+import {
+  type AnyMessage,
+  isCommand,
+  type Message,
+  type Prng,
+  REJECTION_REASONS,
+  type RejectionReason,
+  reasonName,
+} from '@kimberlite/vsr';
+import { systemCode } from '../errors.ts';
+import type { Logger } from '../observe/logger.ts';
+import { type Address, formatAddress } from './address.ts';
+import { backoffMillis } from './backoff.ts';
+import { Connection, type NetworkObserver } from './connection.ts';
+import { makeHello, rejectionText, replicaHelloFault, type SelfIdentity } from './greeting.ts';
+import type { SendLimits, TurnBatch } from './send-queue.ts';
+
+/** Bound of what waits for one peer that doesn't keep up; beyond it messages are dropped. */
+export const PEER_SEND_LIMITS: SendLimits = { bytesMax: 16 * 1024 * 1024, messagesMax: 4096 };
+/** Incoming connections on the peer port, greeted or not. */
+const INCOMING_MAX = 64;
+/** A dial that neither succeeds nor fails, in milliseconds. */
+const DIAL_MILLIS = 2000;
+/** A connected peer that says nothing for this long, in milliseconds; it pings several a second. */
+const SILENCE_MILLIS = 3000;
+
+export interface PeerLinksOptions {
+  readonly self: SelfIdentity;
+  /** Asked at every dial; null while the address is not known. */
+  readonly addressOf: (slot: number) => Address | null;
+  readonly turn: TurnBatch;
+  readonly prng: Prng;
+  readonly observer: NetworkObserver;
+  readonly logger: Logger;
+  readonly deliver: (message: AnyMessage) => void;
+}
+
+/** For status pages. */
+export interface PeerStatus {
+  readonly slot: number;
+  readonly address: string | null;
+  /** We reach it. */
+  readonly outgoing: boolean;
+  /** It reaches us. */
+  readonly incoming: boolean;
+  /** Why it is not reached, or null. */
+  readonly problem: string | null;
+}
+
+interface Peer {
+  readonly slot: number;
+  outgoing: Connection | null;
+  incoming: Connection | null;
+  /** Dials in a row that failed. */
+  attempt: number;
+  /** Something arrived since the last look at it. */
+  heard: boolean;
+  /** Milliseconds since something arrived, as of the last look. */
+  silentMillis: number;
+  timer: NodeJS.Timeout | null;
+  problem: string | null;
+  /** Incarnation of its data file, as first greeted in this process's life. */
+  incarnation: bigint | null;
+}
+
+/**
+ * Connections between replicas. Each replica dials every other one and sends on the connection
+ * that it dialled; what others send arrives on those that they dialled. So each direction fails
+ * and recovers by itself, a replica finds out at once that a peer's process is gone (the dial is
+ * refused), and a fault in one direction is never repaired by luck of who dialled whom.
+ */
+export class PeerLinks {
+  readonly #options: PeerLinksOptions;
+  readonly #peers: Map<number, Peer>;
+  readonly #incoming: Set<Connection>;
+  #stopped: boolean;
+
+  constructor(options: PeerLinksOptions) {
+    this.#options = options;
+    this.#peers = new Map();
+    this.#incoming = new Set();
+    this.#stopped = true;
+    for (let slot = 0; slot < options.self.replicaCount; slot += 1) {
+      if (slot === options.self.slot) continue;
+      this.#peers.set(slot, {
+        slot,
+        outgoing: null,
+        incoming: null,
+        attempt: 0,
+        heard: false,
+        silentMillis: 0,
+        timer: null,
+        problem: null,
+        incarnation: null,
+      });
+    }
+  }
+
+  start(): void {
+    assert(this.#stopped, 'started once');
+    this.#stopped = false;
+    for (const peer of this.#peers.values()) this.#dial(peer);
+  }
+
+  /** Closes everything and dials no more. */
+  stop(): void {
+    this.#stopped = true;
+    for (const peer of this.#peers.values()) {
+      if (peer.timer !== null) clearTimeout(peer.timer);
+      peer.outgoing?.close();
+    }
+    for (const connection of this.#incoming) connection.close();
+  }
+
+  /** Drops the message where the peer is not reached. */
+  send(slot: number, message: AnyMessage): void {
+    const connection = this.#peers.get(slot)?.outgoing ?? null;
+    if (connection?.isGreeted() === true) connection.send(message);
+    else this.#options.observer.onDropped(message.header.command, 'peer_unreachable');
+  }
+
+  /**
+   * To be called every `elapsed` milliseconds. Behind a link that swallows everything, TCP waits
+   * longer and longer between its tries and would stay mute long after the link is well again; a
+   * new dial finds out at once.
+   */
+  checkSilence(elapsed: number): void {
+    for (const peer of this.#peers.values()) {
+      peer.silentMillis = peer.heard ? 0 : peer.silentMillis + elapsed;
+      peer.heard = false;
+      if (peer.silentMillis < SILENCE_MILLIS) continue;
+      peer.silentMillis = 0;
+      peer.incoming?.destroy();
+      if (peer.outgoing?.isGreeted() === true) peer.outgoing.destroy();
+    }
+  }
+
+  status(): PeerStatus[] {
+    return [...this.#peers.values()].map((peer) => {
+      const address = this.#options.addressOf(peer.slot);
+      return {
+        slot: peer.slot,
+        address: address === null ? null : formatAddress(address),
+        outgoing: peer.outgoing?.isGreeted() ?? false,
+        incoming: peer.incoming?.isGreeted() ?? false,
+        problem: peer.problem,
+      };
+    });
+  }
+
+  /** Takes a connection from the peer port. */
+  accept(socket: Socket): void {
+    if (this.#stopped || this.#incoming.size >= INCOMING_MAX) {
+      socket.destroy();
+      return;
+    }
+    let peer: Peer | null = null;
+    const connection = this.#connection(socket, {
+      onHello: (hello): RejectionReason | null => {
+        const reason = this.#greetingFault(hello, null);
+        if (reason !== null) {
+          this.#options.logger.warn('peer', 'refused a connection', {
+            peer: hello.header.replica,
+            remote: connection.remote(),
+            reason: rejectionText(reason),
+          });
+          return reason;
+        }
+        peer = this.#peers.get(hello.header.replica) ?? null;
+        if (peer !== null) this.#onIncoming(peer, connection);
+        return null;
+      },
+      onMessage: (message): void => {
+        if (peer !== null) peer.heard = true;
+        this.#options.deliver(message);
+      },
+      onClose: (): void => {
+        this.#incoming.delete(connection);
+        if (peer !== null && peer.incoming === connection) peer.incoming = null;
+      },
+    });
+    this.#incoming.add(connection);
+  }
+
+  #onIncoming(peer: Peer, connection: Connection): void {
+    // A second connection means that the first one's process is gone or has given it up.
+    peer.incoming?.destroy();
+    peer.incoming = connection;
+    connection.send(makeHello(this.#options.self));
+    // It is up: no reason to wait for the next dial.
+    if (peer.timer === null) return;
+    clearTimeout(peer.timer);
+    peer.attempt = 0;
+    this.#dial(peer);
+  }
+
+  #dial(peer: Peer): void {
+    peer.timer = null;
+    if (this.#stopped) return;
+    const address = this.#options.addressOf(peer.slot);
+    if (address === null) {
+      this.#dialLater(peer, 'its address is not known yet');
+      return;
+    }
+    const socket = connect({ host: address.host, port: address.port });
+    socket.setTimeout(DIAL_MILLIS, () => socket.destroy());
+    socket.once('connect', () => socket.setTimeout(0));
+    let failure = 'the connection was closed';
+    socket.once('error', (error) => {
+      failure = systemCode(error);
+    });
+    const connection = this.#connection(socket, {
+      onHello: (hello): RejectionReason | null => {
+        const reason = this.#greetingFault(hello, peer.slot);
+        if (reason === null) this.#onReached(peer);
+        else failure = rejectionText(reason);
+        return reason;
+      },
+      onMessage: (message): void => {
+        if (isCommand(message, 'rejection')) {
+          const reason = reasonName(REJECTION_REASONS, message.header.reason) ?? 'badMessage';
+          this.#options.observer.onRejection('received', reason);
+          failure = `it refused this replica: ${reason}`;
+          connection.destroy();
+        } else this.#options.deliver(message);
+      },
+      onClose: (): void => {
+        peer.outgoing = null;
+        this.#dialLater(peer, failure);
+      },
+    });
+    peer.outgoing = connection;
+    connection.send(makeHello(this.#options.self));
+  }
+
+  #onReached(peer: Peer): void {
+    peer.attempt = 0;
+    peer.problem = null;
+    this.#options.logger.info('peer', 'connected to a peer', { peer: peer.slot });
+  }
+
+  #dialLater(peer: Peer, problem: string): void {
+    if (this.#stopped) return;
+    if (peer.problem !== problem) {
+      this.#options.logger.warn('peer', 'cannot reach a peer', { peer: peer.slot, err: problem });
+    }
+    peer.problem = problem;
+    const pause = backoffMillis(peer.attempt, this.#options.prng);
+    peer.attempt += 1;
+    peer.timer = setTimeout(() => this.#dial(peer), pause);
+  }
+
+  /**
+   * A data file that was formatted anew has forgotten what the old one promised. As long as this
+   * process remembers the old one, the new one is refused.
+   */
+  #greetingFault(hello: Message<'hello'>, slot: number | null): RejectionReason | null {
+    const reason = replicaHelloFault(this.#options.self, hello, slot);
+    if (reason !== null) return reason;
+    const peer = this.#peers.get(hello.header.replica);
+    if (peer === undefined) return 'wrongMember';
+    if (peer.incarnation !== null && peer.incarnation !== hello.header.incarnation) {
+      return 'wrongMember';
+    }
+    peer.incarnation = hello.header.incarnation;
+    return null;
+  }
+
+  #connection(
+    socket: Socket,
+    handlers: {
+      readonly onHello: (hello: Message<'hello'>) => RejectionReason | null;
+      readonly onMessage: (message: AnyMessage) => void;
+      readonly onClose: () => void;
+    },
+  ): Connection {
+    const { self, turn, observer } = this.#options;
+    return new Connection({
+      socket,
+      self,
+      limits: PEER_SEND_LIMITS,
+      turn,
+      observer,
+      ...handlers,
+    });
+  }
+}

@@ -1,0 +1,56 @@
+import type { ReplicaSnapshot } from '@kimberlite/vsr';
+import type { PeerStatus } from '../network/peer-links.ts';
+import type { LockMeans } from '../storage/file-lock.ts';
+import type { IoMode } from '../storage/io-mode.ts';
+import type { Instruments } from './instruments.ts';
+
+/** What `GET /status` answers, and `kimberlite status` shows. */
+export interface StatusRecord {
+  readonly version: string;
+  readonly cluster: string;
+  readonly replica: number;
+  readonly replicaCount: number;
+  /** The core's own view of itself. */
+  readonly state: ReplicaSnapshot;
+  readonly peers: readonly PeerStatus[];
+  readonly addresses: {
+    readonly client: string;
+    readonly peer: string;
+    readonly http: string | null;
+  };
+  readonly dataFile: {
+    readonly path: string;
+    readonly bytes: number;
+    readonly ioMode: IoMode;
+    readonly lock: readonly LockMeans[];
+  };
+  /** Threads for disk I/O as configured; fewer than 24 can make the WAL wait for blocks. */
+  readonly threadPoolSize: number;
+  readonly clientConnections: number;
+  readonly uptimeSeconds: number;
+  readonly counters: CounterRecord;
+}
+
+export interface CounterRecord {
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+  readonly messagesDropped: Readonly<Record<string, number>>;
+  readonly frameFaults: Readonly<Record<string, number>>;
+  readonly rejectionsSent: Readonly<Record<string, number>>;
+  readonly rejectionsReceived: Readonly<Record<string, number>>;
+  readonly requests: Readonly<Record<string, number>>;
+  readonly writeP99Seconds: number;
+}
+
+export function counterRecord(instruments: Instruments): CounterRecord {
+  return {
+    messagesReceived: instruments.messagesReceived.total(),
+    messagesSent: instruments.messagesSent.total(),
+    messagesDropped: Object.fromEntries(instruments.messagesDropped.entries()),
+    frameFaults: Object.fromEntries(instruments.frameFaults.entries()),
+    rejectionsSent: Object.fromEntries(instruments.rejectionsSent.entries()),
+    rejectionsReceived: Object.fromEntries(instruments.rejectionsReceived.entries()),
+    requests: Object.fromEntries(instruments.requests.entries()),
+    writeP99Seconds: instruments.writeSeconds.quantile(0.99),
+  };
+}

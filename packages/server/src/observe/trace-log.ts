@@ -1,0 +1,125 @@
+import type { TraceEvent, TracePort } from '@kimberlite/vsr';
+import type { Instruments } from './instruments.ts';
+import type { LogFields, Logger, LogLevel } from './logger.ts';
+
+interface Line {
+  readonly level: LogLevel;
+  readonly msg: string;
+  readonly fields: LogFields;
+}
+
+/**
+ * Turns what the replica tells into counters and log lines. What happens at every op is only
+ * counted: a line for it would cost more than the op. Bodies and replies are never looked at.
+ */
+export class TraceLog implements TracePort {
+  readonly #logger: Logger;
+  readonly #instruments: Instruments;
+
+  constructor(logger: Logger, instruments: Instruments) {
+    this.#logger = logger;
+    this.#instruments = instruments;
+  }
+
+  trace(event: TraceEvent): void {
+    this.#instruments.events.add(event.kind);
+    this.#count(event);
+    const line = lineOf(event);
+    if (line !== null) this.#logger.log(line.level, 'replica', line.msg, line.fields);
+  }
+
+  #count(event: TraceEvent): void {
+    const { requests, viewChanges, corruptions, repairs, evictions, messagesDropped } =
+      this.#instruments;
+    switch (event.kind) {
+      case 'executed':
+        requests.add(event.outcome);
+        return;
+      case 'vote':
+        viewChanges.add(event.reason);
+        return;
+      case 'corrupt':
+        corruptions.add(event.what);
+        return;
+      case 'repaired':
+        repairs.add(event.what);
+        return;
+      case 'session_evicted':
+        evictions.add('limit');
+        return;
+      case 'dropped':
+        messagesDropped.add(event.reason);
+        return;
+      default:
+    }
+  }
+}
+
+function lineOf(event: TraceEvent): Line | null {
+  switch (event.kind) {
+    case 'started': {
+      const { status, op, view } = event;
+      return { level: 'info', msg: 'replica started', fields: { status, op, view } };
+    }
+    case 'status': {
+      const { from, to, view } = event;
+      return { level: 'info', msg: 'status changed', fields: { from, status: to, view } };
+    }
+    case 'primary': {
+      const { view, op, commit } = event;
+      return { level: 'info', msg: 'became primary', fields: { view, op, commit } };
+    }
+    case 'vote': {
+      const { view, reason } = event;
+      return { level: 'warn', msg: 'votes to leave the view', fields: { view, reason } };
+    }
+    case 'truncated': {
+      const { op, from, view } = event;
+      return { level: 'info', msg: 'uncommitted ops given up', fields: { op, from, view } };
+    }
+    case 'checkpoint_durable': {
+      const id = event.id.toString(16).padStart(32, '0');
+      return { level: 'info', msg: 'checkpoint durable', fields: { op: event.op, id } };
+    }
+    case 'corrupt': {
+      const { what, place } = event;
+      return { level: 'warn', msg: 'corruption found', fields: { what, place } };
+    }
+    case 'sync_started': {
+      const { op, target } = event;
+      return { level: 'warn', msg: 'state transfer started', fields: { op, target } };
+    }
+    case 'sync_finished':
+      return { level: 'info', msg: 'state transfer finished', fields: { op: event.op } };
+    case 'abdicated': {
+      const { view, reason } = event;
+      return { level: 'warn', msg: 'primary gives way', fields: { view, reason } };
+    }
+    case 'abdication_withdrawn':
+      return { level: 'info', msg: 'primary goes on', fields: { view: event.view } };
+    case 'clock':
+      return {
+        level: 'info',
+        msg: event.synchronized ? 'clocks agree' : 'clocks do not agree',
+        fields: {},
+      };
+    case 'repaired':
+      return { level: 'debug', msg: 'repaired', fields: { what: event.what, op: event.op } };
+    case 'dropped': {
+      const { command, reason, from } = event;
+      return { level: 'debug', msg: 'message dropped', fields: { command, reason, peer: from } };
+    }
+    case 'session_evicted':
+      return { level: 'info', msg: 'session evicted', fields: { op: event.op } };
+    case 'view_durable': {
+      const { view, logView } = event;
+      return { level: 'debug', msg: 'view durable', fields: { view, log_view: logView } };
+    }
+    case 'acknowledged':
+    case 'prepared':
+    case 'committed':
+    case 'executed':
+    case 'wal_wrapped':
+      return null;
+  }
+}

@@ -1,0 +1,350 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync } from 'node:fs';
+import { type AnyMessage, Prng, type ReplicaHost, type StateMachine, type StoragePort } from '@kimberlite/vsr';
+import { sha256 } from './checksum.ts';
+import type { Configuration } from './configuration/configuration.ts';
+import type { Core } from './core.ts';
+import { faultLine, isFault, makeFault, type ServerFault } from './errors.ts';
+import { type Address, formatAddress } from './network/address.ts';
+import { ClientListener } from './network/client-listener.ts';
+import type { NetworkObserver } from './network/connection.ts';
+import type { SelfIdentity } from './network/greeting.ts';
+import { type Listener, listenAt } from './network/listener.ts';
+import { PeerLinks } from './network/peer-links.ts';
+import { TurnBatch } from './network/send-queue.ts';
+import { type HttpListener, listenHttp } from './observe/http-listener.ts';
+import { Instruments } from './observe/instruments.ts';
+import { Logger, writeToStderr } from './observe/logger.ts';
+import { counterRecord, type StatusRecord } from './observe/status.ts';
+import { TraceLog } from './observe/trace-log.ts';
+import { releaseOf, VERSION } from './release.ts';
+import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
+import { FileStorage, THREAD_POOL_SIZE } from './storage/file-storage.ts';
+import type { IoObserver } from './storage/io-queue.ts';
+import { systemTickerClock, Ticker } from './ticker.ts';
+
+/** Ports of replica n of a cluster on one machine: these plus 10 n. */
+export const CLIENT_PORT = 7100;
+export const PEER_PORT = 7101;
+export const HTTP_PORT = 7102;
+const PORT_STEP = 10;
+const SILENCE_CHECK_MILLIS = 1000;
+
+export interface StartReplicaOptions {
+  readonly configuration: Configuration;
+  readonly stateMachine: StateMachine;
+  /** Lines of the log; standard error by default. */
+  readonly writeLog?: (line: string) => void;
+  /**
+   * What could not be written: must end the process, and does so by default with the fault's exit
+   * code. Nothing of the replica runs after it.
+   */
+  readonly onFatal?: (fault: ServerFault) => void;
+  /** Address of a peer, asked at each dial; the configuration's by default. */
+  readonly peerAddress?: (slot: number) => Address | null;
+  /** Puts something between the replica and its file, for tests that take the power away. */
+  readonly wrapStorage?: (storage: StoragePort) => StoragePort;
+}
+
+export interface RunningReplica {
+  readonly slot: number;
+  readonly cluster: bigint;
+  /** With the real ports, where 0 was asked for. */
+  readonly clientAddress: Address;
+  readonly peerAddress: Address;
+  readonly httpAddress: Address | null;
+  status(): StatusRecord;
+  /** Closes sockets, waits for what is being written, closes and unlocks the file. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts one replica on its data file, sockets and timers, in this process. Resolves when it
+ * listens; it then recovers by itself. A fault leaves nothing open and nothing changed.
+ */
+export async function startReplicaWith(
+  core: Core,
+  options: StartReplicaOptions,
+): Promise<RunningReplica | ServerFault> {
+  const { configuration } = options;
+  const file = await openDataFile({
+    path: configuration.dataFile,
+    checksum: sha256,
+    readIdentity: core.readSuperblockIdentity,
+    expected: {
+      cluster: configuration.cluster,
+      slot: configuration.replica,
+      replicaCount: configuration.addresses.length,
+    },
+  });
+  if (isFault(file)) return file;
+  const replica = new ReplicaProcess(core, options, file);
+  const fault = await replica.listen();
+  if (fault !== null) {
+    await replica.stop();
+    return fault;
+  }
+  replica.run();
+  return replica;
+}
+
+class ReplicaProcess implements RunningReplica {
+  readonly slot: number;
+  readonly cluster: bigint;
+  clientAddress: Address;
+  peerAddress: Address;
+  httpAddress: Address | null;
+  readonly #configuration: Configuration;
+  readonly #file: OpenDataFile;
+  readonly #self: SelfIdentity;
+  readonly #instruments: Instruments;
+  readonly #logger: Logger;
+  readonly #storage: FileStorage;
+  readonly #links: PeerLinks;
+  readonly #clients: ClientListener;
+  readonly #host: ReplicaHost;
+  readonly #ticker: Ticker;
+  readonly #startedAt: number;
+  readonly #listeners: (Listener | HttpListener)[];
+  #silenceTimer: NodeJS.Timeout | null;
+  #stopped: Promise<void> | null;
+
+  constructor(core: Core, options: StartReplicaOptions, file: OpenDataFile) {
+    const { configuration } = options;
+    const { identity } = file;
+    const { slot, cluster, config } = identity;
+    this.slot = slot;
+    this.cluster = cluster;
+    this.clientAddress = configuration.clientAddress ?? defaultAddress(CLIENT_PORT, slot);
+    this.peerAddress =
+      configuration.peerAddress ?? configuration.addresses[slot] ?? defaultAddress(PEER_PORT, slot);
+    this.httpAddress = null;
+    this.#configuration = configuration;
+    this.#file = file;
+    this.#self = { ...identity, release: releaseOf(VERSION), checksum: sha256 };
+    this.#instruments = new Instruments();
+    this.#logger = new Logger({
+      level: configuration.logLevel,
+      write: options.writeLog ?? writeToStderr,
+      now: Date.now,
+      fixed: { cluster, replica: slot },
+    });
+    this.#storage = new FileStorage({
+      fd: file.fd,
+      path: file.path,
+      mode: file.mode,
+      size: file.size,
+      config,
+      onFatal: (fault): void => this.#die(fault, options.onFatal ?? exitWith),
+      observer: this.#ioObserver(),
+    });
+    const prng = new Prng(randomBytes(8).readBigUInt64LE());
+    const shared = {
+      self: this.#self,
+      turn: new TurnBatch(),
+      observer: networkObserver(this.#instruments),
+      logger: this.#logger,
+      deliver: (message: AnyMessage): void => this.#deliver(message),
+    };
+    this.#links = new PeerLinks({
+      ...shared,
+      prng: prng.fork(),
+      addressOf:
+        options.peerAddress ?? ((peer): Address | null => configuration.addresses[peer] ?? null),
+    });
+    this.#clients = new ClientListener({
+      ...shared,
+      connectionsMax: configuration.clientConnections,
+    });
+    this.#host = core.createHost({
+      storage: options.wrapStorage?.(this.#storage) ?? this.#storage,
+      transport: {
+        sendToReplica: (to, message): void => this.#links.send(to, message),
+        sendToClient: (to, message): void => this.#clients.send(to, message),
+      },
+      clock: systemClock,
+      scheduler: { postWork: (callback): void => void setImmediate(callback) },
+      trace: new TraceLog(this.#logger, this.#instruments),
+      checksum: sha256,
+      config,
+      stateMachine: options.stateMachine,
+      prng: prng.fork(),
+      cluster,
+      slot,
+    });
+    this.#ticker = new Ticker({
+      clock: systemTickerClock,
+      onTick: (): void => this.#host.tick(),
+      onDelay: (seconds): void => this.#instruments.tickDelaySeconds.observe(seconds),
+    });
+    this.#startedAt = performance.now();
+    this.#listeners = [];
+    this.#silenceTimer = null;
+    this.#stopped = null;
+  }
+
+  /** Takes all addresses, before anything is read or dialled: a port in use harms nothing. */
+  async listen(): Promise<ServerFault | null> {
+    const peers = await listenAt(this.peerAddress, 'peers', (socket) => this.#links.accept(socket));
+    if (isFault(peers)) return peers;
+    this.#listeners.push(peers);
+    this.peerAddress = peers.address;
+    const clients = await listenAt(this.clientAddress, 'clients', (socket) =>
+      this.#clients.accept(socket),
+    );
+    if (isFault(clients)) return clients;
+    this.#listeners.push(clients);
+    this.clientAddress = clients.address;
+    const { httpAddress } = this.#configuration;
+    if (httpAddress === 'off') return null;
+    const http = await listenHttp({
+      address: httpAddress ?? defaultAddress(HTTP_PORT, this.slot),
+      status: () => this.status(),
+      instruments: this.#instruments,
+    });
+    if (isFault(http)) return http;
+    this.#listeners.push(http);
+    this.httpAddress = http.address;
+    return null;
+  }
+
+  run(): void {
+    const threads = threadPoolSize();
+    if (threads < THREAD_POOL_SIZE) {
+      this.#logger.warn('storage', 'thread pool is small', {
+        threads,
+        remedy: `set UV_THREADPOOL_SIZE=${THREAD_POOL_SIZE} before the process starts`,
+      });
+    }
+    this.#logger.info('process', 'listening', {
+      version: VERSION,
+      client_address: formatAddress(this.clientAddress),
+      peer_address: formatAddress(this.peerAddress),
+      http_address: this.httpAddress === null ? 'off' : formatAddress(this.httpAddress),
+      data_file: this.#file.path,
+      io_mode: this.#file.mode,
+      lock: this.#file.lock.means.join(' '),
+      profile: this.#configuration.profile,
+    });
+    this.#host.start();
+    this.#links.start();
+    this.#ticker.start();
+    this.#silenceTimer = setInterval(
+      () => this.#links.checkSilence(SILENCE_CHECK_MILLIS),
+      SILENCE_CHECK_MILLIS,
+    );
+  }
+
+  #deliver(message: AnyMessage): void {
+    if (this.#stopped === null) this.#host.deliver(message);
+  }
+
+  status(): StatusRecord {
+    const { path, mode, lock, identity } = this.#file;
+    return {
+      version: VERSION,
+      cluster: this.cluster.toString(),
+      replica: this.slot,
+      replicaCount: identity.replicaCount,
+      state: this.#host.snapshot(),
+      peers: this.#links.status(),
+      addresses: {
+        client: formatAddress(this.clientAddress),
+        peer: formatAddress(this.peerAddress),
+        http: this.httpAddress === null ? null : formatAddress(this.httpAddress),
+      },
+      dataFile: { path, bytes: this.#storage.fileSize(), ioMode: mode, lock: lock.means },
+      threadPoolSize: threadPoolSize(),
+      clientConnections: this.#clients.count(),
+      uptimeSeconds: (performance.now() - this.#startedAt) / 1000,
+      counters: counterRecord(this.#instruments),
+    };
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#halt();
+    await this.#storage.close();
+    closeSync(this.#file.fd);
+    this.#file.lock.release();
+    this.#logger.info('process', 'stopped');
+  }
+
+  #halt(): void {
+    this.#ticker.stop();
+    if (this.#silenceTimer !== null) clearInterval(this.#silenceTimer);
+    for (const listener of this.#listeners) listener.close();
+    this.#links.stop();
+    this.#clients.stop();
+  }
+
+  #die(fault: ServerFault, onFatal: (fault: ServerFault) => void): void {
+    this.#logger.error('storage', 'giving up', { code: fault.code, err: fault.message });
+    this.#halt();
+    onFatal(fault);
+  }
+
+  #ioObserver(): IoObserver {
+    const instruments = this.#instruments;
+    return {
+      onIo(kind, seconds, bytes): void {
+        instruments.ioBytes.add(kind, bytes);
+        (kind === 'write' ? instruments.writeSeconds : instruments.readSeconds).observe(seconds);
+      },
+    };
+  }
+}
+
+function networkObserver(instruments: Instruments): NetworkObserver {
+  return {
+    onReceived(message): void {
+      instruments.messagesReceived.add(message.header.command);
+      instruments.bytesReceived.add(message.header.command, message.bytes.length);
+    },
+    onSent(command, bytes): void {
+      instruments.messagesSent.add(command);
+      instruments.bytesSent.add(command, bytes);
+    },
+    onDropped(_command, reason): void {
+      instruments.messagesDropped.add(reason);
+    },
+    onFrameFault(fault): void {
+      instruments.frameFaults.add(fault);
+    },
+    onRejection(direction, reason): void {
+      const { rejectionsSent, rejectionsReceived } = instruments;
+      (direction === 'sent' ? rejectionsSent : rejectionsReceived).add(reason);
+    },
+  };
+}
+
+const systemClock = {
+  monotonic: (): number => Math.floor(performance.now() * 1000),
+  wall: (): number => Date.now() * 1000,
+};
+
+function defaultAddress(port: number, slot: number): Address {
+  return { host: '127.0.0.1', port: port + PORT_STEP * slot };
+}
+
+function threadPoolSize(): number {
+  return Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4;
+}
+
+/** The end of the process after a fault that it cannot outlive. */
+function exitWith(fault: ServerFault): void {
+  process.stderr.write(`${faultLine(fault)}\n`);
+  process.exit(fault.exitCode);
+}
+
+/** Ends the process at a bug, with its own exit code, before it can answer wrongly. */
+export function exitOnBug(): void {
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`${error.stack ?? String(error)}\n`);
+    exitWith(makeFault('internal', error.message));
+  });
+}

@@ -1,0 +1,177 @@
+import { close, closeSync, fsync, fsyncSync, openSync, unlinkSync, write } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { type ClusterConfig, SECTOR_SIZE, type Zone, zoneOffset } from '@kimberlite/vsr';
+import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
+import { alignedBytes } from './aligned-memory.ts';
+import { lockFile } from './file-lock.ts';
+import { type IoMode, openBestMode } from './io-mode.ts';
+
+const writeAsync = promisify(write);
+const fsyncAsync = promisify(fsync);
+const closeAsync = promisify(close);
+
+/** Block area that format writes ahead; it grows by BLOCK_AREA_STEP (block-area.ts). */
+export const BLOCK_AREA_INITIAL: number = 4 * 1024 * 1024;
+const CHUNK_SIZE = 4 * 1024 * 1024;
+
+/** One write of the core's format, relative to its zone. */
+export interface FormatWrite {
+  readonly zone: Zone;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface WriteDataFileOptions {
+  readonly path: string;
+  readonly config: ClusterConfig;
+  /** In order; the superblock last, so that a superblock means a finished file. */
+  readonly writes: Iterable<FormatWrite>;
+  /** Bytes written so far, of how many; called at least at the start and the end. */
+  readonly onProgress?: (written: number, total: number) => void;
+}
+
+export interface WrittenDataFile {
+  readonly path: string;
+  readonly size: number;
+  readonly mode: IoMode;
+}
+
+/**
+ * Makes a data file. Zeros are written over all of it first: space that is merely reserved costs
+ * a commit of the file system at its first use, on the path of an acknowledgement. Refuses a file
+ * that exists; a file that could not be finished is removed.
+ */
+export async function writeDataFile(
+  options: WriteDataFileOptions,
+): Promise<WrittenDataFile | ServerFault> {
+  const { path, config } = options;
+  let opened: ReturnType<typeof openBestMode>;
+  try {
+    opened = openBestMode(path, { create: true });
+  } catch (error) {
+    return createFault(error, path);
+  }
+  const { fd, mode } = opened;
+  const lock = await lockFile(fd, path);
+  try {
+    if (isFault(lock)) {
+      closeQuietly(fd);
+      return lock;
+    }
+    const size = zoneOffset(config, 'blocks') + BLOCK_AREA_INITIAL;
+    await writeZeros(fd, size, options.onProgress ?? ((): void => {}));
+    await writeInOrder(fd, config, options.writes);
+    await fsyncAsync(fd);
+    await closeAsync(fd);
+    syncDirectory(dirname(path));
+    return { path, size, mode };
+  } catch (error) {
+    closeQuietly(fd);
+    unlinkQuietly(path);
+    return fileFault(error, path, 'write');
+  } finally {
+    if (!isFault(lock)) lock.release();
+  }
+}
+
+function createFault(error: unknown, path: string): ServerFault {
+  const fault = fileFault(error, path, 'create');
+  if (fault.code === 'data_file_missing') {
+    return makeFault('io_failed', `the directory ${dirname(path)} does not exist`);
+  }
+  // EINVAL means that the file was made, but that no mode of synchronous writes works on it.
+  if (fault.code === 'io_failed' || fault.code === 'disk_full') unlinkQuietly(path);
+  return fault;
+}
+
+async function writeZeros(
+  fd: number,
+  size: number,
+  onProgress: (written: number, total: number) => void,
+): Promise<void> {
+  const zeros = alignedBytes(CHUNK_SIZE);
+  onProgress(0, size);
+  for (let at = 0; at < size; ) {
+    at += await writeSome(fd, zeros, Math.min(CHUNK_SIZE, size - at), at);
+    onProgress(Math.min(at, size), size);
+  }
+}
+
+/** Writes the parts of the format through aligned memory, whole sectors at a time. */
+async function writeInOrder(
+  fd: number,
+  config: ClusterConfig,
+  writes: Iterable<FormatWrite>,
+): Promise<void> {
+  const staging = alignedBytes(CHUNK_SIZE);
+  let zone: Zone | null = null;
+  for (const { zone: next, offset, bytes } of writes) {
+    // What an earlier zone holds is on the disk before a later one can say that it is there.
+    if (zone !== null && zone !== next) await fsyncAsync(fd);
+    zone = next;
+    const base = zoneOffset(config, next) + offset;
+    for (let done = 0; done < bytes.length; done += CHUNK_SIZE) {
+      const part = bytes.subarray(done, done + CHUNK_SIZE);
+      const padded = Math.ceil(part.length / SECTOR_SIZE) * SECTOR_SIZE;
+      staging.set(part);
+      staging.fill(0, part.length, padded);
+      await writeAll(fd, staging, padded, base + done);
+    }
+  }
+}
+
+async function writeAll(
+  fd: number,
+  bytes: Uint8Array,
+  length: number,
+  position: number,
+): Promise<void> {
+  let rest = length;
+  while (rest > 0) {
+    const wrote = await writeSome(fd, bytes, rest, position + length - rest);
+    rest -= wrote;
+    // Direct I/O reads from the start of aligned memory: what is left moves there.
+    if (rest > 0) bytes.copyWithin(0, wrote, wrote + rest);
+  }
+}
+
+/** Whole sectors written by one call. */
+async function writeSome(
+  fd: number,
+  bytes: Uint8Array,
+  length: number,
+  position: number,
+): Promise<number> {
+  const { bytesWritten } = await writeAsync(fd, bytes, 0, length, position);
+  const whole = bytesWritten - (bytesWritten % SECTOR_SIZE);
+  if (whole === 0) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+  return whole;
+}
+
+/** Without this, a power loss could forget the name of a file whose content is safe. */
+function syncDirectory(path: string): void {
+  if (process.platform === 'win32') return;
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // Already closed; the fault that is being reported matters more.
+  }
+}
+
+function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Nothing to remove, or no permission: the fault that is being reported says so.
+  }
+}

@@ -1,0 +1,187 @@
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { CONFIG_SIMULATION, zoneOffset } from '@kimberlite/vsr';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sha256 } from '../checksum.ts';
+import { isFault, type ServerFault } from '../errors.ts';
+import { plainFormat, readPlainIdentity } from '../testing/plain-format.ts';
+import { temporaryDirectory } from '../testing/temporary-directory.ts';
+import { type ExpectedIdentity, type OpenDataFile, openDataFile } from './data-file.ts';
+import { BLOCK_AREA_INITIAL, writeDataFile } from './data-file-format.ts';
+
+const ANY: ExpectedIdentity = { cluster: null, slot: null, replicaCount: null };
+let directory: ReturnType<typeof temporaryDirectory>;
+let path: string;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+  path = join(directory.path, '0.data');
+});
+afterEach(() => directory.remove());
+
+async function format(): Promise<void> {
+  const writes = plainFormat({ cluster: 5n, slot: 1 });
+  const written = await writeDataFile({ path, config: CONFIG_SIMULATION, writes });
+  expect(isFault(written)).toBe(false);
+}
+
+function open(expected: ExpectedIdentity = ANY): Promise<OpenDataFile | ServerFault> {
+  return openDataFile({ path, checksum: sha256, readIdentity: readPlainIdentity, expected });
+}
+
+function close(file: OpenDataFile): void {
+  closeSync(file.fd);
+  file.lock.release();
+}
+
+/** Opens, expects a refusal with this code, and that the file is left as it was. */
+async function expectRefused(code: string, expected: ExpectedIdentity = ANY): Promise<void> {
+  const before = readFileSync(path);
+  const result = await open(expected);
+  expect(result).toMatchObject({ kind: 'fault', code });
+  expect(readFileSync(path).equals(before)).toBe(true);
+}
+
+describe('formatting a data file', () => {
+  it('writes all of it ahead, the superblock included, and reports progress', async () => {
+    const progress: number[] = [];
+    let total = 0;
+    const written = await writeDataFile({
+      path,
+      config: CONFIG_SIMULATION,
+      writes: plainFormat({ cluster: 5n, slot: 1 }),
+      onProgress: (done, all) => {
+        progress.push(done);
+        total = all;
+      },
+    });
+    const size = zoneOffset(CONFIG_SIMULATION, 'blocks') + BLOCK_AREA_INITIAL;
+    expect(written).toMatchObject({ path, size });
+    const stat = statSync(path);
+    expect(stat.size).toBe(size);
+    // Really written, not a hole.
+    expect(stat.blocks * 512).toBeGreaterThanOrEqual(size);
+    expect(progress[0]).toBe(0);
+    expect(progress.at(-1)).toBe(size);
+    expect(total).toBe(size);
+    const bytes = readFileSync(path);
+    const ring = zoneOffset(CONFIG_SIMULATION, 'wal_headers');
+    expect(bytes.subarray(ring, ring + 32 * 256).every((byte) => byte === 1)).toBe(true);
+    expect(bytes.subarray(zoneOffset(CONFIG_SIMULATION, 'wal_prepares')).some(Boolean)).toBe(false);
+    expect(stat.mode & 0o777).toBe(0o600);
+  });
+
+  it('refuses a file that exists, and leaves it alone', async () => {
+    writeFileSync(path, 'precious');
+    const result = await writeDataFile({ path, config: CONFIG_SIMULATION, writes: [] });
+    expect(result).toMatchObject({ kind: 'fault', code: 'data_file_exists' });
+    expect(readFileSync(path, 'utf8')).toBe('precious');
+  });
+
+  it('removes what it could not finish', async () => {
+    function* failing(): Iterable<never> {
+      throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+    }
+    const result = await writeDataFile({ path, config: CONFIG_SIMULATION, writes: failing() });
+    expect(result).toMatchObject({ kind: 'fault', code: 'disk_full' });
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('names a directory that is missing', async () => {
+    path = join(directory.path, 'absent', '0.data');
+    const result = await writeDataFile({ path, config: CONFIG_SIMULATION, writes: [] });
+    expect(result).toMatchObject({ kind: 'fault', code: 'io_failed' });
+  });
+
+  it.skipIf(process.getuid?.() === 0)('says when the directory may not be written', async () => {
+    chmodSync(directory.path, 0o500);
+    const result = await writeDataFile({ path, config: CONFIG_SIMULATION, writes: [] });
+    expect(result).toMatchObject({ kind: 'fault', code: 'permission_denied' });
+    chmodSync(directory.path, 0o700);
+  });
+});
+
+describe('opening a data file', () => {
+  it('finds the identity, and synchronous writes', async () => {
+    await format();
+    const file = await open({ cluster: 5n, slot: 1, replicaCount: 3 });
+    if (isFault(file)) throw new Error(file.message);
+    expect(file.identity).toMatchObject({ cluster: 5n, slot: 1 });
+    expect(file.size).toBe(statSync(path).size);
+    close(file);
+  });
+
+  it.runIf(process.platform === 'linux')('has it open with O_DSYNC, as the kernel sees it', async () => {
+    await format();
+    const file = await open();
+    if (isFault(file)) throw new Error(file.message);
+    const info = readFileSync(`/proc/self/fdinfo/${file.fd}`, 'utf8');
+    const flags = Number.parseInt(/flags:\s*(\d+)/.exec(info)?.[1] ?? '0', 8);
+    const O_DSYNC = 0o10000;
+    const O_DIRECT = 0o40000;
+    expect(flags & O_DSYNC).toBe(O_DSYNC);
+    if (file.mode === 'direct_dsync') expect(flags & O_DIRECT).toBe(O_DIRECT);
+    close(file);
+  });
+
+  it('refuses what is not there, or not a file', async () => {
+    expect(await open()).toMatchObject({ code: 'data_file_missing' });
+    mkdirSync(path);
+    expect(await open()).toMatchObject({ code: 'data_file_foreign' });
+  });
+
+  it('refuses a foreign file, large or small', async () => {
+    writeFileSync(path, 'just a text');
+    await expectRefused('data_file_foreign');
+    writeFileSync(path, Buffer.alloc(1 << 20, 'x'));
+    await expectRefused('data_file_foreign');
+  });
+
+  it('refuses an empty file and one whose format was interrupted', async () => {
+    writeFileSync(path, '');
+    await expectRefused('data_file_incomplete');
+    writeFileSync(path, Buffer.alloc(1 << 20));
+    await expectRefused('data_file_incomplete');
+  });
+
+  it('refuses a truncated file', async () => {
+    await format();
+    truncateSync(path, zoneOffset(CONFIG_SIMULATION, 'blocks') - 4096);
+    await expectRefused('data_file_truncated');
+    truncateSync(path, 5000);
+    await expectRefused('data_file_truncated');
+  });
+
+  it('refuses the file of another replica, cluster or size of cluster', async () => {
+    await format();
+    await expectRefused('data_file_wrong_replica', { ...ANY, slot: 0 });
+    await expectRefused('data_file_wrong_cluster', { ...ANY, cluster: 6n });
+    await expectRefused('data_file_wrong_cluster', { ...ANY, replicaCount: 5 });
+  });
+
+  it.skipIf(process.getuid?.() === 0)('says when the file may not be written', async () => {
+    await format();
+    chmodSync(path, 0o400);
+    expect(await open()).toMatchObject({ code: 'permission_denied' });
+  });
+
+  it('can be opened again after a refusal and after a close', async () => {
+    await format();
+    await expectRefused('data_file_wrong_cluster', { ...ANY, cluster: 6n });
+    const first = await open();
+    if (isFault(first)) throw new Error(first.message);
+    close(first);
+    const second = await open();
+    if (isFault(second)) throw new Error(second.message);
+    close(second);
+  });
+});

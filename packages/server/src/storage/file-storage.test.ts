@@ -1,0 +1,231 @@
+import { closeSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { CONFIG_SIMULATION, Prng, SECTOR_SIZE, type Zone, zoneOffset } from '@kimberlite/vsr';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isFault, type ServerFault } from '../errors.ts';
+import { plainFormat } from '../testing/plain-format.ts';
+import { temporaryDirectory } from '../testing/temporary-directory.ts';
+import { BLOCK_AREA_INITIAL, writeDataFile } from './data-file-format.ts';
+import { FileStorage } from './file-storage.ts';
+import { IO_MODES, type IoMode, ioFlags, openBestMode } from './io-mode.ts';
+
+const config = CONFIG_SIMULATION;
+let directory: ReturnType<typeof temporaryDirectory>;
+let path: string;
+let fatal: ServerFault[];
+let opened: { readonly fd: number; readonly storage: FileStorage }[];
+
+beforeEach(async () => {
+  directory = temporaryDirectory();
+  path = join(directory.path, '0.data');
+  fatal = [];
+  opened = [];
+  const writes = plainFormat({ cluster: 1n, slot: 0 });
+  expect(isFault(await writeDataFile({ path, config, writes }))).toBe(false);
+});
+afterEach(async () => {
+  for (const { fd, storage } of opened) {
+    await storage.close();
+    closeSync(fd);
+  }
+  directory.remove();
+});
+
+function openWith(fd: number, mode: IoMode): FileStorage {
+  const storage = new FileStorage({
+    fd,
+    path,
+    mode,
+    size: statSync(path).size,
+    config,
+    onFatal: (fault) => fatal.push(fault),
+    observer: { onIo: (): void => {} },
+  });
+  opened.push({ fd, storage });
+  return storage;
+}
+
+function openStorage(): FileStorage {
+  const { fd, mode } = openBestMode(path, { create: false });
+  return openWith(fd, mode);
+}
+
+function write(storage: FileStorage, zone: Zone, offset: number, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve) => storage.write(zone, offset, bytes, resolve));
+}
+
+function read(
+  storage: FileStorage,
+  zone: Zone,
+  offset: number,
+  length: number,
+): Promise<Uint8Array | null> {
+  return new Promise((resolve) => storage.read(zone, offset, length, resolve));
+}
+
+function pattern(length: number, seed: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => (index * 7 + seed) % 251);
+}
+
+describe('FileStorage', () => {
+  it('writes to its zone in the file and pads the last sector with zeros', async () => {
+    const storage = openStorage();
+    await write(storage, 'wal_prepares', 8192, new Uint8Array(SECTOR_SIZE).fill(0xff));
+    await write(storage, 'wal_prepares', 8192, pattern(100, 3));
+    const at = zoneOffset(config, 'wal_prepares') + 8192;
+    const sector = readFileSync(path).subarray(at, at + SECTOR_SIZE);
+    expect(new Uint8Array(sector.subarray(0, 100))).toEqual(pattern(100, 3));
+    expect(sector.subarray(100).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('takes bytes at any address in memory, longer than a staging buffer too', async () => {
+    const storage = openStorage();
+    const memory = pattern(300_001, 1);
+    const bytes = memory.subarray(1);
+    await write(storage, 'blocks', 0, bytes);
+    const length = Math.ceil(bytes.length / SECTOR_SIZE) * SECTOR_SIZE;
+    const back = await read(storage, 'blocks', 0, length);
+    expect(back?.subarray(0, bytes.length)).toEqual(bytes);
+    expect(back?.subarray(bytes.length).every((byte) => byte === 0)).toBe(true);
+  });
+
+  for (const mode of IO_MODES) {
+    it(`reads back what it wrote, whatever is in flight at once, in mode ${mode}`, async () => {
+      const storage = openWith(openSync(path, 2 | ioFlags(mode)), mode);
+      const prng = new Prng(11n);
+      const written: Promise<void>[] = [];
+      const expected: Uint8Array[] = [];
+      for (let slot = 0; slot < config.walSlots; slot += 1) {
+        const bytes = pattern(prng.between(1, config.messageSizeMax), slot);
+        expected.push(bytes);
+        written.push(write(storage, 'wal_prepares', slot * config.messageSizeMax, bytes));
+        written.push(write(storage, 'blocks', slot * 8192, bytes));
+      }
+      await Promise.all(written);
+      for (const [slot, bytes] of expected.entries()) {
+        const wal = await read(storage, 'wal_prepares', slot * config.messageSizeMax, 4096);
+        const block = await read(storage, 'blocks', slot * 8192, 4096);
+        expect(wal?.subarray(0, bytes.length)).toEqual(bytes);
+        expect(block?.subarray(0, bytes.length)).toEqual(bytes);
+      }
+    });
+  }
+
+  it('never completes before the call has returned', async () => {
+    const storage = openStorage();
+    let returned = false;
+    const done = new Promise<boolean>((resolve) => {
+      storage.write('superblock', 0, pattern(10, 0), () => resolve(returned));
+    });
+    returned = true;
+    expect(await done).toBe(true);
+  });
+
+  it('lets WAL writes pass block writes that wait for a thread', async () => {
+    const storage = openStorage();
+    const order: string[] = [];
+    const all: Promise<void>[] = [];
+    for (let block = 0; block < 200; block += 1) {
+      all.push(
+        write(storage, 'blocks', block * 4096, pattern(4096, block)).then(() => {
+          order.push('block');
+        }),
+      );
+    }
+    all.push(write(storage, 'wal_prepares', 0, pattern(10, 0)).then(() => void order.push('wal')));
+    await Promise.all(all);
+    // At most the eight blocks in flight and those that followed on their threads were before it.
+    expect(order.indexOf('wal')).toBeLessThan(100);
+  });
+
+  it('grows the block area by written megabytes, ahead of need, and keeps what was there', async () => {
+    const storage = openStorage();
+    const first = storage.fileSize();
+    await write(storage, 'blocks', 0, pattern(4096, 1));
+    // Far beyond the end: waits for the growth, then is written.
+    const far = 3 * BLOCK_AREA_INITIAL;
+    await write(storage, 'blocks', far, pattern(4096, 2));
+    expect(storage.fileSize()).toBeGreaterThanOrEqual(first + 2 * BLOCK_AREA_INITIAL);
+    expect(await read(storage, 'blocks', 0, 4096)).toEqual(pattern(4096, 1));
+    expect(await read(storage, 'blocks', far, 4096)).toEqual(pattern(4096, 2));
+    const between = await read(storage, 'blocks', far - 4096, 4096);
+    expect(between?.every((byte) => byte === 0)).toBe(true);
+    await storage.close();
+    expect(statSync(path).size).toBe(storage.fileSize());
+    expect(statSync(path).blocks * 512).toBeGreaterThanOrEqual(storage.fileSize());
+  });
+
+  it('goes on after a growth that was cut short at any byte', async () => {
+    truncateSync(path, zoneOffset(config, 'blocks') + 10_000);
+    const storage = openStorage();
+    await write(storage, 'blocks', 8192, pattern(4096, 9));
+    expect(await read(storage, 'blocks', 8192, 4096)).toEqual(pattern(4096, 9));
+  });
+
+  it('answers null where nothing is to be read', async () => {
+    const storage = openStorage();
+    expect(await read(storage, 'blocks', 100 * BLOCK_AREA_INITIAL, 4096)).toBeNull();
+  });
+
+  it('answers null when the device fails a read', async () => {
+    const storage = openWith(openSync(directory.path, 'r'), 'dsync');
+    expect(await read(storage, 'superblock', 0, 4096)).toBeNull();
+  });
+
+  it('ends everything at a failed write, and completes nothing afterwards', async () => {
+    const fd = openSync(path, 'r');
+    const died = Promise.withResolvers<ServerFault>();
+    const storage = new FileStorage({
+      fd,
+      path,
+      mode: 'dsync',
+      size: statSync(path).size,
+      config,
+      onFatal: died.resolve,
+      observer: { onIo: (): void => {} },
+    });
+    let completed = 0;
+    for (let slot = 0; slot < 4; slot += 1) {
+      storage.write('wal_prepares', slot * 4096, pattern(10, 1), () => {
+        completed += 1;
+      });
+    }
+    expect(await died.promise).toMatchObject({ code: 'write_failed', exitCode: 31 });
+    expect(completed).toBe(0);
+    closeSync(fd);
+  });
+
+  it('completes what was taken before a close, and takes nothing after it', async () => {
+    const storage = openStorage();
+    let done = 0;
+    for (let slot = 0; slot < 8; slot += 1) {
+      storage.write('wal_prepares', slot * 4096, pattern(10, slot), () => {
+        done += 1;
+      });
+    }
+    await storage.close();
+    expect(done).toBe(8);
+    storage.write('wal_prepares', 0, pattern(10, 99), () => {
+      done += 1;
+    });
+    await storage.close();
+    expect(done).toBe(8);
+  });
+
+  it.runIf(process.platform === 'linux')('names a device without space', async () => {
+    const fd = openSync('/dev/full', 'r+');
+    const died = Promise.withResolvers<ServerFault>();
+    const storage = new FileStorage({
+      fd,
+      path,
+      mode: 'dsync',
+      size: statSync(path).size,
+      config,
+      onFatal: died.resolve,
+      observer: { onIo: (): void => {} },
+    });
+    storage.write('wal_prepares', 0, pattern(10, 1), () => {});
+    expect(await died.promise).toMatchObject({ code: 'disk_full' });
+    closeSync(fd);
+  });
+});

@@ -1,0 +1,259 @@
+import { fdatasync, read, write } from 'node:fs';
+import { assert } from '@kimberlite/store';
+import {
+  type ClusterConfig,
+  SECTOR_SIZE,
+  type StoragePort,
+  type Zone,
+  zoneOffset,
+  zoneSize,
+} from '@kimberlite/vsr';
+import type { ServerFault } from '../errors.ts';
+import { StagingPool } from './aligned-memory.ts';
+import { BlockArea, type Growth } from './block-area.ts';
+import type { IoMode } from './io-mode.ts';
+import { decideEmptyWrite, decideWriteError, retryRead, type WriteDecision } from './io-policy.ts';
+import { type IoObserver, IoQueue, type Operation } from './io-queue.ts';
+
+/** Threads that libuv must have (UV_THREADPOOL_SIZE), set before anything uses the pool. */
+export const THREAD_POOL_SIZE = 24;
+/** Block I/O, growth and reads in flight, at most: the rest of the threads are for the WAL. */
+export const BACKGROUND_IO_MAX = 8;
+
+const EMPTY = new Uint8Array(0);
+
+export interface FileStorageOptions {
+  readonly fd: number;
+  readonly path: string;
+  readonly mode: IoMode;
+  readonly size: number;
+  readonly config: ClusterConfig;
+  /** Must not return into the replica: what could not be written ends the process. */
+  readonly onFatal: (fault: ServerFault) => void;
+  readonly observer: IoObserver;
+}
+
+/**
+ * The data file as a StoragePort. One copy into aligned memory, one hop to the thread pool, and
+ * the write is durable when it returns. Bytes handed to `write` must not change until `done`.
+ */
+export class FileStorage implements StoragePort {
+  readonly #options: FileStorageOptions;
+  readonly #queue: IoQueue;
+  readonly #area: BlockArea;
+  /** Block writes beyond the end of the area, in order, until it has grown. */
+  #waiting: Operation[];
+  #closed: boolean;
+  /** After a failed write nothing is believed or reported any more. */
+  #dead: boolean;
+
+  constructor(options: FileStorageOptions) {
+    this.#options = options;
+    const bufferSize = Math.max(options.config.messageSizeMax, 64 * 1024);
+    this.#queue = new IoQueue({
+      pool: new StagingPool({ count: THREAD_POOL_SIZE, bufferSize }),
+      backgroundMax: BACKGROUND_IO_MAX,
+      step: (operation, staging): void => this.#step(operation, staging),
+      observer: options.observer,
+    });
+    this.#area = new BlockArea(options.size);
+    this.#waiting = [];
+    this.#closed = false;
+    this.#dead = false;
+  }
+
+  read(
+    zone: Zone,
+    offset: number,
+    length: number,
+    done: (bytes: Uint8Array | null) => void,
+  ): void {
+    if (this.#closed) return;
+    const position = this.#position(zone, offset, length);
+    const bytes = new Uint8Array(length);
+    this.#queue.push({
+      kind: 'read',
+      background: true,
+      position,
+      length,
+      bytes,
+      progress: 0,
+      retries: 0,
+      startedAt: 0,
+      finish: (ok): void => done(ok ? bytes : null),
+      growth: null,
+    });
+  }
+
+  write(zone: Zone, offset: number, bytes: Uint8Array, done: () => void): void {
+    if (this.#closed) return;
+    const length = Math.ceil(bytes.length / SECTOR_SIZE) * SECTOR_SIZE;
+    const position = this.#position(zone, offset, length);
+    const operation: Operation = {
+      kind: 'write',
+      background: zone === 'blocks',
+      position,
+      length,
+      bytes,
+      progress: 0,
+      retries: 0,
+      startedAt: 0,
+      finish: (): void => done(),
+      growth: null,
+    };
+    if (zone !== 'blocks' || this.#area.covers(position + length)) this.#queue.push(operation);
+    else this.#waiting.push(operation);
+    if (zone === 'blocks') this.#growAhead(position + length);
+  }
+
+  /**
+   * Takes nothing more, and resolves when all that was taken is on the disk and answered. The
+   * descriptor is the caller's to close.
+   */
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.#queue.idle();
+  }
+
+  /** End of the file as far as it is formatted, in bytes. */
+  fileSize(): number {
+    return this.#area.end();
+  }
+
+  #position(zone: Zone, offset: number, length: number): number {
+    assert(offset % SECTOR_SIZE === 0 && offset >= 0, 'offset of whole sectors');
+    assert(length % SECTOR_SIZE === 0 && length > 0, 'length of whole sectors');
+    const size = zoneSize(this.#options.config, zone);
+    assert(
+      size === null || offset + length <= Math.ceil(size / SECTOR_SIZE) * SECTOR_SIZE,
+      'inside the zone',
+    );
+    return zoneOffset(this.#options.config, zone) + offset;
+  }
+
+  #growAhead(end: number): void {
+    const growth = this.#area.growthFor(end);
+    if (growth === null) return;
+    this.#queue.push({
+      kind: 'write',
+      background: true,
+      position: growth.position,
+      length: growth.length,
+      bytes: EMPTY,
+      progress: 0,
+      retries: 0,
+      startedAt: 0,
+      finish: (ok): void => this.#onGrowth(growth, ok),
+      growth,
+    });
+  }
+
+  #onGrowth(growth: Growth, ok: boolean): void {
+    if (!ok) {
+      this.#area.onGrowthRefused(growth);
+      return;
+    }
+    this.#area.onGrown(growth);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const operation of waiting) {
+      const end = operation.position + operation.length;
+      if (this.#area.covers(end)) this.#queue.push(operation);
+      else this.#waiting.push(operation);
+      this.#growAhead(end);
+    }
+  }
+
+  /** Starts the next piece of an operation that holds a staging buffer. */
+  #step(operation: Operation, staging: Uint8Array): void {
+    const piece = Math.min(operation.length - operation.progress, staging.length);
+    const position = operation.position + operation.progress;
+    const { fd } = this.#options;
+    if (operation.kind === 'read') {
+      read(fd, staging, 0, piece, position, (error, count) =>
+        this.#onRead(operation, staging, { error, count }),
+      );
+      return;
+    }
+    const part = operation.bytes.subarray(operation.progress, operation.progress + piece);
+    staging.set(part);
+    if (part.length < piece) staging.fill(0, part.length, piece);
+    write(fd, staging, 0, piece, position, (error, count) =>
+      this.#onWritten(operation, staging, { error, count }),
+    );
+  }
+
+  #onRead(
+    operation: Operation,
+    staging: Uint8Array,
+    result: { readonly error: Error | null; readonly count: number },
+  ): void {
+    if (this.#dead) return;
+    const { error, count } = result;
+    if (error !== null && retryRead(error, operation.retries)) {
+      operation.retries += 1;
+      this.#step(operation, staging);
+      return;
+    }
+    const whole = error === null ? count - (count % SECTOR_SIZE) : 0;
+    if (whole === 0) {
+      // An error, or beyond the end of the file: either way nothing is there to be believed.
+      this.#queue.finish(operation, false);
+      return;
+    }
+    operation.bytes.set(staging.subarray(0, whole), operation.progress);
+    this.#advance(operation, staging, whole);
+  }
+
+  #onWritten(
+    operation: Operation,
+    staging: Uint8Array,
+    result: { readonly error: Error | null; readonly count: number },
+  ): void {
+    if (this.#dead) return;
+    const { error, count } = result;
+    const { path, mode } = this.#options;
+    const whole = error === null ? count - (count % SECTOR_SIZE) : 0;
+    if (whole === 0) {
+      const decision =
+        error === null
+          ? decideEmptyWrite(path, operation.retries)
+          : decideWriteError(error, path, operation.retries);
+      this.#decide(operation, staging, decision);
+      return;
+    }
+    if (mode !== 'write_fdatasync' || operation.progress + whole < operation.length) {
+      this.#advance(operation, staging, whole);
+      return;
+    }
+    fdatasync(this.#options.fd, (failed) => {
+      if (this.#dead) return;
+      // A sync is never tried twice: the second one would lie.
+      if (failed !== null) this.#decide(operation, staging, decideWriteError(failed, path, 1e9));
+      else this.#advance(operation, staging, whole);
+    });
+  }
+
+  #advance(operation: Operation, staging: Uint8Array, whole: number): void {
+    operation.progress += whole;
+    operation.retries = 0;
+    if (operation.progress >= operation.length) this.#queue.finish(operation, true);
+    else this.#step(operation, staging);
+  }
+
+  #decide(operation: Operation, staging: Uint8Array, decision: WriteDecision): void {
+    if (decision.kind === 'retry') {
+      operation.retries += 1;
+      this.#step(operation, staging);
+      return;
+    }
+    const ahead = operation.growth !== null && this.#waiting.length === 0;
+    if (ahead && decision.fault.code === 'disk_full') {
+      // Nobody needs the room yet; perhaps there is some when it is needed.
+      this.#queue.finish(operation, false);
+      return;
+    }
+    this.#dead = true;
+    this.#options.onFatal(decision.fault);
+  }
+}

@@ -1,0 +1,22 @@
+import type { ClusterConfig, ReplicaSnapshot } from '@kimberlite/vsr';
+import { check } from './violation.ts';
+
+/** Requests that wait at a primary, at most. */
+export const QUEUE_MAX = 4096;
+
+/** Looks at a replica's numbers: what must not grow, and what must not pass what. */
+export function checkBounds(state: ReplicaSnapshot, config: ClusterConfig): void {
+  const { slot } = state;
+  const within = (name: string, value: number, limit: number): void =>
+    check('bounds', value <= limit, () => `replica ${slot}: ${name} ${value} is above ${limit}`);
+  within('pipeline', state.pipelineLength, config.pipelineMax);
+  within('queue', state.queueLength, QUEUE_MAX);
+  within('sessions', state.sessions, config.sessionsMax);
+  within('dirty slots', state.journalDirty, config.walSlots);
+  within('faulty slots', state.journalFaulty, config.walSlots);
+  within('commit_min', state.commitMin, state.commitMax);
+  within('log_view', state.logView, state.view);
+  within('checkpoint', state.checkpointOp, state.commitMin);
+  if (state.status === 'normal' && !state.syncing) within('commit_min', state.commitMin, state.op);
+  within('head', state.op, state.checkpointOp + config.walSlots);
+}

@@ -1,0 +1,121 @@
+import type {
+  AnyMessage,
+  ClientId,
+  ClusterConfig,
+  Message,
+  ReplicaSnapshot,
+  TraceEvent,
+} from '@kimberlite/vsr';
+import type { ClientObserver } from '../client/simulated-client.ts';
+import type { SimulatedStorage } from '../storage/storage.ts';
+import type { Workload, WorkloadRequest } from '../workload/workload.ts';
+import { checkBounds } from './bounds.ts';
+import { OneHistory } from './history.ts';
+import { OnePrimary } from './one-primary.ts';
+import { Promises } from './promises.ts';
+import { Replies } from './replies.ts';
+import { StoresEqual } from './stores-equal.ts';
+import { check } from './violation.ts';
+
+export interface CheckersSetup {
+  readonly config: ClusterConfig;
+  readonly storages: readonly SimulatedStorage[];
+  readonly workload: Workload;
+  /** Links duplicate nothing that a client sends, so a definite refusal can be believed. */
+  readonly checkRefusals: boolean;
+}
+
+/**
+ * All checkers of a run behind one face. They see trace events, messages, replies and snapshots as
+ * they happen, across the restarts of replicas, and throw a `Violation` at the first wrong one.
+ */
+export class Checkers implements ClientObserver {
+  readonly history: OneHistory;
+  readonly replies: Replies;
+  private readonly config: ClusterConfig;
+  private readonly promises: Promises;
+  private readonly stores: StoresEqual;
+  private readonly primaries: OnePrimary;
+  private readonly checkRefusals: boolean;
+
+  constructor(setup: CheckersSetup) {
+    this.config = setup.config;
+    this.history = new OneHistory(setup.storages.length);
+    this.replies = new Replies(this.history, setup.config, setup.workload.model());
+    this.promises = new Promises(setup.storages);
+    this.stores = new StoresEqual();
+    this.primaries = new OnePrimary();
+    this.checkRefusals = setup.checkRefusals;
+  }
+
+  onTrace(slot: number, event: TraceEvent): void {
+    switch (event.kind) {
+      case 'committed': {
+        const entry = this.history.onCommitted(slot, event);
+        if (entry !== null) this.replies.onHistory(entry);
+        return;
+      }
+      case 'executed':
+        this.replies.onExecuted(event);
+        return;
+      case 'session_evicted':
+        this.replies.onEvicted(event);
+        return;
+      case 'checkpoint_durable':
+        this.stores.onCheckpoint(slot, event.op, event.id);
+        return;
+      case 'sync_finished':
+        this.history.onSynced(slot, event.op);
+        return;
+      case 'primary':
+        this.primaries.onPrimary(slot, event.view);
+        return;
+      default:
+        this.promises.onTrace(slot, event);
+    }
+  }
+
+  /** The process of a replica ended, in whatever way. */
+  onStopped(slot: number): void {
+    this.history.onRestart(slot);
+  }
+
+  onStarted(slot: number, state: ReplicaSnapshot): void {
+    this.promises.onStarted(slot, state);
+  }
+
+  onSend(slot: number, message: AnyMessage): void {
+    this.promises.onSend(slot, message);
+  }
+
+  onSnapshot(state: ReplicaSnapshot): void {
+    checkBounds(state, this.config);
+  }
+
+  invoked(client: ClientId): void {
+    this.replies.onInvoked(client);
+  }
+
+  replied(client: ClientId, request: WorkloadRequest, reply: Message<'reply'>): void {
+    this.replies.onReplied(client, request, reply);
+  }
+
+  refusedDefinitely(_client: ClientId, _request: WorkloadRequest, checksum: bigint): void {
+    if (this.checkRefusals) this.replies.onRefusedDefinitely(checksum);
+  }
+
+  indefinite(): void {}
+
+  evicted(): void {}
+
+  /** The end of a run in which a core converged: it must hold whatever was answered. */
+  onConverged(states: readonly ReplicaSnapshot[]): void {
+    for (const state of states) {
+      check(
+        'acknowledged_writes',
+        state.commitMin >= this.replies.answeredOp,
+        () => `replica ${state.slot} ends at op ${state.commitMin}, below an answered one`,
+      );
+    }
+  }
+}

@@ -1,0 +1,198 @@
+import {
+  type AnyMessage,
+  HEADER_SIZE,
+  isCommand,
+  type Message,
+  type ReplicaSnapshot,
+  type TraceEvent,
+} from '@kimberlite/vsr';
+import { readU128 } from '@kimberlite/store';
+import type { SimulatedStorage } from '../storage/storage.ts';
+import { check } from './violation.ts';
+
+interface Promised {
+  view: number;
+  logView: number;
+  /** Acknowledged ops of `logView`, with their checksums. */
+  readonly acknowledged: Map<number, bigint>;
+  acknowledgedMax: number;
+  /** Its head was uncertain, and it was not normal since. */
+  uncertain: boolean;
+}
+
+/** Commands from which nobody concludes anything about the author's view. */
+const SHOWS_NO_VIEW: ReadonlySet<string> = new Set([
+  'requestStartView',
+  'hello',
+  'rejection',
+  'block',
+  'refusal',
+  'request',
+]);
+
+/**
+ * What each replica promised, across its restarts: views and log views that it showed, ops that it
+ * acknowledged. Also that nothing is shown before it is durable, which is judged by the messages
+ * that leave the replica and by the bytes on its disk, not by what it says of itself.
+ */
+export class Promises {
+  private readonly replicas: Promised[];
+  private readonly storages: readonly SimulatedStorage[];
+
+  constructor(storages: readonly SimulatedStorage[]) {
+    this.storages = storages;
+    this.replicas = storages.map(() => ({
+      view: 0,
+      logView: 0,
+      acknowledged: new Map(),
+      acknowledgedMax: 0,
+      uncertain: false,
+    }));
+  }
+
+  onTrace(slot: number, event: TraceEvent): void {
+    switch (event.kind) {
+      case 'view_durable':
+        this.onViewDurable(slot, event.view, event.logView);
+        return;
+      case 'acknowledged':
+        this.onAcknowledged(slot, event);
+        return;
+      case 'status':
+        if (event.to === 'normal') this.at(slot).uncertain = false;
+        if (event.to === 'recovering_head') this.at(slot).uncertain = true;
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** The replica took its start decision; `state` is what it is after that call. */
+  onStarted(slot: number, state: ReplicaSnapshot): void {
+    const promised = this.at(slot);
+    const { view, logView, op, status } = state;
+    check('promises', view >= promised.view, () => `replica ${slot} forgot view ${promised.view}`);
+    check(
+      'promises',
+      logView >= promised.logView,
+      () => `replica ${slot} forgot log view ${promised.logView}`,
+    );
+    if (status === 'recovering_head') {
+      const storage = this.storages[slot];
+      const damaged = promised.uncertain || storage === undefined || storage.logAmbiguous();
+      check('recovery', damaged, () => `replica ${slot} doubts its head over a sound log`);
+      promised.uncertain = true;
+      return;
+    }
+    if (logView !== promised.logView) return;
+    check(
+      'promises',
+      op >= promised.acknowledgedMax,
+      () => `replica ${slot} starts with head ${op}, had acknowledged ${promised.acknowledgedMax}`,
+    );
+  }
+
+  /** A message leaves a replica. */
+  onSend(slot: number, message: AnyMessage): void {
+    const { header } = message;
+    if (header.replica !== slot || SHOWS_NO_VIEW.has(header.command)) return;
+    const promised = this.at(slot);
+    check(
+      'promises',
+      header.view <= promised.view,
+      () => `replica ${slot} shows view ${header.view} in a ${header.command} before it is durable`,
+    );
+    switch (header.command) {
+      case 'prepareOk':
+      case 'startView':
+      case 'reply':
+      case 'eviction':
+        check(
+          'promises',
+          header.view <= promised.logView,
+          () => `replica ${slot} sends a ${header.command} before log view ${header.view} is durable`,
+        );
+        return;
+      case 'doViewChange':
+        if (isCommand(message, 'doViewChange')) this.onDoViewChange(slot, message);
+        return;
+      default:
+        return;
+    }
+  }
+
+  private onViewDurable(slot: number, view: number, logView: number): void {
+    const promised = this.at(slot);
+    check('promises', view >= promised.view, () => `replica ${slot} goes back to view ${view}`);
+    check('promises', logView >= promised.logView, () => `replica ${slot}: log view goes back`);
+    check('promises', logView <= view, () => `replica ${slot}: log view above its view`);
+    promised.view = view;
+    if (logView === promised.logView) return;
+    promised.logView = logView;
+    promised.acknowledged.clear();
+    promised.acknowledgedMax = 0;
+  }
+
+  private onAcknowledged(
+    slot: number,
+    event: Extract<TraceEvent, { readonly kind: 'acknowledged' }>,
+  ): void {
+    const promised = this.at(slot);
+    const { op, view, checksum } = event;
+    check(
+      'promises',
+      view <= promised.logView,
+      () => `replica ${slot} acknowledges op ${op} before log view ${view} is durable`,
+    );
+    check(
+      'promises',
+      this.storages[slot]?.prepareDurable(op, checksum) ?? false,
+      () => `replica ${slot} acknowledges op ${op} before it is on its disk`,
+    );
+    const before = promised.acknowledged.get(op);
+    check(
+      'promises',
+      before === undefined || before === checksum,
+      () => `replica ${slot} acknowledges two different ops ${op} in log view ${promised.logView}`,
+    );
+    promised.acknowledged.set(op, checksum);
+    promised.acknowledged.delete(op - 256);
+    promised.acknowledgedMax = Math.max(promised.acknowledgedMax, op);
+  }
+
+  /** What it offers for the next view must hold every op that it acknowledged in its log view. */
+  private onDoViewChange(slot: number, message: Message<'doViewChange'>): void {
+    const promised = this.at(slot);
+    const { header, body } = message;
+    check(
+      'promises',
+      header.logView === promised.logView,
+      () => `replica ${slot} offers log view ${header.logView}, durable is ${promised.logView}`,
+    );
+    check(
+      'promises',
+      header.op >= promised.acknowledgedMax,
+      () => `replica ${slot} offers head ${header.op}, acknowledged ${promised.acknowledgedMax}`,
+    );
+    const view = new DataView(body.buffer, body.byteOffset, body.length);
+    for (let place = 0; place * HEADER_SIZE < body.length; place += 1) {
+      const acknowledged = promised.acknowledged.get(header.op - place);
+      if (acknowledged === undefined) continue;
+      const op = header.op - place;
+      const nack = (header.nackBits & (1 << place)) !== 0;
+      check('promises', !nack, () => `replica ${slot} denies op ${op}, which it acknowledged`);
+      const checksum = readU128(view, place * HEADER_SIZE);
+      check(
+        'promises',
+        checksum === 0n || checksum === acknowledged,
+        () => `replica ${slot} offers another op ${op} than it acknowledged`,
+      );
+    }
+  }
+
+  private at(slot: number): Promised {
+    const promised = this.replicas[slot];
+    check('promises', promised !== undefined, () => `replica ${slot} is unknown`);
+    return promised;
+  }
+}

@@ -1,0 +1,107 @@
+import { type BatchEntry, OPERATION_REGISTER } from '@kimberlite/vsr';
+import type { ReplyModel } from '../workload/workload.ts';
+import type { HistoryEntry } from './history.ts';
+
+/** What the rules of sessions make of one request of the log. */
+export type ModelOutcome =
+  | {
+      readonly kind: 'executed';
+      /** Null for what belongs to the core. */
+      readonly reply: Uint8Array | null;
+      /** The session that a register pushed out. */
+      readonly evicted: bigint | null;
+    }
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'no_session' }
+  | { readonly kind: 'session_too_low' }
+  | { readonly kind: 'collision' }
+  | { readonly kind: 'out_of_order' };
+
+interface ModelSession {
+  readonly number: number;
+  request: number;
+  checksum: bigint;
+  op: number;
+  index: number;
+}
+
+/** Operations from here on belong to the state machine. */
+const OPERATION_USER_MIN = 16;
+/** Session numbers are (op, index) in one number, so that they grow with the log. */
+const SESSIONS_PER_OP = 16384;
+
+/**
+ * Sessions and at-most-once, worked out a second time from the committed log alone: which requests
+ * execute, what they answer, who is evicted.
+ */
+export class SessionModel {
+  private readonly sessions: Map<bigint, ModelSession>;
+  private readonly sessionsMax: number;
+  private readonly model: ReplyModel;
+
+  constructor(sessionsMax: number, model: ReplyModel) {
+    this.sessions = new Map();
+    this.sessionsMax = sessionsMax;
+    this.model = model;
+  }
+
+  /** The outcome of every request of the next op. */
+  onOp(entry: HistoryEntry): ModelOutcome[] {
+    return entry.requests.map((request, index) => this.decide(entry, request, index));
+  }
+
+  private decide(entry: HistoryEntry, request: BatchEntry, index: number): ModelOutcome {
+    if (request.operation === OPERATION_REGISTER) return this.register(entry, request, index);
+    if (request.operation < OPERATION_USER_MIN) {
+      return { kind: 'executed', reply: null, evicted: null };
+    }
+    const session = this.sessions.get(request.client);
+    if (session === undefined) return { kind: 'no_session' };
+    if (request.session < session.number) return { kind: 'session_too_low' };
+    if (request.session > session.number) return { kind: 'no_session' };
+    if (request.request === session.request) {
+      const same = request.requestChecksum === session.checksum;
+      return same ? { kind: 'duplicate' } : { kind: 'collision' };
+    }
+    if (request.request !== session.request + 1) return { kind: 'out_of_order' };
+    session.request = request.request;
+    session.checksum = request.requestChecksum;
+    session.op = entry.op;
+    session.index = index;
+    const reply = this.model.execute(request, { op: entry.op, index, timestamp: entry.timestamp });
+    return { kind: 'executed', reply, evicted: null };
+  }
+
+  private register(entry: HistoryEntry, request: BatchEntry, index: number): ModelOutcome {
+    const session = this.sessions.get(request.client);
+    if (session !== undefined) {
+      const same = session.request === 0 && session.checksum === request.requestChecksum;
+      return same ? { kind: 'duplicate' } : { kind: 'out_of_order' };
+    }
+    const evicted = this.sessions.size >= this.sessionsMax ? this.evictOldest() : null;
+    this.sessions.set(request.client, {
+      number: entry.op * SESSIONS_PER_OP + index,
+      request: 0,
+      checksum: request.requestChecksum,
+      op: entry.op,
+      index,
+    });
+    return { kind: 'executed', reply: null, evicted };
+  }
+
+  private evictOldest(): bigint {
+    let oldest: ModelSession | null = null;
+    let client = 0n;
+    for (const [id, session] of this.sessions) {
+      const older =
+        oldest === null ||
+        session.op < oldest.op ||
+        (session.op === oldest.op && session.index < oldest.index);
+      if (!older) continue;
+      oldest = session;
+      client = id;
+    }
+    this.sessions.delete(client);
+    return client;
+  }
+}

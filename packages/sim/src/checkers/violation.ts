@@ -1,0 +1,36 @@
+/** Names of the checkers, as in verdicts, kill tables and `vopr list`. */
+export const CHECKERS = {
+  one_history: 'every replica commits the same prepare at an op, chained to the one before',
+  one_primary: 'a view has one primary, ever',
+  promises: 'views, log views and acknowledged ops survive restarts and are never shown too early',
+  acknowledged_writes: 'what a client was answered stays in the history',
+  replies: 'replies equal a model of the state machine, in real-time order, once a request',
+  stores_equal: 'replicas have the same checkpoint id at the same op',
+  timestamps: 'timestamps only grow',
+  bounds: 'queues, pipelines, sessions and logs stay within their sizes',
+  recovery: 'a crash without damage to the log does not make a head uncertain',
+  disk_order: 'no redundant header becomes durable before its prepare',
+  liveness: 'a healed core converges',
+} as const;
+
+export type CheckerName = keyof typeof CHECKERS;
+
+/** A property that a run broke. Ends the run with a correctness verdict. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+  readonly checker: CheckerName;
+
+  constructor(checker: CheckerName, message: string) {
+    super(`${checker}: ${message}`);
+    this.checker = checker;
+  }
+}
+
+/** Throws a violation of the named checker unless the condition holds. */
+export function check(
+  checker: CheckerName,
+  condition: boolean,
+  message: () => string,
+): asserts condition {
+  if (!condition) throw new Violation(checker, message());
+}

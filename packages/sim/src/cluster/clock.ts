@@ -1,0 +1,67 @@
+import type { ClockPort, Prng } from '@kimberlite/vsr';
+import type { EventQueue } from '../std/event-queue.ts';
+
+/** How one replica's clock errs. */
+export interface ClockOptions {
+  /** Microseconds ahead (or behind, when negative) of true time at the start. */
+  readonly skewMicros: number;
+  /** Microseconds gained in a second of true time; negative loses. */
+  readonly driftMicrosPerSecond: number;
+  /** Per tick: the wall clock jumps. */
+  readonly stepProbability: number;
+  /** Largest jump, either way, in microseconds. */
+  readonly stepMicrosMax: number;
+}
+
+export const CLOCK_CALM: ClockOptions = {
+  skewMicros: 0,
+  driftMicrosPerSecond: 0,
+  stepProbability: 0,
+  stepMicrosMax: 0,
+};
+
+/** Wall time at which every run begins: microseconds since 1970. */
+export const EPOCH_MICROS = 1_700_000_000_000_000;
+
+/**
+ * A machine's clock. The monotonic one runs at the machine's own speed and never goes back, pauses
+ * or not; the wall clock is off by a skew and jumps.
+ */
+export class SimulatedClock implements ClockPort {
+  private readonly queue: EventQueue;
+  private readonly prng: Prng;
+  private readonly options: ClockOptions;
+  private stepped: number;
+
+  constructor(queue: EventQueue, prng: Prng, options: ClockOptions) {
+    this.queue = queue;
+    this.prng = prng;
+    this.options = options;
+    this.stepped = 0;
+  }
+
+  monotonic(): number {
+    return this.local(this.queue.now);
+  }
+
+  wall(): number {
+    return EPOCH_MICROS + this.options.skewMicros + this.stepped + this.local(this.queue.now);
+  }
+
+  /** True microseconds that one local duration takes. */
+  trueDuration(localMicros: number): number {
+    const drift = this.options.driftMicrosPerSecond;
+    return Math.max(1, Math.round((localMicros * 1_000_000) / (1_000_000 + drift)));
+  }
+
+  /** Once a tick while faults are on. */
+  tick(): void {
+    const { stepProbability, stepMicrosMax } = this.options;
+    if (!this.prng.chance(stepProbability)) return;
+    this.stepped += this.prng.between(-stepMicrosMax, stepMicrosMax);
+  }
+
+  private local(now: number): number {
+    return now + Math.floor((now / 1_000_000) * this.options.driftMicrosPerSecond);
+  }
+}

@@ -1,0 +1,419 @@
+import { assert, type ChecksumFunction } from '@kimberlite/store';
+import {
+  type AnyMessage,
+  type ClientId,
+  type ClusterConfig,
+  decodeMessage,
+  isCommand,
+  type Prng,
+  type ReplicaHost,
+  type ReplicaSnapshot,
+  TICK_MICROS,
+  type TraceEvent,
+  type Zone,
+} from '@kimberlite/vsr';
+import { Checkers } from '../checkers/checkers.ts';
+import { type ClientOptions, SimulatedClient } from '../client/simulated-client.ts';
+import { Network, type NetworkOptions, type Packet } from '../network/network.ts';
+import { emptyTotals, type Totals } from '../run/totals.ts';
+import { EventQueue } from '../std/event-queue.ts';
+import { TraceHash } from '../std/trace-hash.ts';
+import { FaultAtlas } from '../storage/fault-atlas.ts';
+import { SimulatedStorage, type StorageOptions } from '../storage/storage.ts';
+import type { Workload } from '../workload/workload.ts';
+import { type ClockOptions, SimulatedClock } from './clock.ts';
+import { type ProcessPorts, ReplicaProcess } from './replica-process.ts';
+import { TraceTally } from './trace-tally.ts';
+
+/** What a host is made with, apart from its ports. */
+export interface HostSetup {
+  readonly ports: ProcessPorts;
+  readonly config: ClusterConfig;
+  readonly checksum: ChecksumFunction;
+  readonly workload: Workload;
+  readonly cluster: bigint;
+  readonly slot: number;
+  readonly replicaCount: number;
+  /** Differs with every start. */
+  readonly prng: Prng;
+  /** The data file cannot be used, or the replica diverged: a bug, as VOPR does no such thing. */
+  readonly onFatal: (reason: string) => void;
+}
+
+export interface FormatSetup {
+  readonly config: ClusterConfig;
+  readonly checksum: ChecksumFunction;
+  readonly cluster: bigint;
+  readonly slot: number;
+  readonly replicaCount: number;
+  readonly incarnation: bigint;
+}
+
+/** The replica under test: the production core, or something simpler in the simulator's own tests. */
+export interface ReplicaMaker {
+  format(
+    setup: FormatSetup,
+  ): Iterable<{ readonly zone: Zone; readonly offset: number; readonly bytes: Uint8Array }>;
+  create(setup: HostSetup): ReplicaHost;
+}
+
+export interface ClusterOptions {
+  readonly replicaCount: number;
+  readonly clientCount: number;
+  readonly config: ClusterConfig;
+  readonly checksum: ChecksumFunction;
+  readonly workload: Workload;
+  readonly maker: ReplicaMaker;
+  readonly network: NetworkOptions;
+  readonly storage: StorageOptions;
+  /** One for each replica. */
+  readonly clocks: readonly ClockOptions[];
+  readonly clients: ClientOptions;
+  readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
+  /** Told a line for everything that happens; null for none. */
+  readonly log: ((line: string) => void) | null;
+}
+
+/** Version of the simulated clients: 0.1.0. */
+const RELEASE = 0x000100;
+
+/**
+ * A whole cluster in one object: replicas with the production core, their disks and clocks, the
+ * network, the clients, time, and the checkers that watch them. Everything random is drawn from
+ * one generator, forked once for each part, so that a draw added to one part moves no other.
+ */
+export class Cluster {
+  readonly options: ClusterOptions;
+  readonly queue: EventQueue;
+  readonly network: Network;
+  readonly storages: readonly SimulatedStorage[];
+  readonly clocks: readonly SimulatedClock[];
+  readonly replicas: readonly ReplicaProcess[];
+  readonly clients: readonly SimulatedClient[];
+  readonly checkers: Checkers;
+  readonly totals: Totals;
+  private readonly hash: TraceHash;
+  private readonly tally: TraceTally;
+  private readonly prng: Prng;
+  private readonly hostPrng: Prng;
+  private readonly clusterId: bigint;
+  /** For each replica, the node behind each client that has spoken to this life of it. */
+  private readonly connections: Map<ClientId, number>[];
+  private readonly startedNow: Set<number>;
+
+  constructor(options: ClusterOptions, prng: Prng) {
+    const { replicaCount, clientCount } = options;
+    assert(replicaCount >= 1 && replicaCount <= 6, 'one to six replicas');
+    this.options = options;
+    this.prng = prng;
+    this.queue = new EventQueue();
+    this.totals = emptyTotals();
+    this.totals.runs = 1;
+    this.hash = new TraceHash();
+    this.tally = new TraceTally(this.totals);
+    this.clusterId = prng.u128() | 1n;
+    this.hostPrng = prng.fork();
+    this.startedNow = new Set();
+    this.network = new Network({
+      queue: this.queue,
+      prng: prng.fork(),
+      options: options.network,
+      nodeCount: replicaCount + clientCount,
+      receive: (packet) => this.receive(packet),
+    });
+    const atlas = new FaultAtlas(prng.fork(), {
+      replicaCount,
+      config: options.config,
+      ...options.atlas,
+    });
+    const slots = Array.from({ length: replicaCount }, (_, slot) => slot);
+    this.storages = slots.map((slot) => this.createStorage(slot, atlas));
+    this.clocks = slots.map((slot) => {
+      const clock = options.clocks[slot];
+      assert(clock !== undefined, 'a clock for each replica');
+      return new SimulatedClock(this.queue, prng.fork(), clock);
+    });
+    this.connections = slots.map(() => new Map());
+    this.replicas = slots.map((slot) => this.createProcess(slot));
+    this.checkers = new Checkers({
+      config: options.config,
+      storages: this.storages,
+      workload: options.workload,
+      checkRefusals: !options.network.replayRequests,
+    });
+    this.clients = Array.from({ length: clientCount }, (_, index) => this.createClient(index));
+  }
+
+  /** Tells everything that has happened so far in 16 digits. */
+  traceHash(): string {
+    return this.hash.digest();
+  }
+
+  startAll(): void {
+    for (const replica of this.replicas) if (!replica.running) this.start(replica.slot);
+  }
+
+  start(slot: number): void {
+    this.log(() => `start replica ${slot}`);
+    this.connections[slot]?.clear();
+    this.replica(slot).start();
+  }
+
+  /** The replica's power goes now. */
+  crash(slot: number): void {
+    this.countCrash(slot);
+    this.replica(slot).crash();
+    this.onStopped(slot);
+  }
+
+  replica(slot: number): ReplicaProcess {
+    const replica = this.replicas[slot];
+    assert(replica !== undefined, 'the replica exists');
+    return replica;
+  }
+
+  storage(slot: number): SimulatedStorage {
+    const storage = this.storages[slot];
+    assert(storage !== undefined, 'the replica exists');
+    return storage;
+  }
+
+  /** States of the replicas that run, in the order of slots. */
+  snapshots(): ReplicaSnapshot[] {
+    return this.replicas.flatMap((replica) => replica.snapshot() ?? []);
+  }
+
+  /** One simulated event. */
+  step(): void {
+    const moved = this.queue.step();
+    assert(moved, 'something always happens: replicas and clients tick');
+  }
+
+  /** Runs for a simulated time, and whatever happens at its very end. */
+  runFor(micros: number): void {
+    let ended = false;
+    this.queue.after(micros, () => {
+      ended = true;
+    });
+    while (!ended) this.step();
+  }
+
+  runTick(): void {
+    this.runFor(TICK_MICROS);
+    this.totals.ticks += 1;
+    for (const client of this.clients) client.tick();
+    for (const state of this.snapshots()) this.checkers.onSnapshot(state);
+  }
+
+  log(line: () => string): void {
+    const { log } = this.options;
+    if (log !== null) log(`${(this.queue.now / 1000).toFixed(3).padStart(12)} ms  ${line()}`);
+  }
+
+  /** Takes the counters that parts keep for themselves into the totals. */
+  collectTotals(): Totals {
+    const { totals, network } = this;
+    totals.events = this.queue.processed;
+    totals.opsCommitted = this.checkers.history.head;
+    totals.requestsAnswered = this.clients.reduce((sum, client) => sum + client.answered, 0);
+    totals.packetsLost = network.counts.lost;
+    totals.packetsReplayed = network.counts.replayed;
+    totals.packetsOverflowed = network.counts.overflowed;
+    totals.packetsGarbled = network.counts.garbled;
+    totals.clogs = network.counts.clogs;
+    const disks = this.storages.map((storage) => storage.counts);
+    totals.corruptReads = disks.reduce((sum, disk) => sum + disk.corruptReads, 0);
+    totals.corruptReadsHealed = disks.reduce((sum, disk) => sum + disk.corruptReadsHealed, 0);
+    totals.misdirectedWrites = disks.reduce((sum, disk) => sum + disk.misdirected, 0);
+    totals.tornSectors = disks.reduce((sum, disk) => sum + disk.tornSectors, 0);
+    totals.lostWrites = disks.reduce((sum, disk) => sum + disk.lostWrites, 0);
+    return totals;
+  }
+
+  private createStorage(slot: number, atlas: FaultAtlas): SimulatedStorage {
+    const { config, checksum, maker, replicaCount } = this.options;
+    const storage = new SimulatedStorage({
+      queue: this.queue,
+      prng: this.prng.fork(),
+      options: this.options.storage,
+      config,
+      checksum,
+      slot,
+      atlas,
+    });
+    const incarnation = this.prng.u128() | 1n;
+    const cluster = this.clusterId;
+    storage.format(maker.format({ config, checksum, cluster, slot, replicaCount, incarnation }));
+    return storage;
+  }
+
+  private createProcess(slot: number): ReplicaProcess {
+    const { config, checksum, workload, maker, replicaCount } = this.options;
+    const clock = this.clocks[slot];
+    assert(clock !== undefined, 'clocks are made before processes');
+    return new ReplicaProcess({
+      slot,
+      queue: this.queue,
+      prng: this.prng.fork(),
+      storage: this.storage(slot),
+      clock,
+      createHost: (ports) =>
+        maker.create({
+          ports,
+          config,
+          checksum,
+          workload,
+          cluster: this.clusterId,
+          slot,
+          replicaCount,
+          prng: this.hostPrng.fork(),
+          onFatal: (reason) => assert(false, `replica gave up: ${reason}`),
+        }),
+      sendToReplica: (to, message) => this.sendFrom(slot, to, message),
+      sendToClient: (client, message) => {
+        const node = this.connections[slot]?.get(client);
+        if (node !== undefined) this.sendFrom(slot, node, message);
+      },
+      onTrace: (event) => this.onTrace(slot, event),
+      onStepped: () => this.onStepped(slot),
+      onCrashing: () => this.countCrash(slot),
+      onCrashed: () => this.onStopped(slot),
+    });
+  }
+
+  private createClient(index: number): SimulatedClient {
+    const node = this.options.replicaCount + index;
+    const { checkers, totals } = this;
+    return new SimulatedClient({
+      node,
+      cluster: this.clusterId,
+      replicaCount: this.options.replicaCount,
+      checksum: this.options.checksum,
+      prng: this.prng.fork(),
+      workload: this.options.workload,
+      release: RELEASE,
+      observer: {
+        invoked: (client) => checkers.invoked(client),
+        replied: (client, request, reply) => checkers.replied(client, request, reply),
+        refusedDefinitely: (client, request, checksum) => {
+          totals.definiteRefusals += 1;
+          checkers.refusedDefinitely(client, request, checksum);
+        },
+        indefinite: () => {
+          totals.indefiniteReplies += 1;
+        },
+        evicted: () => {
+          totals.sessionsEvicted += 1;
+        },
+      },
+      send: (replica, message) => this.network.send(node, replica, message),
+    });
+  }
+
+  private sendFrom(slot: number, to: number, message: AnyMessage): void {
+    this.checkers.onSend(slot, message);
+    this.network.send(slot, to, message);
+  }
+
+  private receive(packet: Packet): void {
+    const { from, to, bytes } = packet;
+    this.hash.number(this.queue.now);
+    this.hash.number((from << 8) | to);
+    this.hash.bytes(bytes.subarray(0, 8));
+    const message = decodeMessage(bytes, this.options.checksum);
+    if (typeof message === 'string') {
+      this.totals.decodeFaults += 1;
+      return;
+    }
+    if (isCommand(message, 'prepare')) {
+      this.checkers.history.observePrepare(message.header.checksum, message.header.parent);
+    }
+    this.log(() => `${from} > ${to}  ${describe(message)}`);
+    if (to >= this.options.replicaCount) {
+      this.clients[to - this.options.replicaCount]?.receive(message);
+      return;
+    }
+    const replica = this.replica(to);
+    if (!replica.running) return;
+    if (from >= this.options.replicaCount && isCommand(message, 'request')) {
+      this.connections[to]?.set(message.header.client, from);
+    }
+    replica.deliver(message);
+  }
+
+  private onTrace(slot: number, event: TraceEvent): void {
+    this.hash.number(slot);
+    this.hash.fields(event);
+    this.log(() => `     ${slot}  ${describeEvent(event)}`);
+    if (event.kind === 'started') this.startedNow.add(slot);
+    if (event.kind === 'committed') this.observeOwnPrepare(slot, event.op, event.checksum);
+    this.tally.onTrace(event);
+    this.checkers.onTrace(slot, event);
+  }
+
+  /** A cluster of one sends no prepares: its parents are read from its disk. */
+  private observeOwnPrepare(slot: number, op: number, checksum: bigint): void {
+    if (this.options.replicaCount > 1) return;
+    const parent = this.storage(slot).prepareParent(op, checksum);
+    if (parent !== null) this.checkers.history.observePrepare(checksum, parent);
+  }
+
+  private onStepped(slot: number): void {
+    if (!this.startedNow.delete(slot)) return;
+    const state = this.replica(slot).snapshot();
+    if (state !== null) this.checkers.onStarted(slot, state);
+  }
+
+  private countCrash(slot: number): void {
+    this.log(() => `crash replica ${slot}`);
+    this.totals.crashes += 1;
+    if (this.storage(slot).writesInFlight > 0) this.totals.crashesWithWritesInFlight += 1;
+  }
+
+  private onStopped(slot: number): void {
+    this.startedNow.delete(slot);
+    this.checkers.onStopped(slot);
+  }
+}
+
+function describe({ header }: AnyMessage): string {
+  const parts: string[] = [header.command, `view ${header.view}`];
+  for (const [name, value] of Object.entries(header)) {
+    if (SHOWN.has(name)) parts.push(`${name} ${String(value)}`);
+    else if (name === 'checksum' || name === 'prepareChecksum' || name === 'parent') {
+      parts.push(`${name} ${short(value)}`);
+    }
+  }
+  return parts.join(' ');
+}
+
+function short(value: unknown): string {
+  return typeof value === 'bigint' ? (value & 0xffffffn).toString(16).padStart(6, '0') : '';
+}
+
+function describeEvent(event: TraceEvent): string {
+  const parts: string[] = [event.kind];
+  for (const [name, value] of Object.entries(event)) {
+    if (name === 'kind' || value instanceof Uint8Array) continue;
+    parts.push(`${name} ${typeof value === 'bigint' ? short(value) : String(value)}`);
+  }
+  return parts.join(' ');
+}
+
+const SHOWN: ReadonlySet<string> = new Set([
+  'op',
+  'commit',
+  'commitMin',
+  'logView',
+  'checkpointOp',
+  'request',
+  'session',
+  'opMin',
+  'opMax',
+  'nackBits',
+  'presentBits',
+  'address',
+  'reason',
+  'status',
+  'count',
+]);

@@ -1,0 +1,71 @@
+import type { TraceEvent } from '@kimberlite/vsr';
+import type { Totals } from '../run/totals.ts';
+
+/** Counts what replicas tell of themselves. */
+export class TraceTally {
+  private readonly totals: Totals;
+  private readonly viewsTried: Set<number>;
+  private readonly viewsLed: Set<number>;
+
+  constructor(totals: Totals) {
+    this.totals = totals;
+    this.viewsTried = new Set();
+    this.viewsLed = new Set();
+  }
+
+  onTrace(event: TraceEvent): void {
+    const { totals } = this;
+    switch (event.kind) {
+      case 'status':
+        if (event.to === 'view_change') this.tried(event.view);
+        return;
+      case 'primary':
+        this.tried(event.view);
+        if (this.viewsLed.has(event.view) || event.view === 0) return;
+        this.viewsLed.add(event.view);
+        totals.viewChangesCompleted += 1;
+        totals.viewChangesAbandoned -= 1;
+        return;
+      case 'started':
+        totals.recoveringHeads += event.status === 'recovering_head' ? 1 : 0;
+        return;
+      case 'truncated':
+        totals.opsTruncated += event.from - event.op;
+        return;
+      case 'checkpoint_durable':
+        totals.checkpoints += 1;
+        return;
+      case 'wal_wrapped':
+        totals.walWraps += 1;
+        return;
+      case 'sync_started':
+        totals.syncsStarted += 1;
+        return;
+      case 'sync_finished':
+        totals.syncsFinished += 1;
+        return;
+      case 'abdicated':
+        totals.abdications += 1;
+        return;
+      case 'repaired':
+        if (event.what === 'header') totals.headersRepaired += 1;
+        else if (event.what === 'prepare') totals.preparesRepaired += 1;
+        else totals.blocksRepaired += 1;
+        return;
+      case 'executed':
+        if (event.outcome === 'duplicate') totals.duplicateRequests += 1;
+        return;
+      case 'clock':
+        if (!event.synchronized) totals.clockLosses += 1;
+        return;
+      default:
+        return;
+    }
+  }
+
+  private tried(view: number): void {
+    if (view === 0 || this.viewsTried.has(view)) return;
+    this.viewsTried.add(view);
+    this.totals.viewChangesAbandoned += 1;
+  }
+}

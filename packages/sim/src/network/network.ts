@@ -1,0 +1,249 @@
+import { assert } from '@kimberlite/store';
+import type { AnyMessage, Command, Prng } from '@kimberlite/vsr';
+import type { EventQueue } from '../std/event-queue.ts';
+import { drawExponential } from '../std/exponential.ts';
+
+/** How links behave. Probabilities are per packet unless said otherwise; times in microseconds. */
+export interface NetworkOptions {
+  readonly delayMinMicros: number;
+  /** Mean of what comes on top of the least delay; exponentially distributed. */
+  readonly delayMeanMicros: number;
+  readonly lossProbability: number;
+  /** A delivered packet is delivered once more, later; possibly again and again. */
+  readonly replayProbability: number;
+  /**
+   * Whether requests are replayed too. A client may report a definite refusal only over transports
+   * that duplicate nothing, so the checker of those is off where this is on.
+   */
+  readonly replayRequests: boolean;
+  /** One bit of the packet arrives inverted. */
+  readonly garbleProbability: number;
+  /** Packets in flight on one link; above it a random one is dropped. At least 1. */
+  readonly capacity: number;
+  /** Packets of one link may overtake one another. */
+  readonly reorder: boolean;
+  /** Per link and tick: everything on the link waits for a while. */
+  readonly clogProbability: number;
+  readonly clogMeanMicros: number;
+}
+
+/** Fast, faithful links: nothing is lost, delayed for long, doubled or reordered. */
+export const NETWORK_CALM: NetworkOptions = {
+  delayMinMicros: 1_000,
+  delayMeanMicros: 1_000,
+  lossProbability: 0,
+  replayProbability: 0,
+  replayRequests: false,
+  garbleProbability: 0,
+  capacity: 1_000,
+  reorder: false,
+  clogProbability: 0,
+  clogMeanMicros: 0,
+};
+
+/** Bytes on their way from one node to another. Replicas are nodes 0 to R - 1, then clients. */
+export interface Packet {
+  readonly from: number;
+  readonly to: number;
+  readonly command: Command;
+  readonly bytes: Uint8Array;
+}
+
+/** Decides about a packet when it is sent. For scripted tests. */
+export type PacketFilter = (packet: Packet) => 'deliver' | 'drop';
+
+/** What became of packets. */
+export interface NetworkCounts {
+  sent: number;
+  delivered: number;
+  lost: number;
+  cut: number;
+  overflowed: number;
+  replayed: number;
+  garbled: number;
+  clogs: number;
+}
+
+interface InFlight {
+  readonly packet: Packet;
+  dropped: boolean;
+}
+
+/** One direction between two nodes. */
+interface Link {
+  readonly inFlight: InFlight[];
+  clogUntil: number;
+  /** Latest arrival so far, for links that keep the order. */
+  lastArrival: number;
+  cut: boolean;
+}
+
+export interface NetworkSetup {
+  readonly queue: EventQueue;
+  readonly prng: Prng;
+  readonly options: NetworkOptions;
+  readonly nodeCount: number;
+  /** Takes a packet that arrives, with no verdict yet about its bytes. */
+  readonly receive: (packet: Packet) => void;
+}
+
+/**
+ * Simulated links between all pairs of nodes. Messages cross as bytes: what arrives has to be
+ * decoded again. The buffer is copied when it is sent, so what the sender does to its own later is
+ * not seen by anybody.
+ */
+export class Network {
+  readonly counts: NetworkCounts;
+  /** Asked about each packet as it is sent; null lets all pass. */
+  filter: PacketFilter | null;
+  private readonly queue: EventQueue;
+  private readonly prng: Prng;
+  private readonly nodeCount: number;
+  private readonly receive: (packet: Packet) => void;
+  private readonly links: Link[];
+  private options: NetworkOptions;
+
+  constructor(setup: NetworkSetup) {
+    assert(setup.options.capacity >= 1, 'a link holds at least one packet');
+    this.queue = setup.queue;
+    this.prng = setup.prng;
+    this.nodeCount = setup.nodeCount;
+    this.receive = setup.receive;
+    this.options = setup.options;
+    this.filter = null;
+    this.links = [];
+    for (let index = 0; index < setup.nodeCount * setup.nodeCount; index += 1) {
+      this.links.push({ inFlight: [], clogUntil: 0, lastArrival: 0, cut: false });
+    }
+    this.counts = {
+      sent: 0,
+      delivered: 0,
+      lost: 0,
+      cut: 0,
+      overflowed: 0,
+      replayed: 0,
+      garbled: 0,
+      clogs: 0,
+    };
+  }
+
+  /** From now on links behave like this; what is in flight keeps its delay. */
+  setOptions(options: NetworkOptions): void {
+    assert(options.capacity >= 1, 'a link holds at least one packet');
+    this.options = options;
+  }
+
+  send(from: number, to: number, message: AnyMessage): void {
+    assert(from !== to, 'nobody sends to itself through the network');
+    const bytes = message.bytes.slice();
+    this.sendPacket({ from, to, command: message.header.command, bytes });
+  }
+
+  /** Puts a packet on its link, as if its author had sent it just now. */
+  sendPacket(packet: Packet): void {
+    this.counts.sent += 1;
+    const link = this.link(packet.from, packet.to);
+    if (this.filter !== null && this.filter(packet) === 'drop') return;
+    if (link.cut) {
+      this.counts.cut += 1;
+      return;
+    }
+    if (this.prng.chance(this.options.lossProbability)) {
+      this.counts.lost += 1;
+      return;
+    }
+    this.enqueue(link, this.garble(packet));
+  }
+
+  /** Cuts or heals one direction. What is in flight on a cut link is lost if it arrives meanwhile. */
+  setCut(from: number, to: number, cut: boolean): void {
+    this.link(from, to).cut = cut;
+  }
+
+  isCut(from: number, to: number): boolean {
+    return this.link(from, to).cut;
+  }
+
+  /** Ends all clogging; the packets that waited arrive from now on. */
+  unclog(): void {
+    for (const link of this.links) link.clogUntil = 0;
+  }
+
+  /** Once a tick: draws which links clog. */
+  tick(): void {
+    const { clogProbability, clogMeanMicros } = this.options;
+    if (clogProbability === 0) return;
+    for (const link of this.links) {
+      if (!this.prng.chance(clogProbability)) continue;
+      this.counts.clogs += 1;
+      link.clogUntil = this.queue.now + drawExponential(this.prng, clogMeanMicros);
+    }
+  }
+
+  /** Packets in flight on the link that holds the most. */
+  longestLink(): number {
+    let longest = 0;
+    for (const link of this.links) longest = Math.max(longest, link.inFlight.length);
+    return longest;
+  }
+
+  private link(from: number, to: number): Link {
+    const link = this.links[from * this.nodeCount + to];
+    assert(link !== undefined, 'both nodes exist');
+    return link;
+  }
+
+  private garble(packet: Packet): Packet {
+    if (!this.prng.chance(this.options.garbleProbability)) return packet;
+    this.counts.garbled += 1;
+    const bytes = packet.bytes.slice();
+    const at = this.prng.below(bytes.length);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << this.prng.below(8));
+    return { ...packet, bytes };
+  }
+
+  private enqueue(link: Link, packet: Packet): void {
+    const entry: InFlight = { packet, dropped: false };
+    link.inFlight.push(entry);
+    if (link.inFlight.length > this.options.capacity) {
+      const at = this.prng.below(link.inFlight.length);
+      const victim = link.inFlight[at];
+      assert(victim !== undefined, 'the victim is in flight');
+      victim.dropped = true;
+      link.inFlight.splice(at, 1);
+      this.counts.overflowed += 1;
+      if (victim === entry) return;
+    }
+    const { delayMinMicros, delayMeanMicros, reorder } = this.options;
+    const delay = delayMinMicros + drawExponential(this.prng, delayMeanMicros);
+    let arrival = this.queue.now + delay;
+    if (!reorder && arrival < link.lastArrival) arrival = link.lastArrival;
+    if (arrival > link.lastArrival) link.lastArrival = arrival;
+    this.queue.after(arrival - this.queue.now, () => this.arrive(link, entry));
+  }
+
+  private arrive(link: Link, entry: InFlight): void {
+    if (entry.dropped) return;
+    if (link.clogUntil > this.queue.now) {
+      this.queue.after(link.clogUntil - this.queue.now, () => this.arrive(link, entry));
+      return;
+    }
+    link.inFlight.splice(link.inFlight.indexOf(entry), 1);
+    if (link.cut) {
+      this.counts.cut += 1;
+      return;
+    }
+    const { packet } = entry;
+    const { replayProbability, replayRequests } = this.options;
+    if (
+      replayProbability > 0 &&
+      (replayRequests || packet.command !== 'request') &&
+      this.prng.chance(replayProbability)
+    ) {
+      this.counts.replayed += 1;
+      this.enqueue(link, packet);
+    }
+    this.counts.delivered += 1;
+    this.receive(packet);
+  }
+}

@@ -1,0 +1,134 @@
+import type { Prng } from '@kimberlite/vsr';
+import type { Network } from './network.ts';
+
+/** How the nodes are divided. */
+export type PartitionMode = 'uniform_size' | 'uniform_partition' | 'isolate_one';
+
+/** When partitions begin and end. Probabilities are per tick. */
+export interface PartitionOptions {
+  /** The modes to draw from; none switches partitions off. */
+  readonly modes: readonly PartitionMode[];
+  /** Both directions are cut, only one, or either as drawn. */
+  readonly symmetry: 'symmetric' | 'one_way' | 'mixed';
+  readonly beginProbability: number;
+  readonly healProbability: number;
+  /** A partition, and the time without one, lasts at least this long. */
+  readonly stableTicksMin: number;
+}
+
+export const PARTITIONS_OFF: PartitionOptions = {
+  modes: [],
+  symmetry: 'symmetric',
+  beginProbability: 0,
+  healProbability: 1,
+  stableTicksMin: 0,
+};
+
+/** Partitions that began, by kind. */
+export interface PartitionCounts {
+  uniform_size: number;
+  uniform_partition: number;
+  isolate_one: number;
+  symmetric: number;
+  one_way: number;
+}
+
+export interface PartitionSetup {
+  readonly network: Network;
+  readonly prng: Prng;
+  readonly options: PartitionOptions;
+  readonly replicaCount: number;
+  readonly nodeCount: number;
+}
+
+/**
+ * Draws partitions over time. Replicas are divided in two by the mode; each client goes with a
+ * random side or stays connected to both.
+ */
+export class PartitionFaults {
+  readonly counts: PartitionCounts;
+  private readonly network: Network;
+  private readonly prng: Prng;
+  private readonly options: PartitionOptions;
+  private readonly replicaCount: number;
+  private readonly nodeCount: number;
+  private divided: boolean;
+  private ticksSinceChange: number;
+
+  constructor(setup: PartitionSetup) {
+    this.network = setup.network;
+    this.prng = setup.prng;
+    this.options = setup.options;
+    this.replicaCount = setup.replicaCount;
+    this.nodeCount = setup.nodeCount;
+    this.divided = false;
+    this.ticksSinceChange = 0;
+    this.counts = {
+      uniform_size: 0,
+      uniform_partition: 0,
+      isolate_one: 0,
+      symmetric: 0,
+      one_way: 0,
+    };
+  }
+
+  /** Once a tick while faults are on. */
+  tick(): void {
+    if (this.options.modes.length === 0) return;
+    this.ticksSinceChange += 1;
+    if (this.ticksSinceChange < this.options.stableTicksMin) return;
+    const { beginProbability, healProbability } = this.options;
+    if (!this.divided && this.prng.chance(beginProbability)) this.begin();
+    else if (this.divided && this.prng.chance(healProbability)) this.heal();
+  }
+
+  /** Reconnects everybody. */
+  heal(): void {
+    this.divided = false;
+    this.ticksSinceChange = 0;
+    for (let from = 0; from < this.nodeCount; from += 1) {
+      for (let to = 0; to < this.nodeCount; to += 1) {
+        if (from !== to) this.network.setCut(from, to, false);
+      }
+    }
+  }
+
+  private begin(): void {
+    const mode = this.prng.pick(this.options.modes);
+    const sides = this.drawSides(mode);
+    const symmetric =
+      this.options.symmetry === 'mixed'
+        ? this.prng.chance(0.5)
+        : this.options.symmetry === 'symmetric';
+    this.counts[mode] += 1;
+    this.counts[symmetric ? 'symmetric' : 'one_way'] += 1;
+    this.divided = true;
+    this.ticksSinceChange = 0;
+    for (let from = 0; from < this.nodeCount; from += 1) {
+      for (let to = 0; to < this.nodeCount; to += 1) {
+        const source = sides[from] ?? null;
+        const target = sides[to] ?? null;
+        if (from === to || source === null || target === null || source === target) continue;
+        // One way: what side 0 sends does not reach side 1.
+        if (symmetric || source === 0) this.network.setCut(from, to, true);
+      }
+    }
+  }
+
+  /** The side of each node, 0 or 1; null for a client that stays connected to both. */
+  private drawSides(mode: PartitionMode): (number | null)[] {
+    const replicas = Array.from({ length: this.replicaCount }, (_, slot) => slot);
+    this.prng.shuffle(replicas);
+    const sides: (number | null)[] = new Array<number | null>(this.nodeCount).fill(null);
+    const flip = this.prng.below(2);
+    const size = mode === 'isolate_one' ? 1 : this.prng.below(this.replicaCount + 1);
+    replicas.forEach((slot, place) => {
+      const side = mode === 'uniform_partition' ? this.prng.below(2) : place < size ? 0 : 1;
+      sides[slot] = side ^ flip;
+    });
+    for (let node = this.replicaCount; node < this.nodeCount; node += 1) {
+      sides[node] = this.prng.pick([0, 1, null]);
+    }
+    return sides;
+  }
+}

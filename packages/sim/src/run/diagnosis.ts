@@ -1,0 +1,68 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import { nackQuorum, viewChangeQuorum } from '../cluster/quorums.ts';
+
+/**
+ * Asked only when a healed core did not converge: is it beyond what is promised? The rest of the
+ * cluster is broken for good, and the core may by chance hold too little: then standing still is
+ * right, and answering would be guessing. Returns the reason, or null when it should have gone on.
+ */
+export function unrecoverableReason(cluster: Cluster, core: readonly number[]): string | null {
+  return (
+    tooManyUncertain(cluster, core) ??
+    lostPrepare(cluster, core) ??
+    undecidableOp(cluster, core) ??
+    lostBlock(cluster, core)
+  );
+}
+
+/** Members with an uncertain head don't vote; they wait for a primary, and none may ever be. */
+function tooManyUncertain(cluster: Cluster, core: readonly number[]): string | null {
+  const states = cluster.snapshots().filter(({ slot }) => core.includes(slot));
+  const certain = states.filter(({ status }) => status !== 'recovering_head').length;
+  const led = states.some(({ status, isPrimary }) => status === 'normal' && isPrimary);
+  if (led || certain >= viewChangeQuorum(cluster.options.replicaCount)) return null;
+  return `only ${certain} of ${core.length} core members are certain of their heads`;
+}
+
+/** A committed op that somebody in the core still needs, with no readable copy in the core. */
+function lostPrepare(cluster: Cluster, core: readonly number[]): string | null {
+  const { history } = cluster.checkers;
+  const states = cluster.snapshots().filter(({ slot }) => core.includes(slot));
+  if (states.length === 0) return null;
+  const checkpoint = Math.max(...states.map((state) => state.checkpointOp));
+  const lowest = Math.min(...states.map((state) => state.commitMin));
+  for (let op = Math.max(lowest, checkpoint) + 1; op <= history.head; op += 1) {
+    const entry = history.at(op);
+    if (entry === null) continue;
+    const held = core.some((slot) => cluster.storage(slot).prepareReadable(op, entry.checksum));
+    if (!held) return `no readable copy of committed op ${op} is in the core`;
+  }
+  return null;
+}
+
+/**
+ * An op above the history whose body nobody in the core can read, while too many slots of it are
+ * faulty for a nack quorum: it may have been acknowledged by those outside.
+ */
+function undecidableOp(cluster: Cluster, core: readonly number[]): string | null {
+  const { replicaCount, config } = cluster.options;
+  const { head } = cluster.checkers.history;
+  for (let op = head + 1; op <= head + 2 * config.pipelineMax; op += 1) {
+    const slots = core.map((slot) => cluster.storage(slot).slotState(op));
+    if (slots.includes('readable') || !slots.includes('damaged')) continue;
+    const nacks = slots.filter((state) => state === 'absent').length;
+    if (nacks < nackQuorum(replicaCount)) return `op ${op} can be neither kept nor dropped`;
+  }
+  return null;
+}
+
+/** A damaged block of one member that no other member of the core can give. */
+function lostBlock(cluster: Cluster, core: readonly number[]): string | null {
+  for (const slot of core) {
+    for (const { sector, bytes } of cluster.storage(slot).damagedBlocks()) {
+      const held = core.some((other) => cluster.storage(other).holdsBlock(sector, bytes));
+      if (!held) return `block sector ${sector} of replica ${slot} has no copy in the core`;
+    }
+  }
+  return null;
+}

@@ -1,0 +1,166 @@
+import { assert } from '@kimberlite/store';
+import type { Prng, ReplicaSnapshot } from '@kimberlite/vsr';
+import type { Cluster } from '../cluster/cluster.ts';
+import { viewChangeQuorum } from '../cluster/quorums.ts';
+import type { NetworkOptions } from '../network/network.ts';
+import type { StorageOptions } from '../storage/storage.ts';
+import { unrecoverableReason } from './diagnosis.ts';
+
+/** In which state a replica outside the core stays for good. */
+type Frozen = 'down' | 'paused' | 'cut' | 'send_only' | 'receive_only';
+
+/** How the liveness phase ended. */
+export type LivenessOutcome =
+  | { readonly kind: 'converged' }
+  /** Standing still is right: the reason why nothing better is promised. */
+  | { readonly kind: 'unrecoverable'; readonly reason: string }
+  | { readonly kind: 'stuck'; readonly reason: string };
+
+/** Requests that each client asks in a healed core before it falls silent. */
+const FINAL_REQUESTS = 2;
+
+/**
+ * The second phase: a random core that can form a view-change quorum heals and gets no new faults,
+ * while the others stay broken the way they are. It must answer, agree and repair itself. A
+ * livelock under a *stable* asymmetric failure shows only here: in the first phase the next random
+ * event always breaks it.
+ */
+export class LivenessPhase {
+  private readonly cluster: Cluster;
+  private readonly core: readonly number[];
+
+  constructor(cluster: Cluster, prng: Prng, wholeCluster: boolean) {
+    this.cluster = cluster;
+    const { replicaCount } = cluster.options;
+    const slots = prng.shuffle(Array.from({ length: replicaCount }, (_, slot) => slot));
+    const least = viewChangeQuorum(replicaCount);
+    const size = wholeCluster ? replicaCount : prng.between(least, replicaCount);
+    this.core = slots.slice(0, size).sort((first, other) => first - other);
+    cluster.log(() => `liveness: core ${this.core.join(', ')}`);
+    this.heal();
+    for (const slot of slots.slice(size)) {
+      this.freeze(slot, prng.pick<Frozen>(['down', 'paused', 'cut', 'send_only', 'receive_only']));
+    }
+  }
+
+  run(ticksMax: number): LivenessOutcome {
+    const { cluster } = this;
+    const answeredBefore = cluster.clients.map((client) => client.answered);
+    for (let tick = 0; tick < ticksMax; tick += 1) {
+      cluster.runTick();
+      let waiting = false;
+      cluster.clients.forEach((client, index) => {
+        const answered = client.answered - (answeredBefore[index] ?? 0);
+        if (answered < FINAL_REQUESTS && !client.busy) client.ask();
+        waiting ||= answered < FINAL_REQUESTS || client.busy;
+      });
+      if (!waiting && this.differences().length === 0) {
+        cluster.checkers.onConverged(this.states());
+        return { kind: 'converged' };
+      }
+    }
+    const reason = unrecoverableReason(cluster, this.core);
+    if (reason !== null) return { kind: 'unrecoverable', reason };
+    const unanswered = cluster.clients.filter((client) => client.busy).length;
+    const text = `${unanswered} clients wait; ${this.differences().join('; ')}`;
+    return { kind: 'stuck', reason: text };
+  }
+
+  private states(): ReplicaSnapshot[] {
+    return this.cluster.snapshots().filter(({ slot }) => this.core.includes(slot));
+  }
+
+  /** What keeps the core from being one healthy cluster; empty when nothing does. */
+  private differences(): string[] {
+    const found: string[] = [];
+    const states = this.states();
+    const first = states[0];
+    if (first === undefined || states.length < this.core.length) return ['a member is down'];
+    for (const state of states) {
+      const { slot } = state;
+      if (state.status !== 'normal') found.push(`replica ${slot} is in ${state.status}`);
+      if (state.view !== first.view) found.push(`replica ${slot} is in view ${state.view}`);
+      if (state.commitMin !== state.op) {
+        found.push(`replica ${slot} executed ${state.commitMin} of ${state.op} ops`);
+      }
+      if (state.op !== first.op) found.push(`replica ${slot} has head ${state.op}`);
+      if (state.journalDirty > 0) found.push(`replica ${slot}: ${state.journalDirty} dirty slots`);
+      if (state.journalFaulty > 0) {
+        found.push(`replica ${slot}: ${state.journalFaulty} faulty slots`);
+      }
+      if (state.syncing) found.push(`replica ${slot} is syncing`);
+    }
+    if (!states.some((state) => state.isPrimary)) found.push('there is no primary');
+    return found;
+  }
+
+  private heal(): void {
+    const { cluster } = this;
+    const nodes = cluster.options.replicaCount + cluster.options.clientCount;
+    for (let from = 0; from < nodes; from += 1) {
+      for (let to = 0; to < nodes; to += 1) {
+        if (from !== to) cluster.network.setCut(from, to, false);
+      }
+    }
+    cluster.network.unclog();
+    cluster.network.setOptions(healedNetwork(cluster.options.network));
+    const storage = healedStorage(cluster.options.storage);
+    for (const disk of cluster.storages) disk.setOptions(storage);
+    for (const slot of this.core) {
+      const replica = cluster.replica(slot);
+      replica.disarm();
+      if (replica.paused) replica.unpause();
+      if (replica.running) continue;
+      cluster.totals.restarts += 1;
+      cluster.start(slot);
+    }
+  }
+
+  private freeze(slot: number, frozen: Frozen): void {
+    const { cluster } = this;
+    const replica = cluster.replica(slot);
+    cluster.log(() => `liveness: replica ${slot} stays ${frozen}`);
+    replica.disarm();
+    if (frozen === 'down') {
+      if (replica.running) cluster.crash(slot);
+      return;
+    }
+    if (frozen === 'paused') replica.pause();
+    else if (replica.paused) replica.unpause();
+    const nodes = cluster.options.replicaCount + cluster.options.clientCount;
+    for (let node = 0; node < nodes; node += 1) {
+      if (node === slot) continue;
+      const client = node >= cluster.options.replicaCount;
+      cluster.network.setCut(slot, node, client || frozen !== 'send_only');
+      cluster.network.setCut(node, slot, client || frozen !== 'receive_only');
+    }
+    assert(!this.core.includes(slot), 'the core is not frozen');
+  }
+}
+
+/** No faults, and delays with which the timeouts can be kept. */
+function healedNetwork(options: NetworkOptions): NetworkOptions {
+  return {
+    ...options,
+    delayMinMicros: Math.min(options.delayMinMicros, 10_000),
+    delayMeanMicros: Math.min(options.delayMeanMicros, 10_000),
+    lossProbability: 0,
+    replayProbability: 0,
+    garbleProbability: 0,
+    capacity: Math.max(options.capacity, 200),
+    clogProbability: 0,
+  };
+}
+
+function healedStorage(options: StorageOptions): StorageOptions {
+  return {
+    ...options,
+    readMinMicros: Math.min(options.readMinMicros, 5_000),
+    readMeanMicros: Math.min(options.readMeanMicros, 5_000),
+    writeMinMicros: Math.min(options.writeMinMicros, 5_000),
+    writeMeanMicros: Math.min(options.writeMeanMicros, 10_000),
+    readFaultProbability: 0,
+    writeFaultProbability: 0,
+    misdirectProbability: 0,
+  };
+}

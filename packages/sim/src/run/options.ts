@@ -1,0 +1,58 @@
+import type { ClusterConfig } from '@kimberlite/vsr';
+import type { ClientOptions } from '../client/simulated-client.ts';
+import type { ClockOptions } from '../cluster/clock.ts';
+import type { NetworkOptions } from '../network/network.ts';
+import type { PartitionOptions } from '../network/partitions.ts';
+import type { StorageOptions } from '../storage/storage.ts';
+
+/** What befalls processes. Probabilities are per replica and tick unless said otherwise. */
+export interface ProcessFaultOptions {
+  readonly crashProbability: number;
+  /** Added while the replica has writes in flight. */
+  readonly crashWhileWritingProbability: number;
+  /** Per tick: all replicas lose power at once. */
+  readonly crashAllProbability: number;
+  /** A crash strikes after up to so many further calls and effects of the replica. */
+  readonly crashDelayEventsMax: number;
+  readonly restartProbability: number;
+  /** A replica stays up, and down, at least this long. */
+  readonly stableTicksMin: number;
+  readonly pauseProbability: number;
+  readonly unpauseProbability: number;
+}
+
+export const PROCESS_FAULTS_OFF: ProcessFaultOptions = {
+  crashProbability: 0,
+  crashWhileWritingProbability: 0,
+  crashAllProbability: 0,
+  crashDelayEventsMax: 1,
+  restartProbability: 0,
+  stableTicksMin: 0,
+  pauseProbability: 0,
+  unpauseProbability: 1,
+};
+
+/** Everything that a seed decides about a run, apart from the draws during it. */
+export interface SimulationOptions {
+  readonly replicaCount: number;
+  readonly clientCount: number;
+  readonly config: ClusterConfig;
+  readonly checksum: 'mix128' | 'sha256-128';
+  readonly workload: 'kernel' | 'counter';
+  /** Calls in one request of the kernel's workload, at most. */
+  readonly callsMax: number;
+  /** The safety phase ends when so many requests were answered, */
+  readonly requestsTarget: number;
+  /** or after so many ticks, with faults on. */
+  readonly safetyTicksMax: number;
+  /** Time in which a healed core must converge. */
+  readonly livenessTicksMax: number;
+  readonly network: NetworkOptions;
+  readonly partitions: PartitionOptions;
+  readonly storage: StorageOptions;
+  /** Faults that the disks may have at all, where the atlas allows them. */
+  readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
+  readonly processes: ProcessFaultOptions;
+  readonly clocks: readonly ClockOptions[];
+  readonly clients: ClientOptions;
+}

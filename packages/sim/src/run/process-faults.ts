@@ -1,0 +1,72 @@
+import type { Prng } from '@kimberlite/vsr';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { ProcessFaultOptions } from './options.ts';
+
+/** Draws crashes, restarts and pauses, once a tick while faults are on. */
+export class ProcessFaults {
+  private readonly cluster: Cluster;
+  private readonly prng: Prng;
+  private readonly options: ProcessFaultOptions;
+  /** By slot: ticks since it went up or down. */
+  private readonly stable: number[];
+  private readonly wasRunning: boolean[];
+
+  constructor(cluster: Cluster, prng: Prng, options: ProcessFaultOptions) {
+    this.cluster = cluster;
+    this.prng = prng;
+    this.options = options;
+    this.stable = cluster.replicas.map(() => 0);
+    this.wasRunning = cluster.replicas.map(() => true);
+  }
+
+  tick(): void {
+    const { replicas } = this.cluster;
+    for (const { slot } of replicas) this.age(slot);
+    if (this.prng.chance(this.options.crashAllProbability)) this.crashAll();
+    for (const { slot } of replicas) this.tickReplica(slot);
+  }
+
+  private age(slot: number): void {
+    const { running } = this.cluster.replica(slot);
+    const same = running === this.wasRunning[slot];
+    this.stable[slot] = same ? (this.stable[slot] ?? 0) + 1 : 0;
+    this.wasRunning[slot] = running;
+  }
+
+  private tickReplica(slot: number): void {
+    const { options, prng, cluster } = this;
+    const replica = cluster.replica(slot);
+    const settled = (this.stable[slot] ?? 0) >= options.stableTicksMin;
+    if (!replica.running) {
+      if (settled && prng.chance(options.restartProbability)) this.restart(slot);
+      return;
+    }
+    const writing = cluster.storage(slot).writesInFlight > 0;
+    const crash =
+      options.crashProbability + (writing ? options.crashWhileWritingProbability : 0);
+    if (settled && prng.chance(crash)) {
+      replica.armCrash(prng.between(1, options.crashDelayEventsMax));
+      return;
+    }
+    if (!replica.paused && prng.chance(options.pauseProbability)) {
+      cluster.log(() => `pause replica ${slot}`);
+      cluster.totals.pauses += 1;
+      replica.pause();
+    } else if (replica.paused && prng.chance(options.unpauseProbability)) {
+      cluster.log(() => `unpause replica ${slot}`);
+      replica.unpause();
+    }
+  }
+
+  private restart(slot: number): void {
+    this.cluster.totals.restarts += 1;
+    this.cluster.start(slot);
+  }
+
+  /** A power cut: everything that was not durable is at stake on all disks at once. */
+  private crashAll(): void {
+    const { cluster } = this;
+    cluster.totals.crashesOfAll += 1;
+    for (const replica of cluster.replicas) if (replica.running) cluster.crash(replica.slot);
+  }
+}

@@ -1,0 +1,211 @@
+import { AssertionError, type ChecksumFunction, mix128, sha256Checksum } from '@kimberlite/store';
+import { Prng } from '@kimberlite/vsr';
+import { type CheckerName, Violation } from '../checkers/violation.ts';
+import { Cluster, type ReplicaMaker } from '../cluster/cluster.ts';
+import { PartitionFaults } from '../network/partitions.ts';
+import { counterWorkload } from '../testing/counter-machine.ts';
+import { KernelWorkload } from '../workload/kernel-workload.ts';
+import type { Workload } from '../workload/workload.ts';
+import { LivenessPhase } from './liveness.ts';
+import type { SimulationOptions } from './options.ts';
+import { ProcessFaults } from './process-faults.ts';
+import { productionMaker } from './production-maker.ts';
+import { describeOptions, drawSwarm } from './swarm.ts';
+import type { Totals } from './totals.ts';
+
+/** `crash`: an assertion or another error of the code itself. */
+export type Verdict = 'ok' | 'crash' | 'liveness' | 'correctness';
+
+/** Exit codes of `vopr`, by verdict. */
+export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
+  ok: 0,
+  crash: 127,
+  liveness: 128,
+  correctness: 129,
+};
+
+export interface RunResult {
+  readonly seed: bigint;
+  readonly verdict: Verdict;
+  /** The checker that was violated, or null. */
+  readonly checker: CheckerName | null;
+  /** What went wrong, in one line; what was seen, when nothing did. */
+  readonly message: string;
+  /** Where an assertion failed; null otherwise. */
+  readonly stack: string | null;
+  readonly traceHash: string;
+  /** What the seed switched on. */
+  readonly options: string;
+  readonly totals: Totals;
+}
+
+export interface RunOptions {
+  readonly seed: bigint;
+  /** Instead of what the seed draws. */
+  readonly simulation?: SimulationOptions;
+  /** Told a line for everything that happens. */
+  readonly log?: (line: string) => void;
+  /** Instead of the production core. */
+  readonly maker?: ReplicaMaker;
+}
+
+/** Simulated events after which a run is taken to be in an endless loop. */
+const EVENTS_MAX = 50_000_000;
+
+/** Runs one seed to its verdict. Never throws: what goes wrong is the verdict. */
+export function runSeed(run: RunOptions): RunResult {
+  const root = new Prng(run.seed);
+  const swarmPrng = root.fork();
+  const faultPrng = root.fork();
+  const clusterPrng = root.fork();
+  const simulation = run.simulation ?? drawSwarm(swarmPrng);
+  const cluster = new Cluster(
+    {
+      ...simulation,
+      checksum: checksumNamed(simulation.checksum),
+      workload: workloadOf(simulation),
+      maker: run.maker ?? productionMaker,
+      log: run.log ?? null,
+    },
+    clusterPrng,
+  );
+  const simulator = new Simulator(cluster, simulation, faultPrng);
+  const described = describeOptions(simulation);
+  cluster.log(() => described);
+  const outcome = simulator.run();
+  return {
+    seed: run.seed,
+    ...outcome,
+    traceHash: cluster.traceHash(),
+    options: described,
+    totals: simulator.totals(),
+  };
+}
+
+type Outcome = Pick<RunResult, 'verdict' | 'checker' | 'message' | 'stack'>;
+
+class Simulator {
+  private readonly cluster: Cluster;
+  private readonly options: SimulationOptions;
+  private readonly partitions: PartitionFaults;
+  private readonly processes: ProcessFaults;
+  private readonly prng: Prng;
+  private readonly livenessPrng: Prng;
+  private idle: boolean;
+
+  constructor(cluster: Cluster, options: SimulationOptions, prng: Prng) {
+    this.cluster = cluster;
+    this.options = options;
+    this.partitions = new PartitionFaults({
+      network: cluster.network,
+      prng: prng.fork(),
+      options: options.partitions,
+      replicaCount: options.replicaCount,
+      nodeCount: options.replicaCount + options.clientCount,
+    });
+    this.processes = new ProcessFaults(cluster, prng.fork(), options.processes);
+    this.livenessPrng = prng.fork();
+    this.prng = prng.fork();
+    this.idle = false;
+  }
+
+  run(): Outcome {
+    try {
+      this.cluster.startAll();
+      const enough = this.safetyPhase();
+      const liveness = new LivenessPhase(this.cluster, this.livenessPrng, !enough);
+      return this.judge(liveness);
+    } catch (error) {
+      return outcomeOf(error);
+    }
+  }
+
+  totals(): Totals {
+    const totals = this.cluster.collectTotals();
+    const { counts } = this.partitions;
+    totals.partitionsUniformSize = counts.uniform_size;
+    totals.partitionsUniformPartition = counts.uniform_partition;
+    totals.partitionsIsolateOne = counts.isolate_one;
+    totals.partitionsSymmetric = counts.symmetric;
+    totals.partitionsOneWay = counts.one_way;
+    return totals;
+  }
+
+  /** All faults on. True when enough requests were answered, false when the time was up first. */
+  private safetyPhase(): boolean {
+    const { cluster, options } = this;
+    for (let tick = 0; tick < options.safetyTicksMax; tick += 1) {
+      this.drawFaults();
+      cluster.runTick();
+      this.driveClients();
+      const answered = cluster.clients.reduce((sum, client) => sum + client.answered, 0);
+      if (answered >= options.requestsTarget) return true;
+    }
+    return false;
+  }
+
+  private drawFaults(): void {
+    this.partitions.tick();
+    this.processes.tick();
+    this.cluster.network.tick();
+    for (const clock of this.cluster.clocks) clock.tick();
+  }
+
+  private driveClients(): void {
+    const { cluster, prng } = this;
+    const { clients } = this.options;
+    if (prng.chance(this.idle ? clients.idleOffProbability : clients.idleOnProbability)) {
+      this.idle = !this.idle;
+    }
+    for (const client of cluster.clients) {
+      if (prng.chance(clients.crashProbability)) {
+        cluster.totals.clientCrashes += 1;
+        client.crash();
+      }
+      if (!this.idle && prng.chance(clients.requestProbability)) client.ask();
+    }
+    if (cluster.queue.processed > EVENTS_MAX) throw new Error('events without end');
+  }
+
+  private judge(liveness: LivenessPhase): Outcome {
+    const outcome = liveness.run(this.options.livenessTicksMax);
+    const nothing = { checker: null, stack: null };
+    switch (outcome.kind) {
+      case 'converged':
+        return { verdict: 'ok', message: 'converged', ...nothing };
+      case 'unrecoverable':
+        this.cluster.totals.unrecoverable = 1;
+        return { verdict: 'ok', message: `beyond recovery: ${outcome.reason}`, ...nothing };
+      case 'stuck':
+        return {
+          verdict: 'liveness',
+          checker: 'liveness',
+          message: `liveness: the core does not converge: ${outcome.reason}`,
+          stack: null,
+        };
+    }
+  }
+}
+
+function outcomeOf(error: unknown): Outcome {
+  if (error instanceof Violation) {
+    const { checker, message } = error;
+    const stack = error.stack ?? null;
+    return { verdict: 'correctness', checker, message, stack };
+  }
+  if (error instanceof Error) {
+    const kind = error instanceof AssertionError ? 'assertion' : error.name;
+    const message = `${kind}: ${error.message}`;
+    return { verdict: 'crash', checker: null, message, stack: error.stack ?? null };
+  }
+  return { verdict: 'crash', checker: null, message: String(error), stack: null };
+}
+
+/** The checksum function of that name. */
+export function checksumNamed(name: SimulationOptions['checksum']): ChecksumFunction {
+  return name === 'mix128' ? mix128 : sha256Checksum;
+}
+
+function workloadOf(options: SimulationOptions): Workload {
+  return options.workload === 'counter' ? counterWorkload : new KernelWorkload(options.callsMax);
+}

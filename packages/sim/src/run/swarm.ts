@@ -1,0 +1,147 @@
+import { CONFIG_SIMULATION, type Prng } from '@kimberlite/vsr';
+import type { ClientOptions } from '../client/simulated-client.ts';
+import type { ClockOptions } from '../cluster/clock.ts';
+import type { NetworkOptions } from '../network/network.ts';
+import { PARTITIONS_OFF, type PartitionMode, type PartitionOptions } from '../network/partitions.ts';
+import type { StorageOptions } from '../storage/storage.ts';
+import type { ProcessFaultOptions, SimulationOptions } from './options.ts';
+
+const MILLISECOND = 1_000;
+/** A run must answer this many times the slots of its WAL, so that the ring wraps. */
+const WRAPS_MIN = 3;
+const SAFETY_TICKS_MAX = 20_000;
+const LIVENESS_TICKS_MAX = 12_000;
+
+/**
+ * Draws all parameters of a run. Each class of faults is switched off in a share of runs: what is
+ * always on hides what it masks. Rates of crashes and pauses are far above those of long campaigns
+ * elsewhere, because a run here is a few thousand ticks and not millions.
+ */
+export function drawSwarm(prng: Prng): SimulationOptions {
+  const replicaCount = prng.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6]);
+  const config = CONFIG_SIMULATION;
+  return {
+    replicaCount,
+    clientCount: prng.between(1, 2 * config.sessionsMax - 1),
+    config,
+    checksum: prng.chance(0.05) ? 'sha256-128' : 'mix128',
+    workload: prng.chance(0.1) ? 'counter' : 'kernel',
+    callsMax: prng.pick([1, 2, 4]),
+    requestsTarget: config.walSlots * prng.between(WRAPS_MIN, 3 * WRAPS_MIN),
+    safetyTicksMax: SAFETY_TICKS_MAX,
+    livenessTicksMax: LIVENESS_TICKS_MAX,
+    network: drawNetwork(prng),
+    partitions: drawPartitions(prng),
+    storage: drawStorage(prng),
+    atlas: { wal: prng.chance(0.8), blocks: prng.chance(0.8) },
+    processes: drawProcesses(prng),
+    clocks: Array.from({ length: replicaCount }, () => drawClock(prng)),
+    clients: drawClients(prng),
+  };
+}
+
+/** Zero in the given share of draws, else uniform in thousandths up to the limit. */
+function rate(prng: Prng, most: number, off: number): number {
+  const drawn = (prng.below(1001) / 1000) * most;
+  return prng.chance(off) ? 0 : drawn;
+}
+
+function drawNetwork(prng: Prng): NetworkOptions {
+  return {
+    delayMinMicros: prng.between(0, prng.pick([1, 10, 30])) * MILLISECOND,
+    delayMeanMicros: prng.between(1, prng.pick([5, 30, 100])) * MILLISECOND,
+    lossProbability: rate(prng, prng.pick([0.05, 0.3]), 0.3),
+    replayProbability: rate(prng, prng.pick([0.1, 0.5]), 0.3),
+    replayRequests: prng.chance(0.3),
+    garbleProbability: rate(prng, 0.01, 0.7),
+    capacity: prng.pick([prng.between(2, 20), prng.between(10, 20), 200]),
+    reorder: prng.chance(0.8),
+    clogProbability: rate(prng, 0.002, 0.5),
+    clogMeanMicros: prng.between(1, prng.pick([100, 1_000, 5_000])) * MILLISECOND,
+  };
+}
+
+function drawPartitions(prng: Prng): PartitionOptions {
+  const all: PartitionMode[] = ['uniform_size', 'uniform_partition', 'isolate_one'];
+  const modes = prng.chance(0.3) ? all : [prng.pick(all)];
+  const options: PartitionOptions = {
+    modes,
+    symmetry: prng.pick(['symmetric', 'one_way', 'mixed']),
+    beginProbability: rate(prng, prng.pick([0.003, 0.03]), 0),
+    healProbability: 0.002 + rate(prng, prng.pick([0.01, 0.1]), 0),
+    stableTicksMin: prng.pick([0, 10, 50, 200]),
+  };
+  return prng.chance(0.35) ? PARTITIONS_OFF : options;
+}
+
+function drawStorage(prng: Prng): StorageOptions {
+  return {
+    readMinMicros: prng.between(0, prng.pick([1, 30])) * MILLISECOND,
+    readMeanMicros: prng.between(0, prng.pick([1, 10, 100])) * MILLISECOND,
+    writeMinMicros: prng.between(0, prng.pick([1, 10, 30])) * MILLISECOND,
+    writeMeanMicros: prng.between(0, prng.pick([1, 5, 20, 100, 400])) * MILLISECOND,
+    readFaultProbability: rate(prng, prng.pick([0.01, 0.1]), 0.3),
+    writeFaultProbability: rate(prng, prng.pick([0.01, 0.1]), 0.3),
+    misdirectProbability: rate(prng, prng.pick([0.01, 0.1]), 0.4),
+    crashFaultProbability: prng.chance(0.2) ? 0 : prng.between(80, 100) / 100,
+  };
+}
+
+function drawProcesses(prng: Prng): ProcessFaultOptions {
+  const crash = prng.pick([0, 1 / 5_000, 1 / 1_000, 1 / 300]);
+  return {
+    crashProbability: crash,
+    crashWhileWritingProbability: crash * prng.pick([0, 3, 10]),
+    crashAllProbability: prng.pick([0, 0, 1 / 5_000, 1 / 1_500]),
+    crashDelayEventsMax: prng.pick([1, 10, 200]),
+    restartProbability: 1 / prng.pick([10, 50, 200, 500]),
+    stableTicksMin: prng.pick([0, 10, 100, 300]),
+    pauseProbability: prng.pick([0, 0, 1 / 2_000, 1 / 500]),
+    unpauseProbability: 1 / prng.pick([5, 50, 200]),
+  };
+}
+
+function drawClock(prng: Prng): ClockOptions {
+  const calm = prng.chance(0.3);
+  const skew = prng.pick([1, 100, 1_000, 60_000]) * MILLISECOND;
+  return {
+    skewMicros: calm ? 0 : prng.between(-skew, skew),
+    driftMicrosPerSecond: calm ? 0 : prng.between(-2_000, 2_000),
+    stepProbability: calm ? 0 : prng.pick([0, 0, 1 / 2_000]),
+    stepMicrosMax: prng.pick([10, 1_000, 100_000]) * MILLISECOND,
+  };
+}
+
+function drawClients(prng: Prng): ClientOptions {
+  return {
+    requestProbability: prng.between(1, prng.pick([10, 100])) / 100,
+    idleOnProbability: rate(prng, 0.02, 0.5),
+    idleOffProbability: 0.05 + rate(prng, 0.15, 0),
+    crashProbability: prng.pick([0, 0, 1 / 3_000, 1 / 500]),
+  };
+}
+
+/** One line that names what this run has switched on. */
+export function describeOptions(options: SimulationOptions): string {
+  const { network, partitions, storage, processes } = options;
+  const percent = (value: number): string => `${(value * 100).toFixed(1)}%`;
+  return [
+    `${options.replicaCount} replicas`,
+    `${options.clientCount} clients`,
+    `${options.requestsTarget} requests`,
+    options.workload,
+    options.checksum,
+    `delay ${network.delayMinMicros / 1000}+${network.delayMeanMicros / 1000} ms`,
+    `loss ${percent(network.lossProbability)}`,
+    `replay ${percent(network.replayProbability)}`,
+    `capacity ${network.capacity}`,
+    `partitions ${partitions.modes.length === 0 ? 'off' : partitions.symmetry}`,
+    `write ${storage.writeMinMicros / 1000}+${storage.writeMeanMicros / 1000} ms`,
+    `read faults ${percent(storage.readFaultProbability)}`,
+    `write faults ${percent(storage.writeFaultProbability)}`,
+    `misdirected ${percent(storage.misdirectProbability)}`,
+    `torn ${percent(storage.crashFaultProbability)}`,
+    `crash ${(processes.crashProbability * 100).toFixed(3)}%`,
+    `pause ${(processes.pauseProbability * 100).toFixed(3)}%`,
+  ].join(', ');
+}

@@ -1,0 +1,107 @@
+/** What happened in a run, or in a campaign when added up. */
+export interface Totals {
+  runs: number;
+  events: number;
+  ticks: number;
+  requestsAnswered: number;
+  opsCommitted: number;
+  crashes: number;
+  crashesWithWritesInFlight: number;
+  crashesOfAll: number;
+  restarts: number;
+  pauses: number;
+  viewChangesCompleted: number;
+  viewChangesAbandoned: number;
+  abdications: number;
+  opsTruncated: number;
+  headersRepaired: number;
+  preparesRepaired: number;
+  blocksRepaired: number;
+  checkpoints: number;
+  syncsStarted: number;
+  syncsFinished: number;
+  walWraps: number;
+  recoveringHeads: number;
+  partitionsUniformSize: number;
+  partitionsUniformPartition: number;
+  partitionsIsolateOne: number;
+  partitionsSymmetric: number;
+  partitionsOneWay: number;
+  packetsLost: number;
+  packetsReplayed: number;
+  packetsOverflowed: number;
+  packetsGarbled: number;
+  clogs: number;
+  corruptReads: number;
+  corruptReadsHealed: number;
+  misdirectedWrites: number;
+  tornSectors: number;
+  lostWrites: number;
+  decodeFaults: number;
+  sessionsEvicted: number;
+  clientCrashes: number;
+  indefiniteReplies: number;
+  definiteRefusals: number;
+  duplicateRequests: number;
+  clockLosses: number;
+  /** Runs whose healed core could not go on for a reason outside what is promised. */
+  unrecoverable: number;
+}
+
+export function emptyTotals(): Totals {
+  return {
+    runs: 0,
+    events: 0,
+    ticks: 0,
+    requestsAnswered: 0,
+    opsCommitted: 0,
+    crashes: 0,
+    crashesWithWritesInFlight: 0,
+    crashesOfAll: 0,
+    restarts: 0,
+    pauses: 0,
+    viewChangesCompleted: 0,
+    viewChangesAbandoned: 0,
+    abdications: 0,
+    opsTruncated: 0,
+    headersRepaired: 0,
+    preparesRepaired: 0,
+    blocksRepaired: 0,
+    checkpoints: 0,
+    syncsStarted: 0,
+    syncsFinished: 0,
+    walWraps: 0,
+    recoveringHeads: 0,
+    partitionsUniformSize: 0,
+    partitionsUniformPartition: 0,
+    partitionsIsolateOne: 0,
+    partitionsSymmetric: 0,
+    partitionsOneWay: 0,
+    packetsLost: 0,
+    packetsReplayed: 0,
+    packetsOverflowed: 0,
+    packetsGarbled: 0,
+    clogs: 0,
+    corruptReads: 0,
+    corruptReadsHealed: 0,
+    misdirectedWrites: 0,
+    tornSectors: 0,
+    lostWrites: 0,
+    decodeFaults: 0,
+    sessionsEvicted: 0,
+    clientCrashes: 0,
+    indefiniteReplies: 0,
+    definiteRefusals: 0,
+    duplicateRequests: 0,
+    clockLosses: 0,
+    unrecoverable: 0,
+  };
+}
+
+/** Adds the second to the first. */
+export function addTotals(sum: Totals, other: Totals): void {
+  for (const name of Object.keys(sum)) {
+    const key = name as keyof Totals; // SAFETY: a key of the record itself.
+    sum[key] += other[key];
+  }
+}

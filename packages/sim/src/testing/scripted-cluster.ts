@@ -1,0 +1,226 @@
+import { assert } from '@kimberlite/store';
+import {
+  type ClusterConfig,
+  type Command,
+  CONFIG_SIMULATION,
+  Prng,
+  type ReplicaSnapshot,
+} from '@kimberlite/vsr';
+import { mix128 } from '@kimberlite/store';
+import { CLIENTS_BUSY } from '../client/simulated-client.ts';
+import { CLOCK_CALM } from '../cluster/clock.ts';
+import { Cluster, type ReplicaMaker } from '../cluster/cluster.ts';
+import { NETWORK_CALM, type NetworkOptions, type Packet } from '../network/network.ts';
+import { productionMaker } from '../run/production-maker.ts';
+import { STORAGE_CALM, type StorageOptions } from '../storage/storage.ts';
+import type { Workload } from '../workload/workload.ts';
+import { counterWorkload, OPERATION_ADD, OPERATION_READ } from './counter-machine.ts';
+
+export interface ScriptedOptions {
+  readonly replicaCount: number;
+  /** Default 1. */
+  readonly clientCount?: number;
+  /** Default 1. */
+  readonly seed?: bigint;
+  readonly config?: ClusterConfig;
+  readonly workload?: Workload;
+  readonly network?: NetworkOptions;
+  readonly storage?: StorageOptions;
+  readonly maker?: ReplicaMaker;
+  /** Told a line for everything that happens. */
+  readonly log?: (line: string) => void;
+}
+
+/** What a rule is about; what is left out matches everything. */
+export interface LinkMatch {
+  readonly from?: number;
+  readonly to?: number;
+  readonly command?: Command;
+}
+
+/** A rule in force; `remove` ends it. */
+export interface LinkRule {
+  readonly remove: () => void;
+  /** Packets it has caught so far, oldest first. */
+  readonly packets: readonly Packet[];
+}
+
+/**
+ * A cluster for tests in prose: nothing happens by chance but what the seed draws for delays, and
+ * the test says what fails and when. All checkers watch. Replicas are 0 to R - 1; clients are
+ * named by their index.
+ */
+export class ScriptedCluster {
+  readonly cluster: Cluster;
+  private readonly rules: { readonly match: LinkMatch; readonly packets: Packet[] }[];
+
+  constructor(options: ScriptedOptions) {
+    const { replicaCount } = options;
+    this.rules = [];
+    this.cluster = new Cluster(
+      {
+        replicaCount,
+        clientCount: options.clientCount ?? 1,
+        config: options.config ?? CONFIG_SIMULATION,
+        checksum: mix128,
+        workload: options.workload ?? counterWorkload,
+        maker: options.maker ?? productionMaker,
+        network: options.network ?? NETWORK_CALM,
+        storage: options.storage ?? STORAGE_CALM,
+        clocks: Array.from({ length: replicaCount }, () => CLOCK_CALM),
+        clients: CLIENTS_BUSY,
+        atlas: { wal: false, blocks: false },
+        log: options.log ?? null,
+      },
+      new Prng(options.seed ?? 1n),
+    );
+    this.cluster.network.filter = (packet) => this.judge(packet);
+    this.cluster.startAll();
+  }
+
+  /** Lets the given number of ticks (10 ms) pass. */
+  run(ticks: number): void {
+    for (let tick = 0; tick < ticks; tick += 1) this.cluster.runTick();
+  }
+
+  /** Runs until the condition holds; fails the test after so many ticks. */
+  runUntil(condition: () => boolean, ticksMax = 3_000): void {
+    for (let tick = 0; tick < ticksMax; tick += 1) {
+      if (condition()) return;
+      this.cluster.runTick();
+    }
+    assert(condition(), 'the condition holds in time');
+  }
+
+  /** State of a replica; fails when it is down. */
+  state(slot: number): ReplicaSnapshot {
+    const state = this.cluster.replica(slot).snapshot();
+    assert(state !== null, 'the replica runs');
+    return state;
+  }
+
+  /** Slot of the normal primary in the highest view, or null. */
+  primary(): number | null {
+    let found: ReplicaSnapshot | null = null;
+    for (const state of this.cluster.snapshots()) {
+      if (!state.isPrimary || state.status !== 'normal') continue;
+      if (found === null || state.view > found.view) found = state;
+    }
+    return found === null ? null : found.slot;
+  }
+
+  /** All given replicas (default: those that run) are normal, in one view, with all ops executed. */
+  converged(slots?: readonly number[]): boolean {
+    const states = this.cluster
+      .snapshots()
+      .filter(({ slot }) => slots === undefined || slots.includes(slot));
+    const first = states[0];
+    if (first === undefined) return false;
+    return states.every(
+      (state) =>
+        state.status === 'normal' &&
+        state.view === first.view &&
+        state.op === first.op &&
+        state.commitMin === state.op &&
+        state.journalDirty === 0 &&
+        state.journalFaulty === 0 &&
+        !state.syncing,
+    );
+  }
+
+  crash(slot: number): void {
+    this.cluster.crash(slot);
+  }
+
+  restart(slot: number): void {
+    this.cluster.start(slot);
+  }
+
+  pause(slot: number): void {
+    this.cluster.replica(slot).pause();
+  }
+
+  unpause(slot: number): void {
+    this.cluster.replica(slot).unpause();
+  }
+
+  /** Drops and keeps every packet that matches, from now on. */
+  drop(match: LinkMatch): LinkRule {
+    const rule = { match, packets: [] as Packet[] };
+    this.rules.push(rule);
+    const remove = (): void => {
+      const at = this.rules.indexOf(rule);
+      if (at >= 0) this.rules.splice(at, 1);
+    };
+    return { remove, packets: rule.packets };
+  }
+
+  /** Cuts both directions between the replica and all other nodes; `heal` ends it. */
+  isolate(slot: number): LinkRule[] {
+    return [this.drop({ from: slot }), this.drop({ to: slot })];
+  }
+
+  /** Ends all rules. */
+  heal(): void {
+    this.rules.length = 0;
+  }
+
+  /** Sends a caught packet after all; it may be sent again and again. */
+  replay(packet: Packet): void {
+    const { filter } = this.cluster.network;
+    this.cluster.network.filter = null;
+    this.cluster.network.sendPacket(packet);
+    this.cluster.network.filter = filter;
+  }
+
+  /** Registers the client, asks, and waits for the reply's body. */
+  request(request: { operation: number; body: Uint8Array }, client = 0): Uint8Array {
+    const answer = this.submit(request, client);
+    this.runUntil(() => answer.body !== null);
+    assert(answer.body !== null, 'waited for it');
+    return answer.body;
+  }
+
+  /** Asks without waiting for the answer, which will be in `body`. Waits for the session first. */
+  submit(
+    request: { operation: number; body: Uint8Array },
+    client = 0,
+  ): { readonly body: Uint8Array | null } {
+    const asker = this.cluster.clients[client];
+    assert(asker !== undefined, 'the client exists');
+    this.runUntil(() => asker.registered && !asker.busy);
+    const answer: { body: Uint8Array | null } = { body: null };
+    asker.submit(request, (reply) => {
+      answer.body = reply;
+    });
+    return answer;
+  }
+
+  /** Counter machine: adds and returns the new value. */
+  add(name: number, amount: number, client = 0): number {
+    const body = new Uint8Array([name, amount]);
+    return counterOf(this.request({ operation: OPERATION_ADD, body }, client));
+  }
+
+  /** Counter machine: the value. */
+  read(name: number, client = 0): number {
+    const body = new Uint8Array([name]);
+    return counterOf(this.request({ operation: OPERATION_READ, body }, client));
+  }
+
+  private judge(packet: Packet): 'deliver' | 'drop' {
+    for (const { match, packets } of this.rules) {
+      if (match.from !== undefined && match.from !== packet.from) continue;
+      if (match.to !== undefined && match.to !== packet.to) continue;
+      if (match.command !== undefined && match.command !== packet.command) continue;
+      packets.push(packet);
+      return 'drop';
+    }
+    return 'deliver';
+  }
+}
+
+/** Small counters only: the lowest four bytes of the value. */
+function counterOf(body: Uint8Array): number {
+  return new DataView(body.buffer, body.byteOffset, body.byteLength).getUint32(0, true);
+}

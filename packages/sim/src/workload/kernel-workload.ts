@@ -1,0 +1,68 @@
+import { assert } from '@kimberlite/store';
+import {
+  createKernel,
+  decodeCalls,
+  encodeCalls,
+  encodeResults,
+  KERNEL_CALLS,
+  KernelModel,
+  randomCalls,
+  WORKLOAD_DEFAULT,
+  type WorkloadHints,
+  type WorkloadOptions,
+} from '@kimberlite/kernel';
+import type { Prng, StateMachine } from '@kimberlite/vsr';
+import type { ReplyModel, Workload, WorkloadRequest } from './workload.ts';
+
+/** Bodies that are no list of calls: refused before they are given a place in the log. */
+const INVALID_PROBABILITY = 0.005;
+
+/**
+ * The built-in kernel under random calls, a few in each request. What is asked leans on what the
+ * model knows, so that compares and offsets are often right and often just wrong. Make one for each
+ * run.
+ */
+export class KernelWorkload implements Workload {
+  readonly name: string;
+  private readonly options: WorkloadOptions & { readonly count: number };
+  private known: KernelModel;
+  private readonly hints: WorkloadHints;
+
+  constructor(callsMax: number) {
+    this.name = 'kernel';
+    this.options = { ...WORKLOAD_DEFAULT, count: callsMax };
+    this.known = new KernelModel();
+    const knownNow = (): KernelModel => this.known;
+    this.hints = {
+      get revision(): number {
+        return knownNow().revision;
+      },
+      streamLength: (namespace, stream) => knownNow().streamLength(namespace, stream),
+    };
+  }
+
+  stateMachine(): StateMachine {
+    return createKernel();
+  }
+
+  model(): ReplyModel {
+    const model = new KernelModel();
+    this.known = model;
+    return {
+      execute: (request: WorkloadRequest): Uint8Array => {
+        assert(request.operation === KERNEL_CALLS, 'the log holds valid requests only');
+        const calls = decodeCalls(request.body);
+        assert(calls !== null, 'the log holds valid requests only');
+        return encodeResults(calls.map((call) => model.apply(call)));
+      },
+    };
+  }
+
+  next(prng: Prng): WorkloadRequest {
+    if (prng.chance(INVALID_PROBABILITY)) {
+      return { operation: KERNEL_CALLS, body: new Uint8Array([prng.below(256)]) };
+    }
+    const calls = randomCalls(prng, this.options, this.hints);
+    return { operation: KERNEL_CALLS, body: encodeCalls(calls) };
+  }
+}

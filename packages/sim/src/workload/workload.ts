@@ -1,0 +1,34 @@
+import type { Prng, StateMachine } from '@kimberlite/vsr';
+
+/** One call of a client. */
+export interface WorkloadRequest {
+  readonly operation: number;
+  readonly body: Uint8Array;
+}
+
+/**
+ * A state machine's answers, worked out a second time and independently: plain, in memory, one
+ * request after the other in the order of the log.
+ */
+export interface ReplyModel {
+  /** The reply's body that the state machine must give. */
+  execute(request: WorkloadRequest, context: ModelContext): Uint8Array;
+}
+
+export interface ModelContext {
+  readonly op: number;
+  readonly index: number;
+  /** The op's timestamp, microseconds since 1970. */
+  readonly timestamp: number;
+}
+
+/** What the clients of a run ask, of which state machine, and what they must be answered. */
+export interface Workload {
+  readonly name: string;
+  /** A fresh state machine for one replica. */
+  stateMachine(): StateMachine;
+  /** A fresh model, at the state of an empty cluster. */
+  model(): ReplyModel;
+  /** The next request of any client. Impolite on purpose: absent keys, refused operations, repeats. */
+  next(prng: Prng): WorkloadRequest;
+}

@@ -1,0 +1,61 @@
+import { ADDRESS_MAX } from './block.ts';
+import type { BlockReference } from './forest-types.ts';
+import { assert } from './std/assert.ts';
+
+/** The blocks of one tree, by address. */
+export class BlockSet {
+  private readonly byAddress: (BlockReference | undefined)[] = [];
+  private all: BlockReference[] = [];
+
+  get size(): number {
+    return this.all.length;
+  }
+
+  /** Highest address in use; 0 when empty. */
+  get addressMax(): number {
+    return Math.max(0, this.byAddress.length - 1);
+  }
+
+  /** In the order in which they were added. */
+  get references(): readonly BlockReference[] {
+    return this.all;
+  }
+
+  /** False when another block has this address already. */
+  add(reference: BlockReference): boolean {
+    if (this.uses(reference.address)) return false;
+    this.byAddress[reference.address] = reference;
+    this.all.push(reference);
+    return true;
+  }
+
+  uses(address: number): boolean {
+    return this.byAddress[address] !== undefined;
+  }
+
+  holds(reference: BlockReference): boolean {
+    return this.byAddress[reference.address]?.checksum === reference.checksum;
+  }
+}
+
+/**
+ * Addresses for one checkpoint, lowest first. Free is what the durable tree does not use: that tree
+ * must survive a crash in the middle of the checkpoint, and anything else is rubbish by then. So
+ * nothing about free space needs to be stored, and a checkpoint that is begun again after a crash
+ * takes the same addresses again.
+ */
+export class Allocator {
+  private readonly durable: BlockSet;
+  private last = 0;
+
+  constructor(durable: BlockSet) {
+    this.durable = durable;
+  }
+
+  acquire(): number {
+    this.last += 1;
+    while (this.durable.uses(this.last)) this.last += 1;
+    assert(this.last <= ADDRESS_MAX, 'block addresses are exhausted');
+    return this.last;
+  }
+}

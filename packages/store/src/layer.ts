@@ -1,0 +1,74 @@
+import { HashIndex } from './hash-index.ts';
+import { type OrderCursor, OrderIndex } from './order-index.ts';
+import { type RecordKind, recordSize } from './record.ts';
+import { RecordHeap } from './record-heap.ts';
+
+/** An ordered map from keys to records, in memory: changes of an interval, or a whole state. */
+export class Layer {
+  readonly heap: RecordHeap = new RecordHeap();
+  private readonly index: HashIndex = new HashIndex();
+  private readonly order: OrderIndex = new OrderIndex(this.heap);
+  /** Bytes of all records when written as a run; a function of the content alone. */
+  private runSizeNow = 0;
+
+  get size(): number {
+    return this.index.size;
+  }
+
+  get runSize(): number {
+    return this.runSizeNow;
+  }
+
+  /** Bytes of memory held, about. */
+  get heldSize(): number {
+    return this.heap.heldSize + this.order.heldSize + this.index.size * 16;
+  }
+
+  /** The slot of the key, or -1. */
+  find(key: Uint8Array, hash: number): number {
+    return this.index.find(key, hash, this.heap);
+  }
+
+  /** Sets the record of a key that `find` has just looked for; copies what it keeps. */
+  set(slot: number, key: Uint8Array, hash: number, kind: RecordKind, value: Uint8Array): void {
+    if (slot >= 0) {
+      this.runSizeNow += value.length - this.heap.valueSize(slot);
+      this.heap.update(slot, value, kind);
+      return;
+    }
+    const inserted = this.heap.insert(key, value, hash, kind);
+    this.index.insert(hash, inserted);
+    this.order.insert(inserted, key);
+    this.runSizeNow += recordSize(key.length, value.length);
+  }
+
+  remove(slot: number): void {
+    const key = this.heap.key(slot);
+    this.runSizeNow -= recordSize(key.length, this.heap.valueSize(slot));
+    this.order.remove(slot, key);
+    this.index.remove(this.heap.hash(slot), slot);
+    this.heap.remove(slot);
+  }
+
+  /** The slot of the smallest key, or -1. */
+  first(): number {
+    return this.order.seek(null).slot;
+  }
+
+  /** Removes the smallest key. */
+  removeFirst(): void {
+    const slot = this.order.removeFirst();
+    this.runSizeNow -= recordSize(this.heap.keySize(slot), this.heap.valueSize(slot));
+    this.index.remove(this.heap.hash(slot), slot);
+    this.heap.remove(slot);
+  }
+
+  /** From the first key at or above `from` (null: the first of all). */
+  seek(from: Uint8Array | null): OrderCursor {
+    return this.order.seek(from);
+  }
+
+  advance(cursor: OrderCursor): void {
+    this.order.advance(cursor);
+  }
+}

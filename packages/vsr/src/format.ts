@@ -1,0 +1,142 @@
+import { type ChecksumFunction, FOREST_ROOT_SIZE } from '@kimberlite/store';
+import { assertConfig, type ClusterConfig, SECTOR_SIZE } from './config.ts';
+import type { Zone } from './host/ports.ts';
+import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
+import { logHeaderOf } from './message/header-list.ts';
+import { encodeMessage, type PrepareMessage } from './message/message.ts';
+import { Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
+import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
+import {
+  decodeSuperblock,
+  encodeSuperblock,
+  type Identity,
+  stampCopy,
+  type SuperblockState,
+} from './superblock/superblock.ts';
+import { selectSuperblock, type SuperblockFault } from './superblock/superblock-quorum.ts';
+
+export interface FormatOptions {
+  readonly config: ClusterConfig;
+  readonly cluster: bigint;
+  /** Member slot, below replicaCount. */
+  readonly slot: number;
+  readonly replicaCount: number;
+  /** Random and new for every file. */
+  readonly incarnation: bigint;
+  readonly checksum: ChecksumFunction;
+}
+
+export interface FormatWrite {
+  readonly zone: Zone;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The root of every log: op 0, committed by definition, the same on all replicas of a cluster. */
+export function rootPrepare(cluster: bigint, checksum: ChecksumFunction): PrepareMessage {
+  return encodeMessage(
+    'prepare',
+    {
+      cluster,
+      replica: NO_REPLICA,
+      view: View(0),
+      release: 0,
+      incarnation: 0n,
+      parent: ZERO_CHECKSUM,
+      checkpointId: ZERO_CHECKSUM,
+      op: Op(0),
+      commit: Op(0),
+      timestamp: 0,
+      count: 0,
+    },
+    null,
+    checksum,
+  );
+}
+
+/**
+ * What a new data file contains, in the order in which it must be written: prepare slots, header
+ * ring, superblock last, so that a superblock means a finished format. A slot that was never used
+ * holds a valid `reserved` header with its own number, so that a misdirected read is noticed.
+ */
+export function* formatReplica(options: FormatOptions): Generator<FormatWrite, void, undefined> {
+  const { config, checksum, cluster } = options;
+  assertConfig(config);
+  const root = rootPrepare(cluster, checksum);
+  const headers = new Uint8Array(config.walSlots * HEADER_SIZE);
+  for (let slot = 0; slot < config.walSlots; slot += 1) {
+    const fields = { cluster, replica: NO_REPLICA, view: View(0), release: 0, incarnation: 0n };
+    const bytes =
+      slot === 0
+        ? root.bytes
+        : encodeMessage('reserved', { ...fields, op: Op(slot) }, null, checksum).bytes;
+    headers.set(bytes.subarray(0, HEADER_SIZE), slot * HEADER_SIZE);
+    const sector = new Uint8Array(SECTOR_SIZE);
+    sector.set(bytes);
+    yield { zone: 'wal_prepares', offset: slot * config.messageSizeMax, bytes: sector };
+  }
+  for (let slot = 0; slot < config.walSlots; slot += HEADERS_PER_SECTOR) {
+    const start = slot * HEADER_SIZE;
+    yield { zone: 'wal_headers', offset: start, bytes: headers.slice(start, start + SECTOR_SIZE) };
+  }
+  const superblock = encodeSuperblock(firstSuperblock(options, root), checksum);
+  for (let copy = 0; copy < SUPERBLOCK_COPIES; copy += 1) {
+    const bytes = superblock.slice();
+    stampCopy(bytes, copy);
+    yield { zone: 'superblock', offset: copy * SUPERBLOCK_COPY_SIZE, bytes };
+  }
+}
+
+function firstSuperblock(options: FormatOptions, root: PrepareMessage): SuperblockState {
+  const { config, cluster, slot, replicaCount, incarnation, checksum } = options;
+  return {
+    identity: {
+      cluster,
+      slot,
+      replicaCount,
+      // In a cluster as formatted, members are known by their slots; ids of later ones are random.
+      member: BigInt(slot + 1),
+      incarnation,
+      checksumName: checksum.name,
+      config,
+    },
+    sequence: 1,
+    parent: ZERO_CHECKSUM,
+    view: View(0),
+    logView: View(0),
+    commitMax: Op(0),
+    checkpoint: {
+      op: Op(0),
+      prepareChecksum: root.header.checksum,
+      timestampNext: 0,
+      parentId: ZERO_CHECKSUM,
+      forestRoot: new Uint8Array(FOREST_ROOT_SIZE),
+    },
+    headers: [logHeaderOf(root)],
+  };
+}
+
+/** Who a data file belongs to, from the bytes of its superblock zone, without starting it. */
+export function readSuperblockIdentity(
+  zone: Uint8Array,
+  checksum: ChecksumFunction,
+): Identity | SuperblockFault {
+  const state = readSuperblock(zone, checksum);
+  return typeof state === 'string' ? state : state.identity;
+}
+
+/** The superblock that a start would choose, for whoever inspects a data file. */
+export function readSuperblock(
+  zone: Uint8Array,
+  checksum: ChecksumFunction,
+): SuperblockState | SuperblockFault {
+  const copies = Array.from({ length: SUPERBLOCK_COPIES }, (_, copy) =>
+    decodeSuperblock(
+      zone.subarray(copy * SUPERBLOCK_COPY_SIZE, (copy + 1) * SUPERBLOCK_COPY_SIZE),
+      copy,
+      checksum,
+    ),
+  );
+  const chosen = selectSuperblock(copies);
+  return typeof chosen === 'string' ? chosen : chosen.state;
+}

@@ -1,0 +1,330 @@
+import { assert } from '@kimberlite/store';
+import { type ClusterConfig, SECTOR_SIZE } from '../config.ts';
+import type { LogHeader } from '../message/header-list.ts';
+import { COMMANDS, HEADER_SIZE } from '../message/layout.ts';
+import type { PrepareMessage } from '../message/message.ts';
+import type { Checksum, Op } from '../std/numbers.ts';
+import { HEADERS_PER_SECTOR } from '../storage-layout.ts';
+import type { RecoveredLog } from './recover.ts';
+
+/** Writes that the journal wants on disk now. */
+export interface JournalOut {
+  writePrepare(walSlot: number, message: PrepareMessage): void;
+  writeHeaders(sector: number, bytes: Uint8Array): void;
+}
+
+interface Sector {
+  /** Slots (with the checksum meant) whose headers the write in flight carries. */
+  inFlight: Map<number, Checksum> | null;
+  /** Slots whose headers wait for the next write. */
+  waiting: Map<number, Checksum>;
+}
+
+/**
+ * The log's ring in memory and the order of its writes: body, then the sector of redundant headers
+ * that holds its slot, and only then the op counts as durable (rule body-header-ack). Per slot:
+ *
+ * | entry | dirty | faulty | meaning |
+ * |---|---|---|---|
+ * | null | no | no | never used, or dropped: absent for certain |
+ * | null | yes | yes | unreadable, unknown |
+ * | set | no | no | body and header on this disk |
+ * | set | yes | no | header known, body not here: provably never acknowledged, may be a nack |
+ * | set | yes | yes | header known, body was here and rotted, or unknown: never a nack |
+ */
+export class Journal {
+  private readonly config: ClusterConfig;
+  private readonly out: JournalOut;
+  private readonly entries: (LogHeader | null)[];
+  private readonly dirty: Uint8Array;
+  private readonly faulty: Uint8Array;
+  /** The body is right on disk, only its redundant header is being written. */
+  private readonly fixing: Uint8Array;
+  private readonly bodies: (PrepareMessage | null)[];
+  /** What the redundant ring holds or is to hold; zeros are deliberately invalid. */
+  private readonly redundant: Uint8Array;
+  private readonly writing: (PrepareMessage | null)[];
+  private readonly queue: PrepareMessage[];
+  private readonly sectors: Sector[];
+  private readonly writesMax: number;
+  private writesInFlight: number;
+  /** While log_view is not durable nothing of the new log may reach the ring. */
+  private paused: boolean;
+  dirtyCount: number;
+  faultyCount: number;
+
+  constructor(options: {
+    readonly config: ClusterConfig;
+    readonly writesMax: number;
+    readonly redundant: Uint8Array;
+    readonly recovered: RecoveredLog;
+    readonly out: JournalOut;
+  }) {
+    const { config, recovered } = options;
+    this.config = config;
+    this.out = options.out;
+    this.entries = recovered.slots.map((slot) => slot.entry);
+    this.dirty = Uint8Array.from(recovered.slots, (slot) => (slot.dirty || slot.fix ? 1 : 0));
+    this.faulty = Uint8Array.from(recovered.slots, (slot) => (slot.faulty ? 1 : 0));
+    this.fixing = Uint8Array.from(recovered.slots, (slot) => (slot.fix ? 1 : 0));
+    this.bodies = recovered.slots.map(() => null);
+    this.redundant = options.redundant;
+    this.writing = recovered.slots.map(() => null);
+    this.queue = [];
+    this.sectors = Array.from({ length: config.walSlots / HEADERS_PER_SECTOR }, () => ({
+      inFlight: null,
+      waiting: new Map(),
+    }));
+    this.writesMax = options.writesMax;
+    this.writesInFlight = 0;
+    this.paused = false;
+    this.dirtyCount = 0;
+    this.faultyCount = 0;
+    for (let slot = 0; slot < config.walSlots; slot += 1) {
+      this.dirtyCount += this.dirty[slot] ?? 0;
+      this.faultyCount += this.faulty[slot] ?? 0;
+      // A slot known to be bad must not look fine after the next crash because its neighbour was
+      // written: its redundant header is made invalid on purpose.
+      if (this.faulty[slot] === 1 && this.entries[slot] === null) this.clearRedundant(slot);
+    }
+  }
+
+  slotOf(op: Op): number {
+    return op % this.config.walSlots;
+  }
+
+  /** Writes the redundant headers that start-up found missing. */
+  startFixes(): void {
+    this.fixing.forEach((fixing, slot) => {
+      const entry = this.entries[slot];
+      if (fixing === 1 && entry !== null && entry !== undefined) this.wantHeader(slot, entry);
+    });
+  }
+
+  /** The header known for exactly this op. */
+  header(op: Op): LogHeader | null {
+    const entry = this.entries[this.slotOf(op)] ?? null;
+    return entry !== null && entry.header.op === op ? entry : null;
+  }
+
+  /** What stands in the slot of `op`, of whatever op. */
+  occupant(op: Op): LogHeader | null {
+    return this.entries[this.slotOf(op)] ?? null;
+  }
+
+  has(op: Op, checksum: Checksum): boolean {
+    return this.header(op)?.header.checksum === checksum;
+  }
+
+  /** Body and header of this very op are on this disk. */
+  isDurable(op: Op): boolean {
+    return this.header(op) !== null && this.dirty[this.slotOf(op)] === 0;
+  }
+
+  isFaulty(op: Op): boolean {
+    return this.faulty[this.slotOf(op)] === 1;
+  }
+
+  /** The body is on disk, though perhaps not yet its redundant header. */
+  isReadable(op: Op): boolean {
+    const slot = this.slotOf(op);
+    return this.header(op) !== null && (this.dirty[slot] === 0 || this.fixing[slot] === 1);
+  }
+
+  /** The body is here: on disk, being written, or in memory (rule present-explicit). */
+  isPresent(op: Op): boolean {
+    return this.isReadable(op) || this.body(op) !== null;
+  }
+
+  /**
+   * Provably never acknowledged by this replica (rule nack-proof): the slot is readable and holds
+   * something else, nothing, or a header whose body was never completely written.
+   */
+  isNack(op: Op): boolean {
+    const slot = this.slotOf(op);
+    if (this.faulty[slot] === 1) return false;
+    if (this.header(op) === null) return true;
+    return this.dirty[slot] === 1 && this.fixing[slot] === 0;
+  }
+
+  /** A write of this very prepare is on its way. */
+  isWriting(op: Op, checksum: Checksum): boolean {
+    if (this.writing[this.slotOf(op)]?.header.checksum === checksum) return true;
+    return this.queue.some((message) => message.header.checksum === checksum);
+  }
+
+  /** The body in memory, if it is there and is the one of the known header. */
+  body(op: Op): PrepareMessage | null {
+    const message = this.bodies[this.slotOf(op)] ?? null;
+    return message !== null && this.has(op, message.header.checksum) ? message : null;
+  }
+
+  cacheBody(message: PrepareMessage): void {
+    if (this.has(message.header.op, message.header.checksum)) {
+      this.bodies[this.slotOf(message.header.op)] = message;
+    }
+  }
+
+  dropBody(op: Op): void {
+    const slot = this.slotOf(op);
+    if (this.bodies[slot]?.header.op === op) this.bodies[slot] = null;
+  }
+
+  /** Unfinished body writes: bounds what is accepted. */
+  get writesPending(): number {
+    return this.writesInFlight + this.queue.length;
+  }
+
+  /**
+   * Makes `entry` the known header of its op without a body. The fault mark of the slot stays: to
+   * lose it would turn "unreadable" into "absent" and produce a nack of what was acknowledged.
+   */
+  setHeader(entry: LogHeader): void {
+    const slot = this.slotOf(entry.header.op);
+    const known = this.entries[slot] ?? null;
+    if (known?.header.checksum === entry.header.checksum) return;
+    assert(known === null || known.header.op <= entry.header.op, 'the ring moves forward only');
+    this.entries[slot] = entry;
+    this.bodies[slot] = null;
+    this.fixing[slot] = 0;
+    this.setDirty(slot, 1);
+  }
+
+  /** Forgets ops above `head`: a view change truncated them. */
+  truncate(head: Op): void {
+    for (let slot = 0; slot < this.config.walSlots; slot += 1) {
+      const entry = this.entries[slot] ?? null;
+      if (entry !== null && entry.header.op > head) this.drop(slot);
+    }
+  }
+
+  /** Drops a header that does not belong to the chain; its fault mark stays. */
+  dropHeader(op: Op): void {
+    const slot = this.slotOf(op);
+    assert(this.entries[slot]?.header.op === op, 'the op is known');
+    this.drop(slot);
+  }
+
+  private drop(slot: number): void {
+    this.entries[slot] = null;
+    this.bodies[slot] = null;
+    this.fixing[slot] = 0;
+    this.setDirty(slot, this.faulty[slot] === 1 ? 1 : 0);
+  }
+
+  /** The disk gave back something else than was written: a rotten body. */
+  markFaulty(op: Op): void {
+    const slot = this.slotOf(op);
+    if (this.writing[slot] !== null) return;
+    this.setDirty(slot, 1);
+    if (this.faulty[slot] === 0) this.faultyCount += 1;
+    this.faulty[slot] = 1;
+    this.fixing[slot] = 0;
+  }
+
+  private clearFault(slot: number): void {
+    if (this.faulty[slot] === 1) this.faultyCount -= 1;
+    this.faulty[slot] = 0;
+    if (this.entries[slot] === null) this.setDirty(slot, 0);
+  }
+
+  private setDirty(slot: number, dirty: 0 | 1): void {
+    this.dirtyCount += dirty - (this.dirty[slot] ?? 0);
+    this.dirty[slot] = dirty;
+  }
+
+  /** Puts the body of a known, dirty op on its way to disk. */
+  write(message: PrepareMessage): void {
+    const { op, checksum } = message.header;
+    assert(this.has(op, checksum), 'the header was decided before the body is written');
+    assert(!this.isDurable(op), 'only what is missing is written');
+    assert(!this.isWriting(op, checksum), 'written once');
+    this.bodies[this.slotOf(op)] = message;
+    this.queue.push(message);
+    this.pump();
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.pump();
+  }
+
+  /** Starts queued writes: never two in one slot, never more than `writesMax`. */
+  private pump(): void {
+    if (this.paused) return;
+    for (let index = 0; index < this.queue.length && this.writesInFlight < this.writesMax; ) {
+      const message = this.queue[index];
+      assert(message !== undefined, 'index in range');
+      const slot = this.slotOf(message.header.op);
+      if (!this.has(message.header.op, message.header.checksum)) {
+        this.queue.splice(index, 1); // Replaced while it waited.
+      } else if (this.writing[slot] === null) {
+        this.queue.splice(index, 1);
+        this.writing[slot] = message;
+        this.writesInFlight += 1;
+        this.out.writePrepare(slot, message);
+      } else {
+        index += 1;
+      }
+    }
+  }
+
+  /** A body is on disk. If its header was replaced meanwhile, what stands there is of no use. */
+  onPrepareWritten(walSlot: number, checksum: Checksum): void {
+    const message = this.writing[walSlot] ?? null;
+    assert(message !== null && message.header.checksum === checksum, 'this write was in flight');
+    this.writing[walSlot] = null;
+    this.writesInFlight -= 1;
+    const entry = this.entries[walSlot] ?? null;
+    if (entry !== null && entry.header.checksum === checksum) this.wantHeader(walSlot, entry);
+    this.pump();
+  }
+
+  private wantHeader(slot: number, entry: LogHeader): void {
+    this.redundant.set(entry.bytes, slot * HEADER_SIZE);
+    const index = Math.floor(slot / HEADERS_PER_SECTOR);
+    const sector = this.sectors[index];
+    assert(sector !== undefined, 'sector in range');
+    sector.waiting.set(slot, entry.header.checksum);
+    this.writeSector(index, sector);
+  }
+
+  /** One write a sector at a time; headers of neighbours that became ready meanwhile join the next. */
+  private writeSector(index: number, sector: Sector): void {
+    if (sector.inFlight !== null || sector.waiting.size === 0) return;
+    sector.inFlight = sector.waiting;
+    sector.waiting = new Map();
+    const start = index * SECTOR_SIZE;
+    this.out.writeHeaders(index, this.redundant.slice(start, start + SECTOR_SIZE));
+  }
+
+  /** Headers are on disk: returns the ops that are durable now, ascending by slot. */
+  onHeadersWritten(index: number): Op[] {
+    const sector = this.sectors[index];
+    assert(sector !== undefined && sector.inFlight !== null, 'this write was in flight');
+    const durable: Op[] = [];
+    for (const [slot, checksum] of sector.inFlight) {
+      const entry = this.entries[slot] ?? null;
+      if (entry === null || entry.header.checksum !== checksum) continue;
+      if (this.writing[slot] !== null) continue;
+      this.setDirty(slot, 0);
+      this.fixing[slot] = 0;
+      this.clearFault(slot);
+      durable.push(entry.header.op);
+    }
+    sector.inFlight = null;
+    this.writeSector(index, sector);
+    return durable;
+  }
+
+  private clearRedundant(slot: number): void {
+    this.redundant.fill(0, slot * HEADER_SIZE, (slot + 1) * HEADER_SIZE);
+  }
+}
+
+/** A `reserved` header's command code, for whoever looks at raw slots. */
+export const RESERVED_CODE: number = COMMANDS.reserved.code;

@@ -1,0 +1,210 @@
+import { assert } from '@kimberlite/store';
+import { type ClusterConfig } from '../config.ts';
+import type { LogHeader } from '../message/header-list.ts';
+import { type Op, Op as makeOp } from '../std/numbers.ts';
+import type { SuperblockState } from '../superblock/superblock.ts';
+import { decideSlot, type SlotDecision, type SlotEvidence } from './recovery-table.ts';
+
+/** What was read of one part of a slot: a prepare header, a reserved one, or nothing usable. */
+export type PartRead = LogHeader | 'reserved' | 'bad';
+
+export interface SlotRead {
+  readonly header: PartRead;
+  /** Header of the body, when the whole body is right. */
+  readonly prepare: PartRead;
+}
+
+/** What the journal starts with for one slot. */
+export interface RecoveredSlot {
+  readonly entry: LogHeader | null;
+  /** The body of `entry` is not known to be on this disk. */
+  readonly dirty: boolean;
+  /** Something unreadable stands or stood here: never a nack. */
+  readonly faulty: boolean;
+  /** The body is right but its redundant header must be written again before it counts. */
+  readonly fix: boolean;
+}
+
+export interface RecoveredLog {
+  readonly slots: readonly RecoveredSlot[];
+  readonly head: Op;
+  /** False: corruption may hide a later op, so the head is uncertain (rule head-certain). */
+  readonly headCertain: boolean;
+  readonly decisions: readonly SlotDecision[];
+}
+
+export interface RecoverOptions {
+  readonly config: ClusterConfig;
+  readonly superblock: SuperblockState;
+  readonly solo: boolean;
+  /** Writes that can have been in flight at once when the process died. */
+  readonly writesMax: number;
+}
+
+const EMPTY: RecoveredSlot = { entry: null, dirty: false, faulty: false, fix: false };
+
+function isEntry(part: PartRead): part is LogHeader {
+  return part !== 'bad' && part !== 'reserved';
+}
+
+function evidenceOf(
+  read: SlotRead,
+  facts: {
+    readonly opMaximum: number;
+    readonly windowEnd: number;
+    readonly tornPossible: boolean;
+    readonly solo: boolean;
+  },
+): SlotEvidence {
+  const { header, prepare } = read;
+  const headerOp = isEntry(header) ? header.header.op : 0;
+  const prepareOp = isEntry(prepare) ? prepare.header.op : 0;
+  return {
+    header: isEntry(header) ? 'ok' : header,
+    prepare: isEntry(prepare) ? 'ok' : prepare,
+    prepareIsMaximum: isEntry(prepare) && prepareOp === facts.opMaximum,
+    headerBeyondWindow: isEntry(header) && headerOp > facts.windowEnd,
+    prepareBeyondWindow: isEntry(prepare) && prepareOp > facts.windowEnd,
+    checksumEqual:
+      isEntry(header) && isEntry(prepare) && header.header.checksum === prepare.header.checksum,
+    opOrder: headerOp < prepareOp ? 'less' : headerOp === prepareOp ? 'equal' : 'greater',
+    tornPossible: facts.tornPossible,
+    solo: facts.solo,
+  };
+}
+
+/** The body is unreadable, and the header beside it speaks only of what a checkpoint covers. */
+function looksTorn(read: SlotRead, checkpointOp: Op): boolean {
+  if (read.prepare !== 'bad') return false;
+  if (read.header === 'reserved') return true;
+  return isEntry(read.header) && read.header.header.op <= checkpointOp;
+}
+
+/**
+ * Turns what was read of the log into a journal (rules wal-recovery, corrupt-is-not-absent).
+ * Returns null when a single replica must refuse to start.
+ */
+export function recoverLog(
+  reads: readonly SlotRead[],
+  options: RecoverOptions,
+): RecoveredLog | null {
+  const { config, superblock, solo, writesMax } = options;
+  assert(reads.length === config.walSlots, 'every slot was read');
+  const windowEnd = superblock.checkpoint.op + config.walSlots;
+  let opMaximum = 0;
+  for (const { header, prepare } of reads) {
+    if (isEntry(header)) opMaximum = Math.max(opMaximum, header.header.op);
+    if (isEntry(prepare)) opMaximum = Math.max(opMaximum, prepare.header.op);
+  }
+  // More torn slots than writes in flight cannot come from one crash: then none is believed torn.
+  const tornSlots = reads.filter((read) => looksTorn(read, superblock.checkpoint.op)).length;
+  const decisions: SlotDecision[] = [];
+  const slots = reads.map((read): RecoveredSlot => {
+    const tornPossible = tornSlots <= writesMax && looksTorn(read, superblock.checkpoint.op);
+    const decision = decideSlot(evidenceOf(read, { opMaximum, windowEnd, tornPossible, solo }));
+    decisions.push(decision);
+    return slotOf(read, decision);
+  });
+  if (decisions.includes('refuse')) return null;
+  return permit(slots, decisions, options);
+}
+
+function slotOf(read: SlotRead, decision: SlotDecision): RecoveredSlot {
+  switch (decision) {
+    case 'eql':
+    case 'fix':
+      if (!isEntry(read.prepare)) return EMPTY; // An unused slot whose header was lost.
+      return { entry: read.prepare, dirty: false, faulty: false, fix: decision === 'fix' };
+    case 'vsr':
+      // The redundant header, where readable, still names what was acknowledged: knowing it, the
+      // slot can be repaired by checksum; being faulty, it is no nack and no copy.
+      return isEntry(read.header) && !sameOp(read)
+        ? { entry: read.header, dirty: true, faulty: true, fix: false }
+        : { entry: null, dirty: true, faulty: true, fix: false };
+    case 'nil':
+    case 'cut':
+    case 'torn':
+    case 'refuse':
+      return EMPTY;
+  }
+}
+
+/** Header and body claim one op with different content: neither is to be believed (case O). */
+function sameOp({ header, prepare }: SlotRead): boolean {
+  return isEntry(header) && isEntry(prepare) && header.header.op === prepare.header.op;
+}
+
+/**
+ * Drops what the durable view headers do not permit (rule wal-filter): ops that a view change
+ * truncated still stand in the ring, and would come back to life. The headers themselves are
+ * installed in place of what contradicts them.
+ */
+function permit(
+  slots: RecoveredSlot[],
+  decisions: readonly SlotDecision[],
+  { config, superblock, writesMax }: RecoverOptions,
+): RecoveredLog {
+  const headers = superblock.headers;
+  const top = headers[0];
+  assert(top !== undefined && top !== null, 'the head is never unknown');
+  const durableHead = top.header.op;
+  const normal = superblock.logView === superblock.view;
+  for (const [index, slot] of slots.entries()) {
+    const entry = slot.entry;
+    if (entry === null || entry.header.op <= durableHead) {
+      if (entry !== null && entry.header.view > superblock.logView) slots[index] = keepFault(slot);
+      continue;
+    }
+    // Above the durable head only this very view's own ops can stand, and none while the view is
+    // changing: the do_view_change was worked out without them.
+    if (!normal || entry.header.view !== superblock.logView) slots[index] = keepFault(slot);
+  }
+  headers.forEach((wanted) => {
+    if (wanted === null) return;
+    const index = wanted.header.op % config.walSlots;
+    const slot = slots[index] ?? EMPTY;
+    if (slot.entry?.header.checksum === wanted.header.checksum) return;
+    // A later op of the same slot stands here already: the wanted one lies below the checkpoint.
+    if (slot.entry !== null && slot.entry.header.op > wanted.header.op) return;
+    slots[index] = { entry: wanted, dirty: true, faulty: slot.faulty, fix: false };
+  });
+  let head = durableHead;
+  for (const { entry } of slots) if (entry !== null && entry.header.op > head) head = entry.header.op;
+  return {
+    slots,
+    head,
+    headCertain: !normal || isHeadCertain(slots, { head, writesMax, walSlots: config.walSlots }),
+    decisions,
+  };
+}
+
+function keepFault(slot: RecoveredSlot): RecoveredSlot {
+  return { ...EMPTY, dirty: slot.faulty, faulty: slot.faulty };
+}
+
+/**
+ * Whether no unreadable slot can hold an op above `head`. Ops are appended in order and at most
+ * `writesMax` of them are unfinished at once, so an op further above than that, plus the number of
+ * unreadable slots, would have left readable ones between.
+ */
+function isHeadCertain(
+  slots: readonly RecoveredSlot[],
+  facts: { readonly head: Op; readonly writesMax: number; readonly walSlots: number },
+): boolean {
+  const unknown: number[] = [];
+  slots.forEach((slot, index) => {
+    if (slot.faulty && slot.entry === null) unknown.push(index);
+  });
+  const reach = facts.writesMax + unknown.length;
+  return unknown.every((index) => {
+    const distance = (((index - facts.head) % facts.walSlots) + facts.walSlots) % facts.walSlots;
+    // Distance 0 is the head's own slot, which is known then.
+    return distance > reach;
+  });
+}
+
+/** The op that slot `index` holds when the head is `head`: the largest one at or below it. */
+export function opOfSlot(index: number, head: Op, walSlots: number): Op | null {
+  const op = head - ((((head - index) % walSlots) + walSlots) % walSlots);
+  return op < 0 ? null : makeOp(op);
+}

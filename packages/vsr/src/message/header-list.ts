@@ -1,0 +1,42 @@
+import type { ChecksumFunction } from '@kimberlite/store';
+import { HEADER_SIZE } from './layout.ts';
+import { decodeHeader, type PrepareHeader, type PrepareMessage } from './message.ts';
+
+/** The header of a logged op with its encoded form, as it travels in view changes and repair. */
+export interface LogHeader {
+  readonly header: PrepareHeader;
+  /** 256 bytes of its own. */
+  readonly bytes: Uint8Array;
+}
+
+export function logHeaderOf(message: PrepareMessage): LogHeader {
+  return { header: message.header, bytes: message.bytes.slice(0, HEADER_SIZE) };
+}
+
+/** One after another; 256 zero bytes stand for an unknown one. */
+export function encodeHeaderList(headers: readonly (LogHeader | null)[]): Uint8Array {
+  const bytes = new Uint8Array(headers.length * HEADER_SIZE);
+  headers.forEach((entry, index) => {
+    if (entry !== null) bytes.set(entry.bytes, index * HEADER_SIZE);
+  });
+  return bytes;
+}
+
+/** Null when a part is neither a valid prepare header nor all zero. */
+export function decodeHeaderList(
+  bytes: Uint8Array,
+  checksum: ChecksumFunction,
+): (LogHeader | null)[] | null {
+  const headers: (LogHeader | null)[] = [];
+  for (let at = 0; at < bytes.length; at += HEADER_SIZE) {
+    const part = bytes.slice(at, at + HEADER_SIZE);
+    if (part.every((byte) => byte === 0)) {
+      headers.push(null);
+      continue;
+    }
+    const header = decodeHeader(part, checksum);
+    if (typeof header === 'string' || header.command !== 'prepare') return null;
+    headers.push({ header, bytes: part });
+  }
+  return headers;
+}

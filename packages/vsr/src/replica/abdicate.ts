@@ -1,0 +1,63 @@
+import { setSlots } from '../std/bitset.ts';
+import type { Replica } from './replica.ts';
+import { isPrimary, trace } from './send.ts';
+import type { VoteReason } from './trace.ts';
+import { sendHeartbeat } from './heartbeat.ts';
+import { voteToLeave, withdrawVote } from './vote.ts';
+import { TICK_MICROS } from '../host/host.ts';
+
+/**
+ * Giving way (rule abdication). A primary that can send but not hear keeps its backups quiet for
+ * ever, so it watches itself: without enough voters heard in its own view to replicate anything, or
+ * with prepares waiting and no new ack, or with a disk or an event loop that hangs, it stops its
+ * heartbeats, takes no requests, and votes to leave its own view. When the reason goes before the
+ * view has moved, it withdraws the vote and leads on. A single dead voter is no reason: it can
+ * still commit.
+ */
+export function watchOneself(r: Replica, stalled: boolean): void {
+  if (!isPrimary(r) || r.replicaCount === 1) return;
+  if (stalled) {
+    // What the others did meanwhile is unknown: only what is heard from now on counts.
+    r.primary.heard.fill(Number.NEGATIVE_INFINITY);
+  }
+  const reason = stalled ? 'loop_stall' : reasonToGiveWay(r);
+  if (r.primary.abdicated === null) {
+    if (reason !== null) abdicate(r, reason);
+  } else if (reason === null) {
+    withdraw(r);
+  }
+}
+
+function reasonToGiveWay(r: Replica): VoteReason | null {
+  const limit = r.timers.ticks('abdicate');
+  const { primary } = r;
+  const heard = setSlots(r.voters).filter(
+    (slot) => slot !== r.slot && r.tick - (primary.heard[slot] ?? Number.NEGATIVE_INFINITY) <= limit,
+  ).length;
+  if (heard + 1 < r.quorums.replication) return 'unheard';
+  if (primary.pipeline.length > 0 && r.tick - primary.lastNewAck > limit) return 'no_new_ack';
+  if (r.commitReading !== null && r.tick - r.commitReadingSince > limit) return 'disk_stall';
+  if (r.stuckSince !== null && r.tick - r.stuckSince > limit) return 'repair_stuck';
+  return null;
+}
+
+function abdicate(r: Replica, reason: VoteReason): void {
+  r.primary.abdicated = reason;
+  r.timers.stop('heartbeat');
+  trace(r, { kind: 'abdicated', view: r.view, reason });
+  voteToLeave(r, reason);
+}
+
+function withdraw(r: Replica): void {
+  const reason = r.primary.abdicated;
+  if (reason === null) return;
+  r.primary.abdicated = null;
+  withdrawVote(r, reason);
+  trace(r, { kind: 'abdication_withdrawn', view: r.view });
+  sendHeartbeat(r);
+}
+
+/** Whether this process was held up for longer than the backups wait. */
+export function hasStalled(r: Replica): boolean {
+  return r.monotonic - r.lastTickAt > r.timers.ticks('silence') * TICK_MICROS;
+}

@@ -1,0 +1,34 @@
+import { assert } from '@kimberlite/store';
+import { primarySlot } from '../membership.ts';
+import { type Op, opNext } from '../std/numbers.ts';
+import type { Replica } from './replica.ts';
+import { isBackup, send, trace } from './send.ts';
+import { checkpointAllows } from './window.ts';
+
+/** Backup: tells the primary that `op` is on this disk, if every rule allows it (rule ack). */
+export function acknowledge(r: Replica, op: Op): void {
+  if (!isBackup(r) || op < r.chainOp || op > r.op || op === 0) return;
+  if (!r.journal.isDurable(op) || !checkpointAllows(r, op)) return;
+  // An ack says "my log of this view has it": a log_view that a crash would take back cannot say so.
+  if (r.superblock.durable.logView !== r.view) return;
+  const entry = r.journal.header(op);
+  assert(entry !== null, 'a durable op is known');
+  const { checksum } = entry.header;
+  trace(r, { kind: 'acknowledged', op, view: r.view, checksum });
+  send(r, primarySlot(r.view), 'prepareOk', {
+    prepareChecksum: checksum,
+    op,
+    commitMin: r.commitMin,
+    durable: 1,
+  });
+}
+
+/**
+ * Acks for everything that the primary may still count. Acks are per op and idempotent; those that
+ * were held back (for log_view, for a checkpoint) must be sent when the reason is gone, and those
+ * of ops that this replica has executed may be the very votes that a new primary lacks.
+ */
+export function acknowledgeAll(r: Replica): void {
+  if (!isBackup(r)) return;
+  for (let op = opNext(r.primaryCommit); op <= r.op; op = opNext(op)) acknowledge(r, op);
+}

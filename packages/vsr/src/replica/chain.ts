@@ -1,0 +1,48 @@
+import { opPrevious, Op } from '../std/numbers.ts';
+import type { LogHeader } from '../message/header-list.ts';
+import type { Replica } from './replica.ts';
+import { fatal } from './send.ts';
+
+/**
+ * The chain of headers (rule chain-complete). After a start_view nothing above the last committed
+ * op is trusted until the headers from there to the new head are linked by parent checksums: an old
+ * prepare of a given-up log may stand in any slot between.
+ */
+export function restartChain(r: Replica): void {
+  r.chainOp = r.op;
+  extendChain(r);
+}
+
+/** Walks down from the lowest chained op as far as headers link; drops one that does not belong. */
+export function extendChain(r: Replica): void {
+  const floor = r.checkpoint.op;
+  while (r.chainOp > floor + 1) {
+    const current = r.journal.header(r.chainOp);
+    const below = r.journal.header(opPrevious(r.chainOp));
+    if (current === null || below === null) return;
+    if (current.header.parent !== below.header.checksum) {
+      if (below.header.op <= r.commitMin) {
+        // What this replica executed is not in the cluster's log.
+        fatal(r, 'diverged');
+        return;
+      }
+      r.journal.dropHeader(below.header.op);
+      return;
+    }
+    r.chainOp = opPrevious(r.chainOp);
+  }
+}
+
+/** Whether every op above what is executed is linked to the head. */
+export function isChainComplete(r: Replica): boolean {
+  return r.op <= r.commitMin || r.chainOp <= r.commitMin + 1;
+}
+
+/** Headers of the head and the `pipelineMax` ops below it; null for unknown. The head is known. */
+export function logSuffix(r: Replica): (LogHeader | null)[] {
+  const headers: (LogHeader | null)[] = [];
+  for (let distance = 0; distance <= r.config.pipelineMax && distance <= r.op; distance += 1) {
+    headers.push(r.journal.header(Op(r.op - distance)));
+  }
+  return headers;
+}

@@ -1,0 +1,87 @@
+import { assert } from '@kimberlite/store';
+import { checkpointDeadline } from '../config.ts';
+import type { PrepareHeader } from '../message/message.ts';
+import type { Op } from '../std/numbers.ts';
+import { type CheckpointRecord, checkpointId } from '../superblock/superblock.ts';
+import { acknowledgeAll } from './acknowledge.ts';
+import type { Replica } from './replica.ts';
+import { trace } from './send.ts';
+import { updateSuperblock } from './superblock-update.ts';
+
+/** Block writes in flight: WAL and superblock must always find a free thread. */
+const BLOCK_WRITES_MAX = 4;
+/** Bytes serialised in one slice: about a millisecond. */
+const SLICE_BYTES = 256 * 1024;
+/** Entries folded in one slice. */
+const FOLD_ENTRIES = 512;
+
+/**
+ * Whether op may be executed as far as checkpoints go. Above C + D only once C is durable here, and
+ * a checkpoint op only when the one before is completely put away: two are never in the making.
+ */
+export function checkpointAllowsCommit(r: Replica, op: Op): boolean {
+  const { checkpointInterval } = r.config;
+  const nextCheckpoint = r.checkpoint.op + checkpointInterval;
+  if (op > nextCheckpoint + checkpointDeadline(r.config)) return false;
+  if (op !== nextCheckpoint) return true;
+  return r.checkpointing === null && !r.forest.folding;
+}
+
+/** The state is exactly the one after a checkpoint op: freezes it; it is written in slices. */
+export function freezeCheckpoint(r: Replica, header: PrepareHeader): void {
+  assert(r.checkpointing === null, 'one checkpoint at a time');
+  r.forest.freeze();
+  r.checkpointing = {
+    record: {
+      op: header.op,
+      prepareChecksum: header.checksum,
+      timestampNext: header.timestamp + header.count,
+      parentId: r.checkpointId,
+    },
+    sealed: false,
+  };
+}
+
+/** Whether a `work` slice would get anything done. */
+export function checkpointHasWork(r: Replica): boolean {
+  if (r.forest.folding) return true;
+  const work = r.checkpointing;
+  if (work === null || work.sealed || r.pendingSync !== null) return false;
+  return r.blockWrites < BLOCK_WRITES_MAX && !r.forest.checkpointSerialised;
+}
+
+/** One slice: the next blocks of the frozen state, or a bit of putting it away. */
+export function checkpointWork(r: Replica): void {
+  if (r.forest.folding) {
+    r.forest.foldStep(FOLD_ENTRIES);
+    return;
+  }
+  if (!checkpointHasWork(r)) return;
+  for (const { address, bytes } of r.forest.nextWrites(SLICE_BYTES)) {
+    r.blockWrites += 1;
+    r.out.push({ kind: 'write_blocks', address, bytes });
+  }
+  sealCheckpoint(r);
+}
+
+/** Everything that the superblock will name must be durable before it is written. */
+export function sealCheckpoint(r: Replica): void {
+  const work = r.checkpointing;
+  if (work === null || work.sealed || r.pendingSync !== null) return;
+  if (!r.forest.checkpointSerialised || r.blockWrites > 0) return;
+  work.sealed = true;
+  updateSuperblock(r);
+}
+
+/** The superblock that names the new checkpoint is durable. */
+export function onCheckpointDurable(r: Replica, checkpoint: CheckpointRecord): void {
+  assert(r.checkpointing?.sealed === true, 'the checkpoint was being written');
+  assert(r.checkpointing.record.op === checkpoint.op, 'it is this one');
+  r.checkpointing = null;
+  r.forest.checkpointDurable();
+  r.checkpoint = checkpoint;
+  r.checkpointId = checkpointId(checkpoint, r.checksum);
+  trace(r, { kind: 'checkpoint_durable', op: checkpoint.op, id: r.checkpointId });
+  // Acks above the deadline were held back for this.
+  acknowledgeAll(r);
+}

@@ -1,0 +1,137 @@
+import { assert } from '@kimberlite/store';
+import { readBatch } from '../message/batch.ts';
+import { decodeMessage, isCommand, type PrepareMessage } from '../message/message.ts';
+import { Op, opMin, opNext } from '../std/numbers.ts';
+import { checkpointAllowsCommit, freezeCheckpoint } from './checkpoint.ts';
+import type { ReplicaEvent } from './effect.ts';
+import { executePrepare } from './execute.ts';
+import type { Replica } from './replica.ts';
+import { fatal, isPrimary, trace } from './send.ts';
+import { readLengthOf } from './wal-read.ts';
+
+/** Ops executed in one step, at most; the rest follows in `work`, so that I/O gets its turn. */
+const OPS_PER_STEP = 8;
+
+/**
+ * Executes committed ops in order, each only when its header is chained from the head of this
+ * view's log down to what was executed before (rule commit-by-chain): an equal op number alone is
+ * no ground to commit.
+ */
+export function commitAdvance(r: Replica): void {
+  r.commitBacklog = false;
+  for (let executed = 0; canCommit(r); executed += 1) {
+    const op = opNext(r.commitMin);
+    const message = r.journal.body(op);
+    if (message === null) {
+      readForCommit(r, op);
+      return;
+    }
+    if (executed === OPS_PER_STEP) {
+      r.commitBacklog = true;
+      return;
+    }
+    if (!executeOp(r, message)) return;
+  }
+}
+
+/** Whether the next op could be executed but for its body. */
+function canCommit(r: Replica): boolean {
+  if (!r.restored || r.status === 'recovering' || r.status === 'recovering_head') return false;
+  if (r.pendingSync !== null) return false;
+  const next = opNext(r.commitMin);
+  return next <= opMin(r.commitMax, r.op) && next >= r.chainOp && checkpointAllowsCommit(r, next);
+}
+
+function readForCommit(r: Replica, op: Op): void {
+  const entry = r.journal.header(op);
+  assert(entry !== null, 'a chained op is known');
+  const { checksum } = entry.header;
+  if (!r.journal.isReadable(op)) {
+    r.timers.ensure('repair');
+    return;
+  }
+  if (r.commitReading === checksum) return;
+  r.commitReading = checksum;
+  r.commitReadingSince = r.tick;
+  r.out.push({
+    kind: 'read_prepare',
+    walSlot: r.journal.slotOf(op),
+    length: readLengthOf(entry.header.size),
+    op,
+    checksum,
+    purpose: { kind: 'commit' },
+  });
+}
+
+/**
+ * The body that was read, when it is what was asked for; else the slot is marked faulty: what was
+ * written is never assumed to be what is read.
+ */
+export function takePrepareRead(
+  r: Replica,
+  event: Extract<ReplicaEvent, { kind: 'prepare_read' }>,
+): PrepareMessage | null {
+  const { op, checksum, bytes } = event;
+  assert(op !== null && checksum !== null, 'asked for one prepare');
+  if (!r.journal.has(op, checksum)) return null; // Replaced meanwhile.
+  const size = r.journal.header(op)?.header.size ?? 0;
+  const message = bytes === null ? 'size' : decodeMessage(bytes.subarray(0, size), r.checksum);
+  if (typeof message !== 'string' && isCommand(message, 'prepare')) {
+    if (message.header.checksum === checksum) return message;
+  }
+  if (r.journal.isReadable(op)) {
+    r.journal.markFaulty(op);
+    trace(r, { kind: 'corrupt', what: 'prepare', place: op });
+    r.timers.hurry('repair');
+  }
+  return null;
+}
+
+export function onCommitRead(
+  r: Replica,
+  event: Extract<ReplicaEvent, { kind: 'prepare_read' }>,
+): void {
+  if (event.checksum === r.commitReading) r.commitReading = null;
+  const message = takePrepareRead(r, event);
+  if (message !== null) r.journal.cacheBody(message);
+}
+
+function executeOp(r: Replica, message: PrepareMessage): boolean {
+  const { header } = message;
+  assert(header.op === r.commitMin + 1, 'ops execute in order');
+  if (header.parent !== r.commitChecksum) {
+    // Committed ops form one chain: this replica executed something that the cluster did not.
+    fatal(r, 'diverged');
+    return false;
+  }
+  trace(r, {
+    kind: 'committed',
+    op: header.op,
+    view: header.view,
+    checksum: header.checksum,
+    timestamp: header.timestamp,
+    count: header.count,
+    body: message.body,
+  });
+  executePrepare(r, message);
+  r.commitMin = header.op;
+  r.commitChecksum = header.checksum;
+  r.stuckSince = null;
+  if (isPrimary(r)) {
+    for (const entry of readBatch(message.body, header.count) ?? []) {
+      if (r.primary.inFlight.get(entry.client) === entry.requestChecksum) {
+        r.primary.inFlight.delete(entry.client);
+      }
+    }
+  }
+  dropOldBody(r, header.op);
+  if (header.op % r.config.checkpointInterval === 0) freezeCheckpoint(r, header);
+  return true;
+}
+
+/** Bodies stay in memory for a pipeline's length behind the commit, for peers that ask again. */
+function dropOldBody(r: Replica, op: Op): void {
+  if (op <= 2 * r.config.pipelineMax) return;
+  const old = Op(op - 2 * r.config.pipelineMax);
+  if (r.journal.isDurable(old)) r.journal.dropBody(old);
+}

@@ -1,0 +1,151 @@
+import { assert, type ChecksumFunction, Forest, FOREST_ROOT_SIZE } from '@kimberlite/store';
+import { ClusterClock } from '../clock/cluster-clock.ts';
+import { assertConfig, type ClusterConfig } from '../config.ts';
+import type { Journal } from '../journal/journal.ts';
+import { quorumsOf, SLOT_COUNT } from '../membership.ts';
+import type { StateMachine } from '../state-machine.ts';
+import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
+import type { Prng } from '../std/prng.ts';
+import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
+import { RepairBudget } from './repair-budget.ts';
+import type { Replica } from './replica.ts';
+import { Sessions, TABLE_SESSIONS } from './sessions.ts';
+import { TIMEOUTS_DEFAULT, Timers, type TimeoutTable } from './timers.ts';
+import type { ReplicaSnapshot } from './trace.ts';
+import { isPrimary } from './send.ts';
+
+export interface ReplicaOptions {
+  readonly config: ClusterConfig;
+  readonly checksum: ChecksumFunction;
+  readonly cluster: bigint;
+  /** Member slot, 0–15; the data file must say the same. */
+  readonly slot: number;
+  /** major << 16 | minor << 8 | patch. */
+  readonly release: number;
+  readonly stateMachine: StateMachine;
+  readonly prng: Prng;
+  readonly timeouts?: TimeoutTable;
+}
+
+/** What is not there before the superblock is open. */
+function unopened<T>(): T {
+  return null as T; // SAFETY: `opened` and status `recovering` keep every reader away until set.
+}
+
+/** A replica before its start-up. */
+export function createReplica(options: ReplicaOptions): Replica {
+  const { config, checksum, stateMachine, prng, slot } = options;
+  assertConfig(config);
+  assert(slot >= 0 && slot < SLOT_COUNT, 'slot in range');
+  const forest = new Forest({
+    checksum,
+    blockSize: config.blockSize,
+    tables: [{ id: TABLE_SESSIONS, name: 'sessions', combine: null }, ...stateMachine.tables],
+  });
+  return {
+    config,
+    checksum,
+    cluster: options.cluster,
+    slot,
+    release: options.release,
+    stateMachine,
+    prng,
+    timers: new Timers(options.timeouts ?? TIMEOUTS_DEFAULT, prng.fork()),
+    forest,
+    sessions: new Sessions(forest.table(TABLE_SESSIONS), config.sessionsMax),
+    budget: { value: new RepairBudget({ self: slot, replicaCount: 1, expiryTicks: 1 }) },
+    replicaCount: 1,
+    voters: 0,
+    quorums: quorumsOf(1),
+    incarnation: 0n,
+    opened: false,
+    superblock: unopened<SuperblockWriter>(),
+    journal: unopened<Journal>(),
+    clock: new ClusterClock(1),
+    startup: null,
+    tick: 0,
+    monotonic: 0,
+    wall: 0,
+    lastTickAt: Number.POSITIVE_INFINITY,
+    status: 'recovering',
+    view: View(0),
+    logView: View(0),
+    op: Op(0),
+    commitMin: Op(0),
+    commitMax: Op(0),
+    commitChecksum: ZERO_CHECKSUM,
+    chainOp: Op(0),
+    primary: {
+      pipeline: [],
+      queue: [],
+      queueBytes: 0,
+      inFlight: new Map(),
+      heard: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
+      lastNewAck: 0,
+      abdicated: null,
+      timestampNext: 0,
+    },
+    viewChange: {
+      votes: 0,
+      voting: null,
+      ballots: new Map(),
+      headers: [],
+      attempts: 0,
+      repairing: false,
+      nonce: 0n,
+    },
+    buffer: new Map(),
+    nextRequests: new Map(),
+    heartbeatStamp: 0,
+    primaryCommit: Op(0),
+    primaryOp: Op(0),
+    forwarded: new Set(),
+    commitReading: null,
+    commitReadingSince: 0,
+    commitBacklog: false,
+    pipelineReading: new Set(),
+    serving: 0,
+    checkpoint: {
+      op: Op(0),
+      prepareChecksum: ZERO_CHECKSUM,
+      timestampNext: 0,
+      parentId: ZERO_CHECKSUM,
+      forestRoot: new Uint8Array(FOREST_ROOT_SIZE),
+    },
+    checkpointId: ZERO_CHECKSUM,
+    checkpointing: null,
+    blockWrites: 0,
+    restored: false,
+    restorePending: false,
+    restoreReads: 0,
+    missingBlocks: new Map(),
+    pendingSync: null,
+    syncTarget: null,
+    stuckSince: null,
+    stuckAt: Op(0),
+    out: [],
+  };
+}
+
+/** The numbers that others may look at. */
+export function snapshotOf(r: Replica): ReplicaSnapshot {
+  const started = r.status !== 'recovering';
+  return {
+    slot: r.slot,
+    status: r.status,
+    isPrimary: isPrimary(r),
+    view: r.view,
+    logView: r.logView,
+    op: r.op,
+    commitMin: r.commitMin,
+    commitMax: r.commitMax,
+    checkpointOp: r.checkpoint.op,
+    syncing: r.syncTarget !== null,
+    clockSynchronized: r.clock.synchronized,
+    pipelineLength: r.primary.pipeline.length,
+    queueLength: r.primary.queue.length,
+    sessions: r.sessions.count,
+    journalDirty: started ? r.journal.dirtyCount : 0,
+    journalFaulty: started ? r.journal.faultyCount : 0,
+  };
+}

@@ -1,0 +1,80 @@
+import type { BlockReference } from '@kimberlite/store';
+import type { AnyMessage, PrepareMessage } from '../message/message.ts';
+import type { Checksum, ClientId, Op } from '../std/numbers.ts';
+import type { TraceEvent } from './trace.ts';
+
+/** Why a prepare is read from the ring, handed back with it. */
+export type ReadPurpose =
+  | { readonly kind: 'start'; readonly walSlot: number }
+  | { readonly kind: 'commit' }
+  | { readonly kind: 'pipeline' }
+  | { readonly kind: 'serve'; readonly to: number };
+
+/**
+ * What a replica wants done. An effect never waits for another: what must follow a write is
+ * emitted when its completion comes back as an event, so "durable before sent" is data.
+ */
+export type Effect =
+  | { readonly kind: 'send'; readonly to: number; readonly message: AnyMessage }
+  | { readonly kind: 'send_client'; readonly client: ClientId; readonly message: AnyMessage }
+  | { readonly kind: 'write_prepare'; readonly walSlot: number; readonly message: PrepareMessage }
+  | { readonly kind: 'write_headers'; readonly sector: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'read_headers' }
+  | {
+      readonly kind: 'read_prepare';
+      readonly walSlot: number;
+      readonly length: number;
+      readonly op: Op | null;
+      readonly checksum: Checksum | null;
+      readonly purpose: ReadPurpose;
+    }
+  | { readonly kind: 'write_superblock'; readonly copy: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'read_superblock' }
+  | { readonly kind: 'write_blocks'; readonly address: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'read_block'; readonly reference: BlockReference; readonly serveTo: number | null }
+  | { readonly kind: 'trace'; readonly event: TraceEvent }
+  /** The data file cannot be used, or this replica has diverged: the process must end. */
+  | { readonly kind: 'fatal'; readonly reason: FatalReason };
+
+export type FatalReason =
+  | 'superblock_not_found'
+  | 'superblock_quorum_lost'
+  | 'superblock_fork'
+  | 'superblock_parent_not_connected'
+  | 'superblock_parent_skipped'
+  | 'superblock_not_monotonic'
+  | 'wrong_identity'
+  | 'wal_corrupt'
+  | 'checkpoint_corrupt'
+  | 'diverged';
+
+/** What happens to a replica. Completions carry what was asked, and are checked for staleness. */
+export type ReplicaEvent =
+  | {
+      readonly kind: 'message';
+      readonly message: AnyMessage;
+      readonly monotonic: number;
+      readonly wall: number;
+    }
+  | { readonly kind: 'tick'; readonly monotonic: number; readonly wall: number }
+  | { readonly kind: 'work' }
+  | { readonly kind: 'prepare_written'; readonly walSlot: number; readonly checksum: Checksum }
+  | { readonly kind: 'headers_written'; readonly sector: number }
+  | { readonly kind: 'headers_read'; readonly bytes: Uint8Array | null }
+  | {
+      readonly kind: 'prepare_read';
+      readonly walSlot: number;
+      readonly op: Op | null;
+      readonly checksum: Checksum | null;
+      readonly purpose: ReadPurpose;
+      readonly bytes: Uint8Array | null;
+    }
+  | { readonly kind: 'superblock_written' }
+  | { readonly kind: 'superblock_read'; readonly bytes: Uint8Array | null }
+  | { readonly kind: 'blocks_written'; readonly address: number }
+  | {
+      readonly kind: 'block_read';
+      readonly reference: BlockReference;
+      readonly serveTo: number | null;
+      readonly bytes: Uint8Array | null;
+    };

@@ -1,0 +1,109 @@
+import { assert } from '@kimberlite/store';
+import type { KeyNames, Request, TableEntry, TableReader } from '../state-machine.ts';
+import { TABLE_USER_MIN } from '../state-machine.ts';
+import type { Checksum, Op } from '../std/numbers.ts';
+import { Prng } from '../std/prng.ts';
+import type { Replica } from './replica.ts';
+
+interface NamedRange {
+  readonly table: number;
+  readonly from: Uint8Array;
+  readonly to: Uint8Array | null;
+  readonly limit: number;
+}
+
+/** Rounds of prefetch, at most: each may name what the one before has read. */
+const PREFETCH_ROUNDS_MAX = 16;
+
+function compareBytes(first: Uint8Array, other: Uint8Array): number {
+  const length = Math.min(first.length, other.length);
+  for (let at = 0; at < length; at += 1) {
+    const difference = (first[at] ?? 0) - (other[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return first.length - other.length;
+}
+
+/** A key as a map key: one character a byte. */
+function keyText(table: number, key: Uint8Array): string {
+  let text = `${table}:`;
+  for (const byte of key) text += String.fromCharCode(byte);
+  return text;
+}
+
+/**
+ * The names of one request. Reading what was not named is refused on every replica alike, whether
+ * or not it would be in memory here: else a request could work on one replica and not on another.
+ */
+class Names implements KeyNames {
+  private readonly keys: Set<string> = new Set();
+  private readonly ranges: NamedRange[] = [];
+
+  key(table: number, key: Uint8Array): void {
+    assert(table >= TABLE_USER_MIN, 'a table of the state machine');
+    this.keys.add(keyText(table, key));
+  }
+
+  range(table: number, from: Uint8Array, to: Uint8Array | null, limit: number): void {
+    assert(table >= TABLE_USER_MIN, 'a table of the state machine');
+    this.ranges.push({ table, from, to, limit });
+  }
+
+  assertKey(table: number, key: Uint8Array): void {
+    assert(this.keys.has(keyText(table, key)), 'only what was named is read');
+  }
+
+  assertRange(wanted: NamedRange): void {
+    const covered = this.ranges.some(
+      (named) =>
+        named.table === wanted.table &&
+        named.limit >= wanted.limit &&
+        compareBytes(named.from, wanted.from) <= 0 &&
+        (named.to === null || (wanted.to !== null && compareBytes(wanted.to, named.to) <= 0)),
+    );
+    assert(covered, 'only what was named is read');
+  }
+}
+
+export interface GuardedExecution {
+  readonly request: Request;
+  readonly op: Op;
+  readonly index: number;
+  readonly now: number;
+  /** Checksum of the prepare: the root of this request's random numbers. */
+  readonly seed: Checksum;
+}
+
+/** Runs the state machine on one request with a context that holds it to its names. */
+export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Array {
+  const names = new Names();
+  const reader: TableReader = {
+    get: (table, key): Uint8Array | null => {
+      names.assertKey(table, key);
+      return r.forest.table(table).get(key);
+    },
+    range: (table, from, to, limit): TableEntry[] => {
+      names.assertRange({ table, from, to, limit });
+      return r.forest.table(table).range(from, to, limit);
+    },
+  };
+  let rounds = 0;
+  while (r.stateMachine.prefetch(execution.request, names, reader)) {
+    rounds += 1;
+    assert(rounds <= PREFETCH_ROUNDS_MAX, 'prefetch comes to an end');
+  }
+  let random: Prng | null = null;
+  return r.stateMachine.execute(execution.request, {
+    ...reader,
+    put: (table, key, value): void => r.forest.table(table).put(key, value),
+    merge: (table, key, delta): void => r.forest.table(table).merge(key, delta),
+    delete: (table, key): void => r.forest.table(table).delete(key),
+    now: execution.now,
+    random: (): number => {
+      random ??= new Prng(BigInt.asUintN(64, execution.seed) + BigInt(execution.index));
+      return random.u32();
+    },
+    op: execution.op,
+    index: execution.index,
+  });
+}

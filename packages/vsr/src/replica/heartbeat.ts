@@ -1,0 +1,62 @@
+import type { AnyMessage, Message } from '../message/message.ts';
+import { opMax } from '../std/numbers.ts';
+import { acknowledgeAll } from './acknowledge.ts';
+import { askForView } from './ask-view.ts';
+import type { Replica } from './replica.ts';
+import { broadcast, drop, fatal, isBackup, isPrimary, primaryOfView } from './send.ts';
+import { withdrawVote } from './vote.ts';
+
+/** Primary: tells what is committed, and that it lives. */
+export function sendHeartbeat(r: Replica): void {
+  if (!isPrimary(r) || r.primary.abdicated !== null) return;
+  r.timers.start('heartbeat');
+  broadcast(r, 'commit', {
+    commitChecksum: r.commitChecksum,
+    checkpointId: r.checkpointId,
+    commit: r.commitMin,
+    op: r.op,
+    checkpointOp: r.checkpoint.op,
+    monotonic: r.monotonic,
+  });
+}
+
+/** Backup: the primary of this view lives. */
+export function heardPrimary(r: Replica): void {
+  if (r.timers.isRunning('silence')) r.timers.start('silence');
+}
+
+/** Backup: the primary's heartbeat, with what is committed. */
+export function onCommit(r: Replica, message: Message<'commit'>): void {
+  const { header } = message;
+  if (header.view > r.view) {
+    // Its commit number is of a log that this replica does not have yet: not to be believed here.
+    askForView(r, header.view);
+    return;
+  }
+  if (header.view < r.view || !isBackup(r) || header.replica !== primaryOfView(r)) {
+    drop(r, message as AnyMessage, 'stale_view'); // SAFETY: of one command.
+    return;
+  }
+  // A replayed heartbeat must neither keep a dead primary alive nor withdraw a vote.
+  if (header.monotonic <= r.heartbeatStamp) return;
+  r.heartbeatStamp = header.monotonic;
+  heardPrimary(r);
+  withdrawVote(r, 'primary_silent');
+  withdrawVote(r, 'primary_voted');
+  r.forwarded.clear();
+  const known = r.journal.header(header.commit);
+  if (
+    known !== null &&
+    header.commit >= r.chainOp &&
+    known.header.checksum !== header.commitChecksum
+  ) {
+    fatal(r, 'diverged');
+    return;
+  }
+  r.primaryOp = opMax(r.primaryOp, header.op);
+  r.primaryCommit = opMax(r.primaryCommit, header.commit);
+  r.commitMax = opMax(r.commitMax, header.commit);
+  if (header.op > r.op || r.commitMin < r.commitMax) r.timers.ensure('repair');
+  // The primary still waits for what may be here: an ack of ours was lost.
+  if (r.primaryCommit < r.op) acknowledgeAll(r);
+}

@@ -1,0 +1,283 @@
+import { assert } from '@kimberlite/store';
+import { primarySlot } from '../membership.ts';
+import { batchEntrySize, OPERATION_USER_MIN, readBatch, writeBatch } from '../message/batch.ts';
+import { logHeaderOf } from '../message/header-list.ts';
+import { HEADER_SIZE } from '../message/layout.ts';
+import {
+  type AnyMessage,
+  type Message,
+  type PrepareMessage,
+  sealMessage,
+} from '../message/message.ts';
+import { setAdd, setCount, setHas, setSlots } from '../std/bitset.ts';
+import { type Op, opMax, opNext } from '../std/numbers.ts';
+import { acknowledge } from './acknowledge.ts';
+import { askForView } from './ask-view.ts';
+import { heardPrimary } from './heartbeat.ts';
+import { onRepairPrepare } from './repair.ts';
+import type { PipelineEntry, Replica } from './replica.ts';
+import { broadcastMessage, drop, fatal, isBackup, isPrimary, sendMessage, trace } from './send.ts';
+import { checkpointAllows, expectedCheckpointId } from './window.ts';
+
+/** Sum of the reply limits of one op's requests, at most, in bytes: bounds what executing it holds. */
+const BATCH_REPLIES_MAX = 4 * 1024 * 1024;
+
+/** Primary: turns waiting requests into ops while the pipeline has room. No artificial delay. */
+export function prepareQueued(r: Replica): void {
+  const { primary } = r;
+  while (
+    isPrimary(r) &&
+    primary.abdicated === null &&
+    primary.queue.length > 0 &&
+    primary.pipeline.length < r.config.pipelineMax &&
+    r.op - r.commitMin < 4 * r.config.pipelineMax &&
+    r.op + 1 <= r.checkpoint.op + r.config.walSlots &&
+    checkpointAllows(r, opNext(r.op))
+  ) {
+    prepareBatch(r, takeBatch(r));
+  }
+}
+
+/** As many waiting requests as fit in one message and in the bound of their replies. */
+function takeBatch(r: Replica): Message<'request'>[] {
+  const { primary } = r;
+  const batch: Message<'request'>[] = [];
+  let size = HEADER_SIZE;
+  let replies = 0;
+  for (const message of primary.queue) {
+    const { operation } = message.header;
+    size += batchEntrySize(message.body.length);
+    if (operation >= OPERATION_USER_MIN) {
+      replies += r.stateMachine.replyLimit(operation, message.body);
+    }
+    const fits = size <= r.config.messageSizeMax && replies <= BATCH_REPLIES_MAX;
+    if (!fits && batch.length > 0) break;
+    assert(size <= r.config.messageSizeMax, 'one request always fits');
+    batch.push(message);
+  }
+  primary.queue.splice(0, batch.length);
+  for (const { bytes } of batch) primary.queueBytes -= bytes.length;
+  return batch;
+}
+
+/** Gives a batch the next op. op = head + 1 always: no gaps, no reordering. */
+function prepareBatch(r: Replica, batch: readonly Message<'request'>[]): void {
+  const { primary } = r;
+  const op = opNext(r.op);
+  const head = r.journal.header(r.op);
+  assert(head !== null, 'the head is known');
+  const size = batch.reduce((sum, { body }) => sum + batchEntrySize(body.length), HEADER_SIZE);
+  const bytes = new Uint8Array(size);
+  writeBatch(bytes, HEADER_SIZE, batch);
+  const checkpointId = expectedCheckpointId(r, op);
+  assert(checkpointId !== null, 'a primary knows the checkpoint that its op needs');
+  const timestamp = Math.max(primary.timestampNext, r.clock.now(r.monotonic, r.wall));
+  primary.timestampNext = timestamp + batch.length;
+  const message = sealMessage(
+    'prepare',
+    {
+      cluster: r.cluster,
+      replica: r.slot,
+      view: r.view,
+      release: r.release,
+      incarnation: 0n,
+      parent: head.header.checksum,
+      checkpointId,
+      op,
+      commit: r.commitMax,
+      timestamp,
+      count: batch.length,
+    },
+    bytes,
+    r.checksum,
+  );
+  primary.pipeline.push({ message, votes: 0, since: r.tick });
+  if (primary.pipeline.length === 1) primary.lastNewAck = r.tick;
+  trace(r, { kind: 'prepared', op, checksum: message.header.checksum, count: batch.length });
+  // Peers first: their disks then work at the same time as this one's.
+  broadcastMessage(r, message as AnyMessage); // SAFETY: a prepare.
+  append(r, message);
+  r.timers.ensure('prepare');
+}
+
+/** Makes the prepare the new head and puts it on its way to disk. */
+function append(r: Replica, message: PrepareMessage): void {
+  const { header } = message;
+  assert(header.op === r.op + 1, 'the log grows by one');
+  const occupant = r.journal.occupant(header.op);
+  assert(
+    occupant === null || occupant.header.op <= r.checkpoint.op || occupant.header.op === header.op,
+    'a slot is used again only when its op is under a durable checkpoint',
+  );
+  if (occupant !== null && occupant.header.op < header.op) trace(r, { kind: 'wal_wrapped', op: header.op });
+  r.journal.setHeader(logHeaderOf(message));
+  r.op = header.op;
+  if (r.journal.isDurable(header.op)) {
+    // The very same prepare was on disk already, from before a restart or a view change.
+    r.journal.cacheBody(message);
+    onPrepareDurable(r, header.op);
+  } else if (!r.journal.isWriting(header.op, header.checksum)) {
+    r.journal.write(message);
+  } else {
+    r.journal.cacheBody(message);
+  }
+}
+
+/** A prepare from the primary of its view, or an old one that answers a repair. */
+export function onPrepare(r: Replica, message: PrepareMessage): void {
+  const { header } = message;
+  if (header.view > r.view) {
+    // That view has begun without us: its log must be fetched first. To append to the old log would
+    // bring back what the new primary dropped (rule no-view-by-prepare).
+    askForView(r, header.view);
+    return;
+  }
+  if (header.view < r.view || header.op <= r.op || !isBackup(r)) {
+    onRepairPrepare(r, message);
+    return;
+  }
+  if (header.replica !== primarySlot(r.view)) {
+    drop(r, message as AnyMessage, 'not_from_primary'); // SAFETY: a prepare.
+    return;
+  }
+  heardPrimary(r);
+  r.primaryOp = opMax(r.primaryOp, header.op);
+  if (header.op > r.op + 1) {
+    if (header.op <= r.op + 2 * r.config.pipelineMax) r.buffer.set(header.op, message);
+    else drop(r, message as AnyMessage, 'gap'); // SAFETY: a prepare.
+    r.timers.ensure('repair');
+    return;
+  }
+  appendNext(r, message);
+}
+
+/** Backup: the next prepares of this view, if they came before. */
+export function drainBuffer(r: Replica): void {
+  for (;;) {
+    const next = r.buffer.get(r.op + 1);
+    if (next === undefined) return;
+    r.buffer.delete(r.op + 1);
+    if (next.header.view !== r.view || !appendNext(r, next)) return;
+  }
+}
+
+/** Appends op = head + 1 whose parent is the head; returns whether it did. */
+function appendNext(r: Replica, message: PrepareMessage): boolean {
+  const { header } = message;
+  const head = r.journal.header(r.op);
+  assert(head !== null && header.op === r.op + 1, 'the head is known');
+  const refusal = appendGate(r, message);
+  if (refusal !== null) {
+    drop(r, message as AnyMessage, refusal); // SAFETY: a prepare.
+    return false;
+  }
+  if (header.parent !== head.header.checksum) {
+    drop(r, message as AnyMessage, 'chain_break'); // SAFETY: a prepare.
+    return false;
+  }
+  const expected = expectedCheckpointId(r, header.op);
+  if (expected !== null && expected !== header.checkpointId) {
+    // The primary's state after that checkpoint is not ours: one of us has diverged.
+    fatal(r, 'diverged');
+    return false;
+  }
+  r.commitMax = opMax(r.commitMax, header.commit);
+  r.primaryCommit = opMax(r.primaryCommit, header.commit);
+  append(r, message);
+  return true;
+}
+
+function appendGate(r: Replica, { header }: PrepareMessage): string | null {
+  if (header.op > r.checkpoint.op + r.config.walSlots) return 'window';
+  // A disk that cannot keep up must not make memory grow; the op is repaired later.
+  if (r.journal.writesPending >= 4 * r.config.pipelineMax) return 'journal_full';
+  return null;
+}
+
+/** Body and header of `op` are on this disk. */
+export function onPrepareDurable(r: Replica, op: Op): void {
+  if (isPrimary(r)) {
+    const entry = pipelineEntry(r, op);
+    // Only now: counted before its own write is durable, a crash could leave one copy too few.
+    if (entry !== null) vote(r, entry, r.slot);
+  } else {
+    acknowledge(r, op);
+  }
+  if (op + 2 * r.config.pipelineMax < r.op) r.journal.dropBody(op);
+}
+
+function pipelineEntry(r: Replica, op: Op): PipelineEntry | null {
+  const first = r.primary.pipeline[0];
+  if (first === undefined || op < first.message.header.op) return null;
+  return r.primary.pipeline[op - first.message.header.op] ?? null;
+}
+
+/** Primary: a backup has an op on disk. */
+export function onPrepareOk(r: Replica, message: Message<'prepareOk'>): void {
+  const { header } = message;
+  if (!isPrimary(r) || header.view !== r.view) {
+    drop(r, message as AnyMessage, 'stale_view'); // SAFETY: a prepare_ok.
+    return;
+  }
+  if (!setHas(r.voters, header.replica) || header.durable !== 1) return;
+  const entry = pipelineEntry(r, header.op);
+  if (entry === null) return; // Committed already.
+  if (entry.message.header.checksum !== header.prepareChecksum) {
+    drop(r, message as AnyMessage, 'wrong_checksum'); // SAFETY: a prepare_ok.
+    return;
+  }
+  if (!setHas(entry.votes, header.replica)) r.primary.lastNewAck = r.tick;
+  vote(r, entry, header.replica);
+}
+
+/** Adds a vote and commits, in order, what has its quorum. */
+function vote(r: Replica, entry: PipelineEntry, slot: number): void {
+  entry.votes = setAdd(entry.votes, slot);
+  const { pipeline } = r.primary;
+  for (;;) {
+    const first = pipeline[0];
+    if (first === undefined || setCount(first.votes) < r.quorums.replication) return;
+    pipeline.shift();
+    assert(first.message.header.op === r.commitMax + 1, 'ops commit in order');
+    r.commitMax = first.message.header.op;
+    if (pipeline.length === 0) r.timers.stop('prepare');
+    else r.timers.start('prepare'); // The oldest waiting prepare is another one now.
+  }
+}
+
+/** Primary: sends prepares without a quorum again, to those who have not acknowledged. */
+export function onPrepareTimeout(r: Replica): void {
+  if (!isPrimary(r) || r.primary.pipeline.length === 0) return;
+  r.timers.start('prepare');
+  const missing = setSlots(r.voters).filter((slot) => slot !== r.slot);
+  const first = r.primary.pipeline[0];
+  for (const entry of r.primary.pipeline) {
+    for (const slot of missing) {
+      if (setHas(entry.votes, slot)) continue;
+      // The oldest to everyone; the rest too, but a little: they are likely under way.
+      if (entry !== first && r.tick - entry.since < r.timers.ticks('prepare')) continue;
+      sendMessage(r, slot, entry.message as AnyMessage); // SAFETY: a prepare.
+    }
+  }
+}
+
+/** Primary, in a new view: offers what earlier views left uncommitted, and counts its own copies. */
+export function sendPipeline(r: Replica): void {
+  for (const entry of [...r.primary.pipeline]) {
+    broadcastMessage(r, entry.message as AnyMessage); // SAFETY: a prepare.
+  }
+  const first = r.primary.pipeline[0];
+  if (first === undefined) return;
+  r.timers.start('prepare');
+  vote(r, first, r.slot);
+}
+
+/** Primary, in a new view: rebuilds what it knows of requests in flight from its log. */
+export function indexInFlight(r: Replica): void {
+  r.primary.inFlight.clear();
+  for (const { message } of r.primary.pipeline) {
+    for (const entry of readBatch(message.body, message.header.count) ?? []) {
+      r.primary.inFlight.set(entry.client, entry.requestChecksum);
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import { assert } from '@kimberlite/store';
+import { opMax, opNext, type Op } from '../std/numbers.ts';
+import { setAdd } from '../std/bitset.ts';
+import { isChainComplete } from './chain.ts';
+import { takePrepareRead } from './commit.ts';
+import type { ReplicaEvent } from './effect.ts';
+import { sendHeartbeat } from './heartbeat.ts';
+import { indexInFlight, sendPipeline } from './prepare.ts';
+import type { PipelineEntry, Replica } from './replica.ts';
+import { trace } from './send.ts';
+import { transitionToStatus } from './status.ts';
+import { readLengthOf } from './wal-read.ts';
+
+/**
+ * The new primary begins to serve only when its log is whole (rule primary-whole-log): headers
+ * chained down to what it executed, every body on its disk, everything executed that is known to be
+ * committed, and the rest back in the pipeline. Until then it only repairs.
+ */
+export function primaryRepairStep(r: Replica): void {
+  if (!r.viewChange.repairing || r.superblock.durable.logView !== r.view) return;
+  if (!r.restored || !isChainComplete(r) || r.commitMax > r.op) return;
+  if (r.commitMin < r.commitMax) return;
+  const pipeline: PipelineEntry[] = [];
+  for (let op = opNext(r.commitMax); op <= r.op; op = opNext(op)) {
+    if (!r.journal.isDurable(op)) return;
+    const message = r.journal.body(op);
+    if (message === null) readForPipeline(r, op);
+    else pipeline.push({ message, votes: setAdd(0, r.slot), since: r.tick });
+  }
+  if (pipeline.length < r.op - r.commitMax) return;
+  becomePrimary(r, pipeline);
+}
+
+function readForPipeline(r: Replica, op: Op): void {
+  const entry = r.journal.header(op);
+  assert(entry !== null, 'a durable op is known');
+  const { checksum, size } = entry.header;
+  if (r.pipelineReading.has(checksum)) return;
+  r.pipelineReading.add(checksum);
+  r.out.push({
+    kind: 'read_prepare',
+    walSlot: r.journal.slotOf(op),
+    length: readLengthOf(size),
+    op,
+    checksum,
+    purpose: { kind: 'pipeline' },
+  });
+}
+
+export function onPipelineRead(
+  r: Replica,
+  event: Extract<ReplicaEvent, { kind: 'prepare_read' }>,
+): void {
+  if (event.checksum !== null) r.pipelineReading.delete(event.checksum);
+  const message = takePrepareRead(r, event);
+  if (message !== null) r.journal.cacheBody(message);
+}
+
+function becomePrimary(r: Replica, pipeline: readonly PipelineEntry[]): void {
+  assert(pipeline.length <= r.config.pipelineMax, 'no more than a pipeline was uncommitted');
+  const { primary, viewChange } = r;
+  viewChange.repairing = false;
+  viewChange.attempts = 0;
+  r.timers.stop('viewChange');
+  primary.pipeline.push(...pipeline);
+  primary.lastNewAck = r.tick;
+  primary.heard.fill(r.tick);
+  const head = r.journal.header(r.op);
+  if (head !== null) {
+    primary.timestampNext = Math.max(
+      primary.timestampNext,
+      head.header.timestamp + head.header.count,
+    );
+  }
+  indexInFlight(r);
+  transitionToStatus(r, 'normal');
+  trace(r, { kind: 'primary', view: r.view, op: r.op, commit: opMax(r.commitMin, r.commitMax) });
+  sendPipeline(r);
+  sendHeartbeat(r);
+}

@@ -1,0 +1,233 @@
+import { decodeHeaderList, encodeHeaderList, type LogHeader } from '../message/header-list.ts';
+import { HEADER_SIZE } from '../message/layout.ts';
+import type { AnyMessage, Message, PrepareMessage } from '../message/message.ts';
+import { Op, opMax, opMin, opNext, opPrevious, ZERO_CHECKSUM } from '../std/numbers.ts';
+import { acknowledge } from './acknowledge.ts';
+import { askEveryone } from './ask-view.ts';
+import { extendChain } from './chain.ts';
+import type { Replica } from './replica.ts';
+import { requestMissingBlocks } from './restore.ts';
+import {
+  broadcast,
+  drop,
+  isBackup,
+  isPrimary,
+  isVoter,
+  primaryOfView,
+  send,
+  sendMessage,
+  trace,
+} from './send.ts';
+import { readLengthOf } from './wal-read.ts';
+
+/** Bodies asked for at once by a new primary, which may ask everyone. */
+const PRIMARY_REPAIRS_MAX = 8;
+/** Prepares being read for peers at once: commits must always find a free thread. */
+const SERVING_MAX = 6;
+
+/** Looks for what is missing and asks for it: headers by chain, then bodies by checksum, blocks. */
+export function onRepairTimeout(r: Replica): void {
+  r.timers.start('repair');
+  r.budget.value.expireStaleRequests(r.tick);
+  requestMissingBlocks(r);
+  if (r.status !== 'normal' && !r.viewChange.repairing) return;
+  noteProgress(r);
+  requestHeaders(r);
+  requestBodies(r);
+  requestNext(r);
+}
+
+/** Remembers since when commits wait for what repair must bring. */
+function noteProgress(r: Replica): void {
+  const waiting = r.restored && r.commitMin < opMin(r.commitMax, opMax(r.op, r.primaryCommit));
+  if (!waiting || r.stuckAt !== r.commitMin) r.stuckSince = null;
+  r.stuckAt = r.commitMin;
+  if (waiting && r.stuckSince === null) r.stuckSince = r.tick;
+  if (r.stuckSince !== null && r.tick - r.stuckSince > STUCK_ASK_TICKS && isBackup(r)) {
+    if (!r.timers.isRunning('requestStartView')) askEveryone(r);
+  }
+}
+
+/** Ticks before the primary is asked again for one of its next ops. */
+const NEXT_RETRY_TICKS = 15;
+
+/** Ticks of a stuck commit after which the primary is asked for its checkpoint. */
+const STUCK_ASK_TICKS = 310;
+
+/** The gap between what is executed and the lowest chained header, from the top down. */
+function requestHeaders(r: Replica): void {
+  if (r.chainOp <= opNext(r.commitMin)) return;
+  const opMaxWanted = opPrevious(r.chainOp);
+  const fields = { opMin: opNext(r.commitMin), opMax: opMaxWanted };
+  if (r.viewChange.repairing) {
+    broadcast(r, 'requestHeaders', fields);
+    return;
+  }
+  const request = `headers:${opMaxWanted}`;
+  if (r.budget.value.isInFlight(request)) return;
+  const peer = r.budget.value.selectReplica(r.prng);
+  if (peer === null) return;
+  r.budget.value.recordRepairSent(peer, request, r.tick);
+  send(r, peer, 'requestHeaders', fields);
+}
+
+/** Known headers whose bodies are not here. */
+function requestBodies(r: Replica): void {
+  if (r.journal.dirtyCount === 0) return;
+  const first = opMax(r.chainOp, opNext(r.checkpoint.op));
+  let asked = 0;
+  for (let op = first; op <= r.op && asked < PRIMARY_REPAIRS_MAX; op = opNext(op)) {
+    const entry = r.journal.header(op);
+    if (entry === null || r.journal.isReadable(op)) continue;
+    const { checksum } = entry.header;
+    if (r.journal.isWriting(op, checksum)) continue;
+    const body = r.journal.body(op);
+    if (body !== null) {
+      r.journal.write(body);
+      continue;
+    }
+    asked += 1;
+    if (r.viewChange.repairing) {
+      broadcast(r, 'requestPrepare', { prepareChecksum: checksum, op });
+    } else if (!requestBody(r, { op, checksum })) {
+      return;
+    }
+  }
+}
+
+function requestBody(
+  r: Replica,
+  wanted: { readonly op: Op; readonly checksum: Parameters<typeof bodyKey>[0] },
+): boolean {
+  const request = bodyKey(wanted.checksum);
+  if (r.budget.value.isInFlight(request)) return true;
+  const peer = r.budget.value.selectReplica(r.prng);
+  if (peer === null) return false;
+  r.budget.value.recordRepairSent(peer, request, r.tick);
+  send(r, peer, 'requestPrepare', { prepareChecksum: wanted.checksum, op: wanted.op });
+  return true;
+}
+
+function bodyKey(checksum: LogHeader['header']['checksum']): string {
+  return `prepare:${checksum}`;
+}
+
+/**
+ * Backup behind its primary within the view: asks it for the next ops. They are appended like fresh
+ * ones, in order and by parent, so nothing but the primary's own log can come in.
+ */
+function requestNext(r: Replica): void {
+  if (!isBackup(r) || r.primaryOp <= r.op) {
+    r.nextRequests.clear();
+    return;
+  }
+  if (r.primaryOp >= r.op + 1 + r.config.walSlots) {
+    // The primary's ring no longer holds the next op.
+    if (!r.timers.isRunning('requestStartView')) askEveryone(r);
+    return;
+  }
+  const last = opMin(r.primaryOp, Op(r.op + 2 * r.config.pipelineMax));
+  let asked = 0;
+  for (let op = opNext(r.op); op <= last && asked < r.config.pipelineMax; op = opNext(op)) {
+    if (r.buffer.has(op) || op > r.checkpoint.op + r.config.walSlots) continue;
+    const since = r.nextRequests.get(op);
+    if (since !== undefined && r.tick - since < NEXT_RETRY_TICKS) continue;
+    asked += 1;
+    r.nextRequests.set(op, r.tick);
+    send(r, primaryOfView(r), 'requestPrepare', { prepareChecksum: ZERO_CHECKSUM, op });
+  }
+}
+
+/** A prepare that is not the next of this view: an answer to a repair, or one sent again. */
+export function onRepairPrepare(r: Replica, message: PrepareMessage): void {
+  const { op, checksum } = message.header;
+  r.budget.value.recordRepairCompleted(bodyKey(checksum), r.tick);
+  if (r.status === 'recovering' || r.status === 'recovering_head') return;
+  if (op > r.op || op < r.chainOp || !r.journal.has(op, checksum)) {
+    // Repair fills in behind the head, and only what was decided there: a replayed prepare of a
+    // dropped op could otherwise attach itself to the log again.
+    drop(r, message as AnyMessage, 'not_wanted'); // SAFETY: of one command.
+    return;
+  }
+  if (r.journal.isDurable(op)) {
+    acknowledge(r, op);
+    return;
+  }
+  if (r.journal.isWriting(op, checksum)) return;
+  if (r.journal.writesPending >= 8 * r.config.pipelineMax) return;
+  trace(r, { kind: 'repaired', what: 'prepare', op });
+  if (r.journal.isReadable(op)) r.journal.cacheBody(message);
+  else r.journal.write(message);
+  r.timers.ensure('repair');
+}
+
+/** Headers that a peer lacks, from the top down. */
+export function onRequestHeaders(r: Replica, message: Message<'requestHeaders'>): void {
+  const { header } = message;
+  if (r.status === 'recovering' || !isVoter(r, header.replica)) return;
+  if (header.opMin > header.opMax) {
+    drop(r, message as AnyMessage, 'invalid_repair_range'); // SAFETY: of one command.
+    return;
+  }
+  const most = Math.floor((r.config.messageSizeMax - HEADER_SIZE) / HEADER_SIZE);
+  const headers: LogHeader[] = [];
+  for (let op = opMin(header.opMax, r.op); op >= header.opMin && headers.length < most; ) {
+    const entry = r.journal.header(op);
+    if (entry === null) break;
+    headers.push(entry);
+    if (op === 0) break;
+    op = opPrevious(op);
+  }
+  if (headers.length > 0) send(r, header.replica, 'headers', {}, encodeHeaderList(headers));
+}
+
+/** Headers from a peer: taken only where the chain from the head asks for exactly them. */
+export function onHeaders(r: Replica, message: Message<'headers'>): void {
+  if (r.status !== 'normal' && !r.viewChange.repairing) return;
+  const headers = decodeHeaderList(message.body, r.checksum);
+  if (headers === null) {
+    drop(r, message as AnyMessage, 'invalid_metadata'); // SAFETY: of one command.
+    return;
+  }
+  for (const entry of headers) {
+    if (entry === null || entry.header.op !== r.chainOp - 1) continue;
+    const above = r.journal.header(r.chainOp);
+    if (above === null || above.header.parent !== entry.header.checksum) continue;
+    if (entry.header.op <= r.commitMin) return;
+    r.journal.setHeader(entry);
+    trace(r, { kind: 'repaired', what: 'header', op: entry.header.op });
+    extendChain(r);
+  }
+  r.budget.value.recordRepairCompleted(`headers:${headers[0]?.header.op ?? 0}`, r.tick);
+  r.timers.hurry('repair');
+}
+
+/** A peer lacks a body: sent from memory or disk; what is not here is not answered. */
+export function onRequestPrepare(r: Replica, message: Message<'requestPrepare'>): void {
+  const { header } = message;
+  if (r.status === 'recovering' || !isVoter(r, header.replica)) return;
+  const { op } = header;
+  const entry = r.journal.header(op);
+  if (entry === null || op === 0) return;
+  if (header.prepareChecksum === ZERO_CHECKSUM) {
+    // "The op of your view's log": only its primary may say, and only while it leads.
+    if (!isPrimary(r) || header.view !== r.view) return;
+  } else if (entry.header.checksum !== header.prepareChecksum) {
+    return;
+  }
+  const body = r.journal.body(op);
+  if (body !== null) {
+    sendMessage(r, header.replica, body as AnyMessage); // SAFETY: of one command.
+    return;
+  }
+  if (!r.journal.isReadable(op) || r.serving >= SERVING_MAX) return;
+  r.serving += 1;
+  r.out.push({
+    kind: 'read_prepare',
+    walSlot: r.journal.slotOf(op),
+    length: readLengthOf(entry.header.size),
+    op,
+    checksum: entry.header.checksum,
+    purpose: { kind: 'serve', to: header.replica },
+  });
+}

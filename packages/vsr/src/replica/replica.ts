@@ -1,0 +1,180 @@
+import type { ChecksumFunction, Forest } from '@kimberlite/store';
+import type { ClusterClock } from '../clock/cluster-clock.ts';
+import type { ClusterConfig } from '../config.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { SlotRead } from '../journal/recover.ts';
+import type { Quorums } from '../membership.ts';
+import type { LogHeader } from '../message/header-list.ts';
+import type { Message, PrepareMessage } from '../message/message.ts';
+import type { StateMachine } from '../state-machine.ts';
+import type { SlotSet } from '../std/bitset.ts';
+import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
+import type { Prng } from '../std/prng.ts';
+import type { CheckpointRecord } from '../superblock/superblock.ts';
+import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
+import type { Effect } from './effect.ts';
+import type { RepairBudget } from './repair-budget.ts';
+import type { DoViewChangeVote } from './select-log.ts';
+import type { Sessions } from './sessions.ts';
+import type { Timers } from './timers.ts';
+import type { Status, VoteReason } from './trace.ts';
+
+/** A prepare that waits for its quorum. */
+export interface PipelineEntry {
+  readonly message: PrepareMessage;
+  /** Who has it on disk; a set, so that a repeated ack counts once (rule quorum-distinct). */
+  votes: SlotSet;
+  /** Tick of the first transmission in this view. */
+  readonly since: number;
+}
+
+/** What only a primary uses. Owner: prepare.ts, request.ts. Empty in every other role. */
+export interface PrimaryState {
+  /** Ops (commitMax, op], ascending. At most `pipelineMax`. */
+  readonly pipeline: PipelineEntry[];
+  /** Requests that wait for a free pipeline slot. */
+  readonly queue: Message<'request'>[];
+  queueBytes: number;
+  /** Client to checksum of its request in queue or pipeline: saves work, decides nothing. */
+  readonly inFlight: Map<ClientId, Checksum>;
+  /** Tick at which each slot was last heard in this view. */
+  readonly heard: number[];
+  /** Tick of the last prepare_ok that was new. */
+  lastNewAck: number;
+  /** Why it gives way, while it does. */
+  abdicated: VoteReason | null;
+  /** Smallest timestamp that the next prepare may carry, microseconds. */
+  timestampNext: number;
+}
+
+/** What a view change uses. Owner: view-change.ts. */
+export interface ViewChangeState {
+  /** Votes to leave `view`; cleared whenever the view moves. */
+  votes: SlotSet;
+  /** Why this replica votes to leave, while it does. */
+  voting: VoteReason | null;
+  /** do_view_changes for `view`, by slot. */
+  readonly ballots: Map<number, DoViewChangeVote>;
+  /** What this replica's do_view_change says; durable with the view. */
+  headers: readonly (LogHeader | null)[];
+  /** View changes since the last normal status; stretches the timeout. */
+  attempts: number;
+  /** This is the new primary: its log is chosen, but not yet whole. */
+  repairing: boolean;
+  /** Freshness of the start_view that was asked for. */
+  nonce: bigint;
+}
+
+/** A checkpoint that is being written. Owner: checkpoint.ts. */
+export interface CheckpointWork {
+  readonly record: Omit<CheckpointRecord, 'forestRoot'>;
+  /** All blocks are on disk and the superblock was asked for. */
+  sealed: boolean;
+}
+
+/** What start-up has read so far. Owner: startup.ts. */
+export interface StartupState {
+  redundant: Uint8Array;
+  readonly reads: (SlotRead | null)[];
+  nextSlot: number;
+  pending: number;
+}
+
+/**
+ * One replica: the whole mutable state of the protocol. Handlers are free functions in the phase
+ * modules; each field names the module that owns it, the others only read.
+ */
+export interface Replica {
+  // ── fixed ────────────────────────────────────────────────────────────────────────────────────
+  readonly config: ClusterConfig;
+  readonly checksum: ChecksumFunction;
+  readonly cluster: bigint;
+  readonly slot: number;
+  readonly release: number;
+  readonly stateMachine: StateMachine;
+  readonly prng: Prng;
+  readonly timers: Timers;
+  readonly forest: Forest;
+  readonly sessions: Sessions;
+  readonly budget: { value: RepairBudget };
+  // ── known once the superblock is open (startup.ts) ───────────────────────────────────────────
+  replicaCount: number;
+  voters: SlotSet;
+  quorums: Quorums;
+  incarnation: bigint;
+  /** Whether the superblock was chosen; before that the fields below it hold nothing. */
+  opened: boolean;
+  superblock: SuperblockWriter;
+  journal: Journal;
+  clock: ClusterClock;
+  startup: StartupState | null;
+  // ── time (step.ts) ───────────────────────────────────────────────────────────────────────────
+  /** Ticks since start. */
+  tick: number;
+  monotonic: number;
+  wall: number;
+  /** Monotonic time of the last tick; a large gap is a stall of this process. */
+  lastTickAt: number;
+  // ── the protocol's own (view-change.ts, prepare.ts, commit.ts) ───────────────────────────────
+  status: Status;
+  /** Never shown to others above `superblock.durable.view`. */
+  view: View;
+  /** The view whose log this is: logView ≤ view. */
+  logView: View;
+  /** Head of the log: commitMin ≤ op. */
+  op: Op;
+  /** Executed here: checkpoint.op ≤ commitMin ≤ commitMax. */
+  commitMin: Op;
+  /** Known committed anywhere; may lie above op while this replica lags. */
+  commitMax: Op;
+  /** Checksum of the prepare of commitMin: what op commitMin + 1 must name as parent. */
+  commitChecksum: Checksum;
+  /** Lowest op from which the headers up to `op` are chained without a gap. */
+  chainOp: Op;
+  readonly primary: PrimaryState;
+  readonly viewChange: ViewChangeState;
+  /** Backup: prepares of this view above op + 1. At most 2 × pipelineMax. */
+  readonly buffer: Map<number, PrepareMessage>;
+  /** Backup: next ops that the primary was asked for, with the tick. */
+  readonly nextRequests: Map<number, number>;
+  /** Backup: monotonic stamp of the newest heartbeat, so that a replayed one clears no vote. */
+  heartbeatStamp: number;
+  /** Backup: commit number and head that the primary of this view last told. */
+  primaryCommit: Op;
+  primaryOp: Op;
+  /** Requests forwarded to the primary since the last heartbeat: none is forwarded twice. */
+  readonly forwarded: Set<Checksum>;
+  // ── commit (commit.ts) ───────────────────────────────────────────────────────────────────────
+  /** The body that commit waits for from disk. */
+  commitReading: Checksum | null;
+  commitReadingSince: number;
+  /** Committed ops are left for a later step. */
+  commitBacklog: boolean;
+  /** Bodies being read for the pipeline of a new primary. */
+  readonly pipelineReading: Set<Checksum>;
+  /** Bodies being read for peers. */
+  serving: number;
+  // ── checkpoint and restore (checkpoint.ts, restore.ts) ───────────────────────────────────────
+  /** The durable checkpoint. Its blocks may still be missing: see `restored`. */
+  checkpoint: CheckpointRecord;
+  checkpointId: Checksum;
+  checkpointing: CheckpointWork | null;
+  blockWrites: number;
+  /** Every block of the checkpoint is here and loaded. */
+  restored: boolean;
+  /** The superblock names a checkpoint that is not being loaded yet. */
+  restorePending: boolean;
+  /** Blocks being read while loading. */
+  restoreReads: number;
+  /** Blocks that this disk lacks, by address. */
+  readonly missingBlocks: Map<number, Checksum>;
+  /** A start_view whose checkpoint is to be installed when no block write is in flight. */
+  pendingSync: Message<'startView'> | null;
+  /** The checkpoint being fetched, while it is. */
+  syncTarget: Op | null;
+  /** Tick since which commits wait for something that repair must bring; null when they don't. */
+  stuckSince: number | null;
+  stuckAt: Op;
+  // ── output ───────────────────────────────────────────────────────────────────────────────────
+  out: Effect[];
+}

@@ -1,0 +1,139 @@
+import {
+  batchEntrySize,
+  OPERATION_NOOP,
+  OPERATION_REGISTER,
+  OPERATION_USER_MIN,
+} from '../message/batch.ts';
+import { HEADER_SIZE, NO_REPLICA, REFUSAL_REASONS, type RefusalReason } from '../message/layout.ts';
+import type { AnyMessage, Message } from '../message/message.ts';
+import { REPLY_BODY_MAX } from '../state-machine.ts';
+import { NO_CLIENT } from '../std/numbers.ts';
+import { sendEviction, sendStoredReply } from './execute.ts';
+import type { Replica } from './replica.ts';
+import { compose, drop, isBackup, isPrimary, primaryOfView, sendMessage, sendToClient } from './send.ts';
+
+/** Requests and bytes that may wait at the primary; beyond, clients are told to come back. */
+const QUEUE_REQUESTS_MAX = 4096;
+const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
+/** Requests forwarded between two heartbeats, at most. */
+const FORWARDED_MAX = 1024;
+
+/** A request of a client, directly or forwarded by a backup. */
+export function onRequest(r: Replica, message: Message<'request'>): void {
+  const { header } = message;
+  if (header.replica !== NO_REPLICA || header.client === NO_CLIENT) {
+    drop(r, message as AnyMessage, 'bad_client'); // SAFETY: a request.
+    return;
+  }
+  const invalid = invalidReason(r, message);
+  if (invalid !== null) {
+    refuse(r, message, invalid);
+    return;
+  }
+  if (isPrimary(r) && r.primary.abdicated === null) {
+    acceptRequest(r, message);
+  } else if (!answerFromTable(r, message)) {
+    forward(r, message);
+  }
+}
+
+/** What no replica would ever execute is refused before it is given a place in the log. */
+function invalidReason(r: Replica, { header, body }: Message<'request'>): RefusalReason | null {
+  if (HEADER_SIZE + batchEntrySize(body.length) > r.config.messageSizeMax) return 'invalid';
+  const { operation } = header;
+  if (operation === OPERATION_REGISTER) {
+    return body.length === 0 && header.request === 0 && header.session === 0 ? null : 'invalid';
+  }
+  if (header.request === 0 || header.session === 0) return 'invalid';
+  if (operation === OPERATION_NOOP) return body.length === 0 ? null : 'invalid';
+  if (operation < OPERATION_USER_MIN || !r.stateMachine.validate(operation, body)) return 'invalid';
+  return r.stateMachine.replyLimit(operation, body) <= REPLY_BODY_MAX ? null : 'invalid';
+}
+
+/** The last reply of the client's session, when this is a retry of just that request. */
+function answerFromTable(r: Replica, { header }: Message<'request'>): boolean {
+  const session = r.sessions.get(header.client);
+  if (session === null || session.requestChecksum !== header.checksum) return false;
+  sendStoredReply(r, session);
+  return true;
+}
+
+/**
+ * A backup passes the request on, once between two heartbeats: two replicas that take each other
+ * for the primary would otherwise play it back and forth.
+ */
+function forward(r: Replica, message: Message<'request'>): void {
+  if (!isBackup(r)) {
+    refuse(r, message, 'notPrimary');
+    return;
+  }
+  const { checksum } = message.header;
+  if (r.forwarded.has(checksum)) return;
+  if (r.forwarded.size >= FORWARDED_MAX) r.forwarded.clear();
+  r.forwarded.add(checksum);
+  sendMessage(r, primaryOfView(r), message as AnyMessage); // SAFETY: a request.
+}
+
+function refuse(r: Replica, { header }: Message<'request'>, reason: RefusalReason): void {
+  const message = compose(r, 'refusal', {
+    client: header.client,
+    requestChecksum: header.checksum,
+    request: header.request,
+    reason: REFUSAL_REASONS[reason],
+  });
+  sendToClient(r, header.client, message as AnyMessage); // SAFETY: a refusal.
+}
+
+/**
+ * The primary's filter. It saves work and is never relied on: at-most-once is decided when the
+ * request executes.
+ */
+function acceptRequest(r: Replica, message: Message<'request'>): void {
+  const { header } = message;
+  const { primary } = r;
+  const inFlight = primary.inFlight.get(header.client);
+  if (inFlight !== undefined) {
+    // The same again: its reply will come. Another one: the client has one request at a time.
+    if (inFlight !== header.checksum) drop(r, message as AnyMessage, 'client_busy'); // SAFETY: a request.
+    return;
+  }
+  // What the log holds but this replica has not executed yet may be the register of this client.
+  if (r.commitMin < r.commitMax) {
+    enqueue(r, message);
+    return;
+  }
+  const session = r.sessions.get(header.client);
+  if (header.operation === OPERATION_REGISTER) {
+    if (session === null) enqueue(r, message);
+    else if (session.requestChecksum === header.checksum) sendStoredReply(r, session);
+    return;
+  }
+  if (session === null) {
+    sendEviction(r, header, 'noSession');
+  } else if (header.session < session.session) {
+    sendEviction(r, header, 'sessionTooLow');
+  } else if (header.session > session.session) {
+    drop(r, message as AnyMessage, 'session_ahead'); // SAFETY: a request.
+  } else if (header.request === session.request) {
+    if (session.requestChecksum === header.checksum) sendStoredReply(r, session);
+    else sendEviction(r, header, 'requestCollision');
+  } else if (header.request === session.request + 1) {
+    enqueue(r, message);
+  } else {
+    drop(r, message as AnyMessage, 'request_out_of_order'); // SAFETY: a request.
+  }
+}
+
+function enqueue(r: Replica, message: Message<'request'>): void {
+  const { primary } = r;
+  const full =
+    primary.queue.length >= QUEUE_REQUESTS_MAX ||
+    primary.queueBytes + message.bytes.length > QUEUE_BYTES_MAX;
+  if (full) {
+    refuse(r, message, 'busy');
+    return;
+  }
+  primary.queue.push(message);
+  primary.queueBytes += message.bytes.length;
+  primary.inFlight.set(message.header.client, message.header.checksum);
+}

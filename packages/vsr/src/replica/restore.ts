@@ -1,0 +1,129 @@
+import { assert, type BlockReference, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
+import type { Message } from '../message/message.ts';
+import { Checksum } from '../std/numbers.ts';
+import { acknowledgeAll } from './acknowledge.ts';
+import type { ReplicaEvent } from './effect.ts';
+import type { Replica } from './replica.ts';
+import { fatal, isVoter, send, trace } from './send.ts';
+
+/** Blocks read from this disk at once while loading, and for peers. */
+const READS_MAX = 8;
+/** Blocks asked of a peer in one message. */
+const BLOCKS_PER_REQUEST = 8;
+const REFERENCE_SIZE = 32;
+
+/**
+ * Loads the checkpoint that the superblock names: at start, and after the superblock was moved to a
+ * peer's checkpoint. Both are one path: each block is read from this disk, and what is missing or
+ * rotten is fetched from a peer by (address, checksum), which only the right bytes can match.
+ */
+export function beginRestore(r: Replica): void {
+  r.restored = false;
+  r.restorePending = false;
+  r.missingBlocks.clear();
+  r.forest.beginRestore(r.checkpoint.forestRoot);
+  continueRestore(r);
+}
+
+export function continueRestore(r: Replica): void {
+  if (r.restored || r.restorePending || r.pendingSync !== null) return;
+  if (r.restoreReads < READS_MAX) {
+    for (const reference of r.forest.takeWanted(READS_MAX - r.restoreReads)) {
+      r.restoreReads += 1;
+      r.out.push({ kind: 'read_block', reference, serveTo: null });
+    }
+  }
+  if (r.forest.restored && r.blockWrites === 0 && r.restoreReads === 0) finishRestore(r);
+}
+
+function finishRestore(r: Replica): void {
+  assert(r.missingBlocks.size === 0, 'nothing is missing');
+  r.restored = true;
+  r.sessions.load();
+  if (r.syncTarget !== null) {
+    r.syncTarget = null;
+    trace(r, { kind: 'sync_finished', op: r.checkpoint.op });
+  }
+  acknowledgeAll(r);
+}
+
+/** A block was read from this disk: for loading, or for a peer. */
+export function onBlockRead(r: Replica, event: Extract<ReplicaEvent, { kind: 'block_read' }>): void {
+  const { reference, bytes, serveTo } = event;
+  if (serveTo !== null) {
+    r.serving -= 1;
+    if (bytes !== null && r.checksum.hash(bytes) === reference.checksum) {
+      send(r, serveTo, 'block', { blockChecksum: reference.checksum, address: reference.address }, bytes);
+    }
+    return;
+  }
+  r.restoreReads -= 1;
+  if (r.restored || r.restorePending) return;
+  const outcome = bytes === null ? 'bad' : r.forest.provide(reference, bytes);
+  if (outcome === 'bad') {
+    if (r.replicaCount === 1) {
+      fatal(r, 'checkpoint_corrupt');
+      return;
+    }
+    if (r.syncTarget === null) trace(r, { kind: 'corrupt', what: 'block', place: reference.address });
+    r.missingBlocks.set(reference.address, reference.checksum);
+    r.timers.hurry('repair');
+  }
+  continueRestore(r);
+}
+
+/** Asks a peer for some of the missing blocks. */
+export function requestMissingBlocks(r: Replica): void {
+  if (r.missingBlocks.size === 0) return;
+  const budget = r.budget.value;
+  const peer = budget.selectReplica(r.prng);
+  if (peer === null) return;
+  const wanted = [...r.missingBlocks].filter(([address]) => !budget.isInFlight(`block:${address}`));
+  if (wanted.length === 0) return;
+  // From a random place: in a fixed order everyone would ask for the same block of the same peer.
+  const start = r.prng.below(wanted.length);
+  const chosen = [...wanted.slice(start), ...wanted.slice(0, start)].slice(0, BLOCKS_PER_REQUEST);
+  const body = new Uint8Array(chosen.length * REFERENCE_SIZE);
+  const view = new DataView(body.buffer);
+  chosen.forEach(([address, checksum], index) => {
+    writeU64(view, index * REFERENCE_SIZE, address);
+    writeU128(view, index * REFERENCE_SIZE + 8, checksum);
+  });
+  const first = chosen[0];
+  assert(first !== undefined, 'something is asked for');
+  budget.recordRepairSent(peer, `block:${first[0]}`, r.tick);
+  send(r, peer, 'requestBlocks', {}, body);
+}
+
+/** Serves blocks of the durable checkpoint; what is not there is not answered. */
+export function onRequestBlocks(r: Replica, message: Message<'requestBlocks'>): void {
+  const { header, body } = message;
+  if (!isVoter(r, header.replica) || !r.restored) return;
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  for (let at = 0; at < body.length && r.serving < READS_MAX; at += REFERENCE_SIZE) {
+    const reference: BlockReference = {
+      address: readU64(view, at),
+      checksum: Checksum(readU128(view, at + 8)),
+    };
+    if (!Number.isSafeInteger(reference.address) || !r.forest.holds(reference)) continue;
+    r.serving += 1;
+    r.out.push({ kind: 'read_block', reference, serveTo: header.replica });
+  }
+}
+
+/** A block from a peer: written to this disk, then loaded. */
+export function onBlock(r: Replica, message: Message<'block'>): void {
+  const { header, body } = message;
+  if (r.restored || r.restorePending || r.pendingSync !== null) return;
+  if (r.missingBlocks.get(header.address) !== header.blockChecksum) return;
+  const reference = { address: header.address, checksum: header.blockChecksum };
+  if (body.length !== r.config.blockSize || r.checksum.hash(body) !== header.blockChecksum) return;
+  r.missingBlocks.delete(header.address);
+  r.budget.value.recordRepairCompleted(`block:${header.address}`, r.tick);
+  assert(r.forest.provide(reference, body) !== 'bad', 'the checksum was right');
+  r.blockWrites += 1;
+  r.out.push({ kind: 'write_blocks', address: reference.address, bytes: body });
+  trace(r, { kind: 'repaired', what: 'block', op: null });
+  if (r.missingBlocks.size > 0) r.timers.hurry('repair');
+  continueRestore(r);
+}

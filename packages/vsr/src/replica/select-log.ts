@@ -1,0 +1,176 @@
+import { assert } from '@kimberlite/store';
+import type { Quorums } from '../membership.ts';
+import type { LogHeader } from '../message/header-list.ts';
+import { type Op, Op as makeOp, opMax, type View } from '../std/numbers.ts';
+
+/** One replica's do_view_change, decoded. */
+export interface DoViewChangeVote {
+  readonly replica: number;
+  readonly logView: View;
+  readonly op: Op;
+  readonly commitMin: Op;
+  readonly checkpointOp: Op;
+  /** From `op` downwards; null for unknown. The first is never null. */
+  readonly headers: readonly (LogHeader | null)[];
+  /** Bit i speaks of op - i. */
+  readonly nackBits: number;
+  readonly presentBits: number;
+}
+
+export interface SelectedLog {
+  readonly kind: 'selected';
+  readonly op: Op;
+  /** Highest op that some vote proves committed. */
+  readonly commitMax: Op;
+  /** From `op` downwards; null for one that must be repaired (committed ones only). */
+  readonly headers: readonly (LogHeader | null)[];
+  /** Highest head of the canonical logs before anything was dropped. */
+  readonly opBefore: Op;
+  /** No op of the new view may carry a smaller timestamp. */
+  readonly timestampFloor: number;
+}
+
+export type LogSelection =
+  | SelectedLog
+  /** Fewer votes than a view-change quorum. */
+  | { readonly kind: 'awaiting_quorum' }
+  /** A vote of one more replica may decide whether this op was committed. */
+  | { readonly kind: 'awaiting_repair'; readonly op: Op };
+
+function headerAt(vote: DoViewChangeVote, op: number): LogHeader | null {
+  return op > vote.op ? null : (vote.headers[vote.op - op] ?? null);
+}
+
+function bit(bits: number, vote: DoViewChangeVote, op: number): boolean {
+  const index = vote.op - op;
+  return index >= 0 && index < vote.headers.length && ((bits >>> index) & 1) === 1;
+}
+
+/**
+ * Chooses the log of a new view (rules log-selection, nack-proof, corrupt-is-not-absent). Only logs
+ * of the highest log_view are canonical: a longer log of an older view holds what was given up
+ * since. Above what is known to be committed each op, in order, is
+ *
+ * 1. dropped, with all after it, when a nack quorum proves that it was never acknowledged widely
+ *    enough to commit;
+ * 2. else kept when its canonical header is known and some replica has the body;
+ * 3. else awaited: to guess could lose an acknowledged write.
+ */
+export function selectLog(
+  votes: readonly DoViewChangeVote[],
+  options: {
+    readonly quorums: Quorums;
+    readonly pipelineMax: number;
+  },
+): LogSelection {
+  const { quorums, pipelineMax } = options;
+  if (votes.length < quorums.viewChange) return { kind: 'awaiting_quorum' };
+  const logViewMax = Math.max(...votes.map((vote) => vote.logView));
+  const canonical = votes.filter((vote) => vote.logView === logViewMax);
+  const opBefore = makeOp(Math.max(...canonical.map((vote) => vote.op)));
+  const commitMax = commitEvidence(votes, pipelineMax);
+  if (commitMax > opBefore) return { kind: 'awaiting_repair', op: commitMax };
+
+  let op = opBefore;
+  for (let candidate = commitMax + 1; candidate <= opBefore; candidate += 1) {
+    const header = canonicalHeader(canonical, candidate);
+    if (countNacks(votes, { op: candidate, header, logViewMax }) >= quorums.nack) {
+      op = makeOp(candidate - 1);
+      break;
+    }
+    if (header === null || countCopies(votes, candidate, header) === 0) {
+      return { kind: 'awaiting_repair', op: makeOp(candidate) };
+    }
+  }
+  const headers = collectHeaders(votes, { canonical, op, length: pipelineMax + 1 });
+  if (headers[0] === null || headers[0] === undefined) return { kind: 'awaiting_repair', op };
+  const timestampFloor = Math.max(
+    ...votes.map(({ headers: [head] }) => (head ? head.header.timestamp + head.header.count : 0)),
+  );
+  return { kind: 'selected', op, commitMax, headers, opBefore, timestampFloor };
+}
+
+/**
+ * The highest op that is committed for certain: what a replica executed, what a prepare's header
+ * says was committed when it was made, and what lies a whole pipeline below a head.
+ */
+function commitEvidence(votes: readonly DoViewChangeVote[], pipelineMax: number): Op {
+  let commit = makeOp(0);
+  for (const vote of votes) {
+    commit = opMax(commit, vote.commitMin);
+    commit = opMax(commit, makeOp(Math.max(0, vote.op - pipelineMax)));
+    for (const entry of vote.headers) {
+      if (entry !== null) commit = opMax(commit, entry.header.commit);
+    }
+  }
+  return commit;
+}
+
+function canonicalHeader(canonical: readonly DoViewChangeVote[], op: number): LogHeader | null {
+  let found: LogHeader | null = null;
+  for (const vote of canonical) {
+    const entry = headerAt(vote, op);
+    if (entry === null) continue;
+    assert(
+      found === null || found.header.checksum === entry.header.checksum,
+      'logs of one log_view agree',
+    );
+    found = entry;
+  }
+  return found;
+}
+
+function countNacks(
+  votes: readonly DoViewChangeVote[],
+  facts: { readonly op: number; readonly header: LogHeader | null; readonly logViewMax: number },
+): number {
+  const { op, header, logViewMax } = facts;
+  let nacks = 0;
+  for (const vote of votes) {
+    const held = headerAt(vote, op);
+    if (op > vote.op || bit(vote.nackBits, vote, op)) {
+      nacks += 1;
+    } else if (held !== null && held.header.checksum !== header?.header.checksum) {
+      // It holds another prepare there: of an older log, and given up since.
+      if (vote.logView < logViewMax) nacks += 1;
+    }
+  }
+  return nacks;
+}
+
+function countCopies(votes: readonly DoViewChangeVote[], op: number, header: LogHeader): number {
+  return votes.filter(
+    (vote) =>
+      bit(vote.presentBits, vote, op) &&
+      headerAt(vote, op)?.header.checksum === header.header.checksum,
+  ).length;
+}
+
+/**
+ * Headers of the chosen log from its head down: canonical ones, and of the other votes those that
+ * their sender has executed (committed, hence the same everywhere).
+ */
+function collectHeaders(
+  votes: readonly DoViewChangeVote[],
+  facts: {
+    readonly canonical: readonly DoViewChangeVote[];
+    readonly op: Op;
+    readonly length: number;
+  },
+): (LogHeader | null)[] {
+  const { canonical, op, length } = facts;
+  const headers: (LogHeader | null)[] = [];
+  for (let distance = 0; distance < length && distance <= op; distance += 1) {
+    const at = op - distance;
+    let entry = canonicalHeader(canonical, at);
+    if (entry === null) {
+      for (const vote of votes) {
+        if (at <= vote.commitMin) entry = entry ?? headerAt(vote, at);
+      }
+    }
+    const above = headers[distance - 1];
+    if (entry !== null && above && above.header.parent !== entry.header.checksum) entry = null;
+    headers.push(entry);
+  }
+  return headers;
+}

@@ -1,0 +1,130 @@
+import { assert } from '@kimberlite/store';
+import { primarySlot } from '../membership.ts';
+import type { Command, FieldsToSend } from '../message/layout.ts';
+import { type AnyMessage, encodeMessage, type Message } from '../message/message.ts';
+import { setHas, setSlots } from '../std/bitset.ts';
+import type { ClientId } from '../std/numbers.ts';
+import type { FatalReason } from './effect.ts';
+import type { Replica } from './replica.ts';
+import type { TraceEvent } from './trace.ts';
+
+type OwnFields<C extends Command> = Omit<
+  FieldsToSend<C>,
+  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
+>;
+
+/** Makes a message of this replica, in its current view (a ping in the durable one). */
+export function compose<C extends Command>(
+  r: Replica,
+  command: C,
+  fields: OwnFields<C>,
+  body: Uint8Array | null = null,
+): Message<C> {
+  const durableOnly = command === 'ping' || command === 'pong';
+  const common = {
+    cluster: r.cluster,
+    replica: r.slot,
+    view: durableOnly ? r.superblock.durable.view : r.view,
+    release: r.release,
+    incarnation: r.incarnation,
+  };
+  const all = { ...common, ...fields } as FieldsToSend<C>; // SAFETY: the two parts make the whole.
+  return encodeMessage(command, all, body, r.checksum);
+}
+
+/**
+ * The one place that decides whether others may see this message (rules view-durable-before-shown,
+ * log-view-durable-before-ack). What is refused is dropped: timers send it again once the
+ * superblock is written. Otherwise a replica that crashes between sending and writing would come
+ * back having forgotten what it promised.
+ */
+export function sendGate(r: Replica, message: AnyMessage): string | null {
+  const { header } = message;
+  const durable = r.superblock.durable;
+  switch (header.command) {
+    case 'requestStartView':
+    case 'hello':
+    case 'rejection':
+    case 'block':
+    case 'refusal':
+    case 'request':
+      return null;
+    case 'prepareOk':
+    case 'startView':
+    case 'reply':
+    case 'eviction':
+      return durable.logView < header.view ? 'log_view_not_durable' : null;
+    case 'doViewChange':
+      if (durable.view < header.view) return 'view_not_durable';
+      return durable.logView < header.logView ? 'log_view_not_durable' : null;
+    default:
+      return durable.view < header.view ? 'view_not_durable' : null;
+  }
+}
+
+export function sendMessage(r: Replica, to: number, message: AnyMessage): void {
+  assert(to !== r.slot, 'nobody sends to itself');
+  if (sendGate(r, message) !== null) return;
+  r.out.push({ kind: 'send', to, message });
+}
+
+export function send<C extends Command>(
+  r: Replica,
+  to: number,
+  command: C,
+  fields: OwnFields<C>,
+  body: Uint8Array | null = null,
+): void {
+  const message = compose(r, command, fields, body) as AnyMessage; // SAFETY: of one command.
+  sendMessage(r, to, message);
+}
+
+/** To every other voter; encoded once. */
+export function broadcast<C extends Command>(
+  r: Replica,
+  command: C,
+  fields: OwnFields<C>,
+  body: Uint8Array | null = null,
+): void {
+  broadcastMessage(r, compose(r, command, fields, body) as AnyMessage); // SAFETY: of one command.
+}
+
+export function broadcastMessage(r: Replica, message: AnyMessage): void {
+  for (const slot of setSlots(r.voters)) if (slot !== r.slot) sendMessage(r, slot, message);
+}
+
+export function sendToClient(r: Replica, client: ClientId, message: AnyMessage): void {
+  if (sendGate(r, message) !== null) return;
+  r.out.push({ kind: 'send_client', client, message });
+}
+
+export function trace(r: Replica, event: TraceEvent): void {
+  r.out.push({ kind: 'trace', event });
+}
+
+export function drop(r: Replica, message: AnyMessage, reason: string): void {
+  const { command, replica } = message.header;
+  trace(r, { kind: 'dropped', command, reason, from: replica });
+}
+
+export function fatal(r: Replica, reason: FatalReason): void {
+  r.out.push({ kind: 'fatal', reason });
+}
+
+/** Slot of the primary of the current view. */
+export function primaryOfView(r: Replica): number {
+  return primarySlot(r.view);
+}
+
+/** Primary in normal status: the only one that orders requests. */
+export function isPrimary(r: Replica): boolean {
+  return r.status === 'normal' && primarySlot(r.view) === r.slot;
+}
+
+export function isBackup(r: Replica): boolean {
+  return r.status === 'normal' && primarySlot(r.view) !== r.slot;
+}
+
+export function isVoter(r: Replica, slot: number): boolean {
+  return slot < 16 && setHas(r.voters, slot);
+}

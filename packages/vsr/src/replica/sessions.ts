@@ -1,0 +1,141 @@
+import { assert, readU64, readU128, type Table, writeU64, writeU128 } from '@kimberlite/store';
+import { Checksum, ClientId, type Op, Op as makeOp } from '../std/numbers.ts';
+
+/** Table of the core that holds the sessions and their last replies. */
+export const TABLE_SESSIONS = 1;
+
+/** What is remembered of a client: its last executed request, committed. */
+export interface Session {
+  readonly client: ClientId;
+  /** Number given by the register op; grows over time. */
+  readonly session: number;
+  /** Number of the last executed request; 0 for the register itself. */
+  readonly request: number;
+  readonly operation: number;
+  readonly requestChecksum: Checksum;
+  /** Where and when it executed. */
+  readonly op: Op;
+  readonly index: number;
+  readonly timestamp: number;
+}
+
+const RECORD_SIZE = 64;
+/** Sessions that one op can open, at most: more than fit in the largest prepare. */
+const SESSIONS_PER_OP = 16384;
+
+/** The session number that the request at (op, index) opens. */
+export function sessionNumber(op: Op, index: number): number {
+  assert(index < SESSIONS_PER_OP, 'index in range');
+  const number = op * SESSIONS_PER_OP + index;
+  assert(Number.isSafeInteger(number), 'session number in range');
+  return number;
+}
+
+function keyOf(client: ClientId): Uint8Array {
+  const key = new Uint8Array(16);
+  writeU128(new DataView(key.buffer), 0, client);
+  return key;
+}
+
+function encode(session: Session, reply: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(RECORD_SIZE + reply.length);
+  const view = new DataView(bytes.buffer);
+  writeU64(view, 0, session.session);
+  writeU64(view, 8, session.op);
+  writeU64(view, 16, session.timestamp);
+  view.setUint32(24, session.index, true);
+  view.setUint32(28, session.request, true);
+  writeU128(view, 32, session.requestChecksum);
+  view.setUint16(48, session.operation, true);
+  bytes.set(reply, RECORD_SIZE);
+  return bytes;
+}
+
+function decode(key: Uint8Array, bytes: Uint8Array): Session {
+  assert(bytes.length >= RECORD_SIZE, 'a session record is whole');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return {
+    client: ClientId(readU128(new DataView(key.buffer, key.byteOffset, 16), 0)),
+    session: readU64(view, 0),
+    op: makeOp(readU64(view, 8)),
+    timestamp: readU64(view, 16),
+    index: view.getUint32(24, true),
+    request: view.getUint32(28, true),
+    requestChecksum: Checksum(readU128(view, 32)),
+    operation: view.getUint16(48, true),
+  };
+}
+
+/**
+ * The client table: committed requests only (rule sessions-committed-only). It is part of the
+ * replicated state: every change goes through the table, so it survives with the checkpoint, and
+ * every replica holds the same.
+ */
+export class Sessions {
+  private readonly table: Table;
+  private readonly byClient: Map<ClientId, Session>;
+  private readonly limit: number;
+
+  constructor(table: Table, limit: number) {
+    this.table = table;
+    this.limit = limit;
+    this.byClient = new Map();
+  }
+
+  /** Reads the numbers of all sessions; after a restore. */
+  load(): void {
+    this.byClient.clear();
+    const records = this.table.range(new Uint8Array(0), null, this.limit + 1);
+    for (const { key, value } of records) {
+      const session = decode(key, value);
+      this.byClient.set(session.client, session);
+    }
+  }
+
+  get count(): number {
+    return this.byClient.size;
+  }
+
+  get(client: ClientId): Session | null {
+    return this.byClient.get(client) ?? null;
+  }
+
+  /** The stored reply's body of a client's last request. */
+  reply(client: ClientId): Uint8Array {
+    const bytes = this.table.get(keyOf(client));
+    assert(bytes !== null, 'a session has a reply');
+    return bytes.subarray(RECORD_SIZE);
+  }
+
+  put(session: Session, reply: Uint8Array): void {
+    this.byClient.set(session.client, session);
+    this.table.put(keyOf(session.client), encode(session, reply));
+  }
+
+  /** Whether a register must evict someone first. */
+  get full(): boolean {
+    return this.byClient.size >= this.limit;
+  }
+
+  /**
+   * Ends the session whose last execution (op, index) is the oldest, and returns its client. The
+   * order is that of the log: the order of a map would differ between a replica that lived through
+   * it all and one that came back from a checkpoint.
+   */
+  evictOldest(): ClientId {
+    let oldest: Session | null = null;
+    for (const session of this.byClient.values()) {
+      if (
+        oldest === null ||
+        session.op < oldest.op ||
+        (session.op === oldest.op && session.index < oldest.index)
+      ) {
+        oldest = session;
+      }
+    }
+    assert(oldest !== null, 'there is one to evict');
+    this.byClient.delete(oldest.client);
+    this.table.delete(keyOf(oldest.client));
+    return oldest.client;
+  }
+}

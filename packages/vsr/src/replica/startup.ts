@@ -1,0 +1,239 @@
+import { assert } from '@kimberlite/store';
+import { ClusterClock } from '../clock/cluster-clock.ts';
+import { SECTOR_SIZE } from '../config.ts';
+import { Journal } from '../journal/journal.ts';
+import { type PartRead, recoverLog, type SlotRead } from '../journal/recover.ts';
+import { primarySlot, quorumsOf, votersOf } from '../membership.ts';
+import { HEADER_SIZE, type Header } from '../message/layout.ts';
+import { decodeHeader, decodeMessage } from '../message/message.ts';
+import { opMax } from '../std/numbers.ts';
+import { SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
+import { checkpointId, decodeSuperblock, type SuperblockState } from '../superblock/superblock.ts';
+import { selectSuperblock } from '../superblock/superblock-quorum.ts';
+import { SuperblockWriter } from '../superblock/superblock-writer.ts';
+import { askEveryone } from './ask-view.ts';
+import { restartChain } from './chain.ts';
+import type { ReplicaEvent } from './effect.ts';
+import { RepairBudget } from './repair-budget.ts';
+import type { Replica } from './replica.ts';
+import { beginRestore } from './restore.ts';
+import { fatal, trace } from './send.ts';
+import { transitionToStatus } from './status.ts';
+import { emit } from './superblock-update.ts';
+import { resumeViewChange } from './view-change.ts';
+import { voteToLeave } from './vote.ts';
+import { readLengthOf } from './wal-read.ts';
+
+/** WAL slots read at once. */
+const READS_MAX = 16;
+
+/** Body writes in flight: a single replica writes strictly in order, so only the last can tear. */
+export function journalWritesMax(r: Pick<Replica, 'replicaCount' | 'config'>): number {
+  return r.replicaCount === 1 ? 1 : r.config.pipelineMax;
+}
+
+/** First event of a replica's life: everything begins with the superblock. */
+export function beginStartup(r: Replica): void {
+  r.out.push({ kind: 'read_superblock' });
+}
+
+/** Chooses the superblock, and repairs copies of it that a crash left behind. */
+export function onSuperblockOpened(r: Replica, zone: Uint8Array | null): void {
+  const copies = [];
+  for (let copy = 0; copy < SUPERBLOCK_COPIES; copy += 1) {
+    const start = copy * SUPERBLOCK_COPY_SIZE;
+    const bytes = zone?.subarray(start, start + SUPERBLOCK_COPY_SIZE) ?? new Uint8Array(0);
+    copies.push(decodeSuperblock(bytes, copy, r.checksum));
+  }
+  const chosen = selectSuperblock(copies);
+  if (typeof chosen === 'string') {
+    fatal(r, `superblock_${chosen}`);
+    return;
+  }
+  if (!adoptSuperblock(r, chosen.state)) {
+    fatal(r, 'wrong_identity');
+    return;
+  }
+  r.superblock = new SuperblockWriter({
+    checksum: r.checksum,
+    opened: chosen.state,
+    openedChecksum: chosen.checksum,
+  });
+  r.opened = true;
+  const bad: number[] = [];
+  copies.forEach((copy, index) => {
+    if (copy === null || copy.checksum !== chosen.checksum) bad.push(index);
+  });
+  if (bad.length > 0) trace(r, { kind: 'corrupt', what: 'superblock', place: bad[0] ?? 0 });
+  const step = r.superblock.repairCopies(bad);
+  if (step.kind === 'idle') readLog(r);
+  else emit(r, step);
+}
+
+function adoptSuperblock(r: Replica, state: SuperblockState): boolean {
+  const { identity } = state;
+  const sizes = JSON.stringify(identity.config) === JSON.stringify(r.config);
+  if (identity.cluster !== r.cluster || identity.slot !== r.slot || !sizes) return false;
+  if (identity.checksumName !== r.checksum.name) return false;
+  r.replicaCount = identity.replicaCount;
+  r.voters = votersOf(identity.replicaCount);
+  r.quorums = quorumsOf(identity.replicaCount);
+  r.incarnation = identity.incarnation;
+  r.clock = new ClusterClock(r.quorums.majority);
+  r.budget.value = new RepairBudget({
+    self: r.slot,
+    replicaCount: r.replicaCount,
+    expiryTicks: r.timers.ticks('repairExpiry'),
+  });
+  r.view = state.view;
+  r.logView = state.logView;
+  r.checkpoint = state.checkpoint;
+  r.checkpointId = checkpointId(state.checkpoint, r.checksum);
+  r.commitMin = state.checkpoint.op;
+  r.commitChecksum = state.checkpoint.prepareChecksum;
+  r.commitMax = opMax(state.commitMax, state.checkpoint.op);
+  r.viewChange.headers = state.headers;
+  return true;
+}
+
+/** The opened superblock stands on enough copies: reads the log. */
+export function readLog(r: Replica): void {
+  r.startup = {
+    redundant: new Uint8Array(0),
+    reads: Array.from({ length: r.config.walSlots }, () => null),
+    nextSlot: 0,
+    pending: 0,
+  };
+  r.out.push({ kind: 'read_headers' });
+}
+
+export function onHeadersRead(r: Replica, bytes: Uint8Array | null): void {
+  assert(r.startup !== null, 'the log is being read');
+  const size = r.config.walSlots * HEADER_SIZE;
+  r.startup.redundant = bytes !== null && bytes.length >= size ? bytes.slice(0, size) : new Uint8Array(size);
+  readNextSlots(r, r.startup);
+}
+
+function readNextSlots(r: Replica, startup: NonNullable<Replica['startup']>): void {
+  while (startup.nextSlot < r.config.walSlots && startup.pending < READS_MAX) {
+    readSlot(r, startup.nextSlot, SECTOR_SIZE);
+    startup.nextSlot += 1;
+    startup.pending += 1;
+  }
+  if (startup.pending === 0) finishStartup(r, startup);
+}
+
+function readSlot(r: Replica, walSlot: number, length: number): void {
+  const purpose = { kind: 'start', walSlot } as const;
+  r.out.push({ kind: 'read_prepare', walSlot, length, op: null, checksum: null, purpose });
+}
+
+/** One slot, or its first sector, was read. */
+export function onSlotRead(
+  r: Replica,
+  event: Extract<ReplicaEvent, { kind: 'prepare_read' }>,
+): void {
+  const { startup } = r;
+  assert(startup !== null, 'the log is being read');
+  const { walSlot, bytes } = event;
+  const header = bytes === null ? null : slotHeader(r, walSlot, bytes);
+  if (header !== null && bytes !== null && header.size > bytes.length) {
+    if (header.size <= r.config.messageSizeMax) {
+      readSlot(r, walSlot, readLengthOf(header.size));
+      return;
+    }
+  }
+  const redundant = startup.redundant.subarray(walSlot * HEADER_SIZE, (walSlot + 1) * HEADER_SIZE);
+  startup.reads[walSlot] = {
+    header: partOf(slotHeader(r, walSlot, redundant), redundant),
+    prepare: header === null || bytes === null ? 'bad' : wholePart(r, header, bytes),
+  };
+  startup.pending -= 1;
+  readNextSlots(r, startup);
+}
+
+/** The header at the start of these bytes, when it belongs to this slot of this cluster. */
+function slotHeader(r: Replica, walSlot: number, bytes: Uint8Array): Header | null {
+  const header = decodeHeader(bytes.subarray(0, HEADER_SIZE), r.checksum);
+  if (typeof header === 'string' || header.cluster !== r.cluster) return null;
+  if (header.command === 'reserved') return header.op === walSlot ? header : null;
+  if (header.command !== 'prepare' || header.op % r.config.walSlots !== walSlot) return null;
+  return header;
+}
+
+function partOf(header: Header | null, bytes: Uint8Array): PartRead {
+  if (header === null) return 'bad';
+  if (header.command !== 'prepare') return 'reserved';
+  return { header, bytes: bytes.slice(0, HEADER_SIZE) };
+}
+
+function wholePart(r: Replica, header: Header, bytes: Uint8Array): PartRead {
+  if (header.size > bytes.length) return 'bad';
+  const message = decodeMessage(bytes.subarray(0, header.size), r.checksum);
+  return typeof message === 'string' ? 'bad' : partOf(header, bytes);
+}
+
+function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): void {
+  const reads: SlotRead[] = [];
+  for (const read of startup.reads) {
+    assert(read !== null, 'every slot was read');
+    reads.push(read);
+  }
+  r.startup = null;
+  const solo = r.replicaCount === 1;
+  const writesMax = journalWritesMax(r);
+  const recovered = recoverLog(reads, {
+    config: r.config,
+    superblock: r.superblock.durable,
+    solo,
+    writesMax,
+  });
+  if (recovered === null || (solo && !recovered.headCertain)) {
+    fatal(r, 'wal_corrupt');
+    return;
+  }
+  recovered.decisions.forEach((decision, slot) => {
+    if (decision === 'vsr') trace(r, { kind: 'corrupt', what: 'prepare', place: slot });
+  });
+  r.journal = new Journal({
+    config: r.config,
+    writesMax,
+    redundant: startup.redundant,
+    recovered,
+    out: {
+      writePrepare: (walSlot, message): void => {
+        r.out.push({ kind: 'write_prepare', walSlot, message });
+      },
+      writeHeaders: (sector, bytes): void => {
+        r.out.push({ kind: 'write_headers', sector, bytes });
+      },
+    },
+  });
+  r.op = recovered.head;
+  restartChain(r);
+  decideStatus(r, recovered.headCertain);
+  r.journal.startFixes();
+  beginRestore(r);
+}
+
+/** The start decision (rule start-decision). */
+function decideStatus(r: Replica, headCertain: boolean): void {
+  r.timers.start('ping');
+  r.timers.start('repair');
+  if (r.logView < r.view) {
+    resumeViewChange(r);
+  } else if (!headCertain) {
+    transitionToStatus(r, 'recovering_head');
+    askEveryone(r);
+  } else if (primarySlot(r.view) === r.slot) {
+    // It cannot lead on in this view: backups may have acknowledged ops that its own disk never
+    // got, and it would give their numbers to others. It votes for the next view instead.
+    transitionToStatus(r, 'view_change');
+    voteToLeave(r, 'restarted_primary');
+    r.timers.start('viewChange');
+  } else {
+    transitionToStatus(r, 'normal');
+    r.timers.start('silence');
+  }
+  trace(r, { kind: 'started', status: r.status, op: r.op, view: r.view });
+}

@@ -1,0 +1,41 @@
+import { Op } from '../std/numbers.ts';
+import type { Replica } from './replica.ts';
+import { trace } from './send.ts';
+import type { Status } from './trace.ts';
+
+/** The only place where status changes. */
+export function transitionToStatus(r: Replica, to: Status): void {
+  if (r.status === to) return;
+  trace(r, { kind: 'status', from: r.status, to, view: r.view });
+  r.status = to;
+}
+
+/** Forgets everything that belongs to one view (rule view-state-dies): votes, acks, queues. */
+export function clearViewState(r: Replica): void {
+  const { primary, viewChange } = r;
+  // Acks of a pipeline entry die with the view: a replica may have replaced the op since.
+  primary.pipeline.length = 0;
+  primary.queue.length = 0;
+  primary.queueBytes = 0;
+  primary.inFlight.clear();
+  primary.heard.fill(Number.NEGATIVE_INFINITY);
+  primary.abdicated = null;
+  viewChange.votes = 0;
+  viewChange.voting = null;
+  viewChange.ballots.clear();
+  viewChange.repairing = false;
+  viewChange.nonce = 0n;
+  r.buffer.clear();
+  r.heartbeatStamp = 0;
+  r.primaryCommit = Op(0);
+  r.primaryOp = Op(0);
+  r.forwarded.clear();
+  r.pipelineReading.clear();
+  r.budget.value.clear();
+  for (const name of ['heartbeat', 'silence', 'prepare', 'startViewChange', 'doViewChange'] as const) {
+    r.timers.stop(name);
+  }
+  for (const name of ['startViewChangeWindow', 'viewChange', 'requestStartView'] as const) {
+    r.timers.stop(name);
+  }
+}

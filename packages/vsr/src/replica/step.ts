@@ -1,0 +1,198 @@
+import { unreachable } from '@kimberlite/store';
+import { type AnyMessage, isCommand } from '../message/message.ts';
+import { setHas } from '../std/bitset.ts';
+import { checkpointHasWork, checkpointWork, onCheckpointDurable, sealCheckpoint } from './checkpoint.ts';
+import { commitAdvance, onCommitRead, takePrepareRead } from './commit.ts';
+import type { Effect, ReplicaEvent } from './effect.ts';
+import { onCommit } from './heartbeat.ts';
+import { onPing, onPong } from './ping.ts';
+import { drainBuffer, onPrepare, onPrepareDurable, onPrepareOk, prepareQueued } from './prepare.ts';
+import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
+import { onHeaders, onRequestHeaders, onRequestPrepare } from './repair.ts';
+import type { Replica } from './replica.ts';
+import { onRequest } from './request.ts';
+import { acknowledgeAll } from './acknowledge.ts';
+import { beginRestore, continueRestore, onBlock, onBlockRead, onRequestBlocks } from './restore.ts';
+import { drop, sendMessage, trace } from './send.ts';
+import { onHeadersRead, onSlotRead, onSuperblockOpened, readLog } from './startup.ts';
+import { emit } from './superblock-update.ts';
+import type { SuperblockStep } from '../superblock/superblock-writer.ts';
+import { continueSync } from './sync.ts';
+import { onTick } from './tick.ts';
+import {
+  leaveViewOnQuorum,
+  onDoViewChange,
+  onRequestStartView,
+  onStartView,
+  onStartViewChange,
+  onViewDurable,
+} from './view-change.ts';
+
+/**
+ * The whole core: one event in, effects out. Synchronous and deterministic; it reads no clock,
+ * waits for nothing, and draws only from the generator it was given.
+ */
+export function step(r: Replica, event: ReplicaEvent, out: Effect[]): void {
+  r.out = out;
+  dispatch(r, event);
+  if (r.status !== 'recovering') settle(r);
+}
+
+/** Whether a `work` event would get anything done. The host posts one while this holds. */
+export function hasWork(r: Replica): boolean {
+  if (r.status === 'recovering') return false;
+  return checkpointHasWork(r) || r.commitBacklog;
+}
+
+/** What follows from any change: the phases look for themselves whether they can go on. */
+function settle(r: Replica): void {
+  leaveViewOnQuorum(r);
+  drainBuffer(r);
+  commitAdvance(r);
+  primaryRepairStep(r);
+  prepareQueued(r);
+  continueSync(r);
+}
+
+function dispatch(r: Replica, event: ReplicaEvent): void {
+  switch (event.kind) {
+    case 'message':
+      r.monotonic = event.monotonic;
+      r.wall = event.wall;
+      onMessage(r, event.message);
+      return;
+    case 'tick':
+      r.monotonic = event.monotonic;
+      r.wall = event.wall;
+      onTick(r);
+      return;
+    case 'work':
+      if (r.status !== 'recovering') checkpointWork(r);
+      return;
+    case 'prepare_written':
+      r.journal.onPrepareWritten(event.walSlot, event.checksum);
+      return;
+    case 'headers_written':
+      for (const op of r.journal.onHeadersWritten(event.sector)) onPrepareDurable(r, op);
+      return;
+    case 'headers_read':
+      onHeadersRead(r, event.bytes);
+      return;
+    case 'prepare_read':
+      onPrepareRead(r, event);
+      return;
+    case 'superblock_written':
+      onSuperblockStep(r, () => r.superblock.onWritten());
+      return;
+    case 'superblock_read':
+      if (!r.opened) onSuperblockOpened(r, event.bytes);
+      else onSuperblockStep(r, () => r.superblock.onReadBack(event.bytes));
+      return;
+    case 'blocks_written':
+      r.blockWrites -= 1;
+      sealCheckpoint(r);
+      continueRestore(r);
+      return;
+    case 'block_read':
+      onBlockRead(r, event);
+      return;
+    default:
+      unreachable(event);
+  }
+}
+
+/** The superblock moved on; when a state became durable, everything that waited for it goes on. */
+function onSuperblockStep(r: Replica, advance: () => SuperblockStep): void {
+  const durable = emit(r, advance());
+  if (durable === null) return;
+  if (r.status === 'recovering') {
+    readLog(r); // The copies that a crash had spoilt are whole again.
+    return;
+  }
+  emit(r, r.superblock.continue());
+  trace(r, { kind: 'view_durable', view: durable.view, logView: durable.logView });
+  if (r.checkpointing?.sealed === true && r.checkpointing.record.op === durable.checkpoint.op) {
+    onCheckpointDurable(r, durable.checkpoint);
+  }
+  if (r.restorePending && durable.checkpoint.op === r.checkpoint.op) beginRestore(r);
+  onViewDurable(r);
+  acknowledgeAll(r);
+}
+
+/** A prepare was read from the ring, for one of four purposes. */
+function onPrepareRead(r: Replica, event: Extract<ReplicaEvent, { kind: 'prepare_read' }>): void {
+  const { purpose } = event;
+  switch (purpose.kind) {
+    case 'start':
+      onSlotRead(r, event);
+      return;
+    case 'commit':
+      onCommitRead(r, event);
+      return;
+    case 'pipeline':
+      onPipelineRead(r, event);
+      return;
+    case 'serve': {
+      r.serving -= 1;
+      const message = takePrepareRead(r, event);
+      if (message !== null) sendMessage(r, purpose.to, message as AnyMessage); // SAFETY: a prepare.
+      return;
+    }
+    default:
+      unreachable(purpose);
+  }
+}
+
+/** Commands whose author is a replica that speaks for itself. */
+const FROM_PEERS: ReadonlySet<string> = new Set([
+  'ping',
+  'pong',
+  'prepareOk',
+  'commit',
+  'startViewChange',
+  'doViewChange',
+  'startView',
+  'requestStartView',
+  'requestHeaders',
+  'headers',
+  'requestPrepare',
+  'requestBlocks',
+  'block',
+]);
+
+function onMessage(r: Replica, message: AnyMessage): void {
+  const { header } = message;
+  if (r.status === 'recovering') return;
+  if (header.cluster !== r.cluster) {
+    drop(r, message, 'wrong_cluster');
+    return;
+  }
+  if (FROM_PEERS.has(header.command)) {
+    if (header.replica === r.slot || header.replica >= 16 || !setHas(r.voters, header.replica)) {
+      drop(r, message, 'unknown_author');
+      return;
+    }
+    // Who is still in this view can still acknowledge: the primary counts on it.
+    if (header.view === r.view) r.primary.heard[header.replica] = r.tick;
+  }
+  onCommand(r, message);
+}
+
+function onCommand(r: Replica, message: AnyMessage): void {
+  if (isCommand(message, 'request')) onRequest(r, message);
+  else if (isCommand(message, 'prepare')) onPrepare(r, message);
+  else if (isCommand(message, 'prepareOk')) onPrepareOk(r, message);
+  else if (isCommand(message, 'commit')) onCommit(r, message);
+  else if (isCommand(message, 'ping')) onPing(r, message);
+  else if (isCommand(message, 'pong')) onPong(r, message);
+  else if (isCommand(message, 'startViewChange')) onStartViewChange(r, message);
+  else if (isCommand(message, 'doViewChange')) onDoViewChange(r, message);
+  else if (isCommand(message, 'startView')) onStartView(r, message);
+  else if (isCommand(message, 'requestStartView')) onRequestStartView(r, message);
+  else if (isCommand(message, 'requestHeaders')) onRequestHeaders(r, message);
+  else if (isCommand(message, 'headers')) onHeaders(r, message);
+  else if (isCommand(message, 'requestPrepare')) onRequestPrepare(r, message);
+  else if (isCommand(message, 'requestBlocks')) onRequestBlocks(r, message);
+  else if (isCommand(message, 'block')) onBlock(r, message);
+  else drop(r, message, 'unexpected_command');
+}

@@ -1,0 +1,41 @@
+import type { CheckpointRecord, SuperblockState } from '../superblock/superblock.ts';
+import type { SuperblockStep } from '../superblock/superblock-writer.ts';
+import type { Replica } from './replica.ts';
+
+/**
+ * Asks for a superblock of the replica's state as it now is: view, log_view, headers, commit and
+ * checkpoint move together or not at all.
+ */
+export function updateSuperblock(r: Replica): void {
+  const step = r.superblock.update({
+    view: r.view,
+    logView: r.logView,
+    commitMax: r.commitMax,
+    checkpoint: newestCheckpoint(r),
+    headers: r.viewChange.headers,
+  });
+  emit(r, step);
+}
+
+/** The checkpoint that was asked for last, so that a merged write never takes one back. */
+function newestCheckpoint(r: Replica): CheckpointRecord {
+  const work = r.checkpointing;
+  if (work === null || !work.sealed) return r.checkpoint;
+  return { ...work.record, forestRoot: r.forest.checkpointRoot() };
+}
+
+/** Turns a step of the writer into effects; returns the state that has become durable, if one did. */
+export function emit(r: Replica, step: SuperblockStep): SuperblockState | null {
+  switch (step.kind) {
+    case 'write':
+      r.out.push({ kind: 'write_superblock', copy: step.copy, bytes: step.bytes });
+      return null;
+    case 'read_back':
+      r.out.push({ kind: 'read_superblock' });
+      return null;
+    case 'idle':
+      return null;
+    case 'durable':
+      return step.state;
+  }
+}

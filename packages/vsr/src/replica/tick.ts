@@ -1,0 +1,71 @@
+import { unreachable } from '@kimberlite/store';
+import { hasStalled, watchOneself } from './abdicate.ts';
+import { askEveryone } from './ask-view.ts';
+import { sendHeartbeat } from './heartbeat.ts';
+import { onPingTimeout } from './ping.ts';
+import { onPrepareTimeout } from './prepare.ts';
+import { onRepairTimeout } from './repair.ts';
+import type { Replica } from './replica.ts';
+import { isBackup } from './send.ts';
+import type { TimerName } from './timers.ts';
+import { broadcastStartView, onDoViewChangeTimeout, onViewChangeTimeout } from './view-change.ts';
+import { onStartViewChangeTimeout, onVoteWindowTimeout, voteToLeave } from './vote.ts';
+
+/** One tick of 10 ms: watches itself first, before anything is sent, then runs what is due. */
+export function onTick(r: Replica): void {
+  r.tick += 1;
+  const stalled = hasStalled(r);
+  r.lastTickAt = r.monotonic;
+  if (r.status === 'recovering') return;
+  watchOneself(r, stalled);
+  for (const name of r.timers.tick()) onTimeout(r, name);
+}
+
+/** The table of timeouts: each row of timers.ts has its handler here. */
+function onTimeout(r: Replica, name: TimerName): void {
+  switch (name) {
+    case 'heartbeat':
+      if (r.viewChange.repairing) broadcastStartView(r);
+      else sendHeartbeat(r);
+      return;
+    case 'silence':
+      if (!isBackup(r)) return;
+      voteToLeave(r, 'primary_silent');
+      r.timers.start('silence');
+      return;
+    case 'prepare':
+      onPrepareTimeout(r);
+      return;
+    case 'ping':
+      onPingTimeout(r);
+      return;
+    case 'startViewChange':
+      onStartViewChangeTimeout(r);
+      return;
+    case 'startViewChangeWindow':
+      onVoteWindowTimeout(r);
+      return;
+    case 'doViewChange':
+      onDoViewChangeTimeout(r);
+      return;
+    case 'viewChange':
+      onViewChangeTimeout(r);
+      return;
+    case 'requestStartView':
+      onRequestStartViewTimeout(r);
+      return;
+    case 'repair':
+      onRepairTimeout(r);
+      return;
+    case 'abdicate':
+    case 'repairExpiry':
+      return; // Limits that are compared, not timers that run.
+    default:
+      unreachable(name);
+  }
+}
+
+function onRequestStartViewTimeout(r: Replica): void {
+  if (r.status === 'recovering_head') askEveryone(r);
+  else r.viewChange.nonce = 0n;
+}

@@ -1,0 +1,32 @@
+import { checkpointDeadline } from '../config.ts';
+import { type Checksum, type Op, Op as makeOp, ZERO_CHECKSUM } from '../std/numbers.ts';
+import type { Replica } from './replica.ts';
+
+/**
+ * Newest checkpoint that `op` needs to be durable before it is prepared or acknowledged: the newest
+ * C with C + D below op; null while there is none (rule window). So an op above C + D is committed
+ * only when a replication quorum holds C, and the ring may let go what C covers.
+ */
+export function checkpointRequired(r: Replica, op: Op): Op | null {
+  const interval = r.config.checkpointInterval;
+  const below = op - 1 - checkpointDeadline(r.config);
+  return below < 0 ? null : makeOp(below - (below % interval));
+}
+
+/** Whether `op` may be prepared or acknowledged as far as checkpoints go. */
+export function checkpointAllows(r: Replica, op: Op): boolean {
+  const required = checkpointRequired(r, op);
+  if (required === null) return true;
+  // A checkpoint whose blocks are still being fetched is no copy of the state: to acknowledge on
+  // top of it would claim a redundancy that is not there.
+  return r.checkpoint.op > required || (r.checkpoint.op === required && r.restored);
+}
+
+/** The checkpoint id that a prepare of `op` must carry, or null when this replica cannot tell. */
+export function expectedCheckpointId(r: Replica, op: Op): Checksum | null {
+  const required = checkpointRequired(r, op);
+  if (required === null) return ZERO_CHECKSUM;
+  if (required === r.checkpoint.op) return r.checkpointId;
+  if (required === r.checkpoint.op - r.config.checkpointInterval) return r.checkpoint.parentId;
+  return null;
+}

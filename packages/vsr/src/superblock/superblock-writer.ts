@@ -1,0 +1,154 @@
+import { assert, type ChecksumFunction } from '@kimberlite/store';
+import type { Checksum } from '../std/numbers.ts';
+import { SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
+import { decodeSuperblock, encodeSuperblock, stampCopy, type SuperblockState } from './superblock.ts';
+import { SUPERBLOCK_WRITE_QUORUM } from './superblock-quorum.ts';
+
+/** What the writer asks for next. */
+export type SuperblockStep =
+  | { readonly kind: 'write'; readonly copy: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'read_back' }
+  | { readonly kind: 'durable'; readonly state: SuperblockState }
+  | { readonly kind: 'idle' };
+
+/** What may change between two superblocks; the rest is worked out here. */
+export type SuperblockChange = Omit<SuperblockState, 'identity' | 'sequence' | 'parent'>;
+
+/**
+ * Writes superblocks: the four copies one after another (so a crash spoils one at most), then all
+ * are read back and a write quorum must be equal before the state counts as durable; a copy that is
+ * not is written again. One write is in flight; what changes meanwhile is merged into one
+ * successor, so view, log_view, checkpoint and headers can never be durable apart from each other.
+ */
+export class SuperblockWriter {
+  private readonly checksum: ChecksumFunction;
+  /** The newest durable state. */
+  durable: SuperblockState;
+  private durableChecksum: Checksum;
+  private staging: SuperblockState | null;
+  private stagingChecksum: Checksum;
+  private bytes: Uint8Array;
+  private copiesToWrite: number[];
+  private queued: SuperblockChange | null;
+  private reading: boolean;
+
+  /** `badCopies` of the opened superblock are first written again: until then one more would lose it. */
+  constructor(options: {
+    readonly checksum: ChecksumFunction;
+    readonly opened: SuperblockState;
+    readonly openedChecksum: Checksum;
+  }) {
+    this.checksum = options.checksum;
+    this.durable = options.opened;
+    this.durableChecksum = options.openedChecksum;
+    this.staging = null;
+    this.stagingChecksum = options.openedChecksum;
+    this.bytes = new Uint8Array(0);
+    this.copiesToWrite = [];
+    this.queued = null;
+    this.reading = false;
+  }
+
+  /** Writes the opened superblock over the copies that do not hold it. Returns the first step. */
+  repairCopies(badCopies: readonly number[]): SuperblockStep {
+    assert(this.staging === null, 'nothing in flight');
+    if (badCopies.length === 0) return { kind: 'idle' };
+    return this.begin(this.durable, [...badCopies]);
+  }
+
+  get busy(): boolean {
+    return this.staging !== null;
+  }
+
+  /** Accepts a change; returns what to do now (idle when it waits behind the write in flight). */
+  update(change: SuperblockChange): SuperblockStep {
+    const base = this.queued ?? this.staging ?? this.durable;
+    assert(change.view >= base.view, 'view never goes back');
+    assert(change.logView >= base.logView, 'log_view never goes back');
+    assert(change.logView <= change.view, 'log_view is at most view');
+    assert(change.commitMax >= base.commitMax, 'commit_max never goes back');
+    assert(change.checkpoint.op >= base.checkpoint.op, 'the checkpoint never goes back');
+    assert(change.headers.length > 0 && change.headers[0] !== null, 'the head is never unknown');
+    if (this.staging !== null) {
+      this.queued = change;
+      return { kind: 'idle' };
+    }
+    return this.beginChange(change);
+  }
+
+  private beginChange(change: SuperblockChange): SuperblockStep {
+    const next: SuperblockState = {
+      ...change,
+      identity: this.durable.identity,
+      sequence: this.durable.sequence + 1,
+      parent: this.durableChecksum,
+    };
+    return this.begin(
+      next,
+      Array.from({ length: SUPERBLOCK_COPIES }, (_, copy) => copy),
+    );
+  }
+
+  private begin(state: SuperblockState, copies: number[]): SuperblockStep {
+    this.staging = state;
+    this.bytes = encodeSuperblock(state, this.checksum);
+    const decoded = decodeSuperblock(this.bytes, 0, this.checksum);
+    assert(decoded !== null, 'what is written can be read');
+    this.stagingChecksum = decoded.checksum;
+    this.copiesToWrite = copies;
+    return this.next();
+  }
+
+  private next(): SuperblockStep {
+    const copy = this.copiesToWrite.shift();
+    if (copy === undefined) {
+      this.reading = true;
+      return { kind: 'read_back' };
+    }
+    const bytes = this.bytes.slice();
+    stampCopy(bytes, copy);
+    return { kind: 'write', copy, bytes };
+  }
+
+  /** A copy is on disk. */
+  onWritten(): SuperblockStep {
+    assert(this.staging !== null && !this.reading, 'a write was in flight');
+    return this.next();
+  }
+
+  /** The zone was read back; null or short where the device failed. */
+  onReadBack(zone: Uint8Array | null): SuperblockStep {
+    assert(this.staging !== null && this.reading, 'a read was in flight');
+    this.reading = false;
+    const bad: number[] = [];
+    for (let copy = 0; copy < SUPERBLOCK_COPIES; copy += 1) {
+      if (!this.holds(zone, copy)) bad.push(copy);
+    }
+    if (SUPERBLOCK_COPIES - bad.length < SUPERBLOCK_WRITE_QUORUM) {
+      this.copiesToWrite = bad;
+      return this.next();
+    }
+    const state = this.staging;
+    this.durable = state;
+    this.durableChecksum = this.stagingChecksum;
+    this.staging = null;
+    return { kind: 'durable', state };
+  }
+
+  private holds(zone: Uint8Array | null, copy: number): boolean {
+    const start = copy * SUPERBLOCK_COPY_SIZE;
+    const end = start + SUPERBLOCK_COPY_SIZE;
+    if (zone === null || zone.length < end) return false;
+    const decoded = decodeSuperblock(zone.subarray(start, end), copy, this.checksum);
+    return decoded !== null && decoded.checksum === this.stagingChecksum;
+  }
+
+  /** After `durable`: starts what was queued meanwhile. */
+  continue(): SuperblockStep {
+    assert(this.staging === null, 'nothing in flight');
+    const change = this.queued;
+    if (change === null) return { kind: 'idle' };
+    this.queued = null;
+    return this.beginChange(change);
+  }
+}

@@ -1,0 +1,225 @@
+import {
+  assert,
+  type ChecksumFunction,
+  FOREST_ROOT_SIZE,
+  readU64,
+  readU128,
+  writeU64,
+  writeU128,
+} from '@kimberlite/store';
+import { type ClusterConfig, configFault } from '../config.ts';
+import { decodeHeaderList, encodeHeaderList, type LogHeader } from '../message/header-list.ts';
+import { HEADER_SIZE } from '../message/layout.ts';
+import { Checksum, Op, View } from '../std/numbers.ts';
+import { SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
+
+/** Who a data file belongs to; written by format and never changed. */
+export interface Identity {
+  readonly cluster: bigint;
+  /** Member slot, 0–15. */
+  readonly slot: number;
+  readonly replicaCount: number;
+  /** Stable member id for life; never used twice. */
+  readonly member: bigint;
+  /** Random, made at format: tells a re-formatted file from the one that made the promises. */
+  readonly incarnation: bigint;
+  readonly checksumName: ChecksumFunction['name'];
+  readonly config: ClusterConfig;
+}
+
+/**
+ * Names the state exactly after `op`. The same bytes on every replica: the hash of its encoding is
+ * the checkpoint id, which travels in prepares so that divergence is found within one interval.
+ */
+export interface CheckpointRecord {
+  readonly op: Op;
+  /** Checksum of the prepare of `op`; the parent of op + 1. */
+  readonly prepareChecksum: Checksum;
+  /** First timestamp that an op above may carry, in microseconds. */
+  readonly timestampNext: number;
+  /** Id of the checkpoint before: the ids form a chain. */
+  readonly parentId: Checksum;
+  /** FOREST_ROOT_SIZE bytes; zeros name the empty state. */
+  readonly forestRoot: Uint8Array;
+}
+
+/** The durable root of a replica. All of it moves in one atomic write (rule superblock-atomic). */
+export interface SuperblockState {
+  readonly identity: Identity;
+  /** Grows by one with each write. */
+  readonly sequence: number;
+  /** Checksum of the superblock before: they form a chain. */
+  readonly parent: Checksum;
+  readonly view: View;
+  /** The view whose log this is; at most `view`. */
+  readonly logView: View;
+  readonly commitMax: Op;
+  readonly checkpoint: CheckpointRecord;
+  /**
+   * The head of the log as of logView and what stands below it, descending, null for unknown; when
+   * logView < view exactly what do_view_change says (rule view-change-headers-durable).
+   */
+  readonly headers: readonly (LogHeader | null)[];
+}
+
+/** One decoded copy. */
+export interface SuperblockCopy {
+  readonly checksum: Checksum;
+  readonly state: SuperblockState;
+}
+
+export const CHECKPOINT_RECORD_SIZE = 256;
+const MAGIC = 0x424d_494b; // "KIMB"
+const FORMAT_VERSION = 1;
+const OFFSET_CHECKPOINT = 512;
+const OFFSET_HEADERS = OFFSET_CHECKPOINT + CHECKPOINT_RECORD_SIZE;
+/** Headers that fit, far above the largest pipeline + 1. */
+export const SUPERBLOCK_HEADERS_MAX: number = Math.floor(
+  (SUPERBLOCK_COPY_SIZE - OFFSET_HEADERS) / HEADER_SIZE,
+);
+const CHECKSUM_NAMES: readonly ChecksumFunction['name'][] = ['sha256-128', 'mix128'];
+
+export function encodeCheckpoint(record: CheckpointRecord): Uint8Array {
+  const bytes = new Uint8Array(CHECKPOINT_RECORD_SIZE);
+  const view = new DataView(bytes.buffer);
+  writeU64(view, 0, record.op);
+  writeU64(view, 8, record.timestampNext);
+  writeU128(view, 16, record.prepareChecksum);
+  writeU128(view, 32, record.parentId);
+  assert(record.forestRoot.length === FOREST_ROOT_SIZE, 'the root has its size');
+  bytes.set(record.forestRoot, 64);
+  return bytes;
+}
+
+/** Null when a number is out of range. Integrity is the caller's: these bytes are always hashed. */
+export function decodeCheckpoint(bytes: Uint8Array): CheckpointRecord | null {
+  if (bytes.length < CHECKPOINT_RECORD_SIZE) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, CHECKPOINT_RECORD_SIZE);
+  const op = readU64(view, 0);
+  const timestampNext = readU64(view, 8);
+  if (Number.isNaN(op) || Number.isNaN(timestampNext)) return null;
+  return {
+    op: Op(op),
+    timestampNext,
+    prepareChecksum: Checksum(readU128(view, 16)),
+    parentId: Checksum(readU128(view, 32)),
+    forestRoot: bytes.slice(64, 64 + FOREST_ROOT_SIZE),
+  };
+}
+
+export function checkpointId(record: CheckpointRecord, checksum: ChecksumFunction): Checksum {
+  return checksum.hash(encodeCheckpoint(record));
+}
+
+/**
+ * Layout of a copy: checksum (16, of bytes 32 to the end), copy number (2, outside the checksum so
+ * that the four copies hash alike), zeros to 32; then the fields below; the checkpoint record at
+ * 512; the headers behind it.
+ */
+export function encodeSuperblock(state: SuperblockState, checksum: ChecksumFunction): Uint8Array {
+  const bytes = new Uint8Array(SUPERBLOCK_COPY_SIZE);
+  const view = new DataView(bytes.buffer);
+  const { identity } = state;
+  view.setUint32(32, MAGIC, true);
+  view.setUint16(36, FORMAT_VERSION, true);
+  view.setUint8(38, identity.slot);
+  view.setUint8(39, identity.replicaCount);
+  view.setUint8(40, CHECKSUM_NAMES.indexOf(identity.checksumName));
+  view.setUint16(42, state.headers.length, true);
+  writeU128(view, 48, identity.cluster);
+  writeU128(view, 64, identity.member);
+  writeU128(view, 80, identity.incarnation);
+  writeU64(view, 96, state.sequence);
+  writeU128(view, 104, state.parent);
+  writeU64(view, 120, state.view);
+  writeU64(view, 128, state.logView);
+  writeU64(view, 136, state.commitMax);
+  const { config } = identity;
+  view.setUint32(144, config.messageSizeMax, true);
+  view.setUint32(148, config.walSlots, true);
+  view.setUint32(152, config.pipelineMax, true);
+  view.setUint32(156, config.checkpointInterval, true);
+  view.setUint32(160, config.blockSize, true);
+  view.setUint32(164, config.sessionsMax, true);
+  bytes.set(encodeCheckpoint(state.checkpoint), OFFSET_CHECKPOINT);
+  assert(state.headers.length <= SUPERBLOCK_HEADERS_MAX, 'the headers fit');
+  bytes.set(encodeHeaderList(state.headers), OFFSET_HEADERS);
+  writeU128(view, 0, checksum.hash(bytes.subarray(32)));
+  return bytes;
+}
+
+/** Writes the copy number into encoded bytes. */
+export function stampCopy(bytes: Uint8Array, copy: number): void {
+  bytes[16] = copy;
+}
+
+/** Decodes copy number `copy`, or null when it is not a valid copy. */
+export function decodeSuperblock(
+  bytes: Uint8Array,
+  copy: number,
+  checksum: ChecksumFunction,
+): SuperblockCopy | null {
+  if (bytes.length !== SUPERBLOCK_COPY_SIZE) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const expected = readU128(view, 0);
+  if (expected === 0n || checksum.hash(bytes.subarray(32)) !== expected) return null;
+  if (bytes[16] !== copy) return null;
+  const state = decodeState(bytes, view, checksum);
+  return state === null ? null : { checksum: Checksum(expected), state };
+}
+
+function decodeIdentity(view: DataView): Identity | null {
+  const checksumName = CHECKSUM_NAMES[view.getUint8(40)];
+  if (checksumName === undefined) return null;
+  const config: ClusterConfig = {
+    messageSizeMax: view.getUint32(144, true),
+    walSlots: view.getUint32(148, true),
+    pipelineMax: view.getUint32(152, true),
+    checkpointInterval: view.getUint32(156, true),
+    blockSize: view.getUint32(160, true),
+    sessionsMax: view.getUint32(164, true),
+  };
+  if (configFault(config) !== null) return null;
+  return {
+    slot: view.getUint8(38),
+    replicaCount: view.getUint8(39),
+    checksumName,
+    cluster: readU128(view, 48),
+    member: readU128(view, 64),
+    incarnation: readU128(view, 80),
+    config,
+  };
+}
+
+function decodeState(
+  bytes: Uint8Array,
+  view: DataView,
+  checksum: ChecksumFunction,
+): SuperblockState | null {
+  if (view.getUint32(32, true) !== MAGIC || view.getUint16(36, true) !== FORMAT_VERSION) return null;
+  const identity = decodeIdentity(view);
+  const checkpoint = decodeCheckpoint(
+    bytes.subarray(OFFSET_CHECKPOINT, OFFSET_CHECKPOINT + CHECKPOINT_RECORD_SIZE),
+  );
+  const numbers = [readU64(view, 96), readU64(view, 120), readU64(view, 128), readU64(view, 136)];
+  const count = view.getUint16(42, true);
+  if (identity === null || checkpoint === null || numbers.some(Number.isNaN)) return null;
+  if (count < 1 || count > SUPERBLOCK_HEADERS_MAX) return null;
+  const headers = decodeHeaderList(
+    bytes.subarray(OFFSET_HEADERS, OFFSET_HEADERS + count * HEADER_SIZE),
+    checksum,
+  );
+  if (headers === null || headers[0] === null) return null;
+  const [sequence = 0, viewNumber = 0, logView = 0, commitMax = 0] = numbers;
+  return {
+    identity,
+    sequence,
+    parent: Checksum(readU128(view, 104)),
+    view: View(viewNumber),
+    logView: View(logView),
+    commitMax: Op(commitMax),
+    checkpoint,
+    headers,
+  };
+}
+

@@ -1,0 +1,5 @@
+import { client } from '../../client/src/index.ts'; // EXPECT direction-server
+import { nothing } from './missing.ts'; // EXPECT no-unresolvable
+import { helper } from './helper.test.ts'; // EXPECT no-test-code-in-product
+
+export const server: string = client + nothing + helper;

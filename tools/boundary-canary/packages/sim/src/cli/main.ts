@@ -1,0 +1,3 @@
+import { cpus } from 'node:os';
+
+export const cores: number = cpus().length;

@@ -1,0 +1,1 @@
+export const header: string = 'internal to vsr';
