@@ -40,15 +40,22 @@ function isDeclaredResult(node: ts.AsExpression, source: ts.SourceFile): boolean
   return false;
 }
 
-/** Whether a comment above the statement (or any part of it), or on the line itself, says why. */
+/**
+ * Whether a comment says why: on the lines of the innermost statement, or directly above any
+ * statement, member or function around the assertion (one comment may cover a whole function).
+ */
 function hasSafetyComment(node: ts.AsExpression, source: ts.SourceFile): boolean {
   const lines = source.text.split('\n');
-  const last = source.getLineAndCharacterOfPosition(node.type.getEnd()).line;
-  let first = last;
+  const lineOf = (position: number): number => source.getLineAndCharacterOfPosition(position).line;
+  let innermost = true;
   for (let parent: ts.Node = node; parent !== source; parent = parent.parent) {
-    first = source.getLineAndCharacterOfPosition(parent.getStart(source)).line;
-    if (ts.isStatement(parent) || ts.isClassElement(parent)) break;
+    if (!ts.isStatement(parent) && !ts.isClassElement(parent)) continue;
+    const start = lineOf(parent.getStart(source));
+    let first = start;
+    while (first > 0 && /^\s*(?:\/\/|\*|\/\*)/.test(lines[first - 1] ?? '')) first -= 1;
+    const last = innermost ? lineOf(node.type.getEnd()) + 1 : start;
+    innermost = false;
+    if (lines.slice(first, last).some((line) => /(?:\/\/|\*).*\bSAFETY:/.test(line))) return true;
   }
-  while (first > 0 && /^\s*(?:\/\/|\*|\/\*)/.test(lines[first - 1] ?? '')) first -= 1;
-  return lines.slice(first, last + 1).some((line) => /(?:\/\/|\*).*\bSAFETY:/.test(line));
+  return false;
 }

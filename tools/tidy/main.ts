@@ -3,7 +3,7 @@
  * file that git tracks or would track, prints `path:line rule: message`, and fails on a finding.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Finding, Repository } from './finding.ts';
 import { rules } from './rules.ts';
 
@@ -21,7 +21,7 @@ const paths = execFileSync(
   },
 )
   .split('\0')
-  .filter((path) => path !== '' && existsSync(path));
+  .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
 
 const known = new Set<string>();
 for (const path of paths) {

@@ -146,6 +146,14 @@ describe('type assertions', () => {
     ]);
   });
 
+  it('may share a SAFETY comment above the function that holds them', () => {
+    const body = 'function read(): void {\n  first(a as Op);\n  second(b as Op);\n}';
+    expect(found(path, `// SAFETY: both are in range.\n${body}`)).toEqual([]);
+    expect(found(path, body)).toEqual(['2 type-assertion', '3 type-assertion']);
+    const unrelated = '// SAFETY: of this one.\nconst a = b as Op;';
+    expect(found(path, `${unrelated}\n${body}`)).toEqual(['4 type-assertion', '5 type-assertion']);
+  });
+
   it('are at home in a function that declares the very type', () => {
     const body = '{\n  return value as Op;\n}';
     expect(found(path, `function Op(value: number): Op ${body}`)).toEqual([]);

@@ -1,1 +1,4 @@
-export {};
+export { type BenchPlan, type BenchResult, runBench } from './bench.ts';
+export { EXIT_CODES, type ExitName } from './exit-codes.ts';
+export type { Io } from './io.ts';
+export { buildProgram, runProgram } from './program.ts';

@@ -89,6 +89,11 @@ export const ERRORS = {
     summary: 'The file system offers no synchronous writes, so nothing on it could be promised.',
     remedy: 'Put the data file on a local file system such as ext4 or XFS.',
   },
+  diverged: {
+    exitCode: 34,
+    summary: 'The state of this replica differs from that of its peers after the same ops.',
+    remedy: 'It stopped before it could answer wrongly. Keep the file, and replace this replica from its peers.',
+  },
   internal: {
     exitCode: 70,
     summary: 'The program found itself in an impossible state and stopped before answering wrongly.',

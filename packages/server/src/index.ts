@@ -1,1 +1,54 @@
-export {};
+export { sha256 } from './checksum.ts';
+export {
+  type Configuration,
+  type ConfigurationFault,
+  type ConfigurationInputs,
+  type ConfigurationSource,
+  loadConfiguration,
+} from './configuration/configuration.ts';
+export { effectiveConfiguration } from './configuration/effective.ts';
+export { editDistance, nearestName } from './configuration/nearest.ts';
+export {
+  CONFIGURATION_KEYS,
+  type ConfigurationKey,
+  clusterOf,
+  configurationJsonSchema,
+  environmentName,
+  PROFILES,
+  type Profile,
+} from './configuration/schema.ts';
+export {
+  ERRORS,
+  type ErrorCode,
+  faultLine,
+  fileFault,
+  isFault,
+  listenFault,
+  makeFault,
+  type ServerFault,
+} from './errors.ts';
+export { type Address, formatAddress, parseAddress } from './network/address.ts';
+export type { PeerStatus } from './network/peer-links.ts';
+export { LOG_LEVELS, type LogLevel } from './observe/logger.ts';
+export type { CounterRecord, StatusRecord } from './observe/status.ts';
+export { timeoutsOf } from './profile.ts';
+export { releaseOf, VERSION } from './release.ts';
+export {
+  CLIENT_PORT,
+  exitOnBug,
+  HTTP_PORT,
+  PEER_PORT,
+  type RunningReplica,
+  type StartReplicaOptions,
+  startReplica,
+} from './replica-process.ts';
+export { type OpenDataFile, openDataFile } from './storage/data-file.ts';
+export {
+  type FormatDataFileOptions,
+  formatDataFile,
+  randomU128,
+  type WrittenDataFile,
+} from './storage/data-file-format.ts';
+export { THREAD_POOL_SIZE } from './storage/file-storage.ts';
+export type { IoMode } from './storage/io-mode.ts';
+export { type PowerLossOptions, PowerLossStorage } from './testing/power-loss-storage.ts';

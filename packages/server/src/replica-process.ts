@@ -1,9 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
-import { type AnyMessage, Prng, type ReplicaHost, type StateMachine, type StoragePort } from '@kimberlite/vsr';
+import {
+  type AnyMessage,
+  createHost,
+  type FatalReason,
+  Prng,
+  type ReplicaHost,
+  type StateMachine,
+  type StoragePort,
+} from '@kimberlite/vsr';
 import { sha256 } from './checksum.ts';
 import type { Configuration } from './configuration/configuration.ts';
-import type { Core } from './core.ts';
 import { faultLine, isFault, makeFault, type ServerFault } from './errors.ts';
 import { type Address, formatAddress } from './network/address.ts';
 import { ClientListener } from './network/client-listener.ts';
@@ -17,6 +24,7 @@ import { Instruments } from './observe/instruments.ts';
 import { Logger, writeToStderr } from './observe/logger.ts';
 import { counterRecord, type StatusRecord } from './observe/status.ts';
 import { TraceLog } from './observe/trace-log.ts';
+import { timeoutsOf } from './profile.ts';
 import { releaseOf, VERSION } from './release.ts';
 import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
 import { FileStorage, THREAD_POOL_SIZE } from './storage/file-storage.ts';
@@ -62,15 +70,13 @@ export interface RunningReplica {
  * Starts one replica on its data file, sockets and timers, in this process. Resolves when it
  * listens; it then recovers by itself. A fault leaves nothing open and nothing changed.
  */
-export async function startReplicaWith(
-  core: Core,
+export async function startReplica(
   options: StartReplicaOptions,
 ): Promise<RunningReplica | ServerFault> {
   const { configuration } = options;
   const file = await openDataFile({
     path: configuration.dataFile,
     checksum: sha256,
-    readIdentity: core.readSuperblockIdentity,
     expected: {
       cluster: configuration.cluster,
       slot: configuration.replica,
@@ -78,7 +84,7 @@ export async function startReplicaWith(
     },
   });
   if (isFault(file)) return file;
-  const replica = new ReplicaProcess(core, options, file);
+  const replica = new ReplicaProcess(options, file);
   const fault = await replica.listen();
   if (fault !== null) {
     await replica.stop();
@@ -109,10 +115,11 @@ class ReplicaProcess implements RunningReplica {
   #silenceTimer: NodeJS.Timeout | null;
   #stopped: Promise<void> | null;
 
-  constructor(core: Core, options: StartReplicaOptions, file: OpenDataFile) {
+  constructor(options: StartReplicaOptions, file: OpenDataFile) {
     const { configuration } = options;
     const { identity } = file;
     const { slot, cluster, config } = identity;
+    const onFatal = options.onFatal ?? exitWith;
     this.slot = slot;
     this.cluster = cluster;
     this.clientAddress = configuration.clientAddress ?? defaultAddress(CLIENT_PORT, slot);
@@ -135,7 +142,7 @@ class ReplicaProcess implements RunningReplica {
       mode: file.mode,
       size: file.size,
       config,
-      onFatal: (fault): void => this.#die(fault, options.onFatal ?? exitWith),
+      onFatal: (fault): void => this.#die(fault, onFatal),
       observer: this.#ioObserver(),
     });
     const prng = new Prng(randomBytes(8).readBigUInt64LE());
@@ -156,7 +163,7 @@ class ReplicaProcess implements RunningReplica {
       ...shared,
       connectionsMax: configuration.clientConnections,
     });
-    this.#host = core.createHost({
+    this.#host = createHost({
       storage: options.wrapStorage?.(this.#storage) ?? this.#storage,
       transport: {
         sendToReplica: (to, message): void => this.#links.send(to, message),
@@ -171,6 +178,9 @@ class ReplicaProcess implements RunningReplica {
       prng: prng.fork(),
       cluster,
       slot,
+      release: this.#self.release,
+      timeouts: timeoutsOf(configuration.profile),
+      fatal: (reason): void => this.#die(fatalFault(reason, file.path), onFatal),
     });
     this.#ticker = new Ticker({
       clock: systemTickerClock,
@@ -333,6 +343,17 @@ function defaultAddress(port: number, slot: number): Address {
 
 function threadPoolSize(): number {
   return Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4;
+}
+
+/** Why the core gives up, as one of the server's errors. */
+function fatalFault(reason: FatalReason, path: string): ServerFault {
+  if (reason === 'diverged') {
+    return makeFault('diverged', `the state of ${path} is not that of its peers`);
+  }
+  if (reason === 'wrong_identity') {
+    return makeFault('data_file_wrong_replica', `${path} names another replica inside`);
+  }
+  return makeFault('data_file_damaged', `${path}: ${reason}`);
 }
 
 /** The end of the process after a fault that it cannot outlive. */

@@ -39,8 +39,8 @@ export class OrderIndex {
       return;
     }
     // Keys in ascending order (loading a run, sequences) fill leaves to the brim.
-    if (this.heap.keyCompare(last.slots[last.count - 1] as number, key) < 0) {
-      // SAFETY: not empty.
+    const highest = last.slots[last.count - 1] as number; // SAFETY: a leaf is never empty.
+    if (this.heap.keyCompare(highest, key) < 0) {
       if (last.count === LEAF_SIZE) this.leaves.push(leafOf(slot));
       else leafInsert(last, last.count, slot);
       return;
@@ -133,8 +133,8 @@ export class OrderIndex {
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
       const leaf = this.leaves[middle] as Leaf; // SAFETY: middle <= high.
-      if (this.heap.keyCompare(leaf.slots[0] as number, key) <= 0)
-        low = middle; // SAFETY: same.
+      const lowest = leaf.slots[0] as number; // SAFETY: a leaf is never empty.
+      if (this.heap.keyCompare(lowest, key) <= 0) low = middle;
       else high = middle - 1;
     }
     return low;

@@ -27,7 +27,7 @@ export const DELTAS_MAX = 8;
 /** Bytes of a record's value part, at most. */
 export const RECORD_VALUE_SIZE_MAX: number = DELTAS_MAX * (VALUE_SIZE_MAX + 4);
 
-/** Bytes of a record in a run, before key and value: key size u16, kind u8, 0 u8, value size u32. */
+/** Of a record in a run, before key and value: key size u16, kind u8, zero u8, value size u32. */
 export const RECORD_HEADER_SIZE = 8;
 
 /** Bytes that a record takes in a run. */

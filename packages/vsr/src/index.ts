@@ -27,3 +27,5 @@ export * from './message/header-list.ts';
 export type { FatalReason } from './replica/effect.ts';
 export { TIMEOUTS_DEFAULT, type TimeoutTable, timeoutsFault } from './replica/timers.ts';
 export type * from './superblock/superblock.ts';
+export { checkpointId, decodeSuperblock } from './superblock/superblock.ts';
+export { type SuperblockFault, selectSuperblock } from './superblock/superblock-quorum.ts';

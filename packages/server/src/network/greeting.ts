@@ -99,12 +99,16 @@ export function replicaHelloFault(
   return same ? null : 'wrongSizes';
 }
 
-/** Why a client's greeting is refused, or null. Its sizes mean nothing: it learns ours. */
+/**
+ * Why a client's greeting is refused, or null. Its sizes mean nothing: it learns ours. A client
+ * that knows no cluster names zero, and learns ours too.
+ */
 export function clientHelloFault(
   self: SelfIdentity,
   hello: Message<'hello'>,
 ): RejectionReason | null {
-  if (hello.header.cluster !== self.cluster) return 'wrongCluster';
+  const { cluster } = hello.header;
+  if (cluster !== self.cluster && cluster !== 0n) return 'wrongCluster';
   const isClient = hello.header.role === ROLE_CLIENT && hello.header.replica === NO_REPLICA;
   return isClient ? null : 'wrongMember';
 }

@@ -32,6 +32,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   for (const node of nodes) node.stop();
+  nodes = [];
 });
 
 async function startNode(slot: number, other: Partial<SelfIdentity> = {}): Promise<Node> {
@@ -78,12 +79,12 @@ function vote(slot: number, view: number): AnyMessage {
   return encodeMessage('startViewChange', fields, null, sha256) as AnyMessage;
 }
 
-/** Greeted in both directions: this node's dial was answered by `count` others. */
+/** This node's dials were answered by exactly `count` others. */
 function reached(node: Node, count: number): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
       const peers = node.links.status().filter((peer) => peer.outgoing);
-      if (peers.length >= count) resolve();
+      if (peers.length === count || !nodes.includes(node)) resolve();
       else setImmediate(look);
     };
     look();
@@ -116,7 +117,7 @@ describe('links between replicas', () => {
     second.links.start();
     await Promise.all([reached(first, 1), reached(second, 1)]);
     second.stop();
-    await first.seen.when(({ what }) => what === 'received');
+    await reached(first, 0);
     const again = await startNode(1);
     again.links.start();
     await Promise.all([reached(first, 1), reached(again, 1)]);
@@ -171,6 +172,7 @@ describe('links between replicas', () => {
     second.links.start();
     await reached(second, 1);
     second.stop();
+    await reached(first, 0);
     const again = await startNode(1, { incarnation: 999n });
     again.links.start();
     await again.seen.when(

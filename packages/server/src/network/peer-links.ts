@@ -81,7 +81,7 @@ export class PeerLinks {
     this.#options = options;
     this.#peers = new Map();
     this.#incoming = new Set();
-    this.#stopped = true;
+    this.#stopped = false;
     for (let slot = 0; slot < options.self.replicaCount; slot += 1) {
       if (slot === options.self.slot) continue;
       this.#peers.set(slot, {
@@ -98,9 +98,9 @@ export class PeerLinks {
     }
   }
 
+  /** Begins to dial. Connections of others are taken before that too. */
   start(): void {
-    assert(this.#stopped, 'started once');
-    this.#stopped = false;
+    assert(!this.#stopped, 'not started again');
     for (const peer of this.#peers.values()) this.#dial(peer);
   }
 

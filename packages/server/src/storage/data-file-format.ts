@@ -1,7 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { close, closeSync, fsync, fsyncSync, openSync, unlinkSync, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { type ClusterConfig, SECTOR_SIZE, type Zone, zoneOffset } from '@kimberlite/vsr';
+import {
+  type ClusterConfig,
+  type FormatWrite,
+  formatReplica,
+  SECTOR_SIZE,
+  type Zone,
+  zoneOffset,
+} from '@kimberlite/vsr';
+import { sha256 } from '../checksum.ts';
 import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
 import { alignedBytes } from './aligned-memory.ts';
 import { lockFile } from './file-lock.ts';
@@ -15,11 +24,44 @@ const closeAsync = promisify(close);
 export const BLOCK_AREA_INITIAL: number = 4 * 1024 * 1024;
 const CHUNK_SIZE = 4 * 1024 * 1024;
 
-/** One write of the core's format, relative to its zone. */
-export interface FormatWrite {
-  readonly zone: Zone;
-  readonly offset: number;
-  readonly bytes: Uint8Array;
+export interface FormatDataFileOptions {
+  /** Of the new file; nothing may be there. */
+  readonly path: string;
+  readonly config: ClusterConfig;
+  /** The same for all replicas of the cluster. */
+  readonly cluster: bigint;
+  /** Slot of this replica, below `replicaCount`. */
+  readonly slot: number;
+  readonly replicaCount: number;
+  /** Bytes written so far, of how many. */
+  readonly onProgress?: (written: number, total: number) => void;
+}
+
+/** Makes the data file of a new replica, with an incarnation of its own. */
+export function formatDataFile(
+  options: FormatDataFileOptions,
+): Promise<WrittenDataFile | ServerFault> {
+  const { path, config, cluster, slot, replicaCount, onProgress } = options;
+  const incarnation = randomU128();
+  return writeDataFile({
+    path,
+    config,
+    writes: formatReplica({
+      config,
+      cluster,
+      slot,
+      replicaCount,
+      incarnation,
+      checksum: sha256,
+    }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+}
+
+/** A random number of 128 bits, never zero: an incarnation, or the number of a new cluster. */
+export function randomU128(): bigint {
+  const value = BigInt(`0x${randomBytes(16).toString('hex')}`);
+  return value === 0n ? 1n : value;
 }
 
 export interface WriteDataFileOptions {

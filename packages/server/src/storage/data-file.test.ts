@@ -9,16 +9,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { CONFIG_SIMULATION, zoneOffset } from '@kimberlite/vsr';
+import { CONFIG_SIMULATION, formatReplica, zoneOffset } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../checksum.ts';
 import { isFault, type ServerFault } from '../errors.ts';
-import { plainFormat, readPlainIdentity } from '../testing/plain-format.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { type ExpectedIdentity, type OpenDataFile, openDataFile } from './data-file.ts';
-import { BLOCK_AREA_INITIAL, writeDataFile } from './data-file-format.ts';
+import { BLOCK_AREA_INITIAL, formatDataFile, writeDataFile } from './data-file-format.ts';
 
 const ANY: ExpectedIdentity = { cluster: null, slot: null, replicaCount: null };
+/** What `format` writes here: replica 1 of 3. */
+const SECOND = { config: CONFIG_SIMULATION, cluster: 5n, slot: 1, replicaCount: 3 };
 let directory: ReturnType<typeof temporaryDirectory>;
 let path: string;
 
@@ -29,13 +30,12 @@ beforeEach(() => {
 afterEach(() => directory.remove());
 
 async function format(): Promise<void> {
-  const writes = plainFormat({ cluster: 5n, slot: 1 });
-  const written = await writeDataFile({ path, config: CONFIG_SIMULATION, writes });
+  const written = await formatDataFile({ ...SECOND, path });
   expect(isFault(written)).toBe(false);
 }
 
 function open(expected: ExpectedIdentity = ANY): Promise<OpenDataFile | ServerFault> {
-  return openDataFile({ path, checksum: sha256, readIdentity: readPlainIdentity, expected });
+  return openDataFile({ path, checksum: sha256, expected });
 }
 
 function close(file: OpenDataFile): void {
@@ -55,10 +55,9 @@ describe('formatting a data file', () => {
   it('writes all of it ahead, the superblock included, and reports progress', async () => {
     const progress: number[] = [];
     let total = 0;
-    const written = await writeDataFile({
+    const written = await formatDataFile({
+      ...SECOND,
       path,
-      config: CONFIG_SIMULATION,
-      writes: plainFormat({ cluster: 5n, slot: 1 }),
       onProgress: (done, all) => {
         progress.push(done);
         total = all;
@@ -74,9 +73,16 @@ describe('formatting a data file', () => {
     expect(progress.at(-1)).toBe(size);
     expect(total).toBe(size);
     const bytes = readFileSync(path);
-    const ring = zoneOffset(CONFIG_SIMULATION, 'wal_headers');
-    expect(bytes.subarray(ring, ring + 32 * 256).every((byte) => byte === 1)).toBe(true);
-    expect(bytes.subarray(zoneOffset(CONFIG_SIMULATION, 'wal_prepares')).some(Boolean)).toBe(false);
+    for (const { zone, offset, bytes: part } of formatReplica({
+      ...SECOND,
+      incarnation: 1n,
+      checksum: sha256,
+    })) {
+      if (zone === 'superblock') continue;
+      const at = zoneOffset(CONFIG_SIMULATION, zone) + offset;
+      expect(bytes.subarray(at, at + part.length).equals(part)).toBe(true);
+    }
+    expect(bytes.subarray(zoneOffset(CONFIG_SIMULATION, 'blocks')).some(Boolean)).toBe(false);
     expect(stat.mode & 0o777).toBe(0o600);
   });
 

@@ -1,30 +1,16 @@
 import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
 import type { ChecksumFunction } from '@kimberlite/store';
-import { type ClusterConfig, configFault, zoneOffset, zoneSize } from '@kimberlite/vsr';
+import {
+  type Identity,
+  readSuperblockIdentity,
+  SUPERBLOCK_COPIES,
+  SUPERBLOCK_COPY_SIZE,
+  zoneOffset,
+} from '@kimberlite/vsr';
 import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
 import { alignedBytes } from './aligned-memory.ts';
 import { type FileLock, lockFile } from './file-lock.ts';
 import { type IoMode, type OpenedFile, openBestMode } from './io-mode.ts';
-
-/** Whose file it is, as its superblock says. */
-export interface DataFileIdentity {
-  readonly config: ClusterConfig;
-  readonly cluster: bigint;
-  readonly slot: number;
-  readonly replicaCount: number;
-  readonly member: bigint;
-  readonly incarnation: bigint;
-  readonly checksumName: string;
-}
-
-/**
- * Reads the identity from the superblock zone: `no superblock` for bytes that are none at all,
- * another text where one is there but cannot be believed. The core's `readSuperblockIdentity`.
- */
-export type IdentityReader = (
-  bytes: Uint8Array,
-  checksum: ChecksumFunction,
-) => DataFileIdentity | string;
 
 /** What the operator says that the file is; null where nothing was said. */
 export interface ExpectedIdentity {
@@ -36,7 +22,6 @@ export interface ExpectedIdentity {
 export interface OpenDataFileOptions {
   readonly path: string;
   readonly checksum: ChecksumFunction;
-  readonly readIdentity: IdentityReader;
   readonly expected: ExpectedIdentity;
 }
 
@@ -46,7 +31,7 @@ export interface OpenDataFile {
   readonly mode: IoMode;
   /** Bytes when it was opened. */
   readonly size: number;
-  readonly identity: DataFileIdentity;
+  readonly identity: Identity;
   readonly lock: FileLock;
 }
 
@@ -83,8 +68,8 @@ export async function openDataFile(
 function lookInside(
   fd: number,
   options: OpenDataFileOptions,
-): { readonly identity: DataFileIdentity; readonly size: number } | ServerFault {
-  const { path, checksum, readIdentity, expected } = options;
+): { readonly identity: Identity; readonly size: number } | ServerFault {
+  const { path, checksum, expected } = options;
   let size: number;
   let superblock: Uint8Array;
   try {
@@ -96,10 +81,8 @@ function lookInside(
   if (superblock.every((byte) => byte === 0)) {
     return makeFault('data_file_incomplete', `${path} was never formatted to the end`);
   }
-  const identity = readIdentity(superblock, checksum);
-  if (typeof identity === 'string') return unreadableFault(path, size, identity);
-  const sizes = configFault(identity.config);
-  if (sizes !== null) return makeFault('data_file_damaged', `${path} names bad sizes: ${sizes}`);
+  const identity = readSuperblockIdentity(superblock, checksum);
+  if (typeof identity === 'string') return unreadableFault({ path, size, superblock, reason: identity });
   if (identity.checksumName !== checksum.name) {
     return makeFault(
       'data_file_foreign',
@@ -115,7 +98,7 @@ function lookInside(
 
 /** The superblock zone; zeros where the file is shorter. */
 function readStart(fd: number): Uint8Array {
-  const length = zoneSize(SOME_CONFIG, 'superblock') ?? 0;
+  const length = SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE;
   const bytes = alignedBytes(length);
   for (let at = 0; at < length; ) {
     const read = readSync(fd, bytes, at, length - at, at);
@@ -125,26 +108,32 @@ function readStart(fd: number): Uint8Array {
   return bytes;
 }
 
-/** The superblock's place and size don't depend on the cluster's sizes. */
-const SOME_CONFIG: ClusterConfig = {
-  messageSizeMax: 4096,
-  walSlots: 16,
-  pipelineMax: 1,
-  checkpointInterval: 2,
-  blockSize: 4096,
-  sessionsMax: 1,
-};
-
-function unreadableFault(path: string, size: number, reason: string): ServerFault {
-  if (/no superblock|magic|foreign|format version/.test(reason)) {
-    return makeFault('data_file_foreign', `${path} is not a data file: ${reason}`);
+/** A damaged file of ours still has the magic in some copy; a foreign one has it in none. */
+function unreadableFault(found: {
+  readonly path: string;
+  readonly size: number;
+  readonly superblock: Uint8Array;
+  readonly reason: string;
+}): ServerFault {
+  const { path, size, superblock, reason } = found;
+  const ours = Array.from({ length: SUPERBLOCK_COPIES }, (_, copy) => {
+    const at = copy * SUPERBLOCK_COPY_SIZE + MAGIC_OFFSET;
+    return String.fromCharCode(...superblock.subarray(at, at + MAGIC.length)) === MAGIC;
+  }).some(Boolean);
+  if (!ours) return makeFault('data_file_foreign', `${path} has no superblock`);
+  if (size < superblock.length) {
+    return makeFault('data_file_truncated', `${path} has only ${size} bytes`);
   }
-  return makeFault('data_file_damaged', `${path} (${size} bytes): ${reason}`);
+  return makeFault('data_file_damaged', `${path}: superblock ${reason}`);
 }
+
+/** Of each superblock copy (docs/data-file.md); the letters as they stand in the file. */
+const MAGIC = 'KIMB';
+const MAGIC_OFFSET = 32;
 
 function identityFault(
   path: string,
-  found: DataFileIdentity,
+  found: Identity,
   expected: ExpectedIdentity,
 ): ServerFault | null {
   if (expected.cluster !== null && found.cluster !== expected.cluster) {

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { CONFIG_SIMULATION, Prng, SECTOR_SIZE, type Zone, zoneOffset } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isFault, type ServerFault } from '../errors.ts';
-import { plainFormat } from '../testing/plain-format.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
-import { BLOCK_AREA_INITIAL, writeDataFile } from './data-file-format.ts';
+import { BLOCK_AREA_INITIAL, formatDataFile } from './data-file-format.ts';
 import { FileStorage } from './file-storage.ts';
 import { IO_MODES, type IoMode, ioFlags, openBestMode } from './io-mode.ts';
 
@@ -20,8 +19,8 @@ beforeEach(async () => {
   path = join(directory.path, '0.data');
   fatal = [];
   opened = [];
-  const writes = plainFormat({ cluster: 1n, slot: 0 });
-  expect(isFault(await writeDataFile({ path, config, writes }))).toBe(false);
+  const formatted = await formatDataFile({ path, config, cluster: 1n, slot: 0, replicaCount: 3 });
+  expect(isFault(formatted)).toBe(false);
 });
 afterEach(async () => {
   for (const { fd, storage } of opened) {

@@ -80,6 +80,11 @@ export class Checkers implements ClientObserver {
     this.history.onRestart(slot);
   }
 
+  /** The process of a replica is about to begin. */
+  onStarting(slot: number): void {
+    this.promises.onStarting(slot);
+  }
+
   onStarted(slot: number, state: ReplicaSnapshot): void {
     this.promises.onStarted(slot, state);
   }

@@ -10,6 +10,11 @@ import { readU128 } from '@kimberlite/store';
 import type { SimulatedStorage } from '../storage/storage.ts';
 import { check } from './violation.ts';
 
+interface Views {
+  readonly view: number;
+  readonly logView: number;
+}
+
 interface Promised {
   view: number;
   logView: number;
@@ -67,6 +72,14 @@ export class Promises {
     }
   }
 
+  /**
+   * The replica is about to start from this disk: what was promised must be on it, and what a crash
+   * cut short but left whole counts as promised from now on.
+   */
+  onStarting(slot: number): void {
+    this.raise(slot, this.durable(slot));
+  }
+
   /** The replica took its start decision; `state` is what it is after that call. */
   onStarted(slot: number, state: ReplicaSnapshot): void {
     const promised = this.at(slot);
@@ -122,6 +135,27 @@ export class Promises {
   }
 
   private onViewDurable(slot: number, view: number, logView: number): void {
+    const disk = this.durable(slot);
+    check(
+      'promises',
+      disk.view >= view && disk.logView >= logView,
+      () => `replica ${slot} takes view ${view} for durable before it is`,
+    );
+    this.raise(slot, { view, logView });
+  }
+
+  /** What a start would find on this disk. */
+  private durable(slot: number): Views {
+    const superblock = this.storages[slot]?.superblock() ?? 'not_found';
+    check(
+      'promises',
+      typeof superblock !== 'string',
+      () => `replica ${slot} has lost its superblock: ${String(superblock)}`,
+    );
+    return superblock;
+  }
+
+  private raise(slot: number, { view, logView }: Views): void {
     const promised = this.at(slot);
     check('promises', view >= promised.view, () => `replica ${slot} goes back to view ${view}`);
     check('promises', logView >= promised.logView, () => `replica ${slot}: log view goes back`);

@@ -110,7 +110,7 @@ export class Cluster {
     this.totals = emptyTotals();
     this.totals.runs = 1;
     this.hash = new TraceHash();
-    this.tally = new TraceTally(this.totals);
+    this.tally = new TraceTally(this.totals, options.config.walSlots);
     this.clusterId = prng.u128() | 1n;
     this.hostPrng = prng.fork();
     this.startedNow = new Set();
@@ -156,6 +156,7 @@ export class Cluster {
   start(slot: number): void {
     this.log(() => `start replica ${slot}`);
     this.connections[slot]?.clear();
+    this.checkers.onStarting(slot);
     this.replica(slot).start();
   }
 

@@ -4,11 +4,13 @@ import type { Totals } from '../run/totals.ts';
 /** Counts what replicas tell of themselves. */
 export class TraceTally {
   private readonly totals: Totals;
+  private readonly walSlots: number;
   private readonly viewsTried: Set<number>;
   private readonly viewsLed: Set<number>;
 
-  constructor(totals: Totals) {
+  constructor(totals: Totals, walSlots: number) {
     this.totals = totals;
+    this.walSlots = walSlots;
     this.viewsTried = new Set();
     this.viewsLed = new Set();
   }
@@ -36,7 +38,7 @@ export class TraceTally {
         totals.checkpoints += 1;
         return;
       case 'wal_wrapped':
-        totals.walWraps += 1;
+        if (event.op % this.walSlots === 0) totals.walWraps += 1;
         return;
       case 'sync_started':
         totals.syncsStarted += 1;

@@ -1,10 +1,13 @@
 import { createHost, formatReplica } from '@kimberlite/vsr';
 import type { ReplicaMaker } from '../cluster/cluster.ts';
 
+/** Version of the simulated replicas: 0.1.0. */
+const RELEASE = 0x000100;
+
 /** The core that ships, unchanged. */
 export const productionMaker: ReplicaMaker = {
   format: (setup) => formatReplica(setup),
-  create: ({ ports, config, checksum, workload, cluster, slot, prng }) =>
+  create: ({ ports, config, checksum, workload, cluster, slot, prng, onFatal }) =>
     createHost({
       storage: ports.storage,
       transport: ports.transport,
@@ -17,5 +20,7 @@ export const productionMaker: ReplicaMaker = {
       prng,
       cluster,
       slot,
+      release: RELEASE,
+      fatal: onFatal,
     }),
 };

@@ -5,8 +5,10 @@ import {
   decodeHeader,
   HEADER_SIZE,
   type Prng,
+  readSuperblock,
   SECTOR_SIZE,
   type StoragePort,
+  type SuperblockState,
   type Zone,
   zoneSize,
 } from '@kimberlite/vsr';
@@ -191,6 +193,15 @@ export class SimulatedStorage implements StoragePort {
       else if (this.prng.chance(0.5)) this.storeAll(write);
       else this.counts.lostWrites += 1;
     }
+  }
+
+  /** The superblock that a start would read from this disk now, or why there is none. */
+  superblock(): SuperblockState | string {
+    const zone = new Uint8Array(zoneSize(this.config, 'superblock') ?? 0);
+    for (let at = 0; at < zone.length; at += SECTOR_SIZE) {
+      zone.set(this.memory.superblock.pristine(at / SECTOR_SIZE), at);
+    }
+    return readSuperblock(zone, this.checksum);
   }
 
   /** Both parts of the prepare are on disk, as far as the disk ever promised. */

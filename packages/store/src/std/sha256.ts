@@ -15,7 +15,7 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   const digest = new Uint8Array(DIGEST_SIZE);
   const view = new DataView(digest.buffer);
   for (let index = 0; index < state.length; index += 1) {
-    view.setInt32(index * 4, state[index] as number, false); // SAFETY: the index is in range.
+    view.setInt32(index * 4, word(state, index), false);
   }
   return digest;
 }
@@ -58,6 +58,11 @@ function padTail(bytes: Uint8Array, whole: number): Uint8Array {
   return tail;
 }
 
+/** An element that is there: every index below is a constant or a bounded loop's. */
+function word(words: Int32Array | Uint8Array, index: number): number {
+  return words[index] as number; // SAFETY: the caller keeps the index in range.
+}
+
 function rotateRight(value: number, bits: number): number {
   return (value >>> bits) | (value << (32 - bits));
 }
@@ -66,21 +71,18 @@ function rotateRight(value: number, bits: number): number {
 function expand(schedule: Int32Array, block: Uint8Array, offset: number): void {
   for (let index = 0; index < 16; index += 1) {
     const at = offset + index * 4;
-    // SAFETY: the caller keeps `offset + 63` in range; so for every index below.
     schedule[index] =
-      ((block[at] as number) << 24) |
-      ((block[at + 1] as number) << 16) |
-      ((block[at + 2] as number) << 8) |
-      (block[at + 3] as number);
+      (word(block, at) << 24) |
+      (word(block, at + 1) << 16) |
+      (word(block, at + 2) << 8) |
+      word(block, at + 3);
   }
   for (let index = 16; index < 64; index += 1) {
-    const near = schedule[index - 2] as number; // SAFETY: 0 ≤ index - 16 and index < 64.
-    const far = schedule[index - 15] as number; // SAFETY: as above.
+    const near = word(schedule, index - 2);
+    const far = word(schedule, index - 15);
     const small = rotateRight(far, 7) ^ rotateRight(far, 18) ^ (far >>> 3);
     const large = rotateRight(near, 17) ^ rotateRight(near, 19) ^ (near >>> 10);
-    // SAFETY: as above.
-    schedule[index] =
-      ((schedule[index - 16] as number) + small + (schedule[index - 7] as number) + large) | 0;
+    schedule[index] = (word(schedule, index - 16) + small + word(schedule, index - 7) + large) | 0;
   }
 }
 
@@ -91,20 +93,18 @@ function compress(
   offset: number,
 ): void {
   expand(schedule, block, offset);
-  // SAFETY: the state has eight words, here and at the end.
-  let a = state[0] as number;
-  let b = state[1] as number;
-  let c = state[2] as number;
-  let d = state[3] as number;
-  let e = state[4] as number;
-  let f = state[5] as number;
-  let g = state[6] as number;
-  let h = state[7] as number;
+  let a = word(state, 0);
+  let b = word(state, 1);
+  let c = word(state, 2);
+  let d = word(state, 3);
+  let e = word(state, 4);
+  let f = word(state, 5);
+  let g = word(state, 6);
+  let h = word(state, 7);
   for (let index = 0; index < 64; index += 1) {
     const large1 = rotateRight(e, 6) ^ rotateRight(e, 11) ^ rotateRight(e, 25);
     const choice = (e & f) ^ (~e & g);
-    // SAFETY: the index is in range of both.
-    const step = (h + large1 + choice + (ROUND[index] as number) + (schedule[index] as number)) | 0;
+    const step = (h + large1 + choice + word(ROUND, index) + word(schedule, index)) | 0;
     const large0 = rotateRight(a, 2) ^ rotateRight(a, 13) ^ rotateRight(a, 22);
     const majority = (a & b) ^ (a & c) ^ (b & c);
     h = g;
@@ -116,12 +116,12 @@ function compress(
     b = a;
     a = (step + large0 + majority) | 0;
   }
-  state[0] = ((state[0] as number) + a) | 0;
-  state[1] = ((state[1] as number) + b) | 0;
-  state[2] = ((state[2] as number) + c) | 0;
-  state[3] = ((state[3] as number) + d) | 0;
-  state[4] = ((state[4] as number) + e) | 0;
-  state[5] = ((state[5] as number) + f) | 0;
-  state[6] = ((state[6] as number) + g) | 0;
-  state[7] = ((state[7] as number) + h) | 0;
+  state[0] = (word(state, 0) + a) | 0;
+  state[1] = (word(state, 1) + b) | 0;
+  state[2] = (word(state, 2) + c) | 0;
+  state[3] = (word(state, 3) + d) | 0;
+  state[4] = (word(state, 4) + e) | 0;
+  state[5] = (word(state, 5) + f) | 0;
+  state[6] = (word(state, 6) + g) | 0;
+  state[7] = (word(state, 7) + h) | 0;
 }

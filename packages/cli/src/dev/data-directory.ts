@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatDataFile } from '@kimberlite/server';
+import { cliError, unwrap } from '../fault.ts';
+import { SIZES, type SizeName } from '../replica/format-command.ts';
+
+/** What a directory of `dev` holds; `formatted` once every data file has been made. */
+export interface DevCluster {
+  readonly cluster: bigint;
+  readonly replicas: number;
+  readonly size: SizeName;
+  readonly formatted: boolean;
+}
+
+export interface DirectoryPlan {
+  readonly directory: string;
+  readonly replicas: number;
+  /** Null: what the directory holds, dev for a new one. */
+  readonly size: SizeName | null;
+}
+
+export function dataFilePath(directory: string, slot: number): string {
+  return join(directory, `replica-${slot}.data`);
+}
+
+/**
+ * Makes what is missing: the directory, and data files of a cluster that was never complete, and
+ * so never ran. A file that is missing from a complete cluster is not made anew: an empty replica
+ * would have forgotten what it acknowledged, and two of three could then lose it.
+ */
+export async function prepareDirectory(
+  plan: DirectoryPlan,
+  onFormat: (path: string) => void,
+): Promise<DevCluster> {
+  const { directory, replicas } = plan;
+  makeDirectory(directory);
+  const known = readCluster(directory) ?? newCluster(plan);
+  if (known.replicas !== replicas) {
+    throw cliError(
+      'usage',
+      `${directory} holds a cluster of ${known.replicas} replicas, not ${replicas}`,
+      `Nothing was changed. Use --replicas ${known.replicas}, or another --data.`,
+    );
+  }
+  if (plan.size !== null && plan.size !== known.size) {
+    throw cliError(
+      'usage',
+      `${directory} was formatted with --size ${known.size}, not ${plan.size}`,
+      'Nothing was changed. Sizes never change; leave --size out, or use another --data.',
+    );
+  }
+  if (known.formatted) {
+    refuseMissing(directory, replicas);
+    return known;
+  }
+  writeCluster(directory, known);
+  for (let slot = 0; slot < replicas; slot += 1) {
+    const path = dataFilePath(directory, slot);
+    onFormat(path);
+    // Left over from a format that was interrupted; no replica has ever run on it.
+    rmSync(path, { force: true });
+    const { cluster } = known;
+    unwrap(
+      await formatDataFile({
+        path,
+        config: SIZES[known.size],
+        cluster,
+        slot,
+        replicaCount: replicas,
+      }),
+    );
+  }
+  const complete = { ...known, formatted: true };
+  writeCluster(directory, complete);
+  return complete;
+}
+
+function newCluster(plan: DirectoryPlan): DevCluster {
+  for (let slot = 0; slot < plan.replicas; slot += 1) {
+    const path = dataFilePath(plan.directory, slot);
+    if (!existsSync(path)) continue;
+    throw cliError(
+      'error',
+      `${path} is there, but ${clusterPath(plan.directory)} is not`,
+      'Nothing was changed. Put cluster.json back, or use another --data.',
+    );
+  }
+  const cluster = BigInt(`0x${randomBytes(7).toString('hex')}`) + 1n;
+  return { cluster, replicas: plan.replicas, size: plan.size ?? 'dev', formatted: false };
+}
+
+function refuseMissing(directory: string, replicas: number): void {
+  for (let slot = 0; slot < replicas; slot += 1) {
+    const path = dataFilePath(directory, slot);
+    if (existsSync(path)) continue;
+    throw cliError(
+      'error',
+      `${path} is missing from a cluster that has run`,
+      'It was not made anew, for an empty replica would have forgotten what it acknowledged. ' +
+        'Put the file back, or begin again with another --data.',
+    );
+  }
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw cliError(
+      'error',
+      `the directory ${directory} cannot be made (${code})`,
+      'Nothing was changed. Choose another --data, or give this user permission.',
+    );
+  }
+}
+
+function clusterPath(directory: string): string {
+  return join(directory, 'cluster.json');
+}
+
+function readCluster(directory: string): DevCluster | null {
+  const path = clusterPath(directory);
+  if (!existsSync(path)) return null;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    parsed = null;
+  }
+  const cluster = clusterOf(parsed);
+  if (cluster !== null) return cluster;
+  throw cliError(
+    'error',
+    `${path} cannot be read as the description of a cluster`,
+    'Nothing was changed. Put it back, or use another --data.',
+  );
+}
+
+function clusterOf(value: unknown): DevCluster | null {
+  if (typeof value !== 'object' || value === null) return null;
+  if (!('cluster' in value && 'replicas' in value && 'size' in value)) return null;
+  const { cluster, replicas, size } = value;
+  if (typeof cluster !== 'string' || !/^\d{1,39}$/.test(cluster)) return null;
+  if (typeof replicas !== 'number' || (size !== 'dev' && size !== 'default')) return null;
+  const formatted = 'formatted' in value && value.formatted === true;
+  return { cluster: BigInt(cluster), replicas, size, formatted };
+}
+
+function writeCluster(directory: string, cluster: DevCluster): void {
+  writeJsonFile(clusterPath(directory), { ...cluster, cluster: cluster.cluster.toString() });
+}
+
+/** Whole or not at all: a reader never sees a half-written file. */
+export function writeJsonFile(path: string, value: unknown): void {
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`);
+  renameSync(temporary, path);
+}

@@ -1,0 +1,71 @@
+import { resolve as resolvePath } from 'node:path';
+import { VOTERS_MAX } from '@kimberlite/vsr';
+import { type Command, Option } from 'commander';
+import { natural, positive } from '../connection-options.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import { usageError } from '../fault.ts';
+import type { Io } from '../io.ts';
+import type { SizeName } from '../replica/format-command.ts';
+import { signalled } from '../replica/signals.ts';
+import { DevRun } from './dev-run.ts';
+
+interface DevFlags {
+  readonly replicas: number;
+  readonly data: string;
+  readonly basePort: number;
+  readonly size?: SizeName;
+  readonly readyTimeout: number;
+}
+
+const PORT_MAX = 65_535;
+
+/** Adds dev. */
+export function addDevCommand(program: Command, io: Io, setExitCode: (code: number) => void): void {
+  program
+    .command('dev')
+    .description('Run a whole cluster on this machine, one process a replica, for development.')
+    .option('--replicas <n>', 'replicas: 1, 3 or 5 make sense', positive, 3)
+    .option('--data <dir>', 'where data files, logs and endpoints.json go', './data')
+    .option('--base-port <port>', 'replica n uses port + 10n, + 1, + 2; 0: any free', natural, 7100)
+    .addOption(
+      new Option('--size <size>', 'sizes of new data files (default: dev)').choices([
+        'dev',
+        'default',
+      ]),
+    )
+    .option('--ready-timeout <seconds>', 'give up when no write commits in time', positive, 60)
+    .addHelpText(
+      'after',
+      `
+Formats data files that were never there, and prints a line that begins with 'ready' once a write
+has committed. SIGINT or SIGTERM stops every replica. A replica that ends by itself is reported
+and not restarted; the others go on. Exit code 7 when that happened.
+
+Examples:
+  kimberlite dev
+  kimberlite dev --replicas 1 --data /tmp/k1
+  kimberlite dev --base-port 0 --data ./data   # then read ./data/endpoints.json`,
+    )
+    .action(async (flags: DevFlags) => {
+      const { replicas, basePort } = flags;
+      if (replicas > VOTERS_MAX) throw usageError(`--replicas is 1 to ${VOTERS_MAX}`);
+      if (basePort + 10 * replicas > PORT_MAX) throw usageError('--base-port is too high');
+      const stop = signalled({ withParent: true });
+      const run = new DevRun({
+        io,
+        replicas,
+        basePort,
+        directory: resolvePath(flags.data),
+        shownDirectory: flags.data,
+        size: flags.size ?? null,
+        readyMillis: flags.readyTimeout * 1000,
+      });
+      try {
+        await run.start(stop);
+        await Promise.race([stop, run.allEnded()]);
+      } finally {
+        await run.stop();
+      }
+      if (run.anyEndedByItself()) setExitCode(EXIT_CODES.replica_ended.code);
+    });
+}

@@ -1,0 +1,203 @@
+import { join } from 'node:path';
+import { Client, ClientError } from '@kimberlite/client';
+import { ERRORS } from '@kimberlite/server';
+import { CliError, cliError } from '../fault.ts';
+import type { Io } from '../io.ts';
+import type { SizeName } from '../replica/format-command.ts';
+import type { StopReason } from '../replica/signals.ts';
+import {
+  type DevCluster,
+  dataFilePath,
+  prepareDirectory,
+  writeJsonFile,
+} from './data-directory.ts';
+import { findFreeBase, portsOf, type ReplicaPorts } from './ports.ts';
+import { type ChildEnd, ReplicaChild } from './replica-child.ts';
+
+/** Where `dev` writes its first value; users' namespaces stay empty. */
+const READY_NAMESPACE = 'kimberlite.dev';
+/** Another process may take a port between the look and the start; then all is tried again. */
+const FREE_PORT_TRIES = 5;
+
+export interface DevOptions {
+  readonly io: Io;
+  readonly replicas: number;
+  /** 0: any that is free. */
+  readonly basePort: number;
+  /** Absolute. */
+  readonly directory: string;
+  /** As the user wrote it. */
+  readonly shownDirectory: string;
+  readonly size: SizeName | null;
+  readonly readyMillis: number;
+}
+
+/** A cluster of child processes: starts it, waits for its first commit, watches and stops it. */
+export class DevRun {
+  private readonly options: DevOptions;
+  private children: ReplicaChild[];
+  private endedByItself: Set<number>;
+  private stopping: boolean;
+
+  constructor(options: DevOptions) {
+    this.options = options;
+    this.children = [];
+    this.endedByItself = new Set();
+    this.stopping = false;
+  }
+
+  /** Whether a replica ended that was not told to. */
+  anyEndedByItself(): boolean {
+    return this.endedByItself.size > 0;
+  }
+
+  /** Resolves when no replica is left. */
+  async allEnded(): Promise<void> {
+    await Promise.all(this.children.map((child) => child.ended));
+  }
+
+  /** Resolves when a write has committed, or when it is asked to stop before that. */
+  async start(stop: Promise<StopReason>): Promise<void> {
+    const { io, directory, replicas, size } = this.options;
+    const cluster = await prepareDirectory({ directory, replicas, size }, (path) => {
+      io.writeError(`formatting ${path}\n`);
+    });
+    const tries = this.options.basePort === 0 ? FREE_PORT_TRIES : 1;
+    for (let turn = 1; ; turn += 1) {
+      const base = this.options.basePort || (await findFreeBase(replicas, Math.random));
+      const ended = await this.startOn(cluster, portsOf(base, replicas), stop);
+      if (ended === null) return;
+      const portTaken = ended.code === ERRORS.port_in_use.exitCode;
+      await this.stopChildren();
+      if (!portTaken || turn >= tries) throw startError(ended);
+    }
+  }
+
+  /** Stops every child. Idempotent. */
+  async stop(): Promise<void> {
+    await this.stopChildren();
+  }
+
+  /** Null when it is ready or was asked to stop; otherwise the child that did not start. */
+  private async startOn(
+    cluster: DevCluster,
+    ports: readonly ReplicaPorts[],
+    stop: Promise<StopReason>,
+  ): Promise<ChildEnd | null> {
+    const { io, directory } = this.options;
+    this.stopping = false;
+    this.children = ports.map((own, slot) => {
+      return new ReplicaChild({
+        slot,
+        cluster: cluster.cluster,
+        dataFile: dataFilePath(directory, slot),
+        logFile: join(directory, `replica-${slot}.log`),
+        ports: own,
+        addresses: ports.map((other) => `127.0.0.1:${other.peer}`),
+      });
+    });
+    this.writeEndpoints(cluster, ports);
+    const firstEnd = Promise.race(this.children.map((child) => child.ended));
+    const abort = new AbortController();
+    const ready = this.waitReady(cluster, ports, abort.signal);
+    const outcome = await Promise.race([ready, firstEnd, stop]).finally(() => abort.abort());
+    if (typeof outcome === 'object') return outcome;
+    for (const child of this.children) void child.ended.then((end) => this.onEnded(child, end));
+    if (outcome !== 'ready') return null;
+    const endpoints = ports.map(({ client }) => `127.0.0.1:${client}`).join(',');
+    const { replicas, shownDirectory } = this.options;
+    io.write(
+      `ready: ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}, ` +
+        `endpoints ${endpoints}, data in ${shownDirectory}\n`,
+    );
+    return null;
+  }
+
+  /** Commits a write through a client like any other. */
+  private async waitReady(
+    cluster: DevCluster,
+    ports: readonly ReplicaPorts[],
+    signal: AbortSignal,
+  ): Promise<'ready' | 'stopped'> {
+    const deadline = Date.now() + this.options.readyMillis;
+    const client = new Client({
+      endpoints: ports.map(({ client: port }) => `127.0.0.1:${port}`),
+      cluster: cluster.cluster,
+      namespace: READY_NAMESPACE,
+      lanes: 1,
+    });
+    try {
+      for (;;) {
+        const left = deadline - Date.now();
+        if (left <= 0) break;
+        try {
+          await client.put('ready', new Date().toISOString(), { timeout: left, signal });
+          return 'ready';
+        } catch (error) {
+          if (!(error instanceof ClientError)) throw error;
+          if (signal.aborted) return 'stopped';
+          // The replicas are still starting; there is nothing to wait for but them.
+          await client.connected({ timeout: Math.max(1, left) }).catch(() => {});
+        }
+      }
+    } finally {
+      await client.close();
+    }
+    throw cliError(
+      'no_answer',
+      `no write committed within ${this.options.readyMillis / 1000} seconds`,
+      `What was written is safe. Look into ${this.options.shownDirectory}/replica-*.log.`,
+    );
+  }
+
+  private writeEndpoints(cluster: DevCluster, ports: readonly ReplicaPorts[]): void {
+    const { directory } = this.options;
+    writeJsonFile(join(directory, 'endpoints.json'), {
+      cluster: cluster.cluster.toString(),
+      endpoints: ports.map(({ client }) => `127.0.0.1:${client}`),
+      replicas: this.children.map((child) => ({
+        slot: child.slot,
+        pid: child.pid,
+        client: `127.0.0.1:${ports[child.slot]?.client}`,
+        peer: `127.0.0.1:${ports[child.slot]?.peer}`,
+        http: `127.0.0.1:${ports[child.slot]?.http}`,
+        data_file: dataFilePath(directory, child.slot),
+        log_file: join(directory, `replica-${child.slot}.log`),
+        start: child.command,
+      })),
+    });
+  }
+
+  private onEnded(child: ReplicaChild, end: ChildEnd): void {
+    if (this.stopping) return;
+    this.endedByItself.add(child.slot);
+    const rest = this.children.length - this.endedByItself.size;
+    const others = rest === 0 ? 'No replica is left.' : `The other ${rest} go on.`;
+    this.options.io.writeError(
+      `replica ${child.slot} ended (${howEnded(end)}) and is not restarted. ${others} ` +
+        `Start it again with: kimberlite ${child.command.join(' ')}\n`,
+    );
+  }
+
+  private async stopChildren(): Promise<void> {
+    this.stopping = true;
+    await Promise.all(this.children.map((child) => child.stop()));
+    this.children = [];
+  }
+}
+
+function howEnded(end: ChildEnd): string {
+  if (end.signal !== null) return end.signal;
+  return `exit code ${end.code}${end.line.startsWith('error:') ? `, ${end.line}` : ''}`;
+}
+
+/** The child's own line and exit code, for they say what to do. */
+function startError(end: ChildEnd): CliError {
+  const said = /^error: (.*) \[(\w+)\]$/.exec(end.line);
+  return new CliError({
+    exitCode: end.code === null || end.code === 0 ? 1 : end.code,
+    code: said?.[2] ?? 'replica_ended',
+    message: `replica ${end.slot} did not start (${said?.[1] ?? `${howEnded(end)}: ${end.line}`})`,
+    remedy: 'The other replicas were stopped; no data was harmed.',
+  });
+}

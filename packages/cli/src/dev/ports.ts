@@ -1,0 +1,47 @@
+import { createServer } from 'node:net';
+import { cliError } from '../fault.ts';
+
+/** Client, peer and HTTP port of one replica. */
+export interface ReplicaPorts {
+  readonly client: number;
+  readonly peer: number;
+  readonly http: number;
+}
+
+const PORT_STEP = 10;
+/** Below the ports that systems give out by themselves, so nothing takes one in between. */
+const FREE_BASE_MIN = 11_000;
+const FREE_BASE_MAX = 31_000;
+const FREE_BASE_TRIES = 50;
+const HOST = '127.0.0.1';
+
+/** Replica n uses base + 10 n for clients, and the two above for peers and HTTP. */
+export function portsOf(basePort: number, replicas: number): ReplicaPorts[] {
+  return Array.from({ length: replicas }, (_, slot) => {
+    const client = basePort + PORT_STEP * slot;
+    return { client, peer: client + 1, http: client + 2 };
+  });
+}
+
+/** A base whose ports are all free at this moment. `random` is uniform in [0, 1). */
+export async function findFreeBase(replicas: number, random: () => number): Promise<number> {
+  for (let turn = 0; turn < FREE_BASE_TRIES; turn += 1) {
+    const steps = (FREE_BASE_MAX - FREE_BASE_MIN) / PORT_STEP;
+    const base = FREE_BASE_MIN + PORT_STEP * Math.floor(random() * steps);
+    const ports = portsOf(base, replicas).flatMap(({ client, peer, http }) => [client, peer, http]);
+    const free = await Promise.all(ports.map(isFree));
+    if (free.every(Boolean)) return base;
+  }
+  throw cliError('error', 'no free ports were found', 'Choose some with --base-port.');
+}
+
+/** Whether the port can be listened on. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ host: HOST, port, exclusive: true }, () => {
+      server.close(() => resolve(true));
+    });
+  });
+}

@@ -1,0 +1,59 @@
+import type { ClientErrorCode } from '@kimberlite/client';
+
+/**
+ * The exit codes of `kimberlite`, once: docs/cli.md has the same table and a test compares them.
+ * Codes from 10 are those of the server, each of which names one cause (docs/errors.md).
+ */
+export const EXIT_CODES = {
+  ok: { code: 0, meaning: 'Done.' },
+  error: {
+    code: 1,
+    meaning: 'Something that has no code of its own; the line on standard error says what.',
+  },
+  usage: { code: 2, meaning: 'The command line is wrong. Nothing was sent or changed.' },
+  not_found: { code: 3, meaning: 'The key or stream is not there.' },
+  no_answer: {
+    code: 4,
+    meaning:
+      'No replica answered in time, or none could be reached. A write may have happened unless ' +
+      'the line says that it was not sent.',
+  },
+  refused: {
+    code: 5,
+    meaning:
+      'Refused, and definitely not done: a compare that does not hold, a wrong offset, a stream ' +
+      'that exists, a value too large, no quorum.',
+  },
+  wrong_peer: {
+    code: 6,
+    meaning: 'The endpoint is of another cluster or version, or no replica. Nothing was sent.',
+  },
+  replica_ended: { code: 7, meaning: '`dev`: a replica ended that was not told to.' },
+} as const satisfies Readonly<Record<string, { readonly code: number; readonly meaning: string }>>;
+
+export type ExitName = keyof typeof EXIT_CODES;
+
+/** The exit code of a client's error. */
+export function exitOfClientError(code: ClientErrorCode): number {
+  return EXIT_CODES[EXIT_NAMES[code]].code;
+}
+
+const EXIT_NAMES: Readonly<Record<ClientErrorCode, ExitName>> = {
+  invalid_argument: 'usage',
+  too_large: 'refused',
+  queue_full: 'refused',
+  aborted: 'no_answer',
+  timeout: 'no_answer',
+  unreachable: 'no_answer',
+  wrong_cluster: 'wrong_peer',
+  wrong_version: 'wrong_peer',
+  rejected: 'wrong_peer',
+  no_quorum: 'refused',
+  evicted: 'no_answer',
+  refused: 'refused',
+  bad_reply: 'error',
+  closed: 'error',
+  unknown_stream: 'not_found',
+  stream_exists: 'refused',
+  wrong_offset: 'refused',
+};

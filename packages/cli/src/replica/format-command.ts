@@ -1,0 +1,87 @@
+import { formatDataFile } from '@kimberlite/server';
+import { type ClusterConfig, CONFIG_DEFAULT, CONFIG_DEV, VOTERS_MAX } from '@kimberlite/vsr';
+import { type Command, Option } from 'commander';
+import {
+  clusterId,
+  natural,
+  type OutputFlags,
+  positive,
+  withOutput,
+} from '../connection-options.ts';
+import { unwrap, usageError } from '../fault.ts';
+import { type Io, writeJson } from '../io.ts';
+
+/** Sizes by name; chosen at format and never changed. */
+export const SIZES: Readonly<Record<SizeName, ClusterConfig>> = {
+  dev: CONFIG_DEV,
+  default: CONFIG_DEFAULT,
+};
+export type SizeName = 'dev' | 'default';
+
+interface FormatFlags extends OutputFlags {
+  readonly dataFile: string;
+  readonly cluster: bigint;
+  readonly replica: number;
+  readonly replicaCount: number;
+  readonly size: SizeName;
+}
+
+/** `--size`, the same for format and dev. */
+export function sizeOption(standard: SizeName): Option {
+  return new Option('--size <size>', 'sizes of the log: dev takes tens of megabytes a replica')
+    .choices(['dev', 'default'])
+    .default(standard);
+}
+
+/** Adds format. */
+export function addFormatCommand(program: Command, io: Io): void {
+  withOutput(program.command('format'))
+    .description('Make the data file of a replica. Never touches a file that is there.')
+    .requiredOption('--data-file <path>', 'where to make it')
+    .requiredOption('--cluster <id>', 'number of the cluster, the same for all replicas', clusterId)
+    .requiredOption('--replica <slot>', 'which replica of the cluster, from 0', natural)
+    .option('--replica-count <n>', 'replicas of the cluster', positive, 3)
+    .addOption(sizeOption('default'))
+    .addHelpText(
+      'after',
+      `
+All replicas of a cluster need the same --cluster, --replica-count and --size.
+
+Example:
+  kimberlite format --data-file /var/lib/kimberlite/0.data --cluster 7 --replica 0`,
+    )
+    .action(async (flags: FormatFlags) => {
+      const { dataFile, cluster, replica, replicaCount, size, output } = flags;
+      if (replicaCount > VOTERS_MAX) {
+        throw usageError(`--replica-count is 1 to ${VOTERS_MAX}`);
+      }
+      if (replica >= replicaCount) {
+        throw usageError(`--replica ${replica} is not below --replica-count ${replicaCount}`);
+      }
+      if (cluster === 0n) throw usageError('--cluster 0 stands for no cluster; choose another');
+      const made = unwrap(
+        await formatDataFile({
+          path: dataFile,
+          config: SIZES[size],
+          cluster,
+          slot: replica,
+          replicaCount,
+        }),
+      );
+      if (output === 'json') {
+        writeJson(io, {
+          data_file: made.path,
+          bytes: made.size,
+          cluster,
+          replica,
+          replica_count: replicaCount,
+          size,
+        });
+      } else {
+        const mebibytes = Math.round(made.size / (1024 * 1024));
+        io.write(
+          `formatted ${made.path} (${mebibytes} MiB) for replica ${replica} of cluster ${cluster}\n`,
+        );
+      }
+    });
+}

@@ -1,0 +1,123 @@
+import { parseEndpoint } from '@kimberlite/client';
+import type { StatusRecord } from '@kimberlite/server';
+import { type Command, Option } from 'commander';
+import {
+  type ConnectionFlags,
+  endpointsOf,
+  type OutputFlags,
+  positive,
+  withConnection,
+} from './connection-options.ts';
+import { cliError } from './fault.ts';
+import { type Io, writeJson } from './io.ts';
+
+interface StatusFlags extends ConnectionFlags, OutputFlags {
+  readonly http?: string;
+}
+
+/** One replica, or why it did not answer. */
+export type ReplicaReport =
+  | { readonly http: string; readonly status: StatusRecord }
+  | { readonly http: string; readonly error: string };
+
+/** The HTTP port of a replica is its client port and two, unless --http names another. */
+const HTTP_PORT_OFFSET = 2;
+const STATUS_TIMEOUT_DEFAULT = 2_000;
+
+/** Adds status. */
+export function addStatusCommand(program: Command, io: Io): void {
+  withConnection(program.command('status'))
+    .description('Show every replica: role, view, op, commit, checkpoint, peers.')
+    .addOption(
+      new Option('--http <list>', 'HTTP ports of the replicas (default: each client port + 2)'),
+    )
+    .addHelpText(
+      'after',
+      `
+Exit code 4 when no replica answers; one that does not is shown as such.
+
+Examples:
+  kimberlite status
+  kimberlite status -o json
+  kimberlite status --http 10.0.0.1:7102,10.0.0.2:7102,10.0.0.3:7102`,
+    )
+    .action(async (flags: StatusFlags) => {
+      const addresses = httpAddresses(flags, io);
+      const timeout = flags.timeout ?? STATUS_TIMEOUT_DEFAULT;
+      const reports = await Promise.all(addresses.map((http) => askReplica(http, timeout)));
+      if (flags.output === 'json') writeJson(io, { replicas: reports });
+      else io.write(statusText(reports));
+      if (reports.every((report) => 'error' in report)) {
+        throw cliError(
+          'no_answer',
+          'no replica answered',
+          'Check that the replicas run and that --endpoints or --http name them.',
+        );
+      }
+    });
+}
+
+function httpAddresses(flags: StatusFlags, io: Io): string[] {
+  if (flags.http !== undefined) return flags.http.split(',').map((part) => part.trim());
+  return endpointsOf(flags, io).map((name) => {
+    const { host, port } = parseEndpoint(name);
+    return `${host.includes(':') ? `[${host}]` : host}:${port + HTTP_PORT_OFFSET}`;
+  });
+}
+
+async function askReplica(http: string, timeout: number): Promise<ReplicaReport> {
+  try {
+    const response = await fetch(`http://${http}/status`, {
+      signal: AbortSignal.timeout(positive(String(timeout))),
+    });
+    if (!response.ok) return { http, error: `HTTP ${response.status}` };
+    const status = (await response.json()) as StatusRecord; // SAFETY: our own server's answer.
+    if (typeof status.state?.status !== 'string') return { http, error: 'not a replica' };
+    return { http, status };
+  } catch (error) {
+    return { http, error: reasonOf(error) };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  const { cause } = error;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return code === 'ECONNREFUSED' ? 'nothing listens there' : code || error.message;
+}
+
+/** A table, one replica a line. */
+export function statusText(reports: readonly ReplicaReport[]): string {
+  const rows = [
+    ['REPLICA', 'ROLE', 'STATUS', 'VIEW', 'OP', 'COMMIT', 'CHECKPOINT', 'VERSION', 'HTTP'],
+  ];
+  for (const report of reports) {
+    if ('error' in report) {
+      rows.push(['-', '-', report.error, '-', '-', '-', '-', '-', report.http]);
+      continue;
+    }
+    const { state, replica, version } = report.status;
+    rows.push([
+      String(replica),
+      state.isPrimary ? 'primary' : 'backup',
+      state.syncing ? `${state.status} (syncing)` : state.status,
+      String(state.view),
+      String(state.op),
+      String(state.commitMin),
+      String(state.checkpointOp),
+      version,
+      report.http,
+    ]);
+  }
+  const widths = rows[0]?.map((_, column) => {
+    return Math.max(...rows.map((row) => (row[column] ?? '').length));
+  });
+  const lines = rows.map((row) => {
+    return row
+      .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  });
+  return `${lines.join('\n')}\n`;
+}

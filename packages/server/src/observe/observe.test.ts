@@ -1,0 +1,177 @@
+import { type ClientId, Op, type ReplicaSnapshot, View } from '@kimberlite/vsr';
+import { describe, expect, it } from 'vitest';
+import { isFault } from '../errors.ts';
+import { listenHttp } from './http-listener.ts';
+import { Histogram, Instruments, LabelledCounter } from './instruments.ts';
+import { Logger } from './logger.ts';
+import { metricsText } from './metrics-text.ts';
+import { counterRecord, type StatusRecord } from './status.ts';
+import { TraceLog } from './trace-log.ts';
+
+const state: ReplicaSnapshot = {
+  slot: 0,
+  status: 'normal',
+  isPrimary: true,
+  view: View(16),
+  logView: View(16),
+  op: Op(12),
+  commitMin: Op(10),
+  commitMax: Op(11),
+  checkpointOp: Op(0),
+  syncing: false,
+  clockSynchronized: true,
+  pipelineLength: 1,
+  queueLength: 2,
+  sessions: 3,
+  journalDirty: 0,
+  journalFaulty: 0,
+};
+
+function statusWith(instruments: Instruments, changes: Partial<StatusRecord> = {}): StatusRecord {
+  return {
+    version: '0.1.0',
+    cluster: '77',
+    replica: 0,
+    replicaCount: 3,
+    state,
+    peers: [
+      { slot: 1, address: 'b:1', outgoing: true, incoming: true, problem: null },
+      { slot: 2, address: 'c:1', outgoing: false, incoming: false, problem: 'ECONNREFUSED' },
+    ],
+    addresses: { client: 'a:1', peer: 'a:2', http: 'a:3' },
+    dataFile: { path: '/d', bytes: 4096, ioMode: 'direct_dsync', lock: ['flock'] },
+    threadPoolSize: 24,
+    clientConnections: 5,
+    uptimeSeconds: 1.5,
+    counters: counterRecord(instruments),
+    ...changes,
+  };
+}
+
+function logLines(level: 'debug' | 'info'): { readonly lines: string[]; readonly logger: Logger } {
+  const lines: string[] = [];
+  const logger = new Logger({
+    level,
+    write: (line) => lines.push(line),
+    now: () => 0,
+    fixed: { cluster: (1n << 100n) + 1n, replica: 2 },
+  });
+  return { lines, logger };
+}
+
+describe('the log', () => {
+  it('is one JSON object a line, with the fixed keys first', () => {
+    const { lines, logger } = logLines('info');
+    logger.debug('replica', 'not written');
+    logger.info('replica', 'status changed', { view: 3, status: 'normal' });
+    expect(lines).toEqual([
+      '{"ts":"1970-01-01T00:00:00.000Z","level":"info","msg":"status changed","component":"replica",' +
+        '"cluster":"1267650600228229401496703205377","replica":2,"view":3,"status":"normal"}\n',
+    ]);
+  });
+
+  it('never shows what users store', () => {
+    const { lines, logger } = logLines('debug');
+    const trace = new TraceLog(logger, new Instruments());
+    const secret = new TextEncoder().encode('secret');
+    const checksum = 9n as never;
+    const common = { op: Op(1), view: View(1), checksum };
+    trace.trace({ kind: 'committed', ...common, timestamp: 1, count: 1, body: secret });
+    trace.trace({
+      kind: 'executed',
+      op: Op(1),
+      index: 0,
+      client: 5n as ClientId,
+      request: 1,
+      operation: 16,
+      outcome: 'executed',
+      reply: secret,
+    });
+    trace.trace({ kind: 'primary', view: View(1), op: Op(1), commit: Op(0) });
+    expect(lines.length).toBe(1);
+    expect(lines.join('')).not.toContain('115,101');
+  });
+});
+
+describe('instruments', () => {
+  it('count by label, with an end to the number of labels', () => {
+    const counter = new LabelledCounter();
+    counter.add('b');
+    counter.add('a', 3);
+    counter.add('b');
+    expect(counter.entries()).toEqual([
+      ['a', 3],
+      ['b', 2],
+    ]);
+    for (let label = 0; label < 500; label += 1) counter.add(`label${label}`);
+    expect(counter.entries().length).toBeLessThan(200);
+    expect(counter.total()).toBe(505);
+  });
+
+  it('put durations into buckets', () => {
+    const histogram = new Histogram([1, 2, 4]);
+    for (const value of [0.5, 1, 1.5, 4, 5, 100]) histogram.observe(value);
+    expect(histogram.cumulative()).toEqual([2, 3, 4, 6]);
+    expect(histogram.sum()).toBe(112);
+    expect(histogram.quantile(0.5)).toBe(2);
+    expect(histogram.quantile(1)).toBe(Number.POSITIVE_INFINITY);
+    expect(new Histogram().quantile(0.99)).toBe(0);
+  });
+});
+
+describe('metrics', () => {
+  it('are Prometheus text, one value a name and label set', () => {
+    const instruments = new Instruments();
+    instruments.messagesSent.add('prepare', 4);
+    instruments.writeSeconds.observe(0.003);
+    const text = metricsText(statusWith(instruments), instruments);
+    expect(text).toContain('vsr_view 16\n');
+    expect(text).toContain('vsr_replica_status{status="normal"} 1\n');
+    expect(text).toContain('vsr_replica_status{status="view_change"} 0\n');
+    expect(text).toContain('vsr_messages_sent_total{command="prepare"} 4\n');
+    expect(text).toContain('vsr_wal_fsync_duration_seconds_bucket{le="0.005"} 1\n');
+    expect(text).toContain('vsr_wal_fsync_duration_seconds_bucket{le="0.002"} 0\n');
+    const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    for (const line of samples) {
+      expect(line).toMatch(/^[a-z_]+(\{[^{}]*\})? (\d+(\.\d+)?(e-?\d+)?|\+Inf)$/);
+    }
+    const names = samples.map((line) => line.slice(0, line.lastIndexOf(' ')));
+    expect(new Set(names).size).toBe(names.length);
+    const typed = text.split('\n').filter((line) => line.startsWith('# TYPE '));
+    expect(new Set(typed).size).toBe(typed.length);
+  });
+});
+
+describe('the HTTP listener', () => {
+  it('serves probes, status, metrics and version, and nothing else', async () => {
+    const instruments = new Instruments();
+    let changes: Partial<StatusRecord> = {};
+    const http = await listenHttp({
+      address: { host: '127.0.0.1', port: 0 },
+      status: () => statusWith(instruments, changes),
+      instruments,
+    });
+    if (isFault(http)) throw new Error(http.message);
+    const base = `http://127.0.0.1:${http.address.port}`;
+    const get = async (path: string): Promise<[number, string]> => {
+      const response = await fetch(`${base}${path}`);
+      return [response.status, await response.text()];
+    };
+    try {
+      expect(await get('/livez')).toEqual([200, 'ok\n']);
+      expect((await get('/readyz?verbose'))[0]).toBe(200);
+      expect(JSON.parse((await get('/status'))[1])).toMatchObject({ state: { view: 16 } });
+      expect((await get('/metrics'))[1]).toContain('vsr_op_number 12\n');
+      expect(JSON.parse((await get('/version'))[1])).toMatchObject({ version: '0.1.0' });
+      expect((await get('/nothing'))[0]).toBe(404);
+      expect((await fetch(`${base}/status`, { method: 'POST', body: 'x' })).status).toBe(405);
+      changes = { state: { ...state, status: 'view_change' } };
+      const [code, text] = await get('/readyz');
+      expect(code).toBe(503);
+      expect(text).toContain('[-]status_normal status is view_change');
+      expect((await get('/livez'))[0]).toBe(200);
+    } finally {
+      http.close();
+    }
+  });
+});

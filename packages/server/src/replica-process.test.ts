@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import { decodeResults, encodeCalls, KERNEL_CALLS, utf8Encode } from '@kimberlite/kernel';
+import { CONFIG_DEV, type ClusterConfig } from '@kimberlite/vsr';
+import { createKernel } from '@kimberlite/kernel';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isFault } from './errors.ts';
+import { startReplica } from './replica-process.ts';
+import { temporaryDirectory } from './testing/temporary-directory.ts';
+import type { TestClient } from './testing/test-client.ts';
+import { TestCluster } from './testing/test-cluster.ts';
+
+/** A dev cluster with small messages, so that its files are formatted in no time. */
+const CONFIG: ClusterConfig = { ...CONFIG_DEV, messageSizeMax: 64 * 1024 };
+const namespace = utf8Encode('test');
+
+let directory: ReturnType<typeof temporaryDirectory>;
+let cluster: TestCluster;
+let clients: TestClient[];
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+  clients = [];
+});
+afterEach(async () => {
+  for (const client of clients) client.close();
+  await cluster.stopAll();
+  directory.remove();
+});
+
+async function begin(options: {
+  readonly replicaCount: number;
+  readonly powerLoss: boolean;
+}): Promise<void> {
+  cluster = new TestCluster({ ...options, directory: directory.path, config: CONFIG });
+  await cluster.formatAll();
+  await cluster.startAll();
+}
+
+async function connectClient(): Promise<TestClient> {
+  const client = cluster.client();
+  clients.push(client);
+  await client.register();
+  return client;
+}
+
+async function put(client: TestClient, key: string, value: string): Promise<void> {
+  const body = encodeCalls([
+    { kind: 'put', namespace, key: utf8Encode(key), value: utf8Encode(value), previousBytesMax: null },
+  ]);
+  const results = decodeResults(await client.request(KERNEL_CALLS, body));
+  expect(results?.[0]).toMatchObject({ kind: 'put' });
+}
+
+async function get(client: TestClient, key: string): Promise<string | null> {
+  const body = encodeCalls([{ kind: 'get', namespace, key: utf8Encode(key), bytesMax: 1000 }]);
+  const result = decodeResults(await client.request(KERNEL_CALLS, body))?.[0];
+  if (result?.kind !== 'get') throw new Error('a get is answered by a get');
+  const value = result.record?.value ?? null;
+  return value === null ? null : Buffer.from(value).toString('utf8');
+}
+
+describe('replica processes', () => {
+  for (const replicaCount of [1, 3, 5]) {
+    it(`commit a request: ${replicaCount} on real files and sockets`, async () => {
+      await begin({ replicaCount, powerLoss: false });
+      const client = await connectClient();
+      await put(client, 'color', 'blue');
+      expect(await get(client, 'color')).toBe('blue');
+      expect(await get(client, 'absent')).toBeNull();
+      expect(cluster.fatal).toEqual([]);
+    });
+  }
+
+  it('have their files open for synchronous writes, and say how', async () => {
+    await begin({ replicaCount: 1, powerLoss: false });
+    const replica = cluster.replicas[0];
+    const status = replica?.status();
+    expect(status?.dataFile.ioMode).toMatch(/dsync|fdatasync/);
+    const http = replica?.httpAddress;
+    const response = await fetch(`http://127.0.0.1:${http?.port}/status`);
+    expect(await response.json()).toMatchObject({
+      cluster: '77',
+      replica: 0,
+      dataFile: { ioMode: status?.dataFile.ioMode, path: cluster.path(0) },
+    });
+  });
+
+  it('go on when the primary is stopped, and take it back', async () => {
+    await begin({ replicaCount: 3, powerLoss: false });
+    const client = await connectClient();
+    await put(client, 'a', '1');
+    const primary = cluster.primary();
+    if (primary === null) throw new Error('somebody was primary');
+    await cluster.stop(primary);
+    await put(client, 'b', '2');
+    expect(await get(client, 'a')).toBe('1');
+    await cluster.start(primary);
+    await put(client, 'c', '3');
+    expect(await get(client, 'b')).toBe('2');
+    expect(cluster.fatal).toEqual([]);
+  });
+
+  it('lose no acknowledged write when the power goes for all at once', async () => {
+    await begin({ replicaCount: 3, powerLoss: true });
+    const acknowledged = new Map<string, string>();
+    let lost = 0;
+    for (let round = 0; round < 3; round += 1) {
+      const writers = await Promise.all([connectClient(), connectClient()]);
+      let running = true;
+      let acknowledgedNow = 0;
+      const enough = Promise.withResolvers<void>();
+      for (const [index, writer] of writers.entries()) {
+        void (async (): Promise<void> => {
+          for (let turn = 0; running; turn += 1) {
+            const key = `${round}-${index}-${turn}`;
+            await put(writer, key, `v${key}`);
+            if (!running) return;
+            acknowledged.set(key, `v${key}`);
+            acknowledgedNow += 1;
+            if (acknowledgedNow === 25) enough.resolve();
+          }
+        })().catch(() => {});
+      }
+      await enough.promise;
+      running = false;
+      lost += await cluster.cutPowerOfAll();
+      for (const writer of writers) writer.close();
+      await cluster.startAll();
+    }
+    const reader = await connectClient();
+    expect(acknowledged.size).toBeGreaterThanOrEqual(75);
+    for (const [key, value] of acknowledged) expect(await get(reader, key)).toBe(value);
+    expect(lost).toBeGreaterThan(0);
+    expect(cluster.fatal).toEqual([]);
+  });
+
+  it('refuse what would harm, before anything is touched', async () => {
+    await begin({ replicaCount: 1, powerLoss: false });
+    const stateMachine = createKernel();
+    const first = cluster.replicas[0];
+    const again = await startReplica({
+      configuration: cluster.configuration(0),
+      stateMachine,
+      writeLog: () => {},
+    });
+    expect(again).toMatchObject({ code: 'data_file_locked' });
+
+    const taken = first?.clientAddress ?? null;
+    const other = new TestCluster({
+      directory: `${directory.path}`,
+      replicaCount: 2,
+      config: CONFIG,
+      powerLoss: false,
+    });
+    const slot = 1;
+    const path = other.path(slot);
+    const { formatDataFile } = await import('./storage/data-file-format.ts');
+    await formatDataFile({ path, config: CONFIG, cluster: 77n, slot, replicaCount: 2 });
+    const before = readFileSync(path);
+    const configuration = other.configuration(slot, { clientAddress: taken });
+    const refused = await startReplica({ configuration, stateMachine, writeLog: () => {} });
+    expect(refused).toMatchObject({ code: 'port_in_use' });
+    expect(readFileSync(path).equals(before)).toBe(true);
+    // Nothing was left open by the refusal.
+    const free = other.configuration(slot);
+    const started = await startReplica({ configuration: free, stateMachine, writeLog: () => {} });
+    if (isFault(started)) throw new Error(started.message);
+    await started.stop();
+  });
+});

@@ -1,0 +1,133 @@
+import { parseArgs } from 'node:util';
+import { SCENARIOS } from '../run/scenarios.ts';
+
+/** What was asked for. */
+export type Command =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'list' }
+  | ({ readonly kind: 'run' } & RunArguments)
+  | ({ readonly kind: 'mutants' } & MutantArguments)
+  | { readonly kind: 'usage'; readonly error: string };
+
+export interface RunArguments {
+  /** The first seed; null draws one. */
+  readonly seed: bigint | null;
+  readonly runs: number;
+  readonly jobs: number;
+  readonly scenario: string;
+  readonly json: boolean;
+  readonly trace: boolean;
+  readonly failFast: boolean;
+  readonly checkDeterminism: boolean;
+}
+
+export interface MutantArguments {
+  readonly seed: bigint;
+  readonly runs: number;
+  readonly jobs: number;
+  readonly json: boolean;
+  /** Names to plant; empty for all. */
+  readonly names: readonly string[];
+}
+
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+  seed: { type: 'string', short: 's' },
+  runs: { type: 'string' },
+  iterations: { type: 'string', short: 'n' },
+  jobs: { type: 'string', short: 'j' },
+  scenario: { type: 'string' },
+  json: { type: 'boolean' },
+  trace: { type: 'boolean' },
+  'fail-fast': { type: 'boolean' },
+  'check-determinism': { type: 'boolean' },
+  'vsr-mode': { type: 'boolean' },
+  'list-invariants': { type: 'boolean' },
+  'list-scenarios': { type: 'boolean' },
+} as const;
+
+type Values = ReturnType<typeof parse>['values'];
+
+function parse(argv: readonly string[]) {
+  return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, strict: true });
+}
+
+const COMMANDS: readonly string[] = ['run', 'list', 'scenarios', 'mutants'];
+const U64_MAX = (1n << 64n) - 1n;
+
+/** Reads a command line; what is wrong with it comes back as `usage`. Never throws. */
+export function parseCommand(argv: readonly string[]): Command {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(argv);
+  } catch (error) {
+    return { kind: 'usage', error: error instanceof Error ? error.message : String(error) };
+  }
+  const { values, positionals } = parsed;
+  if (values.help === true) return { kind: 'help' };
+  if (values.version === true) return { kind: 'version' };
+  const name = positionals[0] ?? null;
+  if (name !== null && !COMMANDS.includes(name)) {
+    return { kind: 'usage', error: `'${name}' is no command; there are ${COMMANDS.join(', ')}` };
+  }
+  const listed = values['list-invariants'] === true || values['list-scenarios'] === true;
+  if (listed || name === 'list' || name === 'scenarios') return { kind: 'list' };
+  if (name === null && argv.length === 0) return { kind: 'help' };
+  if (name === 'mutants') return mutantsCommand(values, positionals.slice(1));
+  if (positionals.length > 1) {
+    return { kind: 'usage', error: `'${positionals[1]}' is one word too many` };
+  }
+  return runCommand(values);
+}
+
+function runCommand(values: Values): Command {
+  const seed = values.seed === undefined ? null : seedOf(values.seed);
+  if (typeof seed === 'string') return { kind: 'usage', error: seed };
+  const runs = countOf('--runs', values.runs ?? values.iterations ?? '1', 100_000_000);
+  const jobs = countOf('--jobs', values.jobs ?? '1', 1024);
+  if (typeof runs === 'string') return { kind: 'usage', error: runs };
+  if (typeof jobs === 'string') return { kind: 'usage', error: jobs };
+  const scenario = (values.scenario ?? 'swarm').toLowerCase();
+  if (!SCENARIOS.some(({ name }) => name === scenario)) {
+    const names = SCENARIOS.map(({ name }) => name).join(', ');
+    return { kind: 'usage', error: `there is no scenario '${scenario}'; there are ${names}` };
+  }
+  if (values.trace === true && runs > 1) {
+    return { kind: 'usage', error: '--trace shows one run; leave --runs out' };
+  }
+  return {
+    kind: 'run',
+    seed,
+    runs,
+    jobs,
+    scenario,
+    json: values.json ?? false,
+    trace: values.trace ?? false,
+    failFast: values['fail-fast'] ?? false,
+    checkDeterminism: values['check-determinism'] ?? false,
+  };
+}
+
+function mutantsCommand(values: Values, names: readonly string[]): Command {
+  const seed = seedOf(values.seed ?? '1');
+  const runs = countOf('--runs', values.runs ?? values.iterations ?? '2000', 1_000_000);
+  const jobs = countOf('--jobs', values.jobs ?? '1', 1024);
+  if (typeof seed === 'string') return { kind: 'usage', error: seed };
+  if (typeof runs === 'string') return { kind: 'usage', error: runs };
+  if (typeof jobs === 'string') return { kind: 'usage', error: jobs };
+  return { kind: 'mutants', seed, runs, jobs, names, json: values.json ?? false };
+}
+
+function seedOf(text: string): bigint | string {
+  if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > U64_MAX) {
+    return `--seed takes a number from 0 to 2^64 - 1, not '${text}'`;
+  }
+  return BigInt(text);
+}
+
+function countOf(option: string, text: string, most: number): number | string {
+  const count = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= most ? count : `${option} takes a number from 1 to ${most}, not '${text}'`;
+}

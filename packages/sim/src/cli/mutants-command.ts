@@ -1,0 +1,48 @@
+import process from 'node:process';
+import { MUTANTS } from '../mutants/catalogue.ts';
+import type { Mutant } from '../mutants/mutant.ts';
+import { type MutantResult, runMutant } from '../mutants/run-mutants.ts';
+import type { MutantArguments } from './arguments.ts';
+
+const EXIT_USAGE = 2;
+
+/** `vopr mutants`: the kill table. Returns 0 when each planted bug was caught, else 1. */
+export async function mutantsCommand(options: MutantArguments): Promise<number> {
+  const unknown = options.names.find((name) => !MUTANTS.some((mutant) => mutant.name === name));
+  if (unknown !== undefined) {
+    const names = MUTANTS.map(({ name }) => name).join(', ');
+    process.stderr.write(`vopr: there is no mutant '${unknown}'; there are ${names}\n`);
+    return EXIT_USAGE;
+  }
+  const chosen = MUTANTS.filter(({ name }) => options.names.length === 0 || options.names.includes(name));
+  const rows: { readonly mutant: Mutant; readonly result: MutantResult }[] = [];
+  for (const mutant of chosen) {
+    const result = await runMutant(mutant, options);
+    rows.push({ mutant, result });
+    if (!options.json) process.stdout.write(`${rowText(mutant, result)}\n`);
+  }
+  if (options.json) process.stdout.write(`${JSON.stringify(rows.map(jsonRow), null, 2)}\n`);
+  const killed = rows.filter(({ result }) => result.kind === 'killed').length;
+  if (!options.json) process.stdout.write(`${killed} of ${rows.length} mutants killed\n`);
+  return killed === rows.length ? 0 : 1;
+}
+
+function rowText({ name, bug }: Mutant, result: MutantResult): string {
+  const head = `${name.padEnd(34)} `;
+  switch (result.kind) {
+    case 'killed':
+      return (
+        `${head}killed by ${result.by} in ${result.runs} runs, ` +
+        `${result.seconds.toFixed(1)} s (seed ${result.seed})`
+      );
+    case 'survived':
+      return `${head}SURVIVED ${result.runs} runs, ${result.seconds.toFixed(1)} s: ${bug}`;
+    case 'misfit':
+      return `${head}DOES NOT FIT: ${result.reason}`;
+  }
+}
+
+function jsonRow({ mutant, result }: { readonly mutant: Mutant; readonly result: MutantResult }): object {
+  const { kind, ...rest } = result;
+  return { name: mutant.name, bug: mutant.bug, result: kind, ...rest };
+}

@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { applyMutant, type Mutant } from './mutant.ts';
+
+/** What became of a mutant. */
+export type MutantResult =
+  | {
+      readonly kind: 'killed';
+      /** The checker, or `assertion` with its message. */
+      readonly by: string;
+      readonly seed: string;
+      /** Runs until then, the killing one included. */
+      readonly runs: number;
+      readonly seconds: number;
+    }
+  | { readonly kind: 'survived'; readonly runs: number; readonly seconds: number }
+  /** It could not be planted or run. */
+  | { readonly kind: 'misfit'; readonly reason: string };
+
+export interface MutantBudget {
+  readonly seed: bigint;
+  readonly runs: number;
+  readonly jobs: number;
+}
+
+const PACKAGES = ['store', 'vsr', 'kernel', 'sim'] as const;
+
+/** packages/ of the working tree, seen from src/mutants and dist/mutants alike. */
+const packagesFolder: string = fileURLToPath(new URL('../../..', import.meta.url));
+
+interface VoprResult {
+  readonly runs: number;
+  readonly failures: readonly {
+    readonly seed: string;
+    readonly verdict: string;
+    readonly checker: string | null;
+    readonly message: string;
+  }[];
+}
+
+/**
+ * Copies the sources, plants the bug and runs seeds until one fails that passes on the unchanged
+ * code. The working tree is not touched.
+ */
+export async function runMutant(mutant: Mutant, budget: MutantBudget): Promise<MutantResult> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'vopr-mutant-'));
+  try {
+    await copySources(folder);
+    const fault = await plant(folder, mutant);
+    return fault === null ? await hunt(folder, mutant, budget) : { kind: 'misfit', reason: fault };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function copySources(folder: string): Promise<void> {
+  const scope = path.join(folder, 'node_modules', '@kimberlite');
+  await mkdir(scope, { recursive: true });
+  for (const name of PACKAGES) {
+    const source = path.join(packagesFolder, name);
+    const target = path.join(folder, 'packages', name);
+    await cp(path.join(source, 'src'), path.join(target, 'src'), { recursive: true });
+    await cp(path.join(source, 'package.json'), path.join(target, 'package.json'));
+    await symlink(target, path.join(scope, name));
+  }
+}
+
+async function plant(folder: string, mutant: Mutant): Promise<string | null> {
+  const file = path.join(folder, 'packages', mutant.file);
+  let source: string;
+  try {
+    source = await readFile(file, 'utf8');
+  } catch {
+    return `${mutant.file} does not exist`;
+  }
+  const applied = applyMutant(source, mutant);
+  if ('fault' in applied) return applied.fault;
+  await writeFile(file, applied.patched);
+  return null;
+}
+
+async function hunt(folder: string, mutant: Mutant, budget: MutantBudget): Promise<MutantResult> {
+  const begin = performance.now();
+  const seconds = (): number => (performance.now() - begin) / 1000;
+  const scenario = mutant.scenario ?? 'swarm';
+  let done = 0;
+  while (done < budget.runs) {
+    const seed = budget.seed + BigInt(done);
+    const runs = budget.runs - done;
+    const result = await vopr(path.join(folder, 'packages'), { ...budget, scenario, seed, runs });
+    if (typeof result === 'string') return { kind: 'misfit', reason: result };
+    const failure = result.failures[0];
+    if (failure === undefined) return { kind: 'survived', runs: budget.runs, seconds: seconds() };
+    done = Number(BigInt(failure.seed) - budget.seed) + 1;
+    const one = { ...budget, scenario, seed: BigInt(failure.seed), runs: 1 };
+    const control = await vopr(packagesFolder, one);
+    if (typeof control === 'string') return { kind: 'misfit', reason: control };
+    // A seed that fails anyway proves nothing.
+    if (control.failures.length > 0) continue;
+    const by = failure.checker ?? failure.message;
+    return { kind: 'killed', by, seed: failure.seed, runs: done, seconds: seconds() };
+  }
+  return { kind: 'survived', runs: budget.runs, seconds: seconds() };
+}
+
+/** Runs the sources of a folder; the parsed result, or what went wrong. */
+function vopr(
+  packages: string,
+  run: MutantBudget & { readonly scenario: string },
+): Promise<VoprResult | string> {
+  const main = path.join(packages, 'sim', 'src', 'cli', 'main.ts');
+  const args = ['--conditions=@kimberlite/source', main, 'run', '--json', '--fail-fast'];
+  args.push('--seed', String(run.seed), '--runs', String(run.runs), '--jobs', String(run.jobs));
+  args.push('--scenario', run.scenario);
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    let errors = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text;
+    });
+    child.on('error', (error) => resolve(error.message));
+    child.on('close', () => {
+      try {
+        resolve(JSON.parse(output) as VoprResult); // SAFETY: our own command's output.
+      } catch {
+        resolve(`the run gave no result: ${errors.trim().split('\n').at(-1) ?? ''}`);
+      }
+    });
+  });
+}
