@@ -1,10 +1,26 @@
 import type { ClientErrorCode } from '@kimberlite/client';
 
+/** An exit code by its name. */
+export type ExitName =
+  | 'ok'
+  | 'error'
+  | 'usage'
+  | 'not_found'
+  | 'no_answer'
+  | 'refused'
+  | 'wrong_peer'
+  | 'replica_ended';
+
+export interface ExitCode {
+  readonly code: number;
+  readonly meaning: string;
+}
+
 /**
  * The exit codes of `kimberlite`, once: docs/cli.md has the same table and a test compares them.
  * Codes from 10 are those of the server, each of which names one cause (docs/errors.md).
  */
-export const EXIT_CODES = {
+export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
   ok: { code: 0, meaning: 'Done.' },
   error: {
     code: 1,
@@ -29,9 +45,7 @@ export const EXIT_CODES = {
     meaning: 'The endpoint is of another cluster or version, or no replica. Nothing was sent.',
   },
   replica_ended: { code: 7, meaning: '`dev`: a replica ended that was not told to.' },
-} as const satisfies Readonly<Record<string, { readonly code: number; readonly meaning: string }>>;
-
-export type ExitName = keyof typeof EXIT_CODES;
+};
 
 /** The exit code of a client's error. */
 export function exitOfClientError(code: ClientErrorCode): number {

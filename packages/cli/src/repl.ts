@@ -61,7 +61,7 @@ export async function runLine(line: string, context: Context): Promise<boolean> 
 
 function lineProgram(context: Context): Command {
   const { io } = context;
-  const program = new Command('')
+  const program = new Command('repl')
     .usage('<command> ...')
     .exitOverride()
     .configureOutput({

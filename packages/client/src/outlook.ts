@@ -25,9 +25,7 @@ export function outlookOf(connections: readonly Connection[]): Outlook {
   if (connections.some((connection) => connection.state === 'connected')) {
     return { connected: true, code: 'timeout', message: 'no answer in time', isHopeless: never };
   }
-  const failed = connections.filter((connection) => connection.reason !== '');
-  const reasons = failed.map((connection) => `${connection.endpoint.name}: ${connection.reason}`);
-  const message = `no replica could be reached (${reasons.join('; ')})`;
+  const message = `no replica could be reached (${reasonsOf(connections)})`;
   const rejected = connections.find((connection) => connection.state === 'rejected');
   const code = rejected === undefined ? 'unreachable' : rejectionCode(rejected);
   return {
@@ -44,6 +42,15 @@ export function outlookOf(connections: readonly Connection[]): Outlook {
       return now - startedAt >= Math.min(UNREACHABLE_GRACE_MILLIS, (deadline - startedAt) / 2);
     },
   };
+}
+
+/** Why each endpoint is out of reach; endpoints with one reason share it. */
+function reasonsOf(connections: readonly Connection[]): string {
+  const endpoints = new Map<string, string[]>();
+  for (const { reason, endpoint } of connections) {
+    if (reason !== '') endpoints.set(reason, [...(endpoints.get(reason) ?? []), endpoint.name]);
+  }
+  return [...endpoints].map(([reason, names]) => `${names.join(', ')}: ${reason}`).join('; ');
 }
 
 function rejectionCode(connection: Connection): ClientErrorCode {

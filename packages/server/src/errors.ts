@@ -26,7 +26,8 @@ export const ERRORS = {
   data_file_exists: {
     exitCode: 21,
     summary: 'Format was asked for, but a file is already there.',
-    remedy: 'The file was not touched. Start it, or choose another path; never format over a replica.',
+    remedy:
+      'The file was not touched. Start it, or choose another path; never format over a replica.',
   },
   data_file_incomplete: {
     exitCode: 22,
@@ -36,7 +37,8 @@ export const ERRORS = {
   data_file_truncated: {
     exitCode: 23,
     summary: 'The file is shorter than its sizes say: a part was cut off.',
-    remedy: 'The file was not touched. Restore the whole file, or replace this replica from its peers.',
+    remedy:
+      'The file was not touched. Restore the whole file, or replace this replica from its peers.',
   },
   data_file_foreign: {
     exitCode: 24,
@@ -51,7 +53,8 @@ export const ERRORS = {
   data_file_wrong_replica: {
     exitCode: 26,
     summary: 'The file belongs to another replica of the cluster.',
-    remedy: 'The file was not touched. Start each replica with its own file: check replica and data-file.',
+    remedy:
+      'The file was not touched. Start each replica with its own file: check replica and data-file.',
   },
   data_file_wrong_cluster: {
     exitCode: 27,
@@ -92,11 +95,13 @@ export const ERRORS = {
   diverged: {
     exitCode: 34,
     summary: 'The state of this replica differs from that of its peers after the same ops.',
-    remedy: 'It stopped before it could answer wrongly. Keep the file, and replace this replica from its peers.',
+    remedy:
+      'It stopped before it could answer wrongly. Keep the file, and replace this replica from its peers.',
   },
   internal: {
     exitCode: 70,
-    summary: 'The program found itself in an impossible state and stopped before answering wrongly.',
+    summary:
+      'The program found itself in an impossible state and stopped before answering wrongly.',
     remedy: 'Please report it with the lines above; the replica may be started again.',
   },
 } as const;

@@ -31,11 +31,11 @@ export { type Address, formatAddress, parseAddress } from './network/address.ts'
 export type { PeerStatus } from './network/peer-links.ts';
 export { LOG_LEVELS, type LogLevel } from './observe/logger.ts';
 export type { CounterRecord, StatusRecord } from './observe/status.ts';
+export { exitOnBug, exitWith } from './process-end.ts';
 export { timeoutsOf } from './profile.ts';
 export { releaseOf, VERSION } from './release.ts';
 export {
   CLIENT_PORT,
-  exitOnBug,
   HTTP_PORT,
   PEER_PORT,
   type RunningReplica,

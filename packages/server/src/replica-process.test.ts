@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { decodeResults, encodeCalls, KERNEL_CALLS, utf8Encode } from '@kimberlite/kernel';
-import { CONFIG_DEV, type ClusterConfig } from '@kimberlite/vsr';
-import { createKernel } from '@kimberlite/kernel';
+import {
+  createKernel,
+  decodeResults,
+  encodeCalls,
+  KERNEL_CALLS,
+  utf8Encode,
+} from '@kimberlite/kernel';
+import { type ClusterConfig, CONFIG_DEV } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isFault } from './errors.ts';
 import { startReplica } from './replica-process.ts';
+import { formatDataFile } from './storage/data-file-format.ts';
 import { temporaryDirectory } from './testing/temporary-directory.ts';
 import type { TestClient } from './testing/test-client.ts';
 import { TestCluster } from './testing/test-cluster.ts';
@@ -29,7 +35,7 @@ afterEach(async () => {
 
 async function begin(options: {
   readonly replicaCount: number;
-  readonly powerLoss: boolean;
+  readonly powerLoss: 'none' | 'honest' | 'lying';
 }): Promise<void> {
   cluster = new TestCluster({ ...options, directory: directory.path, config: CONFIG });
   await cluster.formatAll();
@@ -45,7 +51,13 @@ async function connectClient(): Promise<TestClient> {
 
 async function put(client: TestClient, key: string, value: string): Promise<void> {
   const body = encodeCalls([
-    { kind: 'put', namespace, key: utf8Encode(key), value: utf8Encode(value), previousBytesMax: null },
+    {
+      kind: 'put',
+      namespace,
+      key: utf8Encode(key),
+      value: utf8Encode(value),
+      previousBytesMax: null,
+    },
   ]);
   const results = decodeResults(await client.request(KERNEL_CALLS, body));
   expect(results?.[0]).toMatchObject({ kind: 'put' });
@@ -62,7 +74,7 @@ async function get(client: TestClient, key: string): Promise<string | null> {
 describe('replica processes', () => {
   for (const replicaCount of [1, 3, 5]) {
     it(`commit a request: ${replicaCount} on real files and sockets`, async () => {
-      await begin({ replicaCount, powerLoss: false });
+      await begin({ replicaCount, powerLoss: 'none' });
       const client = await connectClient();
       await put(client, 'color', 'blue');
       expect(await get(client, 'color')).toBe('blue');
@@ -72,7 +84,7 @@ describe('replica processes', () => {
   }
 
   it('have their files open for synchronous writes, and say how', async () => {
-    await begin({ replicaCount: 1, powerLoss: false });
+    await begin({ replicaCount: 1, powerLoss: 'none' });
     const replica = cluster.replicas[0];
     const status = replica?.status();
     expect(status?.dataFile.ioMode).toMatch(/dsync|fdatasync/);
@@ -86,7 +98,7 @@ describe('replica processes', () => {
   });
 
   it('go on when the primary is stopped, and take it back', async () => {
-    await begin({ replicaCount: 3, powerLoss: false });
+    await begin({ replicaCount: 3, powerLoss: 'none' });
     const client = await connectClient();
     await put(client, 'a', '1');
     const primary = cluster.primary();
@@ -101,7 +113,7 @@ describe('replica processes', () => {
   });
 
   it('lose no acknowledged write when the power goes for all at once', async () => {
-    await begin({ replicaCount: 3, powerLoss: true });
+    await begin({ replicaCount: 3, powerLoss: 'honest' });
     const acknowledged = new Map<string, string>();
     let lost = 0;
     for (let round = 0; round < 3; round += 1) {
@@ -134,8 +146,20 @@ describe('replica processes', () => {
     expect(cluster.fatal).toEqual([]);
   });
 
+  it('lose acknowledged writes on disks that lie: the test above could fail', async () => {
+    await begin({ replicaCount: 3, powerLoss: 'lying' });
+    const writer = await connectClient();
+    for (let turn = 0; turn < 5; turn += 1) await put(writer, `key${turn}`, 'value');
+    expect(await get(writer, 'key0')).toBe('value');
+    await cluster.cutPowerOfAll();
+    writer.close();
+    await cluster.startAll();
+    const reader = await connectClient();
+    expect(await get(reader, 'key0')).toBeNull();
+  });
+
   it('refuse what would harm, before anything is touched', async () => {
-    await begin({ replicaCount: 1, powerLoss: false });
+    await begin({ replicaCount: 1, powerLoss: 'none' });
     const stateMachine = createKernel();
     const first = cluster.replicas[0];
     const again = await startReplica({
@@ -147,14 +171,13 @@ describe('replica processes', () => {
 
     const taken = first?.clientAddress ?? null;
     const other = new TestCluster({
-      directory: `${directory.path}`,
+      directory: directory.path,
       replicaCount: 2,
       config: CONFIG,
-      powerLoss: false,
+      powerLoss: 'none',
     });
     const slot = 1;
     const path = other.path(slot);
-    const { formatDataFile } = await import('./storage/data-file-format.ts');
     await formatDataFile({ path, config: CONFIG, cluster: 77n, slot, replicaCount: 2 });
     const before = readFileSync(path);
     const configuration = other.configuration(slot, { clientAddress: taken });

@@ -3,7 +3,6 @@ import { closeSync } from 'node:fs';
 import {
   type AnyMessage,
   createHost,
-  type FatalReason,
   Prng,
   type ReplicaHost,
   type StateMachine,
@@ -11,10 +10,9 @@ import {
 } from '@kimberlite/vsr';
 import { sha256 } from './checksum.ts';
 import type { Configuration } from './configuration/configuration.ts';
-import { faultLine, isFault, makeFault, type ServerFault } from './errors.ts';
+import { isFault, type ServerFault } from './errors.ts';
 import { type Address, formatAddress } from './network/address.ts';
 import { ClientListener } from './network/client-listener.ts';
-import type { NetworkObserver } from './network/connection.ts';
 import type { SelfIdentity } from './network/greeting.ts';
 import { type Listener, listenAt } from './network/listener.ts';
 import { PeerLinks } from './network/peer-links.ts';
@@ -22,8 +20,10 @@ import { TurnBatch } from './network/send-queue.ts';
 import { type HttpListener, listenHttp } from './observe/http-listener.ts';
 import { Instruments } from './observe/instruments.ts';
 import { Logger, writeToStderr } from './observe/logger.ts';
+import { networkObserver } from './observe/network-observer.ts';
 import { counterRecord, type StatusRecord } from './observe/status.ts';
 import { TraceLog } from './observe/trace-log.ts';
+import { exitWith, fatalFault } from './process-end.ts';
 import { timeoutsOf } from './profile.ts';
 import { releaseOf, VERSION } from './release.ts';
 import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
@@ -309,29 +309,6 @@ class ReplicaProcess implements RunningReplica {
   }
 }
 
-function networkObserver(instruments: Instruments): NetworkObserver {
-  return {
-    onReceived(message): void {
-      instruments.messagesReceived.add(message.header.command);
-      instruments.bytesReceived.add(message.header.command, message.bytes.length);
-    },
-    onSent(command, bytes): void {
-      instruments.messagesSent.add(command);
-      instruments.bytesSent.add(command, bytes);
-    },
-    onDropped(_command, reason): void {
-      instruments.messagesDropped.add(reason);
-    },
-    onFrameFault(fault): void {
-      instruments.frameFaults.add(fault);
-    },
-    onRejection(direction, reason): void {
-      const { rejectionsSent, rejectionsReceived } = instruments;
-      (direction === 'sent' ? rejectionsSent : rejectionsReceived).add(reason);
-    },
-  };
-}
-
 const systemClock = {
   monotonic: (): number => Math.floor(performance.now() * 1000),
   wall: (): number => Date.now() * 1000,
@@ -343,29 +320,4 @@ function defaultAddress(port: number, slot: number): Address {
 
 function threadPoolSize(): number {
   return Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4;
-}
-
-/** Why the core gives up, as one of the server's errors. */
-function fatalFault(reason: FatalReason, path: string): ServerFault {
-  if (reason === 'diverged') {
-    return makeFault('diverged', `the state of ${path} is not that of its peers`);
-  }
-  if (reason === 'wrong_identity') {
-    return makeFault('data_file_wrong_replica', `${path} names another replica inside`);
-  }
-  return makeFault('data_file_damaged', `${path}: ${reason}`);
-}
-
-/** The end of the process after a fault that it cannot outlive. */
-function exitWith(fault: ServerFault): void {
-  process.stderr.write(`${faultLine(fault)}\n`);
-  process.exit(fault.exitCode);
-}
-
-/** Ends the process at a bug, with its own exit code, before it can answer wrongly. */
-export function exitOnBug(): void {
-  process.on('uncaughtException', (error) => {
-    process.stderr.write(`${error.stack ?? String(error)}\n`);
-    exitWith(makeFault('internal', error.message));
-  });
 }

@@ -39,7 +39,12 @@ class ManualClock implements TickerClock {
   }
 }
 
-function start(): { readonly clock: ManualClock; readonly ticker: Ticker; ticks(): number; late(): number } {
+function start(): {
+  readonly clock: ManualClock;
+  readonly ticker: Ticker;
+  readonly ticks: () => number;
+  readonly late: () => number;
+} {
   const clock = new ManualClock();
   let ticks = 0;
   let late = 0;

@@ -7,6 +7,7 @@ import { encodeMessage, type PrepareMessage } from './message/message.ts';
 import { Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
 import {
+  type CheckpointRecord,
   decodeSuperblock,
   encodeSuperblock,
   type Identity,
@@ -89,6 +90,13 @@ export function* formatReplica(options: FormatOptions): Generator<FormatWrite, v
 
 function firstSuperblock(options: FormatOptions, root: PrepareMessage): SuperblockState {
   const { config, cluster, slot, replicaCount, incarnation, checksum } = options;
+  const empty: CheckpointRecord = {
+    op: Op(0),
+    prepareChecksum: root.header.checksum,
+    timestampNext: 0,
+    parentId: ZERO_CHECKSUM,
+    forestRoot: new Uint8Array(FOREST_ROOT_SIZE),
+  };
   return {
     identity: {
       cluster,
@@ -105,13 +113,8 @@ function firstSuperblock(options: FormatOptions, root: PrepareMessage): Superblo
     view: View(0),
     logView: View(0),
     commitMax: Op(0),
-    checkpoint: {
-      op: Op(0),
-      prepareChecksum: root.header.checksum,
-      timestampNext: 0,
-      parentId: ZERO_CHECKSUM,
-      forestRoot: new Uint8Array(FOREST_ROOT_SIZE),
-    },
+    checkpoint: empty,
+    checkpointPrevious: empty,
     headers: [logHeaderOf(root)],
   };
 }

@@ -96,7 +96,6 @@ export class DevRun {
         addresses: ports.map((other) => `127.0.0.1:${other.peer}`),
       });
     });
-    this.writeEndpoints(cluster, ports);
     const firstEnd = Promise.race(this.children.map((child) => child.ended));
     const abort = new AbortController();
     const ready = this.waitReady(cluster, ports, abort.signal);
@@ -104,6 +103,8 @@ export class DevRun {
     if (typeof outcome === 'object') return outcome;
     for (const child of this.children) void child.ended.then((end) => this.onEnded(child, end));
     if (outcome !== 'ready') return null;
+    // Not before: a cluster that runs on this directory already keeps its own file.
+    this.writeEndpoints(cluster, ports);
     const endpoints = ports.map(({ client }) => `127.0.0.1:${client}`).join(',');
     const { replicas, shownDirectory } = this.options;
     io.write(

@@ -44,7 +44,7 @@ export function superblockReport(file: DataFileReader): Report {
     checkpoint_op: checkpoint.op,
     checkpoint_id: hex128(checkpointId(checkpoint, sha256)),
     headers: state.headers.length,
-    head_op: state.headers[0]?.op ?? null,
+    headers_from_op: state.headers[0]?.header.op ?? null,
   };
 }
 

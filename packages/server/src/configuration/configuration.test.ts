@@ -1,10 +1,14 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isFault } from '../errors.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
-import { type Configuration, type ConfigurationInputs, loadConfiguration } from './configuration.ts';
+import {
+  type Configuration,
+  type ConfigurationInputs,
+  loadConfiguration,
+} from './configuration.ts';
 import { effectiveConfiguration } from './effective.ts';
 import { editDistance, nearestName } from './nearest.ts';
 import { CONFIGURATION_KEYS, configurationJsonSchema, environmentName } from './schema.ts';
@@ -159,13 +163,35 @@ describe('loading the configuration', () => {
   });
 
   it('prints what is in effect as TOML that loads to the same', () => {
-    const configuration = load({ flags: { ...NEEDED, cluster: '12' }, env: { KIMBERLITE_REPLICA: '2' } });
+    const configuration = load({
+      flags: { ...NEEDED, cluster: '12' },
+      env: { KIMBERLITE_REPLICA: '2' },
+    });
     const printed = effectiveConfiguration(configuration);
     expect(printed).toContain('replica = 2 # environment KIMBERLITE_REPLICA');
     expect(() => parse(printed)).not.toThrow();
     const { sources: _first, ...again } = load({ file: toml(printed) });
     const { sources: _other, ...values } = configuration;
     expect(again).toEqual(values);
+  });
+
+  it('is documented: docs/configuration.md has every key with its text and default', () => {
+    const text = readFileSync(
+      new URL('../../../../docs/configuration.md', import.meta.url),
+      'utf8',
+    );
+    const { properties } = configurationJsonSchema() as {
+      readonly properties: Readonly<
+        Record<string, { description: string; default?: string | number }>
+      >;
+    };
+    for (const key of CONFIGURATION_KEYS) {
+      const { description, default: fallback } = properties[key] ?? { description: 'missing' };
+      const shown = fallback === undefined ? '' : ` Default: ${fallback}.`;
+      expect(text).toContain(
+        `| \`${key}\` | \`${environmentName(key)}\` | ${description}${shown} |`,
+      );
+    }
   });
 
   it('publishes a JSON Schema with every key', () => {

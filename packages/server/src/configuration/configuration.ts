@@ -50,16 +50,15 @@ export interface ConfigurationInputs {
 }
 
 /** Variables under our prefix that are not a replica's: the client's, and the launchers'. */
-const FOREIGN_ENVIRONMENT = /^KIMBERLITE_(ENDPOINTS|CONFIG|(.*_)?SERVICE_(HOST|PORT.*)|PORT(_.*)?)$/;
+const FOREIGN_ENVIRONMENT =
+  /^KIMBERLITE_(ENDPOINTS|CONFIG|(.*_)?SERVICE_(HOST|PORT.*)|PORT(_.*)?)$/;
 
 /**
  * Puts the configuration together: a flag beats the environment, which beats the file. Every key
  * is known or refused, with the name that was probably meant: a misspelt key that is silently
  * ignored is found out on the day it matters.
  */
-export function loadConfiguration(
-  inputs: ConfigurationInputs,
-): Configuration | ConfigurationFault {
+export function loadConfiguration(inputs: ConfigurationInputs): Configuration | ConfigurationFault {
   const fromFile = inputs.file === null ? {} : readToml(inputs.file);
   if (isFault(fromFile)) return fromFile;
   const values: Record<string, unknown> = {};

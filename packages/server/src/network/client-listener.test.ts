@@ -198,7 +198,9 @@ describe('connections of clients', () => {
     for (const [index, { socket }] of [first, second, other].entries()) {
       socket.write(clientHello().bytes);
       socket.write(clientRequest(index < 2 ? 5n : 6n, index, 10).bytes);
-      await delivered.when(({ header }) => header.command === 'request' && header.request === index);
+      await delivered.when(
+        ({ header }) => header.command === 'request' && header.request === index,
+      );
     }
     clients.send(ClientId(5n), reply(5n, 1));
     for (const { answers } of [first, second]) {

@@ -53,10 +53,7 @@ export function makeHello(self: SelfIdentity): Message<'hello'> {
 }
 
 /** Says why the connection is about to be closed. */
-export function makeRejection(
-  self: SelfIdentity,
-  reason: RejectionReason,
-): Message<'rejection'> {
+export function makeRejection(self: SelfIdentity, reason: RejectionReason): Message<'rejection'> {
   const fields = { ...authorFields(self), reason: REJECTION_REASONS[reason] };
   return encodeMessage('rejection', fields, null, self.checksum);
 }

@@ -136,11 +136,7 @@ describe('links between replicas', () => {
 
   for (const [name, other, reason] of [
     ['another cluster', { cluster: 78n }, 'wrongCluster'],
-    [
-      'other sizes',
-      { config: { ...testIdentity(0).config, pipelineMax: 3 } },
-      'wrongSizes',
-    ],
+    ['other sizes', { config: { ...testIdentity(0).config, pipelineMax: 3 } }, 'wrongSizes'],
     ['another number of replicas', { replicaCount: 2 }, 'wrongSizes'],
   ] as const) {
     it(`refuse ${name}, on both sides, and deliver nothing`, async () => {
@@ -148,7 +144,9 @@ describe('links between replicas', () => {
       const second = await startNode(1, other);
       second.links.start();
       await first.seen.when((event) => event.what === 'rejection_sent' && event.name === reason);
-      await second.seen.when((event) => event.what === 'rejection_received' && event.name === reason);
+      await second.seen.when(
+        (event) => event.what === 'rejection_received' && event.name === reason,
+      );
       second.links.send(0, vote(1, 1));
       expect(second.links.status().at(0)?.outgoing).toBe(false);
       expect(first.received.events).toEqual([]);

@@ -43,8 +43,7 @@ export class SendQueue {
   push(bytes: Uint8Array): boolean {
     if (this.#closed) return false;
     // A message larger than the limit alone still goes out over an idle connection.
-    const full =
-      this.#messages.length > 0 && this.#bytes + bytes.length > this.#limits.bytesMax;
+    const full = this.#messages.length > 0 && this.#bytes + bytes.length > this.#limits.bytesMax;
     if (full || this.#messages.length >= this.#limits.messagesMax) return false;
     this.#messages.push(bytes);
     this.#bytes += bytes.length;

@@ -65,8 +65,8 @@ describe('the log', () => {
     logger.debug('replica', 'not written');
     logger.info('replica', 'status changed', { view: 3, status: 'normal' });
     expect(lines).toEqual([
-      '{"ts":"1970-01-01T00:00:00.000Z","level":"info","msg":"status changed","component":"replica",' +
-        '"cluster":"1267650600228229401496703205377","replica":2,"view":3,"status":"normal"}\n',
+      '{"ts":"1970-01-01T00:00:00.000Z","level":"info","msg":"status changed",' +
+        '"component":"replica","cluster":"1267650600228229401496703205377","replica":2,"view":3,"status":"normal"}\n',
     ]);
   });
 

@@ -6,7 +6,10 @@ const WASM_PAGE_SIZE = 65536;
 
 /** The part of WebAssembly used here; the Node typings leave it to the browser's. */
 declare const WebAssembly: {
-  readonly Memory: new (descriptor: { readonly initial: number; readonly maximum: number }) => {
+  readonly Memory: new (descriptor: {
+    readonly initial: number;
+    readonly maximum: number;
+  }) => {
     readonly buffer: ArrayBuffer;
   };
 };

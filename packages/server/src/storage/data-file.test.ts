@@ -126,18 +126,21 @@ describe('opening a data file', () => {
     close(file);
   });
 
-  it.runIf(process.platform === 'linux')('has it open with O_DSYNC, as the kernel sees it', async () => {
-    await format();
-    const file = await open();
-    if (isFault(file)) throw new Error(file.message);
-    const info = readFileSync(`/proc/self/fdinfo/${file.fd}`, 'utf8');
-    const flags = Number.parseInt(/flags:\s*(\d+)/.exec(info)?.[1] ?? '0', 8);
-    const O_DSYNC = 0o10000;
-    const O_DIRECT = 0o40000;
-    expect(flags & O_DSYNC).toBe(O_DSYNC);
-    if (file.mode === 'direct_dsync') expect(flags & O_DIRECT).toBe(O_DIRECT);
-    close(file);
-  });
+  it.runIf(process.platform === 'linux')(
+    'has it open with O_DSYNC, as the kernel sees it',
+    async () => {
+      await format();
+      const file = await open();
+      if (isFault(file)) throw new Error(file.message);
+      const info = readFileSync(`/proc/self/fdinfo/${file.fd}`, 'utf8');
+      const flags = Number.parseInt(/flags:\s*(\d+)/.exec(info)?.[1] ?? '0', 8);
+      const O_DSYNC = 0o10000;
+      const O_DIRECT = 0o40000;
+      expect(flags & O_DSYNC).toBe(O_DSYNC);
+      if (file.mode === 'direct_dsync') expect(flags & O_DIRECT).toBe(O_DIRECT);
+      close(file);
+    },
+  );
 
   it('refuses what is not there, or not a file', async () => {
     expect(await open()).toMatchObject({ code: 'data_file_missing' });

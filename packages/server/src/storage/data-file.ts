@@ -82,7 +82,8 @@ function lookInside(
     return makeFault('data_file_incomplete', `${path} was never formatted to the end`);
   }
   const identity = readSuperblockIdentity(superblock, checksum);
-  if (typeof identity === 'string') return unreadableFault({ path, size, superblock, reason: identity });
+  if (typeof identity === 'string')
+    return unreadableFault({ path, size, superblock, reason: identity });
   if (identity.checksumName !== checksum.name) {
     return makeFault(
       'data_file_foreign',
@@ -91,7 +92,10 @@ function lookInside(
   }
   const needed = zoneOffset(identity.config, 'blocks');
   if (size < needed) {
-    return makeFault('data_file_truncated', `${path} has ${size} bytes, at least ${needed} expected`);
+    return makeFault(
+      'data_file_truncated',
+      `${path} has ${size} bytes, at least ${needed} expected`,
+    );
   }
   return identityFault(path, identity, expected) ?? { identity, size };
 }

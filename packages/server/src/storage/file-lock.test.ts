@@ -31,7 +31,14 @@ async function otherProcess(env: NodeJS.ProcessEnv): Promise<{
   kill(): Promise<void>;
 }> {
   const module = new URL('./file-lock.ts', import.meta.url).href;
-  const args = ['--conditions=@kimberlite/source', '--input-type=module', '-e', HOLDER, module, path];
+  const args = [
+    '--conditions=@kimberlite/source',
+    '--input-type=module',
+    '-e',
+    HOLDER,
+    module,
+    path,
+  ];
   const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const lines = createInterface({ input: child.stdout });

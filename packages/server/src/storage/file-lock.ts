@@ -71,8 +71,8 @@ function socketFile(fd: number): string {
   return join(tmpdir(), `kimberlite-${identityOf(fd)}.lock`);
 }
 
-/** Listens, or says who is in the way: another holder, or a system error by its code. */
-async function holdSocket(path: string): Promise<Server | 'held_by_another' | string> {
+/** Listens, or says what is in the way: `held_by_another`, or a system error by its code. */
+async function holdSocket(path: string): Promise<Server | string> {
   const first = await listenOn(path);
   if (first !== 'EADDRINUSE') return first;
   if (path.startsWith('\0') || (await somebodyAnswers(path))) return 'held_by_another';

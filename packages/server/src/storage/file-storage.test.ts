@@ -137,7 +137,7 @@ describe('FileStorage', () => {
     expect(order.indexOf('wal')).toBeLessThan(100);
   });
 
-  it('grows the block area by written megabytes, ahead of need, and keeps what was there', async () => {
+  it('grows the block area by written megabytes and keeps what was there', async () => {
     const storage = openStorage();
     const first = storage.fileSize();
     await write(storage, 'blocks', 0, pattern(4096, 1));

@@ -62,12 +62,7 @@ export class FileStorage implements StoragePort {
     this.#dead = false;
   }
 
-  read(
-    zone: Zone,
-    offset: number,
-    length: number,
-    done: (bytes: Uint8Array | null) => void,
-  ): void {
+  read(zone: Zone, offset: number, length: number, done: (bytes: Uint8Array | null) => void): void {
     if (this.#closed) return;
     const position = this.#position(zone, offset, length);
     const bytes = new Uint8Array(length);

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
-import { alignedBytes, PAGE_SIZE } from './aligned-memory.ts';
 import { systemCode } from '../errors.ts';
+import { alignedBytes, PAGE_SIZE } from './aligned-memory.ts';
 
 /**
  * How a write becomes durable, best first:

@@ -11,7 +11,9 @@ describe('the policy on failed I/O', () => {
 
   it('dies at every other failure of a write, with the reason', () => {
     for (const code of ['EIO', 'EBADF', 'EINVAL', 'ENXIO', '']) {
-      expect(decideWriteError({ code }, '/x', 0)).toMatchObject({ fault: { code: 'write_failed' } });
+      expect(decideWriteError({ code }, '/x', 0)).toMatchObject({
+        fault: { code: 'write_failed' },
+      });
     }
     for (const code of ['ENOSPC', 'EDQUOT', 'EFBIG']) {
       expect(decideWriteError({ code }, '/x', 0)).toMatchObject({ fault: { code: 'disk_full' } });

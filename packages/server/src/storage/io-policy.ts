@@ -10,7 +10,9 @@ import { makeFault, type ServerFault, systemCode } from '../errors.ts';
  *
  * A read that failed is corruption of that place: the core repairs it from its peers.
  */
-export type WriteDecision = { readonly kind: 'retry' } | { readonly kind: 'die'; readonly fault: ServerFault };
+export type WriteDecision =
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'die'; readonly fault: ServerFault };
 
 /** Calls in a row that may be interrupted or write nothing before that counts as a failure. */
 const RETRIES_MAX = 8;

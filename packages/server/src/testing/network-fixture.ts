@@ -10,7 +10,7 @@ import { sha256 } from '../checksum.ts';
 import type { NetworkObserver } from '../network/connection.ts';
 import { ROLE_CLIENT, type SelfIdentity } from '../network/greeting.ts';
 import { Logger } from '../observe/logger.ts';
-import { Recorder } from './recorder.ts';
+import type { Recorder } from './recorder.ts';
 
 /** An identity in a test cluster of three. */
 export function testIdentity(slot: number, other: Partial<SelfIdentity> = {}): SelfIdentity {
@@ -29,7 +29,13 @@ export function testIdentity(slot: number, other: Partial<SelfIdentity> = {}): S
 
 /** What an observer saw, by name. */
 export interface Seen {
-  readonly what: 'received' | 'sent' | 'dropped' | 'fault' | 'rejection_sent' | 'rejection_received';
+  readonly what:
+    | 'received'
+    | 'sent'
+    | 'dropped'
+    | 'fault'
+    | 'rejection_sent'
+    | 'rejection_received';
   readonly name: string;
 }
 
@@ -39,7 +45,8 @@ export function recordingObserver(seen: Recorder<Seen>): NetworkObserver {
     onSent: (command): void => seen.add({ what: 'sent', name: command }),
     onDropped: (_command, reason): void => seen.add({ what: 'dropped', name: reason }),
     onFrameFault: (fault): void => seen.add({ what: 'fault', name: fault }),
-    onRejection: (direction, reason): void => seen.add({ what: `rejection_${direction}`, name: reason }),
+    onRejection: (direction, reason): void =>
+      seen.add({ what: `rejection_${direction}`, name: reason }),
   };
 }
 

@@ -26,6 +26,7 @@ function disk(seed: bigint): { readonly platter: MemoryDisk; readonly storage: P
   const platter = new MemoryDisk();
   const storage = new PowerLossStorage(platter, {
     prng: new Prng(seed),
+    lies: false,
     later: (callback) => setImmediate(callback),
   });
   return { platter, storage };

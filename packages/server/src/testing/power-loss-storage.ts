@@ -11,6 +11,11 @@ interface VolatileWrite {
 export interface PowerLossOptions {
   /** Decides how long writes stay in the cache, and what of them survives. */
   readonly prng: Prng;
+  /**
+   * False: reports a write when it is durable. True: reports it at once and keeps it in the cache
+   * until the power goes. The canary: whoever trusts such a disk must be seen to lose data.
+   */
+  readonly lies: boolean;
   /** Runs a callback some turns later. */
   readonly later: (callback: () => void) => void;
 }
@@ -37,12 +42,7 @@ export class PowerLossStorage implements StoragePort {
     this.#lost = 0;
   }
 
-  read(
-    zone: Zone,
-    offset: number,
-    length: number,
-    done: (bytes: Uint8Array | null) => void,
-  ): void {
+  read(zone: Zone, offset: number, length: number, done: (bytes: Uint8Array | null) => void): void {
     if (!this.#powered) return;
     this.#inner.read(zone, offset, length, (bytes) => {
       if (!this.#powered) return;
@@ -55,12 +55,13 @@ export class PowerLossStorage implements StoragePort {
     if (!this.#powered) return;
     const write: VolatileWrite = { zone, offset, bytes, done };
     this.#cache.add(write);
+    if (this.#options.lies) {
+      this.#options.later(() => {
+        if (this.#powered) done();
+      });
+      return;
+    }
     this.#settle(write, this.#options.prng.below(4));
-  }
-
-  /** Writes that are not durable yet. */
-  inCache(): number {
-    return this.#cache.size;
   }
 
   lost(): number {
@@ -78,7 +79,7 @@ export class PowerLossStorage implements StoragePort {
     const partial: Promise<void>[] = [];
     for (const write of this.#cache) {
       const sectors = Math.ceil(write.bytes.length / SECTOR_SIZE);
-      const kept = prng.below(sectors + 1);
+      const kept = this.#options.lies ? 0 : prng.below(sectors + 1);
       if (kept < sectors) this.#lost += 1;
       if (kept === 0) continue;
       const bytes = write.bytes.subarray(0, kept * SECTOR_SIZE);

@@ -14,8 +14,8 @@ export interface TestClusterOptions {
   readonly directory: string;
   readonly replicaCount: number;
   readonly config: ClusterConfig;
-  /** Puts a cache that forgets in front of every file. */
-  readonly powerLoss: boolean;
+  /** Puts a cache that forgets in front of every file; a lying one reports what it only caches. */
+  readonly powerLoss: 'none' | 'honest' | 'lying';
 }
 
 /** Number of every test cluster. */
@@ -90,8 +90,13 @@ export class TestCluster {
       onFatal: (fault) => this.fatal.push(fault),
       peerAddress: (peer) => this.#peerAddresses[peer] ?? null,
       wrapStorage: (inner): StoragePort => {
-        if (!this.#options.powerLoss) return inner;
-        const cache = new PowerLossStorage(inner, { prng, later: (then) => setImmediate(then) });
+        const { powerLoss } = this.#options;
+        if (powerLoss === 'none') return inner;
+        const cache = new PowerLossStorage(inner, {
+          prng,
+          lies: powerLoss === 'lying',
+          later: (then) => setImmediate(then),
+        });
         this.#caches[slot] = cache;
         return cache;
       },

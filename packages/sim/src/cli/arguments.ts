@@ -63,7 +63,8 @@ export function parseCommand(argv: readonly string[]): Command {
   try {
     parsed = parse(argv);
   } catch (error) {
-    return { kind: 'usage', error: error instanceof Error ? error.message : String(error) };
+    const text = error instanceof Error ? error.message : String(error);
+    return { kind: 'usage', error: text.split('. ')[0] ?? text };
   }
   const { values, positionals } = parsed;
   if (values.help === true) return { kind: 'help' };

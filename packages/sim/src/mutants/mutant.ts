@@ -1,28 +1,34 @@
-/** A planted bug: one piece of source text replaced by another. */
-export interface Mutant {
-  /** snake_case, unique. */
-  readonly name: string;
-  /** What is wrong with it, in one line. */
-  readonly bug: string;
+/** One piece of source text replaced by another. */
+export interface MutantEdit {
   /** The file, relative to packages/. */
   readonly file: string;
   /** Must occur exactly once in the file. */
   readonly find: string;
   readonly replace: string;
+}
+
+/** A planted bug. */
+export interface Mutant {
+  /** snake_case, unique. */
+  readonly name: string;
+  /** What is wrong with it, in one line. */
+  readonly bug: string;
+  /** More than one where two guards stand before the same harm. */
+  readonly edits: readonly MutantEdit[];
   /** The scenario that is made for it; the swarm when left out. */
   readonly scenario?: string;
 }
 
-/** The patched source, or why the mutant does not fit it (any more). */
-export function applyMutant(
+/** The patched source, or why the edit does not fit it (any more). */
+export function applyEdit(
   source: string,
-  mutant: Pick<Mutant, 'find' | 'replace'>,
+  edit: Pick<MutantEdit, 'find' | 'replace'>,
 ): { readonly patched: string } | { readonly fault: string } {
-  const first = source.indexOf(mutant.find);
+  const first = source.indexOf(edit.find);
   if (first < 0) return { fault: 'the text to replace is not in the file' };
-  if (source.indexOf(mutant.find, first + 1) >= 0) {
+  if (source.indexOf(edit.find, first + 1) >= 0) {
     return { fault: 'the text to replace is in the file more than once' };
   }
-  const end = first + mutant.find.length;
-  return { patched: source.slice(0, first) + mutant.replace + source.slice(end) };
+  const end = first + edit.find.length;
+  return { patched: source.slice(0, first) + edit.replace + source.slice(end) };
 }

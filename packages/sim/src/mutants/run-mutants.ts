@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { applyMutant, type Mutant } from './mutant.ts';
+import { applyEdit, type Mutant } from './mutant.ts';
 
 /** What became of a mutant. */
 export type MutantResult =
@@ -31,6 +31,11 @@ const PACKAGES = ['store', 'vsr', 'kernel', 'sim'] as const;
 
 /** packages/ of the working tree, seen from src/mutants and dist/mutants alike. */
 const packagesFolder: string = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** A Node that runs TypeScript: this one, or the one that the workspace brings along. */
+const nodePath: string = process.features.typescript
+  ? process.execPath
+  : path.join(packagesFolder, '..', 'node_modules', '.bin', 'node');
 
 interface VoprResult {
   readonly runs: number;
@@ -70,16 +75,18 @@ async function copySources(folder: string): Promise<void> {
 }
 
 async function plant(folder: string, mutant: Mutant): Promise<string | null> {
-  const file = path.join(folder, 'packages', mutant.file);
-  let source: string;
-  try {
-    source = await readFile(file, 'utf8');
-  } catch {
-    return `${mutant.file} does not exist`;
+  for (const edit of mutant.edits) {
+    const file = path.join(folder, 'packages', edit.file);
+    let source: string;
+    try {
+      source = await readFile(file, 'utf8');
+    } catch {
+      return `${edit.file} does not exist`;
+    }
+    const applied = applyEdit(source, edit);
+    if ('fault' in applied) return `${edit.file}: ${applied.fault}`;
+    await writeFile(file, applied.patched);
   }
-  const applied = applyMutant(source, mutant);
-  if ('fault' in applied) return applied.fault;
-  await writeFile(file, applied.patched);
   return null;
 }
 
@@ -117,7 +124,7 @@ function vopr(
   args.push('--seed', String(run.seed), '--runs', String(run.runs), '--jobs', String(run.jobs));
   args.push('--scenario', run.scenario);
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(nodePath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     let errors = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -84,14 +84,22 @@ export class LivenessPhase {
         found.push(`replica ${slot} executed ${state.commitMin} of ${state.op} ops`);
       }
       if (state.op !== first.op) found.push(`replica ${slot} has head ${state.op}`);
-      if (state.journalDirty > 0) found.push(`replica ${slot}: ${state.journalDirty} dirty slots`);
-      if (state.journalFaulty > 0) {
-        found.push(`replica ${slot}: ${state.journalFaulty} faulty slots`);
-      }
+      const unsound = this.unsoundOp(state);
+      if (unsound !== null) found.push(`replica ${slot} has not repaired op ${unsound}`);
       if (state.syncing) found.push(`replica ${slot} is syncing`);
     }
     if (!states.some((state) => state.isPrimary)) found.push('there is no primary');
     return found;
+  }
+
+  /** An op above its checkpoint that is not as it should be on its disk; null when there is none. */
+  private unsoundOp({ slot, checkpointOp, commitMin }: ReplicaSnapshot): number | null {
+    const storage = this.cluster.storage(slot);
+    for (let op = checkpointOp + 1; op <= commitMin; op += 1) {
+      const entry = this.cluster.checkers.history.at(op);
+      if (entry === null || !storage.prepareSound(op, entry.checksum)) return op;
+    }
+    return null;
   }
 
   private heal(): void {

@@ -217,6 +217,15 @@ export class SimulatedStorage implements StoragePort {
     );
   }
 
+  /** Durable, and no read has found its body damaged since. */
+  prepareSound(op: number, checksum: bigint): boolean {
+    const perSlot = this.config.messageSizeMax / SECTOR_SIZE;
+    const first = (op % this.config.walSlots) * perSlot;
+    const seen = this.memory.wal_prepares.damageSeen();
+    if (seen.some((sector) => sector >= first && sector < first + perSlot)) return false;
+    return this.prepareDurable(op, checksum);
+  }
+
   /** Parent of this prepare, when its body was written here; null otherwise. */
   prepareParent(op: number, checksum: bigint): bigint | null {
     const body = this.bodyHeader(op % this.config.walSlots);

@@ -79,9 +79,20 @@ export function onCheckpointDurable(r: Replica, checkpoint: CheckpointRecord): v
   assert(r.checkpointing.record.op === checkpoint.op, 'it is this one');
   r.checkpointing = null;
   r.forest.checkpointDurable();
+  r.checkpointPrevious = r.checkpoint;
   r.checkpoint = checkpoint;
   r.checkpointId = checkpointId(checkpoint, r.checksum);
   trace(r, { kind: 'checkpoint_durable', op: checkpoint.op, id: r.checkpointId });
   // Acks above the deadline were held back for this.
   acknowledgeAll(r);
+}
+
+/**
+ * The newest checkpoint that a replication quorum provably holds (an op above C + D is committed),
+ * and whose blocks stand on this disk: what a lagging replica may take over. Until the newest is
+ * proven it is the one before; its blocks are not yet overwritten then.
+ */
+export function provenCheckpoint(r: Replica): CheckpointRecord {
+  const proven = r.commitMax > r.checkpoint.op + checkpointDeadline(r.config);
+  return proven ? r.checkpoint : r.checkpointPrevious;
 }

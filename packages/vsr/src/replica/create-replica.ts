@@ -4,8 +4,9 @@ import { assertConfig, type ClusterConfig } from '../config.ts';
 import type { Journal } from '../journal/journal.ts';
 import { quorumsOf, SLOT_COUNT } from '../membership.ts';
 import type { StateMachine } from '../state-machine.ts';
-import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
+import { Op, opNext, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
+import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { RepairBudget } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
@@ -31,6 +32,14 @@ export interface ReplicaOptions {
 function unopened<T>(): T {
   return null as T; // SAFETY: `opened` and status `recovering` keep every reader away until set.
 }
+
+const NO_CHECKPOINT: CheckpointRecord = {
+  op: Op(0),
+  prepareChecksum: ZERO_CHECKSUM,
+  timestampNext: 0,
+  parentId: ZERO_CHECKSUM,
+  forestRoot: new Uint8Array(FOREST_ROOT_SIZE),
+};
 
 /** A replica before its start-up. */
 export function createReplica(options: ReplicaOptions): Replica {
@@ -105,14 +114,9 @@ export function createReplica(options: ReplicaOptions): Replica {
     commitBacklog: false,
     pipelineReading: new Set(),
     serving: 0,
-    checkpoint: {
-      op: Op(0),
-      prepareChecksum: ZERO_CHECKSUM,
-      timestampNext: 0,
-      parentId: ZERO_CHECKSUM,
-      forestRoot: new Uint8Array(FOREST_ROOT_SIZE),
-    },
+    checkpoint: NO_CHECKPOINT,
     checkpointId: ZERO_CHECKSUM,
+    checkpointPrevious: NO_CHECKPOINT,
     checkpointing: null,
     blockWrites: 0,
     restored: false,
@@ -129,7 +133,7 @@ export function createReplica(options: ReplicaOptions): Replica {
 
 /** The numbers that others may look at. */
 export function snapshotOf(r: Replica): ReplicaSnapshot {
-  const started = r.status !== 'recovering';
+  const needed = r.status === 'recovering' ? { missing: 0, faulty: 0 } : countNeeded(r);
   return {
     slot: r.slot,
     status: r.status,
@@ -145,7 +149,19 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
     pipelineLength: r.primary.pipeline.length,
     queueLength: r.primary.queue.length,
     sessions: r.sessions.count,
-    journalDirty: started ? r.journal.dirtyCount : 0,
-    journalFaulty: started ? r.journal.faultyCount : 0,
+    journalDirty: needed.missing,
+    journalFaulty: needed.faulty,
   };
+}
+
+/** Ops that a restart would replay and that are not (or not readably) on this disk. */
+function countNeeded(r: Replica): { readonly missing: number; readonly faulty: number } {
+  let missing = 0;
+  let faulty = 0;
+  for (let op = opNext(r.checkpoint.op); op <= r.op; op = opNext(op)) {
+    if (r.journal.isDurable(op)) continue;
+    missing += 1;
+    if (r.journal.isFaulty(op)) faulty += 1;
+  }
+  return { missing, faulty };
 }

@@ -4,6 +4,7 @@ import type { AnyMessage, Message, PrepareMessage } from '../message/message.ts'
 import { Op, opMax, opMin, opNext, opPrevious, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
 import { askEveryone } from './ask-view.ts';
+import { isStuck } from './stuck.ts';
 import { extendChain } from './chain.ts';
 import type { Replica } from './replica.ts';
 import { requestMissingBlocks } from './restore.ts';
@@ -37,22 +38,19 @@ export function onRepairTimeout(r: Replica): void {
   requestNext(r);
 }
 
-/** Remembers since when commits wait for what repair must bring. */
+/** Remembers since when commits wait for what repair must bring, and asks for a whole checkpoint. */
 function noteProgress(r: Replica): void {
-  const waiting = r.restored && r.commitMin < opMin(r.commitMax, opMax(r.op, r.primaryCommit));
+  const waiting = r.restored
+    ? r.commitMin < opMin(r.commitMax, opMax(r.op, r.primaryCommit))
+    : r.missingBlocks.size > 0;
   if (!waiting || r.stuckAt !== r.commitMin) r.stuckSince = null;
   r.stuckAt = r.commitMin;
   if (waiting && r.stuckSince === null) r.stuckSince = r.tick;
-  if (r.stuckSince !== null && r.tick - r.stuckSince > STUCK_ASK_TICKS && isBackup(r)) {
-    if (!r.timers.isRunning('requestStartView')) askEveryone(r);
-  }
+  if (isStuck(r) && isBackup(r) && !r.timers.isRunning('requestStartView')) askEveryone(r);
 }
 
 /** Ticks before the primary is asked again for one of its next ops. */
 const NEXT_RETRY_TICKS = 15;
-
-/** Ticks of a stuck commit after which the primary is asked for its checkpoint. */
-const STUCK_ASK_TICKS = 310;
 
 /** The gap between what is executed and the lowest chained header, from the top down. */
 function requestHeaders(r: Replica): void {

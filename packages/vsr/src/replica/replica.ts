@@ -158,6 +158,8 @@ export interface Replica {
   /** The durable checkpoint. Its blocks may still be missing: see `restored`. */
   checkpoint: CheckpointRecord;
   checkpointId: Checksum;
+  /** The one before; its blocks stand until the next is written. */
+  checkpointPrevious: CheckpointRecord;
   checkpointing: CheckpointWork | null;
   blockWrites: number;
   /** Every block of the checkpoint is here and loaded. */

@@ -52,6 +52,7 @@ function invalidReason(r: Replica, { header, body }: Message<'request'>): Refusa
 
 /** The last reply of the client's session, when this is a retry of just that request. */
 function answerFromTable(r: Replica, { header }: Message<'request'>): boolean {
+  if (!r.restored) return false;
   const session = r.sessions.get(header.client);
   if (session === null || session.requestChecksum !== header.checksum) return false;
   sendStoredReply(r, session);

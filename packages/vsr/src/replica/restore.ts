@@ -95,7 +95,7 @@ export function requestMissingBlocks(r: Replica): void {
   send(r, peer, 'requestBlocks', {}, body);
 }
 
-/** Serves blocks of the durable checkpoint; what is not there is not answered. */
+/** Serves blocks from this disk; what is not there is not answered. */
 export function onRequestBlocks(r: Replica, message: Message<'requestBlocks'>): void {
   const { header, body } = message;
   if (!isVoter(r, header.replica) || !r.restored) return;
@@ -105,7 +105,10 @@ export function onRequestBlocks(r: Replica, message: Message<'requestBlocks'>): 
       address: readU64(view, at),
       checksum: Checksum(readU128(view, at + 8)),
     };
-    if (!Number.isSafeInteger(reference.address) || !r.forest.holds(reference)) continue;
+    // The checkpoint before this one still stands on the disk until the next is being written: who
+    // is fetching it can finish. The checksum says whether it is still there.
+    const { address } = reference;
+    if (!Number.isSafeInteger(address) || address < 1) continue;
     r.serving += 1;
     r.out.push({ kind: 'read_block', reference, serveTo: header.replica });
   }

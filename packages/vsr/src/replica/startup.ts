@@ -88,6 +88,7 @@ function adoptSuperblock(r: Replica, state: SuperblockState): boolean {
   r.view = state.view;
   r.logView = state.logView;
   r.checkpoint = state.checkpoint;
+  r.checkpointPrevious = state.checkpointPrevious;
   r.checkpointId = checkpointId(state.checkpoint, r.checksum);
   r.commitMin = state.checkpoint.op;
   r.commitChecksum = state.checkpoint.prepareChecksum;

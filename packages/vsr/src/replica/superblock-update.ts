@@ -1,4 +1,4 @@
-import type { CheckpointRecord, SuperblockState } from '../superblock/superblock.ts';
+import type { SuperblockState } from '../superblock/superblock.ts';
 import type { SuperblockStep } from '../superblock/superblock-writer.ts';
 import type { Replica } from './replica.ts';
 
@@ -11,17 +11,22 @@ export function updateSuperblock(r: Replica): void {
     view: r.view,
     logView: r.logView,
     commitMax: r.commitMax,
-    checkpoint: newestCheckpoint(r),
+    ...newestCheckpoints(r),
     headers: r.viewChange.headers,
   });
   emit(r, step);
 }
 
-/** The checkpoint that was asked for last, so that a merged write never takes one back. */
-function newestCheckpoint(r: Replica): CheckpointRecord {
+/** The checkpoints that were asked for last, so that a merged write never takes one back. */
+function newestCheckpoints(
+  r: Replica,
+): Pick<SuperblockState, 'checkpoint' | 'checkpointPrevious'> {
   const work = r.checkpointing;
-  if (work === null || !work.sealed) return r.checkpoint;
-  return { ...work.record, forestRoot: r.forest.checkpointRoot() };
+  if (work === null || !work.sealed) {
+    return { checkpoint: r.checkpoint, checkpointPrevious: r.checkpointPrevious };
+  }
+  const checkpoint = { ...work.record, forestRoot: r.forest.checkpointRoot() };
+  return { checkpoint, checkpointPrevious: r.checkpoint };
 }
 
 /** Turns a step of the writer into effects; returns the state that has become durable, if one did. */

@@ -69,6 +69,7 @@ function install(
   r.primaryCommit = header.commit;
   r.primaryOp = header.op;
   r.checkpoint = record;
+  r.checkpointPrevious = record; // Of the one before it this disk has no blocks.
   r.checkpointId = checkpointId(record, r.checksum);
   r.restored = false;
   r.syncTarget = record.op;

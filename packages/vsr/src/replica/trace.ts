@@ -88,6 +88,8 @@ export interface ReplicaSnapshot {
   readonly pipelineLength: number;
   readonly queueLength: number;
   readonly sessions: number;
+  /** Ops above the checkpoint whose prepares are not on this disk. */
   readonly journalDirty: number;
+  /** Of those, the ones whose slot is unreadable. */
   readonly journalFaulty: number;
 }

@@ -1,4 +1,5 @@
 import { assert, isForestRoot } from '@kimberlite/store';
+import { checkpointDeadline } from '../config.ts';
 import { nextView, primarySlot } from '../membership.ts';
 import { decodeHeaderList, encodeHeaderList, type LogHeader } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
@@ -11,11 +12,13 @@ import {
   encodeCheckpoint,
 } from '../superblock/superblock.ts';
 import { logSuffix, restartChain } from './chain.ts';
+import { provenCheckpoint } from './checkpoint.ts';
 import { heardPrimary } from './heartbeat.ts';
 import type { Replica } from './replica.ts';
 import { type DoViewChangeVote, type SelectedLog, selectLog } from './select-log.ts';
 import { compose, drop, isBackup, isPrimary, send, sendMessage, trace } from './send.ts';
 import { clearViewState, transitionToStatus } from './status.ts';
+import { isStuck } from './stuck.ts';
 import { startSync } from './sync.ts';
 import { updateSuperblock } from './superblock-update.ts';
 import { voteToLeave } from './vote.ts';
@@ -221,13 +224,13 @@ function composeStartView(r: Replica, nonce: bigint): Message<'startView'> {
     headers.push(entry);
   }
   const body = new Uint8Array(CHECKPOINT_RECORD_SIZE + headers.length * HEADER_SIZE);
-  body.set(encodeCheckpoint(r.checkpoint), 0);
+  const checkpoint = provenCheckpoint(r);
+  body.set(encodeCheckpoint(checkpoint), 0);
   body.set(encodeHeaderList(headers), CHECKPOINT_RECORD_SIZE);
   return compose(
     r,
     'startView',
-    // A checkpoint that this replica is still fetching is not offered to others.
-    { nonce, op: r.op, commit: r.commitMax, checkpointOp: r.checkpoint.op },
+    { nonce, op: r.op, commit: r.commitMax, checkpointOp: checkpoint.op },
     body,
   );
 }
@@ -265,11 +268,12 @@ export function onStartView(r: Replica, message: Message<'startView'>): void {
     drop(r, message as AnyMessage, 'invalid_metadata'); // SAFETY: of one command.
     return;
   }
-  const stuck = r.stuckSince !== null && r.tick - r.stuckSince > STUCK_TICKS;
   const beyond = header.op > r.checkpoint.op + r.config.walSlots;
-  if (beyond || (stuck && header.commit > record.op + r.config.checkpointInterval / 2)) {
+  const proven = header.commit > record.op + checkpointDeadline(r.config);
+  if (beyond || (isStuck(r) && proven)) {
     // Only a checkpoint that a quorum provably holds is taken over, and one that leads further.
-    const useful = record.op > r.commitMin && isForestRoot(record.forestRoot, r.config.blockSize);
+    const useful =
+      proven && record.op > r.commitMin && isForestRoot(record.forestRoot, r.config.blockSize);
     if (useful) {
       startSync(r, message);
       return;
@@ -279,9 +283,6 @@ export function onStartView(r: Replica, message: Message<'startView'>): void {
   if (r.status === 'normal' && header.view === r.view) return;
   installStartView(r, { message, headers });
 }
-
-/** Ticks without progress of a stuck commit after which a peer's checkpoint is taken instead. */
-export const STUCK_TICKS = 300;
 
 function startViewGate(r: Replica, { header }: Message<'startView'>): string | null {
   if (r.status === 'recovering' || r.pendingSync !== null) return 'recovering';
@@ -298,7 +299,7 @@ function startViewGate(r: Replica, { header }: Message<'startView'>): string | n
     return fresh || !own ? null : 'not_fresh';
   }
   // Of the running view only a replica that fell too far behind wants one.
-  if (own && r.status === 'normal' && header.op <= r.op && r.stuckSince === null) return 'known_view';
+  if (own && r.status === 'normal' && header.op <= r.op && !isStuck(r)) return 'known_view';
   if (header.commit < r.checkpoint.op) return 'behind_checkpoint';
   return null;
 }

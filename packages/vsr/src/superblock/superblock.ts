@@ -56,6 +56,11 @@ export interface SuperblockState {
   readonly commitMax: Op;
   readonly checkpoint: CheckpointRecord;
   /**
+   * The checkpoint before, whose blocks stand until the next one is written. It is offered to
+   * lagging replicas while `checkpoint` is not yet known to be durable on a quorum.
+   */
+  readonly checkpointPrevious: CheckpointRecord;
+  /**
    * The head of the log as of logView and what stands below it, descending, null for unknown; when
    * logView < view exactly what do_view_change says (rule view-change-headers-durable).
    */
@@ -72,7 +77,8 @@ export const CHECKPOINT_RECORD_SIZE = 256;
 const MAGIC = 0x424d_494b; // "KIMB"
 const FORMAT_VERSION = 1;
 const OFFSET_CHECKPOINT = 512;
-const OFFSET_HEADERS = OFFSET_CHECKPOINT + CHECKPOINT_RECORD_SIZE;
+const OFFSET_PREVIOUS = OFFSET_CHECKPOINT + CHECKPOINT_RECORD_SIZE;
+const OFFSET_HEADERS = OFFSET_PREVIOUS + CHECKPOINT_RECORD_SIZE;
 /** Headers that fit, far above the largest pipeline + 1. */
 export const SUPERBLOCK_HEADERS_MAX: number = Math.floor(
   (SUPERBLOCK_COPY_SIZE - OFFSET_HEADERS) / HEADER_SIZE,
@@ -114,7 +120,7 @@ export function checkpointId(record: CheckpointRecord, checksum: ChecksumFunctio
 /**
  * Layout of a copy: checksum (16, of bytes 32 to the end), copy number (2, outside the checksum so
  * that the four copies hash alike), zeros to 32; then the fields below; the checkpoint record at
- * 512; the headers behind it.
+ * 512 and the one before it at 768; the headers from 1024.
  */
 export function encodeSuperblock(state: SuperblockState, checksum: ChecksumFunction): Uint8Array {
   const bytes = new Uint8Array(SUPERBLOCK_COPY_SIZE);
@@ -142,6 +148,7 @@ export function encodeSuperblock(state: SuperblockState, checksum: ChecksumFunct
   view.setUint32(160, config.blockSize, true);
   view.setUint32(164, config.sessionsMax, true);
   bytes.set(encodeCheckpoint(state.checkpoint), OFFSET_CHECKPOINT);
+  bytes.set(encodeCheckpoint(state.checkpointPrevious), OFFSET_PREVIOUS);
   assert(state.headers.length <= SUPERBLOCK_HEADERS_MAX, 'the headers fit');
   bytes.set(encodeHeaderList(state.headers), OFFSET_HEADERS);
   writeU128(view, 0, checksum.hash(bytes.subarray(32)));
@@ -198,12 +205,12 @@ function decodeState(
 ): SuperblockState | null {
   if (view.getUint32(32, true) !== MAGIC || view.getUint16(36, true) !== FORMAT_VERSION) return null;
   const identity = decodeIdentity(view);
-  const checkpoint = decodeCheckpoint(
-    bytes.subarray(OFFSET_CHECKPOINT, OFFSET_CHECKPOINT + CHECKPOINT_RECORD_SIZE),
-  );
+  const checkpoint = decodeCheckpoint(bytes.subarray(OFFSET_CHECKPOINT));
+  const checkpointPrevious = decodeCheckpoint(bytes.subarray(OFFSET_PREVIOUS));
   const numbers = [readU64(view, 96), readU64(view, 120), readU64(view, 128), readU64(view, 136)];
   const count = view.getUint16(42, true);
-  if (identity === null || checkpoint === null || numbers.some(Number.isNaN)) return null;
+  if (identity === null || checkpoint === null || checkpointPrevious === null) return null;
+  if (numbers.some(Number.isNaN)) return null;
   if (count < 1 || count > SUPERBLOCK_HEADERS_MAX) return null;
   const headers = decodeHeaderList(
     bytes.subarray(OFFSET_HEADERS, OFFSET_HEADERS + count * HEADER_SIZE),
@@ -219,6 +226,7 @@ function decodeState(
     logView: View(logView),
     commitMax: Op(commitMax),
     checkpoint,
+    checkpointPrevious,
     headers,
   };
 }

@@ -1,0 +1,175 @@
+import { mix128 } from '@kimberlite/store';
+import { type AnyMessage, encodeMessage, Prng, View } from '@kimberlite/vsr';
+import { describe, expect, it } from 'vitest';
+import { EventQueue } from '../std/event-queue.ts';
+import { NETWORK_CALM, Network, type NetworkOptions, type Packet } from './network.ts';
+import { PARTITIONS_OFF, PartitionFaults } from './partitions.ts';
+
+function vote(view: number): AnyMessage {
+  const fields = { cluster: 1n, replica: 0, view: View(view), release: 1, incarnation: 1n };
+  return encodeMessage('startViewChange', fields, null, mix128) as AnyMessage;
+}
+
+function request(): AnyMessage {
+  const fields = { cluster: 1n, replica: 255, view: View(0), release: 1, incarnation: 0n };
+  const own = { client: 5n as never, session: 1, request: 1, operation: 16 };
+  return encodeMessage('request', { ...fields, ...own }, null, mix128) as AnyMessage;
+}
+
+function network(options: Partial<NetworkOptions>, nodeCount = 3) {
+  const queue = new EventQueue();
+  const received: Packet[] = [];
+  const net = new Network({
+    queue,
+    prng: new Prng(3n),
+    options: { ...NETWORK_CALM, ...options },
+    nodeCount,
+    receive: (packet) => received.push(packet),
+  });
+  const drain = (): void => {
+    for (let events = 0; events < 10_000 && queue.step(); events += 1);
+  };
+  return { queue, net, received, drain };
+}
+
+function viewsOf(packets: readonly Packet[]): number[] {
+  return packets.map(({ bytes }) => new DataView(bytes.buffer).getUint32(56, true));
+}
+
+describe('network', () => {
+  it('delivers a copy of the bytes, after the delay', () => {
+    const { queue, net, received, drain } = network({ delayMinMicros: 500, delayMeanMicros: 0 });
+    const message = vote(9);
+    net.send(0, 1, message);
+    message.bytes.fill(0);
+    drain();
+    expect(queue.now).toBe(500);
+    expect(viewsOf(received)).toEqual([9]);
+  });
+
+  it('keeps the order of a link unless it may reorder', () => {
+    const order = (reorder: boolean): number[] => {
+      const { net, received, drain } = network({ delayMeanMicros: 5_000, reorder });
+      for (let view = 0; view < 50; view += 1) net.send(0, 1, vote(view));
+      drain();
+      return viewsOf(received);
+    };
+    const sorted = Array.from({ length: 50 }, (_, view) => view);
+    expect(order(false)).toEqual(sorted);
+    const shuffled = order(true);
+    expect(shuffled).not.toEqual(sorted);
+    expect(shuffled.toSorted((first, other) => first - other)).toEqual(sorted);
+  });
+
+  it('loses about the given share', () => {
+    const { net, received, drain } = network({ lossProbability: 0.3 });
+    for (let count = 0; count < 1_000; count += 1) net.send(0, 1, vote(count));
+    drain();
+    expect(received.length).toBeGreaterThan(640);
+    expect(received.length).toBeLessThan(760);
+  });
+
+  it('replays packets, but no requests unless told to', () => {
+    const count = (message: AnyMessage, replayRequests: boolean): number => {
+      const { net, received, drain } = network({ replayProbability: 0.5, replayRequests });
+      for (let sent = 0; sent < 100; sent += 1) net.send(0, 1, message);
+      drain();
+      return received.length;
+    };
+    expect(count(vote(1), false)).toBeGreaterThan(150);
+    expect(count(request(), false)).toBe(100);
+    expect(count(request(), true)).toBeGreaterThan(150);
+  });
+
+  it('drops a random packet when a link is full, not always the newest', () => {
+    const { net, received, drain } = network({ capacity: 5 });
+    for (let view = 0; view < 100; view += 1) net.send(0, 1, vote(view));
+    drain();
+    expect(received).toHaveLength(5);
+    expect(viewsOf(received).some((view) => view >= 5)).toBe(true);
+    expect(net.counts.overflowed).toBe(95);
+  });
+
+  it('cuts one direction alone, also for what is in flight', () => {
+    const { net, received, drain } = network({});
+    net.send(0, 1, vote(1));
+    net.setCut(0, 1, true);
+    net.send(0, 1, vote(2));
+    net.send(1, 0, vote(3));
+    drain();
+    expect(viewsOf(received)).toEqual([3]);
+    net.setCut(0, 1, false);
+    net.send(0, 1, vote(4));
+    drain();
+    expect(viewsOf(received)).toEqual([3, 4]);
+  });
+
+  it('holds back what a clogged link carries and lets it go later', () => {
+    const { queue, net, received } = network({ clogProbability: 1, clogMeanMicros: 1_000_000 });
+    net.tick();
+    net.send(0, 1, vote(1));
+    for (let events = 0; events < 100 && queue.step(); events += 1);
+    expect(received).toHaveLength(1);
+    expect(queue.now).toBeGreaterThan(2_000);
+  });
+
+  it('inverts a bit of garbled packets', () => {
+    const { net, received, drain } = network({ garbleProbability: 1 });
+    const message = vote(1);
+    net.send(0, 1, message);
+    drain();
+    const bytes = received[0]?.bytes ?? new Uint8Array(0);
+    const different = bytes.filter((byte, at) => byte !== message.bytes[at]);
+    expect(different).toHaveLength(1);
+  });
+});
+
+describe('partitions', () => {
+  function divided(mode: 'uniform_size' | 'uniform_partition' | 'isolate_one', oneWay: boolean) {
+    const { net } = network({}, 5);
+    const faults = new PartitionFaults({
+      network: net,
+      prng: new Prng(11n),
+      options: {
+        ...PARTITIONS_OFF,
+        modes: [mode],
+        symmetry: oneWay ? 'one_way' : 'symmetric',
+        beginProbability: 1,
+        healProbability: 0,
+      },
+      replicaCount: 5,
+      nodeCount: 5,
+    });
+    faults.tick();
+    const cuts: [number, number][] = [];
+    for (let from = 0; from < 5; from += 1) {
+      for (let to = 0; to < 5; to += 1) if (net.isCut(from, to)) cuts.push([from, to]);
+    }
+    return { net, faults, cuts };
+  }
+
+  it('isolate one replica from all others', () => {
+    const { cuts } = divided('isolate_one', false);
+    expect(cuts).toHaveLength(8);
+    const alone = cuts.find(([from]) => cuts.filter(([other]) => other === from).length === 4)?.[0];
+    expect(alone).toBeDefined();
+    expect(cuts.every(([from, to]) => from === alone || to === alone)).toBe(true);
+  });
+
+  it('cut one direction only, when one-way', () => {
+    const { cuts } = divided('isolate_one', true);
+    expect(cuts).toHaveLength(4);
+    for (const [from, to] of cuts) expect(cuts).not.toContainEqual([to, from]);
+  });
+
+  it('heal completely', () => {
+    const { net, faults, cuts } = divided('isolate_one', false);
+    faults.heal();
+    for (const [from, to] of cuts) expect(net.isCut(from, to)).toBe(false);
+  });
+
+  it('are counted by kind', () => {
+    const { faults } = divided('uniform_partition', true);
+    expect(faults.counts).toMatchObject({ uniform_partition: 1, one_way: 1, symmetric: 0 });
+  });
+});

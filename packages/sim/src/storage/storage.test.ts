@@ -1,0 +1,198 @@
+import { mix128 } from '@kimberlite/store';
+import {
+  CONFIG_SIMULATION,
+  encodeMessage,
+  Op,
+  Prng,
+  SECTOR_SIZE,
+  View,
+  type Zone,
+  ZERO_CHECKSUM,
+} from '@kimberlite/vsr';
+import { describe, expect, it } from 'vitest';
+import { EventQueue } from '../std/event-queue.ts';
+import { FaultAtlas } from './fault-atlas.ts';
+import { SimulatedStorage, STORAGE_CALM, type StorageOptions } from './storage.ts';
+
+const config = CONFIG_SIMULATION;
+
+function disk(options: Partial<StorageOptions> = {}, faults = false) {
+  const queue = new EventQueue();
+  const prng = new Prng(5n);
+  const flags = { wal: faults, blocks: faults };
+  const atlas = new FaultAtlas(prng.fork(), { replicaCount: 3, config, ...flags });
+  const storage = new SimulatedStorage({
+    queue,
+    prng: prng.fork(),
+    options: { ...STORAGE_CALM, ...options },
+    config,
+    checksum: mix128,
+    slot: 0,
+    atlas,
+  });
+  const drain = (): void => {
+    while (queue.step());
+  };
+  const read = (zone: Zone, offset: number): Uint8Array | null => {
+    let result: Uint8Array | null = null;
+    storage.read(zone, offset, SECTOR_SIZE, (bytes) => {
+      result = bytes;
+    });
+    drain();
+    return result;
+  };
+  return { queue, storage, atlas, drain, read };
+}
+
+function filled(value: number): Uint8Array {
+  return new Uint8Array(SECTOR_SIZE).fill(value);
+}
+
+function prepare(op: number): { readonly bytes: Uint8Array; readonly checksum: bigint } {
+  const fields = { cluster: 1n, replica: 0, view: View(0), release: 1, incarnation: 0n };
+  const own = { parent: ZERO_CHECKSUM, checkpointId: ZERO_CHECKSUM, commit: Op(0), timestamp: 1 };
+  const message = encodeMessage('prepare', { ...fields, ...own, op: Op(op), count: 0 }, null, mix128);
+  return { bytes: message.bytes, checksum: message.header.checksum };
+}
+
+/** The sector of redundant headers that holds this one. */
+function ringSector(op: number, bytes: Uint8Array): Uint8Array {
+  const sector = new Uint8Array(SECTOR_SIZE);
+  sector.set(bytes.subarray(0, 256), (op % 16) * 256);
+  return sector;
+}
+
+describe('simulated disk', () => {
+  it('completes after the call has returned, and gives back what was written', () => {
+    const { storage, drain, read } = disk();
+    let done = false;
+    storage.write('wal_prepares', 0, new Uint8Array([1, 2, 3]), () => {
+      done = true;
+    });
+    expect(done).toBe(false);
+    drain();
+    expect(done).toBe(true);
+    const bytes = read('wal_prepares', 0);
+    expect(bytes?.subarray(0, 4)).toEqual(new Uint8Array([1, 2, 3, 0]));
+  });
+
+  it('holds arbitrary bytes where nothing was written, always the same', () => {
+    const first = disk().read('blocks', 8 * SECTOR_SIZE);
+    expect(first).toEqual(disk().read('blocks', 8 * SECTOR_SIZE));
+    expect(first?.some((byte) => byte !== 0)).toBe(true);
+  });
+
+  it('refuses writes that overlap, are not aligned or lie outside', () => {
+    const { storage } = disk();
+    storage.write('wal_prepares', 0, filled(1), () => {});
+    expect(() => storage.write('wal_prepares', 0, filled(2), () => {})).toThrow('overlapping');
+    expect(() => storage.write('wal_prepares', 1, filled(2), () => {})).toThrow('aligned');
+    const end = config.walSlots * config.messageSizeMax;
+    expect(() => storage.write('wal_prepares', end, filled(2), () => {})).toThrow('inside');
+  });
+
+  it('never completes what was in flight at a crash: it is there, or not', () => {
+    const outcomes = new Set<number>();
+    for (let round = 0; round < 20; round += 1) {
+      const { storage, drain, read } = disk();
+      storage.format([{ zone: 'wal_prepares', offset: 0, bytes: filled(1) }]);
+      for (let skip = 0; skip < round; skip += 1) storage.crash();
+      let done = false;
+      storage.write('wal_prepares', 0, filled(2), () => {
+        done = true;
+      });
+      if (round % 2 === 0) storage.write('wal_prepares', SECTOR_SIZE, filled(2), () => {});
+      storage.crash();
+      drain();
+      expect(done).toBe(false);
+      outcomes.add(read('wal_prepares', SECTOR_SIZE * (round % 2 === 0 ? 1 : 0))?.[0] ?? -1);
+    }
+    expect(outcomes.has(2)).toBe(true);
+    expect(outcomes.size).toBeGreaterThan(1);
+  });
+
+  it('tears writes in flight into old, new and garbage sectors', () => {
+    const seen = new Set<string>();
+    const { storage, drain, read } = disk({ crashFaultProbability: 1 });
+    for (let round = 0; round < 60; round += 1) {
+      storage.format([{ zone: 'wal_prepares', offset: 0, bytes: filled(1) }]);
+      storage.write('wal_prepares', 0, filled(2), () => {});
+      storage.crash();
+      drain();
+      const bytes = read('wal_prepares', 0) ?? filled(0);
+      if (bytes.every((byte) => byte === 1)) seen.add('old');
+      else if (bytes.every((byte) => byte === 2)) seen.add('new');
+      else seen.add('garbage');
+    }
+    expect([...seen].toSorted()).toEqual(['garbage', 'new', 'old']);
+  });
+
+  it('rots only where the atlas allows, until it is written again', () => {
+    const { storage, atlas, drain, read } = disk({ readFaultProbability: 1 }, true);
+    const slots = Array.from({ length: config.walSlots }, (_, slot) => slot);
+    for (const slot of slots) {
+      storage.format([{ zone: 'wal_prepares', offset: slot * SECTOR_SIZE, bytes: filled(7) }]);
+      const bytes = read('wal_prepares', slot * SECTOR_SIZE);
+      const sound = bytes?.every((byte) => byte === 7) ?? false;
+      expect(sound).toBe(!atlas.prepareMayRot(0, slot));
+      storage.write('wal_prepares', slot * SECTOR_SIZE, filled(7), () => {});
+      drain();
+      expect(storage.slotState(slot) === 'damaged').toBe(true);
+    }
+    const rotten = slots.filter((slot) => atlas.prepareMayRot(0, slot)).length;
+    expect(storage.counts.corruptReadsHealed).toBe(rotten);
+  });
+
+  it('gives the same damage at each read', () => {
+    const { storage, read } = disk();
+    storage.format([{ zone: 'blocks', offset: 0, bytes: filled(7) }]);
+    storage.damage('blocks', 0, { kind: 'flip', bit: 9 });
+    const bytes = read('blocks', 0);
+    expect(bytes?.[1]).toBe(7 ^ 2);
+    expect(read('blocks', 0)).toEqual(bytes);
+    storage.damage('blocks', 0, { kind: 'error' });
+    expect(read('blocks', 0)).toBeNull();
+  });
+
+  it('refuses a redundant header whose body is not on disk yet', () => {
+    const { storage, drain } = disk();
+    const { bytes, checksum } = prepare(5);
+    const slot = 5 * config.messageSizeMax;
+    storage.write('wal_prepares', slot, bytes, () => {});
+    expect(() => storage.write('wal_headers', 0, ringSector(5, bytes), () => {})).toThrow(
+      'disk_order',
+    );
+    drain();
+    expect(storage.prepareDurable(5, checksum)).toBe(false);
+    storage.write('wal_headers', 0, ringSector(5, bytes), () => {});
+    drain();
+    expect(storage.prepareDurable(5, checksum)).toBe(true);
+    expect(storage.prepareReadable(5, checksum)).toBe(true);
+  });
+});
+
+describe('fault atlas', () => {
+  it('leaves a good copy of every place, in any cluster', () => {
+    const faultyMax: Readonly<Record<number, number>> = { 1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2 };
+    for (let replicaCount = 1; replicaCount <= 6; replicaCount += 1) {
+      let most = 0;
+      for (let seed = 0n; seed < 30n; seed += 1n) {
+        const options = { replicaCount, config, wal: true, blocks: true };
+        const atlas = new FaultAtlas(new Prng(seed), options);
+        const replicas = Array.from({ length: replicaCount }, (_, slot) => slot);
+        for (let walSlot = 0; walSlot < config.walSlots; walSlot += 1) {
+          const group = Math.floor(walSlot / 16);
+          const faulty = replicas.filter(
+            (slot) => atlas.prepareMayRot(slot, walSlot) || atlas.walFault(slot, group) !== 'none',
+          ).length;
+          most = Math.max(most, faulty);
+        }
+        for (let address = 1; address < 20; address += 1) {
+          const faulty = replicas.filter((slot) => atlas.blockMayFail(slot, address)).length;
+          expect(faulty).toBeLessThanOrEqual(replicaCount <= 2 ? 0 : (faultyMax[replicaCount] ?? 0));
+        }
+      }
+      expect(most).toBe(faultyMax[replicaCount]);
+    }
+  });
+});
