@@ -47,9 +47,10 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
   replica_ended: { code: 7, meaning: '`dev`: a replica ended that was not told to.' },
 };
 
-/** The exit code of a client's error. */
-export function exitOfClientError(code: ClientErrorCode): number {
-  return EXIT_CODES[EXIT_NAMES[code]].code;
+/** The exit code of a client's error; one that may have happened is never `refused`. */
+export function exitOfClientError(code: ClientErrorCode, definite: boolean): number {
+  const name = EXIT_NAMES[code];
+  return EXIT_CODES[name === 'refused' && !definite ? 'no_answer' : name].code;
 }
 
 const EXIT_NAMES: Readonly<Record<ClientErrorCode, ExitName>> = {

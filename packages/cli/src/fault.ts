@@ -52,7 +52,7 @@ export function cliErrorOf(error: unknown): CliError | null {
   if (error instanceof CliError) return error;
   if (error instanceof ClientError) {
     return new CliError({
-      exitCode: exitOfClientError(error.code),
+      exitCode: exitOfClientError(error.code, error.definite),
       code: error.code,
       message: error.message,
       remedy: error.remedy,

@@ -84,7 +84,8 @@ function reasonOf(error: unknown): string {
   if (error.name === 'TimeoutError') return 'no answer in time';
   const { cause } = error;
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return code === 'ECONNREFUSED' ? 'nothing listens there' : code || error.message;
+  if (code === 'ECONNREFUSED') return 'nothing listens there';
+  return code || (cause instanceof Error ? cause.message : error.message);
 }
 
 /** A table, one replica a line. */

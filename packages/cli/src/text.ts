@@ -19,8 +19,7 @@ export function printable(bytes: Uint8Array): string {
       return byte >= 0x20 && byte < 0x7f && byte !== 0x5c ? String.fromCharCode(byte) : hex(byte);
     }).join('');
   }
-  // biome and the eye both prefer the class spelt out: C0 controls, DEL, C1 controls, backslash.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\\]/g, (character) => {
+  return text.replace(/[\p{Cc}\\]/gu, (character) => {
     switch (character) {
       case '\n':
         return '\\n';

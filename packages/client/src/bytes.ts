@@ -3,9 +3,14 @@ import { invalidArgument } from './errors.ts';
 /** A key, value, name or event: text (sent as UTF-8) or bytes. */
 export type Bytes = string | Uint8Array;
 
-/** Bytes of our own: what the caller does to its buffer afterwards changes nothing. */
+const encoder = new TextEncoder();
+
+/**
+ * Bytes of our own: what the caller does to its buffer afterwards changes nothing. Plain ones, for
+ * the `slice` of a Buffer does not copy.
+ */
 export function toBytes(value: Bytes, what: string): Uint8Array {
-  if (typeof value === 'string') return Buffer.from(value, 'utf8');
+  if (typeof value === 'string') return encoder.encode(value);
   if (value instanceof Uint8Array) return new Uint8Array(value);
   throw invalidArgument(`${what} must be a string or a Uint8Array`);
 }

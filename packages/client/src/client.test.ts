@@ -137,6 +137,15 @@ describe('calls', () => {
     expect(cluster.executed.flat()).toHaveLength(2);
   });
 
+  it('range over a prefix asks for exactly its keys', async () => {
+    const { cluster, endpoints } = await startCluster(1);
+    const client = makeClient({ endpoints });
+    await failure(client.range({ prefix: 'r/' })); // The fake cluster knows no ranges.
+    expect(cluster.executed.flat()).toMatchObject([
+      { kind: 'range', from: Buffer.from('r/'), to: Buffer.from('r0'), limit: 100 },
+    ]);
+  });
+
   it('tell refusals of the kernel as definite errors, and a failed compare as an answer', async () => {
     const { endpoints } = await startCluster(1);
     const client = makeClient({ endpoints });

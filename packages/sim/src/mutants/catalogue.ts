@@ -73,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '',
       },
       { file: SEND, find: "    case 'prepareOk':\n    case 'startView':", replace: "    case 'startView':" },
-      { file: JOURNAL, find: 'if (this.paused) return;', replace: '' },
+      { file: JOURNAL, find: 'this.paused = true;', replace: 'this.paused = false;' },
     ],
   },
   {

@@ -93,22 +93,21 @@ describe('simulated disk', () => {
 
   it('never completes what was in flight at a crash: it is there, or not', () => {
     const outcomes = new Set<number>();
+    const { storage, drain, read } = disk();
     for (let round = 0; round < 20; round += 1) {
-      const { storage, drain, read } = disk();
       storage.format([{ zone: 'wal_prepares', offset: 0, bytes: filled(1) }]);
-      for (let skip = 0; skip < round; skip += 1) storage.crash();
       let done = false;
       storage.write('wal_prepares', 0, filled(2), () => {
         done = true;
       });
-      if (round % 2 === 0) storage.write('wal_prepares', SECTOR_SIZE, filled(2), () => {});
       storage.crash();
       drain();
       expect(done).toBe(false);
-      outcomes.add(read('wal_prepares', SECTOR_SIZE * (round % 2 === 0 ? 1 : 0))?.[0] ?? -1);
+      const bytes = read('wal_prepares', 0) ?? filled(0);
+      expect(new Set(bytes).size).toBe(1);
+      outcomes.add(bytes[0] ?? 0);
     }
-    expect(outcomes.has(2)).toBe(true);
-    expect(outcomes.size).toBeGreaterThan(1);
+    expect([...outcomes].toSorted()).toEqual([1, 2]);
   });
 
   it('tears writes in flight into old, new and garbage sectors', () => {
@@ -137,7 +136,6 @@ describe('simulated disk', () => {
       expect(sound).toBe(!atlas.prepareMayRot(0, slot));
       storage.write('wal_prepares', slot * SECTOR_SIZE, filled(7), () => {});
       drain();
-      expect(storage.slotState(slot) === 'damaged').toBe(true);
     }
     const rotten = slots.filter((slot) => atlas.prepareMayRot(0, slot)).length;
     expect(storage.counts.corruptReadsHealed).toBe(rotten);

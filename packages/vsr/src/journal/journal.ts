@@ -253,9 +253,13 @@ export class Journal {
     this.pump();
   }
 
-  /** Starts queued writes: never two in one slot, never more than `writesMax`. */
+  /**
+   * Starts queued writes: never two in one slot, never more than `writesMax`. With a limit of one
+   * all is strictly in order, headers included: a crash then spoils one thing at the most, and a
+   * single replica, which has no peer to ask, can always tell what was acknowledged.
+   */
   private pump(): void {
-    if (this.paused) return;
+    if (this.paused || (this.writesMax === 1 && this.isWritingHeaders())) return;
     for (let index = 0; index < this.queue.length && this.writesInFlight < this.writesMax; ) {
       const message = this.queue[index];
       assert(message !== undefined, 'index in range');
@@ -281,7 +285,7 @@ export class Journal {
     this.writesInFlight -= 1;
     const entry = this.entries[walSlot] ?? null;
     if (entry !== null && entry.header.checksum === checksum) this.wantHeader(walSlot, entry);
-    this.pump();
+    this.pump(); // After the header: a strict order lets nothing overtake it.
   }
 
   private wantHeader(slot: number, entry: LogHeader): void {
@@ -318,7 +322,12 @@ export class Journal {
     }
     sector.inFlight = null;
     this.writeSector(index, sector);
+    this.pump();
     return durable;
+  }
+
+  private isWritingHeaders(): boolean {
+    return this.sectors.some((sector) => sector.inFlight !== null);
   }
 
   private clearRedundant(slot: number): void {

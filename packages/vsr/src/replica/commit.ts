@@ -7,7 +7,7 @@ import type { ReplicaEvent } from './effect.ts';
 import { executePrepare } from './execute.ts';
 import type { Replica } from './replica.ts';
 import { fatal, isPrimary, trace } from './send.ts';
-import { readLengthOf } from './wal-read.ts';
+import { isPaddingSound, readLengthOf } from './wal-read.ts';
 
 /** Ops executed in one step, at most; the rest follows in `work`, so that I/O gets its turn. */
 const OPS_PER_STEP = 8;
@@ -77,7 +77,8 @@ export function takePrepareRead(
   const size = r.journal.header(op)?.header.size ?? 0;
   const message = bytes === null ? 'size' : decodeMessage(bytes.subarray(0, size), r.checksum);
   if (typeof message !== 'string' && isCommand(message, 'prepare')) {
-    if (message.header.checksum === checksum) return message;
+    const sound = bytes !== null && isPaddingSound(r, bytes, size);
+    if (message.header.checksum === checksum && sound) return message;
   }
   if (r.journal.isReadable(op)) {
     r.journal.markFaulty(op);

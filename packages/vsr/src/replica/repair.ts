@@ -52,11 +52,12 @@ function noteProgress(r: Replica): void {
 /** Ticks before the primary is asked again for one of its next ops. */
 const NEXT_RETRY_TICKS = 15;
 
-/** The gap between what is executed and the lowest chained header, from the top down. */
+/** The gap between the checkpoint and the lowest chained header, from the top down. */
 function requestHeaders(r: Replica): void {
-  if (r.chainOp <= opNext(r.commitMin)) return;
+  const first = opNext(r.checkpoint.op);
+  if (r.chainOp <= first) return;
   const opMaxWanted = opPrevious(r.chainOp);
-  const fields = { opMin: opNext(r.commitMin), opMax: opMaxWanted };
+  const fields = { opMin: first, opMax: opMaxWanted };
   if (r.viewChange.repairing) {
     broadcast(r, 'requestHeaders', fields);
     return;
@@ -191,7 +192,7 @@ export function onHeaders(r: Replica, message: Message<'headers'>): void {
     if (entry === null || entry.header.op !== r.chainOp - 1) continue;
     const above = r.journal.header(r.chainOp);
     if (above === null || above.header.parent !== entry.header.checksum) continue;
-    if (entry.header.op <= r.commitMin) return;
+    if (entry.header.op <= r.checkpoint.op) return;
     r.journal.setHeader(entry);
     trace(r, { kind: 'repaired', what: 'header', op: entry.header.op });
     extendChain(r);

@@ -22,7 +22,7 @@ import { transitionToStatus } from './status.ts';
 import { emit } from './superblock-update.ts';
 import { resumeViewChange } from './view-change.ts';
 import { voteToLeave } from './vote.ts';
-import { readLengthOf } from './wal-read.ts';
+import { isPaddingSound, readLengthOf } from './wal-read.ts';
 
 /** WAL slots read at once. */
 const READS_MAX = 16;
@@ -145,8 +145,11 @@ export function onSlotRead(
     }
   }
   const redundant = startup.redundant.subarray(walSlot * HEADER_SIZE, (walSlot + 1) * HEADER_SIZE);
+  const redundantHeader = slotHeader(r, walSlot, redundant);
+  // What does not belong there is not carried along when a neighbour is written.
+  if (redundantHeader === null) redundant.fill(0);
   startup.reads[walSlot] = {
-    header: partOf(slotHeader(r, walSlot, redundant), redundant),
+    header: partOf(redundantHeader, redundant),
     prepare: header === null || bytes === null ? 'bad' : wholePart(r, header, bytes),
   };
   startup.pending -= 1;
@@ -171,7 +174,8 @@ function partOf(header: Header | null, bytes: Uint8Array): PartRead {
 function wholePart(r: Replica, header: Header, bytes: Uint8Array): PartRead {
   if (header.size > bytes.length) return 'bad';
   const message = decodeMessage(bytes.subarray(0, header.size), r.checksum);
-  return typeof message === 'string' ? 'bad' : partOf(header, bytes);
+  if (typeof message === 'string' || !isPaddingSound(r, bytes, header.size)) return 'bad';
+  return partOf(header, bytes);
 }
 
 function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): void {

@@ -94,6 +94,8 @@ export function sendDoViewChange(r: Replica): void {
     const at = Op(op - index);
     const same = entry === null || r.journal.has(at, entry.header.checksum);
     if (entry !== null && same && r.journal.isPresent(at)) presentBits |= 1 << index;
+    // What was executed here was committed: it is never denied, whatever became of its slot.
+    if (at <= r.commitMin) return;
     if (same ? r.journal.isNack(at) : !r.journal.isFaulty(at)) nackBits |= 1 << index;
   });
   const vote: DoViewChangeVote = {

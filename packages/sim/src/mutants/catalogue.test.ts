@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { MUTANTS } from './catalogue.ts';
+import { applyEdit } from './mutant.ts';
+
+const packages = new URL('../../../', import.meta.url);
+
+describe('mutants', () => {
+  it('fit the sources, each in exactly one place', () => {
+    const misfits = MUTANTS.flatMap(({ name, edits }) =>
+      edits.flatMap((edit) => {
+        const source = readFileSync(new URL(edit.file, packages), 'utf8');
+        const applied = applyEdit(source, edit);
+        return 'fault' in applied ? [`${name}: ${edit.file}: ${applied.fault}`] : [];
+      }),
+    );
+    expect(misfits).toEqual([]);
+  });
+
+  it('have names of their own', () => {
+    expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
+  });
+
+  it('are planted exactly once or not at all', () => {
+    const edit = { find: 'b', replace: 'x' };
+    expect(applyEdit('abc', edit)).toEqual({ patched: 'axc' });
+    expect(applyEdit('ac', edit)).toHaveProperty('fault');
+    expect(applyEdit('abcb', edit)).toHaveProperty('fault');
+  });
+});
