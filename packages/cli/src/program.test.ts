@@ -209,6 +209,12 @@ describe('what goes wrong', () => {
     }
   });
 
+  it('is usage as JSON when that was asked for', async () => {
+    const ran = await run(['get', '-o', 'json']);
+    expect(ran.code).toBe(2);
+    expect(parsed(ran)).toMatchObject({ error: { code: 'usage', exit_code: 2 } });
+  });
+
   it('is an unreachable cluster: exit code 4 and one line, JSON when asked for', async () => {
     const words = ['get', 'a', '--endpoints', '127.0.0.1:9', '--timeout', '300'];
     const ran = await run(words);

@@ -4,7 +4,7 @@ import { addBenchCommand } from './bench.ts';
 import { oneShotContext } from './context.ts';
 import { addDevCommand } from './dev/dev-command.ts';
 import { EXIT_CODES } from './exit-codes.ts';
-import { cliErrorOf, errorLine, errorRecord } from './fault.ts';
+import { cliErrorOf, errorLine, errorRecord, usageError } from './fault.ts';
 import { addInspectCommands } from './inspect/inspect-commands.ts';
 import { type Io, writeJson } from './io.ts';
 import { addDataCommands, addReplCommand } from './repl.ts';
@@ -28,7 +28,11 @@ export async function runProgram(words: readonly string[], io: Io): Promise<numb
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? EXIT_CODES.ok.code : EXIT_CODES.usage.code;
+      if (error.exitCode === 0) return EXIT_CODES.ok.code;
+      // Commander has told it on standard error, with the help that belongs to it.
+      const message = error.message.replace(/^error: /, '');
+      if (wantsJson(words)) writeJson(io, errorRecord(usageError(message)));
+      return EXIT_CODES.usage.code;
     }
     const known = cliErrorOf(error);
     if (known === null) throw error;
@@ -62,7 +66,7 @@ Exit codes: 0 done, 2 usage, 3 not found, 4 no answer, 5 refused; all of them in
   addDevCommand(program, io, setExitCode);
   addFormatCommand(program, io);
   addStartCommand(program, io);
-  addStatusCommand(program, io);
+  addStatusCommand(program, io, setExitCode);
   addDataCommands(program, oneShotContext(io, setExitCode));
   addReplCommand(program, io);
   addBenchCommand(program, io);

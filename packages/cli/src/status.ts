@@ -8,7 +8,8 @@ import {
   positive,
   withConnection,
 } from './connection-options.ts';
-import { cliError } from './fault.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import { cliError, errorLine } from './fault.ts';
 import { type Io, writeJson } from './io.ts';
 
 interface StatusFlags extends ConnectionFlags, OutputFlags {
@@ -25,7 +26,11 @@ const HTTP_PORT_OFFSET = 2;
 const STATUS_TIMEOUT_DEFAULT = 2_000;
 
 /** Adds status. */
-export function addStatusCommand(program: Command, io: Io): void {
+export function addStatusCommand(
+  program: Command,
+  io: Io,
+  setExitCode: (code: number) => void,
+): void {
   withConnection(program.command('status'))
     .description('Show every replica: role, view, op, commit, checkpoint, peers.')
     .addOption(
@@ -47,13 +52,10 @@ Examples:
       const reports = await Promise.all(addresses.map((http) => askReplica(http, timeout)));
       if (flags.output === 'json') writeJson(io, { replicas: reports });
       else io.write(statusText(reports));
-      if (reports.every((report) => 'error' in report)) {
-        throw cliError(
-          'no_answer',
-          'no replica answered',
-          'Check that the replicas run and that --endpoints or --http name them.',
-        );
-      }
+      if (!reports.every((report) => 'error' in report)) return;
+      const remedy = 'Check that the replicas run and that --endpoints or --http name them.';
+      io.writeError(errorLine(cliError('no_answer', 'no replica answered', remedy)));
+      setExitCode(EXIT_CODES.no_answer.code);
     });
 }
 

@@ -59,8 +59,8 @@ export class CallQueue {
   }
 
   /**
-   * Takes, and marks as sent, what fits into one request with a body of at most `bodyMax` bytes and whose reply fits
-   * too. The first waiting call is always taken, so the caller checks its size on arrival.
+   * Takes, and marks as sent, what fits into one request with a body of at most `bodyMax` bytes and
+   * whose reply fits too. The first waiting call is always taken, so its size is the caller's care.
    */
   take(bodyMax: number): PendingCall[] {
     const batch: PendingCall[] = [];

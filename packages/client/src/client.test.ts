@@ -146,7 +146,7 @@ describe('calls', () => {
     ]);
   });
 
-  it('tell refusals of the kernel as definite errors, and a failed compare as an answer', async () => {
+  it('tell refusals of the kernel as definite errors, a failed compare as an answer', async () => {
     const { endpoints } = await startCluster(1);
     const client = makeClient({ endpoints });
     expect(await failure(client.stream.length('s'))).toMatchObject({

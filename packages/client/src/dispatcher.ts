@@ -318,7 +318,7 @@ export class Dispatcher {
     for (const waiter of overdue) waiter.reject(new ClientError({ code, message, definite: true }));
   }
 
-  /** Ends, before its deadline, what was never sent and has no endpoint left that it could go to. */
+  /** Ends, before its deadline, what was never sent and has no endpoint left to go to. */
   private failHopeless(): void {
     const outlook = outlookOf(this.connections);
     if (outlook.connected) return;

@@ -232,7 +232,7 @@ export class Lane {
     if (!livedWell) this.registerPause = Math.min(this.registerPause * 2, REGISTER_PAUSE_MAX);
     this.session = null;
     this.registeredAt = 0;
-    const message = `the session was evicted (${reason}) with the call in flight; it may have happened`;
+    const message = `the session was evicted (${reason}); the call in flight may have happened`;
     rejectAll(batch, { code: 'evicted', message, definite: false });
     this.host.onReady();
   }

@@ -48,7 +48,7 @@ describe('the directory of dev', () => {
     expect(statSync(dataFilePath(plan().directory, 0)).size).toBeGreaterThan(1_000_000);
   });
 
-  it('refuses other sizes, other numbers of replicas, and files without a description', async () => {
+  it('refuses other sizes, another number of replicas, files without a description', async () => {
     await prepareDirectory(plan(), () => {});
     await expect(prepareDirectory(plan({ replicas: 3 }), () => {})).rejects.toMatchObject({
       exitCode: 2,

@@ -50,7 +50,7 @@ Examples:
       const { replicas, basePort } = flags;
       if (replicas > VOTERS_MAX) throw usageError(`--replicas is 1 to ${VOTERS_MAX}`);
       if (basePort + 10 * replicas > PORT_MAX) throw usageError('--base-port is too high');
-      const stop = signalled({ withParent: true });
+      const stop = signalled({ withParent: process.connected, forceOnSecond: true });
       const run = new DevRun({
         io,
         replicas,

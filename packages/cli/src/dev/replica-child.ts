@@ -52,7 +52,7 @@ export class ReplicaChild {
     try {
       this.child = spawn(
         process.execPath,
-        [...process.execArgv, process.argv[1] ?? '', ...this.command],
+        [...process.execArgv, process.argv[1] ?? '', ...this.command, '--exit-with-parent'],
         {
           // The channel is how the child learns that its parent is gone, even by kill -9.
           stdio: ['ignore', log, log, 'ipc'],

@@ -15,6 +15,7 @@ import { signalled } from './signals.ts';
 interface StartFlags extends Readonly<Record<string, string | boolean | undefined>> {
   readonly config?: string;
   readonly printConfig?: boolean;
+  readonly exitWithParent?: boolean;
 }
 
 /** Adds start. */
@@ -24,6 +25,9 @@ export function addStartCommand(program: Command, io: Io): void {
     .description('Run one replica in the foreground, until SIGTERM or SIGINT.')
     .option('--config <file>', 'TOML file (env KIMBERLITE_CONFIG)')
     .option('--print-config', 'show the configuration in effect, and where it is from, and end');
+  command.addOption(
+    new Option('--exit-with-parent', 'stop when the process that started this one ends').hideHelp(),
+  );
   const help = descriptions();
   for (const key of CONFIGURATION_KEYS) {
     command.addOption(new Option(`--${key} <value>`, help[key]?.description ?? ''));
@@ -52,7 +56,8 @@ Examples:
         return;
       }
       exitOnBug();
-      const stop = signalled({ withParent: true });
+      const withParent = flags.exitWithParent === true;
+      const stop = signalled({ withParent, forceOnSecond: !withParent });
       const replica = unwrap(await startReplica({ configuration, stateMachine: createKernel() }));
       await stop;
       await replica.stop();

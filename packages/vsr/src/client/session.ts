@@ -255,7 +255,7 @@ export class ClientSession {
     this.endEvicted(reason, out);
   }
 
-  /** Also ends a session whose numbers are used up, which would otherwise collide with its first. */
+  /** Also ends a session whose numbers are used up: the next would collide with its first. */
   private endEvicted(reason: EvictionReason, out: ClientEffect[]): void {
     this.inFlight = null;
     this.stateNow = 'evicted';

@@ -31,6 +31,8 @@ interface Sector {
  * | set | no | no | body and header on this disk |
  * | set | yes | no | header known, body not here: provably never acknowledged, may be a nack |
  * | set | yes | yes | header known, body was here and rotted, or unknown: never a nack |
+ *
+ * A slot that is being fixed has its body on disk and lacks only its redundant header.
  */
 export class Journal {
   private readonly config: ClusterConfig;
@@ -97,8 +99,24 @@ export class Journal {
   startFixes(): void {
     this.fixing.forEach((fixing, slot) => {
       const entry = this.entries[slot];
-      if (fixing === 1 && entry !== null && entry !== undefined) this.wantHeader(slot, entry);
+      if (fixing !== 1 || this.faulty[slot] === 1) return;
+      if (entry !== null && entry !== undefined) this.wantHeader(slot, entry);
     });
+  }
+
+  /** The body is a copy of what it says, but may not be what was acknowledged last in its slot. */
+  isDoubtful(op: Op): boolean {
+    const slot = this.slotOf(op);
+    return this.header(op) !== null && this.fixing[slot] === 1 && this.faulty[slot] === 1;
+  }
+
+  /** The chain of headers asks for just this body: it counts as soon as its header is written. */
+  confirm(op: Op): void {
+    const slot = this.slotOf(op);
+    const entry = this.header(op);
+    assert(entry !== null && this.isDoubtful(op), 'the op is doubtful');
+    this.clearFault(slot);
+    this.wantHeader(slot, entry);
   }
 
   /** The header known for exactly this op. */

@@ -21,7 +21,12 @@ export interface RecoveredSlot {
   readonly dirty: boolean;
   /** Something unreadable stands or stood here: never a nack. */
   readonly faulty: boolean;
-  /** The body is right but its redundant header must be written again before it counts. */
+  /**
+   * The body is right but its redundant header must be written again before it counts. Together
+   * with `faulty`: the header beside it is unreadable and may have named something newer, so the
+   * body is a copy of what it says, but no witness of what was acknowledged; it is confirmed when
+   * the chain of headers asks for it.
+   */
   readonly fix: boolean;
 }
 
@@ -116,6 +121,9 @@ function slotOf(read: SlotRead, decision: SlotDecision): RecoveredSlot {
       if (!isEntry(read.prepare)) return EMPTY; // An unused slot whose header was lost.
       return { entry: read.prepare, dirty: false, faulty: false, fix: decision === 'fix' };
     case 'vsr':
+      if (read.header === 'bad' && isEntry(read.prepare)) {
+        return { entry: read.prepare, dirty: true, faulty: true, fix: true };
+      }
       // The redundant header, where readable, still names what was acknowledged: knowing it, the
       // slot can be repaired by checksum; being faulty, it is no nack and no copy.
       return isEntry(read.header) && !sameOp(read)
@@ -163,7 +171,7 @@ function permit(
     if (wanted === null) return;
     const index = wanted.header.op % config.walSlots;
     const slot = slots[index] ?? EMPTY;
-    if (slot.entry?.header.checksum === wanted.header.checksum) return;
+    if (slot.entry?.header.checksum === wanted.header.checksum) return; // Also a doubtful copy.
     // A later op of the same slot stands here already: the wanted one lies below the checkpoint.
     if (slot.entry !== null && slot.entry.header.op > wanted.header.op) return;
     slots[index] = { entry: wanted, dirty: true, faulty: slot.faulty, fix: false };
@@ -193,13 +201,13 @@ function isHeadCertain(
 ): boolean {
   const unknown: number[] = [];
   slots.forEach((slot, index) => {
-    if (slot.faulty && slot.entry === null) unknown.push(index);
+    if (slot.faulty && (slot.entry === null || slot.fix)) unknown.push(index);
   });
   const reach = facts.writesMax + unknown.length;
   return unknown.every((index) => {
     const distance = (((index - facts.head) % facts.walSlots) + facts.walSlots) % facts.walSlots;
-    // Distance 0 is the head's own slot, which is known then.
-    return distance > reach;
+    // Distance 0 is the head's own slot.
+    return distance > reach || distance === 0;
   });
 }
 

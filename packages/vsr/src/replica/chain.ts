@@ -42,7 +42,9 @@ export function isChainComplete(r: Replica): boolean {
 export function logSuffix(r: Replica): (LogHeader | null)[] {
   const headers: (LogHeader | null)[] = [];
   for (let distance = 0; distance <= r.config.pipelineMax && distance <= r.op; distance += 1) {
-    headers.push(r.journal.header(Op(r.op - distance)));
+    const op = Op(r.op - distance);
+    // A copy whose redundant header is unreadable speaks for the log only where the chain needs it.
+    headers.push(r.journal.isDoubtful(op) && op < r.chainOp ? null : r.journal.header(op));
   }
   return headers;
 }

@@ -77,6 +77,7 @@ function requestBodies(r: Replica): void {
   let asked = 0;
   for (let op = first; op <= r.op && asked < PRIMARY_REPAIRS_MAX; op = opNext(op)) {
     const entry = r.journal.header(op);
+    if (entry !== null && r.journal.isDoubtful(op)) r.journal.confirm(op);
     if (entry === null || r.journal.isReadable(op)) continue;
     const { checksum } = entry.header;
     if (r.journal.isWriting(op, checksum)) continue;
