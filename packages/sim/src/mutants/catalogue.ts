@@ -101,6 +101,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'log_chosen_by_op_only',
     bug: 'the longest log wins, whatever its log_view',
+    scenario: 'duelling_views',
     edits: [
       {
         file: SELECT_LOG,
@@ -210,6 +211,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'stale_prepare_ok',
     bug: 'prepare_oks of older views count',
+    scenario: 'duelling_views',
     edits: [
       {
         file: PREPARE,

@@ -98,6 +98,44 @@ function powerCuts(seed: bigint): SimulationOptions {
   };
 }
 
+/** Views that end after a few ops: logs of different views and lengths meet again and again. */
+function duellingViews(seed: bigint): SimulationOptions {
+  const drawn = swarm(seed);
+  const three = seed % 4n === 3n ? drawn : threeOf(drawn);
+  return {
+    ...three,
+    clientCount: 4,
+    requestsTarget: drawn.config.walSlots * 3,
+    atlas: { wal: false, blocks: false },
+    storage: { ...STORAGE_CALM, crashFaultProbability: 0.9 },
+    network: {
+      ...drawn.network,
+      delayMinMicros: 1_000,
+      delayMeanMicros: 10_000,
+      lossProbability: 0.1,
+      replayProbability: 0.5,
+      capacity: 50,
+      reorder: true,
+      clogProbability: 0.003,
+      clogMeanMicros: 2_000_000,
+    },
+    partitions: {
+      modes: ['isolate_one', 'uniform_partition'],
+      symmetry: 'mixed',
+      beginProbability: 0.05,
+      healProbability: 0.02,
+      stableTicksMin: 10,
+    },
+    processes: {
+      ...PROCESS_FAULTS_OFF,
+      crashProbability: 1 / 500,
+      crashDelayEventsMax: 20,
+      restartProbability: 1 / 20,
+    },
+    clients: { ...drawn.clients, requestProbability: 0.05, idleOnProbability: 0, crashProbability: 0 },
+  };
+}
+
 /** What `vopr list` shows and `--scenario` takes. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'swarm', purpose: 'all parameters and fault classes drawn from the seed', options: swarm },
@@ -108,6 +146,11 @@ export const SCENARIOS: readonly Scenario[] = [
     options: storageFaults,
   },
   { name: 'partitions', purpose: 'symmetric and one-way partitions; sound disks', options: partitioned },
+  {
+    name: 'duelling_views',
+    purpose: 'views that end after a few ops, acknowledgements that come very late',
+    options: duellingViews,
+  },
   {
     name: 'power_cuts',
     purpose: 'all replicas lose power at once, with writes in flight',

@@ -126,6 +126,14 @@ function submitted(session: ClientSession): { replica: number; message: Message<
   return onlySend(out);
 }
 
+/** What is in flight, as it is sent again; a new request when nothing is. */
+function submittedOrAgain(session: ClientSession): Message<'request'> {
+  if (session.state === 'ready') return submitted(session).message;
+  const [again] = tickUntilSend(session).sent;
+  if (again === undefined) throw new Error('something was sent again');
+  return again.message;
+}
+
 /** Ticks until something is sent again. */
 function tickUntilSend(session: ClientSession): {
   ticks: number;
@@ -214,6 +222,25 @@ describe('requests', () => {
     expect(Math.max(...pauses)).toBeLessThanOrEqual(50);
     expect(pauses[5]).toBeGreaterThanOrEqual(30);
     for (const pause of pauses) expect(pause).toBeGreaterThanOrEqual(7);
+  });
+
+  it('wait longer for a cluster that is known to be slow, within the longest pause', () => {
+    const session = ready();
+    for (let number = 1; number <= 40; number += 1) {
+      const { message } = submitted(session);
+      for (let tick = 0; tick < 15; tick += 1) session.onTick([]);
+      session.onMessage(reply(message, 17, 0), []);
+    }
+    submitted(session);
+    const { ticks } = tickUntilSend(session);
+    expect(ticks).toBeGreaterThanOrEqual(20);
+    expect(ticks).toBeLessThanOrEqual(38);
+    for (let number = 1; number <= 60; number += 1) {
+      const out: ClientEffect[] = [];
+      session.onMessage(reply(submittedOrAgain(session), 17, 0), out);
+    }
+    submitted(session);
+    expect(tickUntilSend(session).ticks).toBeLessThanOrEqual(13);
   });
 
   it('ignore replies to other bytes, to other clients and of other clusters', () => {

@@ -25,7 +25,7 @@ const REQUEST_MAX = 0xffffffff;
 /** Default pause before the first retransmission, in ticks of 10 ms. */
 export const RETRY_TICKS_MIN_DEFAULT = 10;
 /** Default longest pause between retransmissions, in ticks of 10 ms. */
-export const RETRY_TICKS_MAX_DEFAULT = 50;
+export const RETRY_TICKS_MAX_DEFAULT = 30;
 
 export interface ClientSessionOptions {
   readonly cluster: bigint;
@@ -55,6 +55,8 @@ interface InFlight {
   hops: number;
   /** Current pause between retransmissions, before jitter. */
   pauseTicks: number;
+  /** Ticks since it was submitted. */
+  ageTicks: number;
   /** Ticks until the next retransmission; never zero while in flight. */
   ticksLeft: number;
 }
@@ -95,6 +97,8 @@ export class ClientSession {
   private primary: number | null;
   /** Slot that is tried next where the primary is unknown, or besides it. */
   private cursor: number;
+  /** Smoothed time to an answer, in eighths of a tick: a slow cluster is not asked twice at once. */
+  private latencyEighths: number;
   /** Not null exactly when registering or busy. */
   private inFlight: InFlight | null;
 
@@ -113,6 +117,7 @@ export class ClientSession {
     this.viewKnown = View(0);
     this.primary = null;
     this.cursor = options.prng.below(options.replicaCount);
+    this.latencyEighths = 0;
     this.inFlight = null;
     assert(this.client !== 0n, 'client id is not zero');
     assert(this.replicaCount >= 1 && this.replicaCount <= SLOT_COUNT, '1 to 16 replicas');
@@ -162,6 +167,7 @@ export class ClientSession {
     const inFlight = this.inFlight;
     if (inFlight === null) return;
     assert(inFlight.ticksLeft > 0, 'a request in flight has a running timer');
+    inFlight.ageTicks += 1;
     inFlight.ticksLeft -= 1;
     if (inFlight.ticksLeft === 0) this.onRetryTimeout(inFlight, out);
   }
@@ -206,7 +212,7 @@ export class ClientSession {
       body,
       this.checksum,
     );
-    const pauseTicks = this.retryTicksMin;
+    const pauseTicks = this.firstPause();
     const ticksLeft = this.jittered(pauseTicks);
     const inFlight: InFlight = {
       message,
@@ -214,6 +220,7 @@ export class ClientSession {
       target: 0,
       hops: 0,
       pauseTicks,
+      ageTicks: 0,
       ticksLeft,
     };
     this.inFlight = inFlight;
@@ -229,6 +236,7 @@ export class ClientSession {
     // whatever view it was sent.
     if (header.requestChecksum !== inFlight.message.header.checksum) return;
     this.learnView(header.view);
+    this.latencyEighths += inFlight.ageTicks - Math.floor(this.latencyEighths / 8);
     this.inFlight = null;
     this.requestNext += 1;
     if (this.stateNow === 'registering') {
@@ -349,6 +357,12 @@ export class ClientSession {
     this.viewKnown = view;
     const slot = primarySlot(view);
     this.primary = slot < this.replicaCount ? slot : null;
+  }
+
+  /** Twice the usual time to an answer, within the bounds. */
+  private firstPause(): number {
+    const usual = Math.ceil(this.latencyEighths / 4);
+    return Math.min(Math.max(usual, this.retryTicksMin), this.retryTicksMax);
   }
 
   /** Three quarters to five quarters of the pause, so that clients do not retry in step. */

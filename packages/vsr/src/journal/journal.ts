@@ -165,9 +165,17 @@ export class Journal {
     return this.dirty[slot] === 1 && this.fixing[slot] === 0;
   }
 
-  /** A write of this very prepare is on its way. */
+  /**
+   * A write of this very prepare, or of its redundant header, is on its way. The body is not
+   * written again while its header is: a crash would leave a header that vouches for a torn body.
+   */
   isWriting(op: Op, checksum: Checksum): boolean {
-    if (this.writing[this.slotOf(op)]?.header.checksum === checksum) return true;
+    const slot = this.slotOf(op);
+    if (this.writing[slot]?.header.checksum === checksum) return true;
+    const sector = this.sectors[Math.floor(slot / HEADERS_PER_SECTOR)];
+    if (sector?.waiting.get(slot) === checksum || sector?.inFlight?.get(slot) === checksum) {
+      return true;
+    }
     return this.queue.some((message) => message.header.checksum === checksum);
   }
 
