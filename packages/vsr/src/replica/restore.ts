@@ -98,7 +98,9 @@ export function requestMissingBlocks(r: Replica): void {
 /** Serves blocks from this disk; what is not there is not answered. */
 export function onRequestBlocks(r: Replica, message: Message<'requestBlocks'>): void {
   const { header, body } = message;
-  if (!isVoter(r, header.replica) || !r.restored) return;
+  // Also while this replica lacks blocks itself: when every disk is rotten in another place, each
+  // block is still intact somewhere.
+  if (!isVoter(r, header.replica)) return;
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   for (let at = 0; at < body.length && r.serving < READS_MAX; at += REFERENCE_SIZE) {
     const reference: BlockReference = {
