@@ -6,7 +6,9 @@ import { assert } from '@kimberlite/store';
  * change in the life of a cluster.
  */
 export interface ClusterConfig {
-  /** Largest message (one prepare with its header), in bytes: 4 KiB to 1 MiB, a multiple of 4096. */
+  /**
+   * Largest message (one prepare with its header), in bytes: 4 KiB to 1 MiB, a multiple of 4096.
+   */
   readonly messageSizeMax: number;
   /** Prepares that the ring holds. A multiple of 16 (header sectors hold 16). */
   readonly walSlots: number;
@@ -54,7 +56,9 @@ export function frameSizeMax(config: ClusterConfig): number {
   return Math.max(config.messageSizeMax, config.blockSize + 512);
 }
 
-/** D: nothing above checkpoint + D is prepared or acknowledged before that checkpoint is durable. */
+/**
+ * D: nothing above checkpoint + D is prepared or acknowledged before that checkpoint is durable.
+ */
 export function checkpointDeadline(config: ClusterConfig): number {
   return config.checkpointInterval / 2;
 }

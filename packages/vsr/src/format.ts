@@ -1,8 +1,8 @@
 import { type ChecksumFunction, FOREST_ROOT_SIZE } from '@kimberlite/store';
 import { assertConfig, type ClusterConfig, SECTOR_SIZE } from './config.ts';
 import type { Zone } from './host/ports.ts';
-import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
 import { logHeaderOf } from './message/header-list.ts';
+import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
 import { encodeMessage, type PrepareMessage } from './message/message.ts';
 import { Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
@@ -11,10 +11,10 @@ import {
   decodeSuperblock,
   encodeSuperblock,
   type Identity,
-  stampCopy,
   type SuperblockState,
+  stampCopy,
 } from './superblock/superblock.ts';
-import { selectSuperblock, type SuperblockFault } from './superblock/superblock-quorum.ts';
+import { type SuperblockFault, selectSuperblock } from './superblock/superblock-quorum.ts';
 
 export interface FormatOptions {
   readonly config: ClusterConfig;

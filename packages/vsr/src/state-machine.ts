@@ -18,7 +18,9 @@ export interface StateMachine {
    */
   validate(operation: number, body: Uint8Array): boolean;
 
-  /** Upper bound of the reply's body in bytes, at most REPLY_BODY_MAX; pure, for a valid request. */
+  /**
+   * Upper bound of the reply's body in bytes, at most REPLY_BODY_MAX; pure, for a valid request.
+   */
   replyLimit(operation: number, body: Uint8Array): number;
 
   /**

@@ -97,7 +97,9 @@ export class ClientSession {
   private primary: number | null;
   /** Slot that is tried next where the primary is unknown, or besides it. */
   private cursor: number;
-  /** Smoothed time to an answer, in eighths of a tick: a slow cluster is not asked twice at once. */
+  /**
+   * Smoothed time to an answer, in eighths of a tick: a slow cluster is not asked twice at once.
+   */
   private latencyEighths: number;
   /** Not null exactly when registering or busy. */
   private inFlight: InFlight | null;

@@ -1,6 +1,6 @@
 import type { AnyMessage } from '../message/message.ts';
-import type { ClientId } from '../std/numbers.ts';
 import type { TraceEvent } from '../replica/trace.ts';
+import type { ClientId } from '../std/numbers.ts';
 
 /** Parts of a data file. Offsets are relative to the zone; zone sizes are in storage-layout.ts. */
 export type Zone = 'superblock' | 'wal_headers' | 'wal_prepares' | 'blocks';

@@ -1,7 +1,7 @@
 import { assert } from '@kimberlite/store';
 import { type ClusterConfig, SECTOR_SIZE } from '../config.ts';
 import type { LogHeader } from '../message/header-list.ts';
-import { COMMANDS, HEADER_SIZE } from '../message/layout.ts';
+import { HEADER_SIZE } from '../message/layout.ts';
 import type { PrepareMessage } from '../message/message.ts';
 import type { Checksum, Op } from '../std/numbers.ts';
 import { HEADERS_PER_SECTOR } from '../storage-layout.ts';
@@ -323,7 +323,9 @@ export class Journal {
     this.writeSector(index, sector);
   }
 
-  /** One write a sector at a time; headers of neighbours that became ready meanwhile join the next. */
+  /**
+   * One write a sector at a time; headers of neighbours that became ready meanwhile join the next.
+   */
   private writeSector(index: number, sector: Sector): void {
     if (sector.inFlight !== null || sector.waiting.size === 0) return;
     sector.inFlight = sector.waiting;
@@ -360,6 +362,3 @@ export class Journal {
     this.redundant.fill(0, slot * HEADER_SIZE, (slot + 1) * HEADER_SIZE);
   }
 }
-
-/** A `reserved` header's command code, for whoever looks at raw slots. */
-export const RESERVED_CODE: number = COMMANDS.reserved.code;

@@ -1,7 +1,7 @@
 import { assert } from '@kimberlite/store';
 import { type ClusterConfig } from '../config.ts';
 import type { LogHeader } from '../message/header-list.ts';
-import { type Op, Op as makeOp } from '../std/numbers.ts';
+import type { Op } from '../std/numbers.ts';
 import type { SuperblockState } from '../superblock/superblock.ts';
 import { decideSlot, type SlotDecision, type SlotEvidence } from './recovery-table.ts';
 
@@ -177,7 +177,8 @@ function permit(
     slots[index] = { entry: wanted, dirty: true, faulty: slot.faulty, fix: false };
   });
   let head = durableHead;
-  for (const { entry } of slots) if (entry !== null && entry.header.op > head) head = entry.header.op;
+  for (const { entry } of slots)
+    if (entry !== null && entry.header.op > head) head = entry.header.op;
   return {
     slots,
     head,
@@ -209,10 +210,4 @@ function isHeadCertain(
     // Distance 0 is the head's own slot.
     return distance > reach || distance === 0;
   });
-}
-
-/** The op that slot `index` holds when the head is `head`: the largest one at or below it. */
-export function opOfSlot(index: number, head: Op, walSlots: number): Op | null {
-  const op = head - ((((head - index) % walSlots) + walSlots) % walSlots);
-  return op < 0 ? null : makeOp(op);
 }

@@ -1,5 +1,3 @@
-import { assert } from '@kimberlite/store';
-
 /**
  * What one WAL slot tells at start, and what to make of it (protocol-rules B4). Corrupt is not
  * absent: `torn` says that the op was provably never acknowledged here, `vsr` that it may have
@@ -43,8 +41,22 @@ export interface SlotEvidence {
 }
 
 export type SlotCase =
-  | 'A' | 'B' | 'C' | 'D' | 'E' | 'F' | 'G' | 'H'
-  | 'I' | 'J' | 'K' | 'L' | 'M' | 'N' | 'O' | 'P';
+  | 'A'
+  | 'B'
+  | 'C'
+  | 'D'
+  | 'E'
+  | 'F'
+  | 'G'
+  | 'H'
+  | 'I'
+  | 'J'
+  | 'K'
+  | 'L'
+  | 'M'
+  | 'N'
+  | 'O'
+  | 'P';
 
 /** Names the row of the table. Total and single-valued for every combination of inputs. */
 export function slotCase(evidence: SlotEvidence): SlotCase {
@@ -103,10 +115,4 @@ export function decideSlot(evidence: SlotEvidence): SlotDecision {
     case 'P':
       return 'eql';
   }
-}
-
-/** Whether a decision keeps the body that is on disk. */
-export function keepsPrepare(decision: SlotDecision): boolean {
-  assert(decision !== 'refuse', 'a refusal ends the start');
-  return decision === 'eql' || decision === 'fix';
 }

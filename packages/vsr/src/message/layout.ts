@@ -1,5 +1,5 @@
 import { assert, readU128, readU64, writeU128, writeU64 } from '@kimberlite/store';
-import { Checksum, ClientId, Op, View } from '../std/numbers.ts';
+import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 
 /**
  * The table of every message: its code, its fields in wire order, and whether it has a body. The
@@ -164,7 +164,9 @@ export const COMMANDS = {
     body: 'none',
     fields: { client: 'client', session: 'u64', request: 'u32', reason: 'u8' },
   },
-  /** The request was not sequenced by this replica and will not be: definite for this copy of it. */
+  /**
+   * The request was not sequenced by this replica and will not be: definite for this copy of it.
+   */
   refusal: {
     code: 10,
     body: 'none',
@@ -172,7 +174,9 @@ export const COMMANDS = {
   },
   /** A vote to leave the view of the header. */
   startViewChange: { code: 11, body: 'none', fields: {} },
-  /** Body: headers from `op` downwards, 256 zero bytes for an unknown one. Bit i speaks of op - i. */
+  /**
+   * Body: headers from `op` downwards, 256 zero bytes for an unknown one. Bit i speaks of op - i.
+   */
   doViewChange: {
     code: 12,
     body: 'bytes',
@@ -387,7 +391,9 @@ export function writeField(view: DataView, field: Field, value: number | bigint)
   }
 }
 
-/** The tables above are `as const` for their literal types; this is where their shape is checked. */
+/**
+ * The tables above are `as const` for their literal types; this is where their shape is checked.
+ */
 const _commonShape: Readonly<Record<string, FieldKind>> = COMMON_FIELDS;
 const _commandShape: Readonly<Record<string, CommandSpec>> = COMMANDS;
 assert(Object.keys(_commonShape).length > 0 && Object.keys(_commandShape).length > 0);

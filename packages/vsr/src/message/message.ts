@@ -1,5 +1,5 @@
 import { assert, type ChecksumFunction, readU128, writeU128 } from '@kimberlite/store';
-import { Checksum } from '../std/numbers.ts';
+import type { Checksum } from '../std/numbers.ts';
 import { readBatch } from './batch.ts';
 import {
   COMMAND_FIELDS_OFFSET,

@@ -1,10 +1,10 @@
+import { TICK_MICROS } from '../host/host.ts';
 import { setSlots } from '../std/bitset.ts';
+import { sendHeartbeat } from './heartbeat.ts';
 import type { Replica } from './replica.ts';
 import { isPrimary, trace } from './send.ts';
 import type { VoteReason } from './trace.ts';
-import { sendHeartbeat } from './heartbeat.ts';
 import { voteToLeave, withdrawVote } from './vote.ts';
-import { TICK_MICROS } from '../host/host.ts';
 
 /**
  * Giving way (rule abdication). A primary that can send but not hear keeps its backups quiet for
@@ -32,7 +32,8 @@ function reasonToGiveWay(r: Replica): VoteReason | null {
   const limit = r.timers.ticks('abdicate');
   const { primary } = r;
   const heard = setSlots(r.voters).filter(
-    (slot) => slot !== r.slot && r.tick - (primary.heard[slot] ?? Number.NEGATIVE_INFINITY) <= limit,
+    (slot) =>
+      slot !== r.slot && r.tick - (primary.heard[slot] ?? Number.NEGATIVE_INFINITY) <= limit,
   ).length;
   if (heard + 1 < r.quorums.replication) return 'unheard';
   if (primary.pipeline.length > 0 && r.tick - primary.lastNewAck > limit) return 'no_new_ack';

@@ -9,7 +9,8 @@ import { checkpointAllows } from './window.ts';
 export function acknowledge(r: Replica, op: Op): void {
   if (!isBackup(r) || op < r.chainOp || op > r.op || op === 0) return;
   if (!r.journal.isDurable(op) || !checkpointAllows(r, op)) return;
-  // An ack says "my log of this view has it": a log_view that a crash would take back cannot say so.
+  // An ack says "my log of this view has it": a log_view that a crash would take back cannot say
+  // so.
   if (r.superblock.durable.logView !== r.view) return;
   const entry = r.journal.header(op);
   assert(entry !== null, 'a durable op is known');

@@ -1,8 +1,8 @@
 import { primarySlot } from '../membership.ts';
+import type { AnyMessage } from '../message/message.ts';
 import type { View } from '../std/numbers.ts';
 import type { Replica } from './replica.ts';
 import { compose, isVoter, sendMessage } from './send.ts';
-import type { AnyMessage } from '../message/message.ts';
 
 /**
  * A view above ours has begun: asks its primary for the log. Not limited by any budget: until it
@@ -26,6 +26,7 @@ export function askEveryone(r: Replica): void {
   if (r.viewChange.nonce === 0n) r.viewChange.nonce = r.prng.u128();
   const composed = compose(r, 'requestStartView', { nonce: r.viewChange.nonce });
   for (let slot = 0; slot < 16; slot += 1) {
-    if (slot !== r.slot && isVoter(r, slot)) sendMessage(r, slot, composed as AnyMessage); // SAFETY: of one command.
+    // SAFETY: of one command.
+    if (slot !== r.slot && isVoter(r, slot)) sendMessage(r, slot, composed as AnyMessage);
   }
 }

@@ -1,5 +1,5 @@
-import { opPrevious, Op } from '../std/numbers.ts';
 import type { LogHeader } from '../message/header-list.ts';
+import { Op, opPrevious } from '../std/numbers.ts';
 import type { Replica } from './replica.ts';
 import { fatal } from './send.ts';
 

@@ -1,4 +1,4 @@
-import { assert, type ChecksumFunction, Forest, FOREST_ROOT_SIZE } from '@kimberlite/store';
+import { assert, type ChecksumFunction, FOREST_ROOT_SIZE, Forest } from '@kimberlite/store';
 import { ClusterClock } from '../clock/cluster-clock.ts';
 import { assertConfig, type ClusterConfig } from '../config.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -10,10 +10,10 @@ import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { RepairBudget } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
-import { Sessions, TABLE_SESSIONS } from './sessions.ts';
-import { TIMEOUTS_DEFAULT, Timers, type TimeoutTable } from './timers.ts';
-import type { ReplicaSnapshot } from './trace.ts';
 import { isPrimary } from './send.ts';
+import { Sessions, TABLE_SESSIONS } from './sessions.ts';
+import { TIMEOUTS_DEFAULT, type TimeoutTable, Timers } from './timers.ts';
+import type { ReplicaSnapshot } from './trace.ts';
 
 export interface ReplicaOptions {
   readonly config: ClusterConfig;

@@ -31,7 +31,11 @@ export type Effect =
   | { readonly kind: 'write_superblock'; readonly copy: number; readonly bytes: Uint8Array }
   | { readonly kind: 'read_superblock' }
   | { readonly kind: 'write_blocks'; readonly address: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'read_block'; readonly reference: BlockReference; readonly serveTo: number | null }
+  | {
+      readonly kind: 'read_block';
+      readonly reference: BlockReference;
+      readonly serveTo: number | null;
+    }
   | { readonly kind: 'trace'; readonly event: TraceEvent }
   /** The data file cannot be used, or this replica has diverged: the process must end. */
   | { readonly kind: 'fatal'; readonly reason: FatalReason };

@@ -19,7 +19,10 @@ type Outcome = Extract<TraceEvent, { kind: 'executed' }>['outcome'];
 
 const EMPTY = new Uint8Array(0);
 
-/** Executes a committed op: its requests one after another, each decided by the table as it then is. */
+/**
+ * Executes a committed op: its requests one after another, each decided by the table as it then
+ * is.
+ */
 export function executePrepare(r: Replica, message: PrepareMessage): void {
   const entries = readBatch(message.body, message.header.count);
   assert(entries !== null, 'a stored prepare was checked when it came');

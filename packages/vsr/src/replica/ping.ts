@@ -1,5 +1,5 @@
-import type { AnyMessage, Message } from '../message/message.ts';
 import { primarySlot } from '../membership.ts';
+import type { AnyMessage, Message } from '../message/message.ts';
 import { askForView } from './ask-view.ts';
 import type { Replica } from './replica.ts';
 import { broadcast, drop, isVoter, send, trace } from './send.ts';

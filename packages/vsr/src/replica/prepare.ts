@@ -19,7 +19,9 @@ import type { PipelineEntry, Replica } from './replica.ts';
 import { broadcastMessage, drop, fatal, isBackup, isPrimary, sendMessage, trace } from './send.ts';
 import { checkpointAllows, expectedCheckpointId } from './window.ts';
 
-/** Sum of the reply limits of one op's requests, at most, in bytes: bounds what executing it holds. */
+/**
+ * Sum of the reply limits of one op's requests, at most, in bytes: bounds what executing it holds.
+ */
 const BATCH_REPLIES_MAX = 4 * 1024 * 1024;
 
 /** Primary: turns waiting requests into ops while the pipeline has room. No artificial delay. */
@@ -109,7 +111,8 @@ function append(r: Replica, message: PrepareMessage): void {
     occupant === null || occupant.header.op <= r.checkpoint.op || occupant.header.op === header.op,
     'a slot is used again only when its op is under a durable checkpoint',
   );
-  if (occupant !== null && occupant.header.op < header.op) trace(r, { kind: 'wal_wrapped', op: header.op });
+  if (occupant !== null && occupant.header.op < header.op)
+    trace(r, { kind: 'wal_wrapped', op: header.op });
   r.journal.setHeader(logHeaderOf(message));
   r.op = header.op;
   if (r.journal.isDurable(header.op)) {
@@ -261,7 +264,9 @@ export function onPrepareTimeout(r: Replica): void {
   }
 }
 
-/** Primary, in a new view: offers what earlier views left uncommitted, and counts its own copies. */
+/**
+ * Primary, in a new view: offers what earlier views left uncommitted, and counts its own copies.
+ */
 export function sendPipeline(r: Replica): void {
   for (const entry of [...r.primary.pipeline]) {
     broadcastMessage(r, entry.message as AnyMessage); // SAFETY: a prepare.

@@ -1,6 +1,6 @@
 import { assert } from '@kimberlite/store';
-import { opMax, opNext, type Op } from '../std/numbers.ts';
 import { setAdd } from '../std/bitset.ts';
+import { type Op, opMax, opNext } from '../std/numbers.ts';
 import { isChainComplete } from './chain.ts';
 import { takePrepareRead } from './commit.ts';
 import type { ReplicaEvent } from './effect.ts';

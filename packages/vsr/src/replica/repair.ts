@@ -4,7 +4,6 @@ import type { AnyMessage, Message, PrepareMessage } from '../message/message.ts'
 import { Op, opMax, opMin, opNext, opPrevious, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
 import { askEveryone } from './ask-view.ts';
-import { isStuck } from './stuck.ts';
 import { extendChain } from './chain.ts';
 import type { Replica } from './replica.ts';
 import { requestMissingBlocks } from './restore.ts';
@@ -19,6 +18,7 @@ import {
   sendMessage,
   trace,
 } from './send.ts';
+import { isStuck } from './stuck.ts';
 import { readLengthOf } from './wal-read.ts';
 
 /** Bodies asked for at once by a new primary, which may ask everyone. */
@@ -38,7 +38,9 @@ export function onRepairTimeout(r: Replica): void {
   requestNext(r);
 }
 
-/** Remembers since when commits wait for what repair must bring, and asks for a whole checkpoint. */
+/**
+ * Remembers since when commits wait for what repair must bring, and asks for a whole checkpoint.
+ */
 function noteProgress(r: Replica): void {
   const waiting = r.restored
     ? r.commitMin < opMin(r.commitMax, opMax(r.op, r.primaryCommit))

@@ -10,7 +10,15 @@ import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
 import { sendEviction, sendStoredReply } from './execute.ts';
 import type { Replica } from './replica.ts';
-import { compose, drop, isBackup, isPrimary, primaryOfView, sendMessage, sendToClient } from './send.ts';
+import {
+  compose,
+  drop,
+  isBackup,
+  isPrimary,
+  primaryOfView,
+  sendMessage,
+  sendToClient,
+} from './send.ts';
 
 /** Requests and bytes that may wait at the primary; beyond, clients are told to come back. */
 const QUEUE_REQUESTS_MAX = 4096;
@@ -95,7 +103,8 @@ function acceptRequest(r: Replica, message: Message<'request'>): void {
   const inFlight = primary.inFlight.get(header.client);
   if (inFlight !== undefined) {
     // The same again: its reply will come. Another one: the client has one request at a time.
-    if (inFlight !== header.checksum) drop(r, message as AnyMessage, 'client_busy'); // SAFETY: a request.
+    // SAFETY: a request.
+    if (inFlight !== header.checksum) drop(r, message as AnyMessage, 'client_busy');
     return;
   }
   // What the log holds but this replica has not executed yet may be the register of this client.

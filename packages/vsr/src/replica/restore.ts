@@ -1,4 +1,11 @@
-import { assert, type BlockReference, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
+import {
+  assert,
+  type BlockReference,
+  readU64,
+  readU128,
+  writeU64,
+  writeU128,
+} from '@kimberlite/store';
 import type { Message } from '../message/message.ts';
 import { Checksum } from '../std/numbers.ts';
 import { acknowledgeAll } from './acknowledge.ts';
@@ -48,12 +55,21 @@ function finishRestore(r: Replica): void {
 }
 
 /** A block was read from this disk: for loading, or for a peer. */
-export function onBlockRead(r: Replica, event: Extract<ReplicaEvent, { kind: 'block_read' }>): void {
+export function onBlockRead(
+  r: Replica,
+  event: Extract<ReplicaEvent, { kind: 'block_read' }>,
+): void {
   const { reference, bytes, serveTo } = event;
   if (serveTo !== null) {
     r.serving -= 1;
     if (bytes !== null && r.checksum.hash(bytes) === reference.checksum) {
-      send(r, serveTo, 'block', { blockChecksum: reference.checksum, address: reference.address }, bytes);
+      send(
+        r,
+        serveTo,
+        'block',
+        { blockChecksum: reference.checksum, address: reference.address },
+        bytes,
+      );
     }
     return;
   }
@@ -65,7 +81,8 @@ export function onBlockRead(r: Replica, event: Extract<ReplicaEvent, { kind: 'bl
       fatal(r, 'checkpoint_corrupt');
       return;
     }
-    if (r.syncTarget === null) trace(r, { kind: 'corrupt', what: 'block', place: reference.address });
+    if (r.syncTarget === null)
+      trace(r, { kind: 'corrupt', what: 'block', place: reference.address });
     r.missingBlocks.set(reference.address, reference.checksum);
     r.timers.hurry('repair');
   }

@@ -1,7 +1,7 @@
 import { assert } from '@kimberlite/store';
 import type { Quorums } from '../membership.ts';
 import type { LogHeader } from '../message/header-list.ts';
-import { type Op, Op as makeOp, opMax, type View } from '../std/numbers.ts';
+import { Op as makeOp, type Op, opMax, type View } from '../std/numbers.ts';
 
 /** One replica's do_view_change, decoded. */
 export interface DoViewChangeVote {

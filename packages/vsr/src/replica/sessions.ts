@@ -1,5 +1,5 @@
 import { assert, readU64, readU128, type Table, writeU64, writeU128 } from '@kimberlite/store';
-import { Checksum, ClientId, type Op, Op as makeOp } from '../std/numbers.ts';
+import { Checksum, ClientId, Op as makeOp, type Op } from '../std/numbers.ts';
 
 /** Table of the core that holds the sessions and their last replies. */
 export const TABLE_SESSIONS = 1;

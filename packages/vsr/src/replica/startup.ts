@@ -111,7 +111,8 @@ export function readLog(r: Replica): void {
 export function onHeadersRead(r: Replica, bytes: Uint8Array | null): void {
   assert(r.startup !== null, 'the log is being read');
   const size = r.config.walSlots * HEADER_SIZE;
-  r.startup.redundant = bytes !== null && bytes.length >= size ? bytes.slice(0, size) : new Uint8Array(size);
+  r.startup.redundant =
+    bytes !== null && bytes.length >= size ? bytes.slice(0, size) : new Uint8Array(size);
   readNextSlots(r, r.startup);
 }
 

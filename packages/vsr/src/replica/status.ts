@@ -32,7 +32,13 @@ export function clearViewState(r: Replica): void {
   r.forwarded.clear();
   r.pipelineReading.clear();
   r.budget.value.clear();
-  for (const name of ['heartbeat', 'silence', 'prepare', 'startViewChange', 'doViewChange'] as const) {
+  for (const name of [
+    'heartbeat',
+    'silence',
+    'prepare',
+    'startViewChange',
+    'doViewChange',
+  ] as const) {
     r.timers.stop(name);
   }
   for (const name of ['startViewChangeWindow', 'viewChange', 'requestStartView'] as const) {

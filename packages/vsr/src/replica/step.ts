@@ -1,7 +1,14 @@
 import { unreachable } from '@kimberlite/store';
 import { type AnyMessage, isCommand } from '../message/message.ts';
 import { setHas } from '../std/bitset.ts';
-import { checkpointHasWork, checkpointWork, onCheckpointDurable, sealCheckpoint } from './checkpoint.ts';
+import type { SuperblockStep } from '../superblock/superblock-writer.ts';
+import { acknowledgeAll } from './acknowledge.ts';
+import {
+  checkpointHasWork,
+  checkpointWork,
+  onCheckpointDurable,
+  sealCheckpoint,
+} from './checkpoint.ts';
 import { commitAdvance, onCommitRead, takePrepareRead } from './commit.ts';
 import type { Effect, ReplicaEvent } from './effect.ts';
 import { onCommit } from './heartbeat.ts';
@@ -11,12 +18,10 @@ import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
 import { onHeaders, onRequestHeaders, onRequestPrepare } from './repair.ts';
 import type { Replica } from './replica.ts';
 import { onRequest } from './request.ts';
-import { acknowledgeAll } from './acknowledge.ts';
 import { beginRestore, continueRestore, onBlock, onBlockRead, onRequestBlocks } from './restore.ts';
 import { drop, sendMessage, trace } from './send.ts';
 import { onHeadersRead, onSlotRead, onSuperblockOpened, readLog } from './startup.ts';
 import { emit } from './superblock-update.ts';
-import type { SuperblockStep } from '../superblock/superblock-writer.ts';
 import { continueSync } from './sync.ts';
 import { onTick } from './tick.ts';
 import {

@@ -18,9 +18,7 @@ export function updateSuperblock(r: Replica): void {
 }
 
 /** The checkpoints that were asked for last, so that a merged write never takes one back. */
-function newestCheckpoints(
-  r: Replica,
-): Pick<SuperblockState, 'checkpoint' | 'checkpointPrevious'> {
+function newestCheckpoints(r: Replica): Pick<SuperblockState, 'checkpoint' | 'checkpointPrevious'> {
   const work = r.checkpointing;
   if (work === null || !work.sealed) {
     return { checkpoint: r.checkpoint, checkpointPrevious: r.checkpointPrevious };
@@ -29,7 +27,9 @@ function newestCheckpoints(
   return { checkpoint, checkpointPrevious: r.checkpoint };
 }
 
-/** Turns a step of the writer into effects; returns the state that has become durable, if one did. */
+/**
+ * Turns a step of the writer into effects; returns the state that has become durable, if one did.
+ */
 export function emit(r: Replica, step: SuperblockStep): SuperblockState | null {
   switch (step.kind) {
     case 'write':

@@ -21,7 +21,12 @@ export type TraceEvent =
       readonly checksum: Checksum;
     }
   /** The primary gave a request a place in the log. */
-  | { readonly kind: 'prepared'; readonly op: Op; readonly checksum: Checksum; readonly count: number }
+  | {
+      readonly kind: 'prepared';
+      readonly op: Op;
+      readonly checksum: Checksum;
+      readonly count: number;
+    }
   /** Executed here; in op order, each op once between restarts and state transfers. */
   | {
       readonly kind: 'committed';
@@ -41,22 +46,46 @@ export type TraceEvent =
       readonly client: ClientId;
       readonly request: number;
       readonly operation: number;
-      readonly outcome: 'executed' | 'duplicate' | 'no_session' | 'session_too_low' | 'collision' | 'out_of_order';
+      readonly outcome:
+        | 'executed'
+        | 'duplicate'
+        | 'no_session'
+        | 'session_too_low'
+        | 'collision'
+        | 'out_of_order';
       readonly reply: Uint8Array | null;
     }
-  | { readonly kind: 'session_evicted'; readonly client: ClientId; readonly op: Op; readonly index: number }
+  | {
+      readonly kind: 'session_evicted';
+      readonly client: ClientId;
+      readonly op: Op;
+      readonly index: number;
+    }
   /** Uncommitted ops above `op` were given up by a view change. */
   | { readonly kind: 'truncated'; readonly op: Op; readonly from: Op; readonly view: View }
   | { readonly kind: 'checkpoint_durable'; readonly op: Op; readonly id: Checksum }
   | { readonly kind: 'wal_wrapped'; readonly op: Op }
-  | { readonly kind: 'repaired'; readonly what: 'header' | 'prepare' | 'block'; readonly op: Op | null }
-  | { readonly kind: 'corrupt'; readonly what: 'header' | 'prepare' | 'block' | 'superblock'; readonly place: number }
+  | {
+      readonly kind: 'repaired';
+      readonly what: 'header' | 'prepare' | 'block';
+      readonly op: Op | null;
+    }
+  | {
+      readonly kind: 'corrupt';
+      readonly what: 'header' | 'prepare' | 'block' | 'superblock';
+      readonly place: number;
+    }
   | { readonly kind: 'sync_started'; readonly op: Op; readonly target: Op }
   | { readonly kind: 'sync_finished'; readonly op: Op }
   | { readonly kind: 'abdicated'; readonly view: View; readonly reason: VoteReason }
   | { readonly kind: 'abdication_withdrawn'; readonly view: View }
   /** A message was dropped; `reason` is a stable name, counted as a metric. */
-  | { readonly kind: 'dropped'; readonly command: string; readonly reason: string; readonly from: number }
+  | {
+      readonly kind: 'dropped';
+      readonly command: string;
+      readonly reason: string;
+      readonly from: number;
+    }
   /** The cluster's clock gained or lost agreement. */
   | { readonly kind: 'clock'; readonly synchronized: boolean };
 

@@ -19,8 +19,8 @@ import { type DoViewChangeVote, type SelectedLog, selectLog } from './select-log
 import { compose, drop, isBackup, isPrimary, send, sendMessage, trace } from './send.ts';
 import { clearViewState, transitionToStatus } from './status.ts';
 import { isStuck } from './stuck.ts';
-import { startSync } from './sync.ts';
 import { updateSuperblock } from './superblock-update.ts';
+import { startSync } from './sync.ts';
 import { voteToLeave } from './vote.ts';
 
 /** View changes in a row after which the timeout no longer grows. */
@@ -139,7 +139,10 @@ export function onDoViewChange(r: Replica, message: Message<'doViewChange'>): vo
 }
 
 /** Checks that a do_view_change is one that a replica can have sent. */
-function decodeVote(r: Replica, { header, body }: Message<'doViewChange'>): DoViewChangeVote | null {
+function decodeVote(
+  r: Replica,
+  { header, body }: Message<'doViewChange'>,
+): DoViewChangeVote | null {
   const headers = decodeHeaderList(body, r.checksum);
   if (headers === null || headers.length > r.config.pipelineMax + 1) return null;
   if (headers[0] === null || headers[0] === undefined) return null;
@@ -215,7 +218,8 @@ export function broadcastStartView(r: Replica): void {
   r.timers.start('heartbeat');
   const message = composeStartView(r, 0n);
   for (let slot = 0; slot < 16; slot += 1) {
-    if (slot !== r.slot && setHas(r.voters, slot)) sendMessage(r, slot, message as AnyMessage); // SAFETY: of one command.
+    // SAFETY: of one command.
+    if (slot !== r.slot && setHas(r.voters, slot)) sendMessage(r, slot, message as AnyMessage);
   }
 }
 
@@ -244,7 +248,8 @@ export function sendStartView(
 ): void {
   if (!isPrimary(r) && !r.viewChange.repairing) return;
   if (r.superblock.durable.logView !== r.view) return;
-  sendMessage(r, request.to, composeStartView(r, request.nonce) as AnyMessage); // SAFETY: of one command.
+  // SAFETY: of one command.
+  sendMessage(r, request.to, composeStartView(r, request.nonce) as AnyMessage);
 }
 
 export function onRequestStartView(r: Replica, message: Message<'requestStartView'>): void {
@@ -255,7 +260,8 @@ export function onRequestStartView(r: Replica, message: Message<'requestStartVie
 
 /** The log of a view that has begun. */
 export function onStartView(r: Replica, message: Message<'startView'>): void {
-  const fromPrimary = message.header.view === r.view && message.header.replica === primarySlot(r.view);
+  const fromPrimary =
+    message.header.view === r.view && message.header.replica === primarySlot(r.view);
   if (fromPrimary && isBackup(r)) heardPrimary(r);
   const refusal = startViewGate(r, message);
   if (refusal !== null) {

@@ -1,5 +1,5 @@
 import { checkpointDeadline } from '../config.ts';
-import { type Checksum, type Op, Op as makeOp, ZERO_CHECKSUM } from '../std/numbers.ts';
+import { type Checksum, Op as makeOp, type Op, ZERO_CHECKSUM } from '../std/numbers.ts';
 import type { Replica } from './replica.ts';
 
 /**

@@ -7,7 +7,10 @@ type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 
 /** A view number: 0, 1, 2, … The primary of a view is a function of the view alone. */
 export type View = Brand<number, 'View'>;
-/** A position in the replicated log. Op 0 is the root, written by format; the first request is op 1. */
+/**
+ * A position in the replicated log. Op 0 is the root, written by format; the first request is op
+ * 1.
+ */
 export type Op = Brand<number, 'Op'>;
 /** A 128-bit random identity that a client session picks for itself; never zero. */
 export type ClientId = Brand<bigint, 'ClientId'>;

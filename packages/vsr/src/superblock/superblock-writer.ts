@@ -1,7 +1,12 @@
 import { assert, type ChecksumFunction } from '@kimberlite/store';
 import type { Checksum } from '../std/numbers.ts';
 import { SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
-import { decodeSuperblock, encodeSuperblock, stampCopy, type SuperblockState } from './superblock.ts';
+import {
+  decodeSuperblock,
+  encodeSuperblock,
+  type SuperblockState,
+  stampCopy,
+} from './superblock.ts';
 import { SUPERBLOCK_WRITE_QUORUM } from './superblock-quorum.ts';
 
 /** What the writer asks for next. */
@@ -32,7 +37,10 @@ export class SuperblockWriter {
   private queued: SuperblockChange | null;
   private reading: boolean;
 
-  /** `badCopies` of the opened superblock are first written again: until then one more would lose it. */
+  /**
+   * `badCopies` of the opened superblock are first written again: until then one more would lose
+   * it.
+   */
   constructor(options: {
     readonly checksum: ChecksumFunction;
     readonly opened: SuperblockState;

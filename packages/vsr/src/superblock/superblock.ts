@@ -203,7 +203,8 @@ function decodeState(
   view: DataView,
   checksum: ChecksumFunction,
 ): SuperblockState | null {
-  if (view.getUint32(32, true) !== MAGIC || view.getUint16(36, true) !== FORMAT_VERSION) return null;
+  if (view.getUint32(32, true) !== MAGIC || view.getUint16(36, true) !== FORMAT_VERSION)
+    return null;
   const identity = decodeIdentity(view);
   const checkpoint = decodeCheckpoint(bytes.subarray(OFFSET_CHECKPOINT));
   const checkpointPrevious = decodeCheckpoint(bytes.subarray(OFFSET_PREVIOUS));
@@ -230,4 +231,3 @@ function decodeState(
     headers,
   };
 }
-
