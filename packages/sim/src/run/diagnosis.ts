@@ -41,14 +41,19 @@ function lostPrepare(cluster: Cluster, core: readonly number[]): string | null {
 }
 
 /**
- * An op above the history whose body nobody in the core can read, while too many slots of it are
- * faulty for a nack quorum: it may have been acknowledged by those outside.
+ * An op above the history whose body no voting member of the core can read, while too many slots of
+ * it are faulty for a nack quorum: it may have been acknowledged by those outside. A member with an
+ * uncertain head has no vote, so what its disk would prove is not heard.
  */
 function undecidableOp(cluster: Cluster, core: readonly number[]): string | null {
   const { replicaCount, config } = cluster.options;
   const { head } = cluster.checkers.history;
+  const voting = cluster
+    .snapshots()
+    .filter(({ slot, status }) => core.includes(slot) && status !== 'recovering_head')
+    .map(({ slot }) => slot);
   for (let op = head + 1; op <= head + 2 * config.pipelineMax; op += 1) {
-    const slots = core.map((slot) => cluster.storage(slot).slotState(op));
+    const slots = voting.map((slot) => cluster.storage(slot).slotState(op));
     if (slots.includes('readable') || !slots.includes('damaged')) continue;
     const nacks = slots.filter((state) => state === 'absent').length;
     if (nacks < nackQuorum(replicaCount)) return `op ${op} can be neither kept nor dropped`;

@@ -1,0 +1,74 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  formatDataFile,
+  isFault,
+  randomU128,
+  THREAD_POOL_SIZE,
+  VERSION,
+} from '@kimberlite/server';
+import { type ClusterConfig, DEFAULT_CONFIG, DEV_CONFIG } from '@kimberlite/vsr';
+import { Child } from './child.ts';
+import { freePorts } from './free-ports.ts';
+import type { System } from './system.ts';
+
+const REPLICAS = 3;
+
+export interface KimberliteOptions {
+  readonly directory: string;
+  readonly size: 'default' | 'dev';
+  /** Flags of Node for the replicas. */
+  readonly nodeFlags: readonly string[];
+  readonly started: (child: Child) => void;
+}
+
+/** Formats three data files and starts a replica process on each. */
+export async function startKimberlite(options: KimberliteOptions): Promise<System> {
+  const { directory, size } = options;
+  mkdirSync(directory);
+  const config: ClusterConfig = size === 'dev' ? DEV_CONFIG : DEFAULT_CONFIG;
+  const cluster = randomU128();
+  const dataFile = (slot: number): string => join(directory, `${slot}.data`);
+  for (let slot = 0; slot < REPLICAS; slot += 1) {
+    const path = dataFile(slot);
+    const result = await formatDataFile({ path, config, cluster, slot, replicaCount: REPLICAS });
+    if (isFault(result)) throw new Error(result.message);
+  }
+  const ports = await freePorts(2 * REPLICAS);
+  const address = (index: number): string => `127.0.0.1:${ports[index]}`;
+  const slots = Array.from({ length: REPLICAS }, (_, slot) => slot);
+  const addresses = slots.map((slot) => address(REPLICAS + slot)).join(',');
+  const members = slots.map((slot) => {
+    const configuration = {
+      'data-file': dataFile(slot),
+      cluster: cluster.toString(),
+      replica: String(slot),
+      addresses,
+      'client-address': address(slot),
+      'peer-address': address(REPLICAS + slot),
+      'http-address': 'off',
+    };
+    const script = fileURLToPath(new URL('../replica-process.ts', import.meta.url));
+    const child = new Child({
+      name: `replica ${slot}`,
+      command: process.execPath,
+      args: [...process.execArgv, ...options.nodeFlags, script, JSON.stringify(configuration)],
+      env: { ...process.env, UV_THREADPOOL_SIZE: String(THREAD_POOL_SIZE) },
+      logFile: join(directory, `${slot}.log`),
+      channel: true,
+    });
+    options.started(child);
+    return child;
+  });
+  return {
+    name: 'kimberlite',
+    members,
+    target: { kind: 'kimberlite', endpoints: slots.map(address), cluster: cluster.toString() },
+    description: {
+      version: VERSION,
+      sizes: size,
+      client: '@kimberlite/client, one client with 4 sessions that gather concurrent calls',
+    },
+  };
+}
