@@ -8,7 +8,7 @@ import {
   THREAD_POOL_SIZE,
   VERSION,
 } from '@kimberlite/server';
-import { type ClusterConfig, DEFAULT_CONFIG, DEV_CONFIG } from '@kimberlite/vsr';
+import { type ClusterConfig, CONFIG_DEFAULT, CONFIG_DEV } from '@kimberlite/vsr';
 import { Child } from './child.ts';
 import { freePorts } from './free-ports.ts';
 import type { System } from './system.ts';
@@ -27,7 +27,7 @@ export interface KimberliteOptions {
 export async function startKimberlite(options: KimberliteOptions): Promise<System> {
   const { directory, size } = options;
   mkdirSync(directory);
-  const config: ClusterConfig = size === 'dev' ? DEV_CONFIG : DEFAULT_CONFIG;
+  const config: ClusterConfig = size === 'dev' ? CONFIG_DEV : CONFIG_DEFAULT;
   const cluster = randomU128();
   const dataFile = (slot: number): string => join(directory, `${slot}.data`);
   for (let slot = 0; slot < REPLICAS; slot += 1) {

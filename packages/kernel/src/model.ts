@@ -28,6 +28,35 @@ export class KernelModel {
     return result;
   }
 
+  /** A model in the same state that goes its own way from here. */
+  copy(): KernelModel {
+    const copied = new KernelModel();
+    copied.revision = this.revision;
+    for (const [name, { keys, streams }] of this.namespaces) {
+      const own = new Map<string, ModelStream>();
+      for (const [stream, { events, chains }] of streams) {
+        own.set(stream, { events: [...events], chains: [...chains] });
+      }
+      copied.namespaces.set(name, { keys: new Map(keys), streams: own });
+    }
+    return copied;
+  }
+
+  /** The same text for models in equal states, and only for those. */
+  digest(): string {
+    const parts = [String(this.revision)];
+    for (const [name, { keys, streams }] of sortedEntries(this.namespaces)) {
+      for (const [key, { value, create, mod, version }] of sortedEntries(keys)) {
+        parts.push(JSON.stringify(['key', name, key, create, mod, version, nameOf(value)]));
+      }
+      for (const [stream, { chains }] of sortedEntries(streams)) {
+        const chain = nameOf(chainAt(chains, chains.length - 1));
+        parts.push(JSON.stringify(['stream', name, stream, chains.length, chain]));
+      }
+    }
+    return parts.join(' ');
+  }
+
   /** Events in a stream; null when there is none of that name. */
   streamLength(namespace: Uint8Array, stream: Uint8Array): number | null {
     return this.namespace(namespace).streams.get(nameOf(stream))?.events.length ?? null;
@@ -72,6 +101,10 @@ function nameOf(bytes: Uint8Array): string {
   let name = '';
   for (const byte of bytes) name += String.fromCharCode(byte);
   return name;
+}
+
+function sortedEntries<T>(map: ReadonlyMap<string, T>): [string, T][] {
+  return [...map].sort(([first], [other]) => byCodeUnits(first, other));
 }
 
 function applyCall(call: Call, namespace: Namespace, revision: number): Result {

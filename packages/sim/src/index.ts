@@ -1,5 +1,5 @@
 export { CHECKERS, type CheckerName, Violation } from './checkers/violation.ts';
-export { type ClientOptions, CLIENTS_BUSY } from './client/simulated-client.ts';
+export { CLIENTS_BUSY, type ClientOptions } from './client/simulated-client.ts';
 export { CLOCK_CALM, type ClockOptions } from './cluster/clock.ts';
 export {
   Cluster,
@@ -9,6 +9,17 @@ export {
   type ReplicaMaker,
 } from './cluster/cluster.ts';
 export { nackQuorum, replicationQuorum, viewChangeQuorum } from './cluster/quorums.ts';
+export {
+  type CheckOptions,
+  checkHistory,
+  type HistoryVerdict,
+} from './linearizability/check-history.ts';
+export type { HistoryModel, HistoryOperation } from './linearizability/history.ts';
+export {
+  type KernelHistoryOptions,
+  type KernelOperation,
+  kernelHistoryModel,
+} from './linearizability/kernel-history.ts';
 export {
   NETWORK_CALM,
   type NetworkOptions,
@@ -21,7 +32,13 @@ export {
   type ProcessFaultOptions,
   type SimulationOptions,
 } from './run/options.ts';
-export { EXIT_CODES, type RunOptions, type RunResult, runSeed, type Verdict } from './run/run-seed.ts';
+export {
+  EXIT_CODES,
+  type RunOptions,
+  type RunResult,
+  runSeed,
+  type Verdict,
+} from './run/run-seed.ts';
 export { SCENARIOS, type Scenario, scenarioOptions } from './run/scenarios.ts';
 export { describeOptions, drawSwarm } from './run/swarm.ts';
 export { addTotals, emptyTotals, type Totals } from './run/totals.ts';

@@ -17,6 +17,7 @@ import { CounterModel, OPERATION_ADD } from '../testing/counter-machine.ts';
 import { checkBounds } from './bounds.ts';
 import { type CommittedEvent, OneHistory } from './history.ts';
 import { OnePrimary } from './one-primary.ts';
+import { checkQuorumDurable } from './quorum-durable.ts';
 import { Replies } from './replies.ts';
 import { StoresEqual } from './stores-equal.ts';
 import { Violation } from './violation.ts';
@@ -240,6 +241,14 @@ describe('other checkers', () => {
     primaries.onPrimary(2, 2);
     expect(broken(() => primaries.onPrimary(2, 1))).toBe('one_primary');
     expect(broken(() => primaries.onPrimary(1, 5))).toBe('one_primary');
+  });
+
+  it('catch a commit with too few copies', () => {
+    const disk = (held: bigint) => ({ wasDurable: (checksum: bigint) => checksum === held });
+    const entry = { op: 4, checksum: 9n };
+    checkQuorumDurable(entry, [disk(9n), disk(1n), disk(9n)]);
+    const few = (): void => checkQuorumDurable(entry, [disk(9n), disk(1n), disk(1n)]);
+    expect(broken(few)).toBe('quorum_durable');
   });
 
   it('catch different states at one op', () => {

@@ -13,6 +13,7 @@ import { checkBounds } from './bounds.ts';
 import { OneHistory } from './history.ts';
 import { OnePrimary } from './one-primary.ts';
 import { Promises } from './promises.ts';
+import { checkQuorumDurable } from './quorum-durable.ts';
 import { Replies } from './replies.ts';
 import { StoresEqual } from './stores-equal.ts';
 import { check } from './violation.ts';
@@ -33,6 +34,7 @@ export class Checkers implements ClientObserver {
   readonly history: OneHistory;
   readonly replies: Replies;
   private readonly config: ClusterConfig;
+  private readonly storages: readonly SimulatedStorage[];
   private readonly promises: Promises;
   private readonly stores: StoresEqual;
   private readonly primaries: OnePrimary;
@@ -40,6 +42,7 @@ export class Checkers implements ClientObserver {
 
   constructor(setup: CheckersSetup) {
     this.config = setup.config;
+    this.storages = setup.storages;
     this.history = new OneHistory(setup.storages.length);
     this.replies = new Replies(this.history, setup.config, setup.workload.model());
     this.promises = new Promises(setup.storages);
@@ -52,7 +55,9 @@ export class Checkers implements ClientObserver {
     switch (event.kind) {
       case 'committed': {
         const entry = this.history.onCommitted(slot, event);
-        if (entry !== null) this.replies.onHistory(entry);
+        if (entry === null) return;
+        checkQuorumDurable(entry, this.storages);
+        this.replies.onHistory(entry);
         return;
       }
       case 'executed':

@@ -1,6 +1,7 @@
 /** Names of the checkers, as in verdicts, kill tables and `vopr list`. */
 export const CHECKERS = {
   one_history: 'every replica commits the same prepare at an op, chained to the one before',
+  quorum_durable: 'an op that anybody commits was on the disks of a replication quorum',
   one_primary: 'a view has one primary, ever',
   promises: 'views, log views and acknowledged ops survive restarts and are never shown too early',
   acknowledged_writes: 'what a client was answered stays in the history',

@@ -22,12 +22,13 @@ export async function mutantsCommand(options: MutantArguments): Promise<number> 
     if (!options.json) process.stdout.write(`${rowText(mutant, result)}\n`);
   }
   if (options.json) process.stdout.write(`${JSON.stringify(rows.map(jsonRow), null, 2)}\n`);
-  const killed = rows.filter(({ result }) => result.kind === 'killed').length;
-  if (!options.json) process.stdout.write(`${killed} of ${rows.length} mutants killed\n`);
-  return killed === rows.length ? 0 : 1;
+  const harmful = rows.filter(({ mutant }) => mutant.harmless === undefined);
+  const killed = harmful.filter(({ result }) => result.kind === 'killed').length;
+  if (!options.json) process.stdout.write(`${killed} of ${harmful.length} mutants killed\n`);
+  return killed === harmful.length ? 0 : 1;
 }
 
-function rowText({ name, bug }: Mutant, result: MutantResult): string {
+function rowText({ name, bug, harmless }: Mutant, result: MutantResult): string {
   const head = `${name.padEnd(34)} `;
   switch (result.kind) {
     case 'killed':
@@ -36,6 +37,7 @@ function rowText({ name, bug }: Mutant, result: MutantResult): string {
         `${result.seconds.toFixed(1)} s (seed ${result.seed})`
       );
     case 'survived':
+      if (harmless !== undefined) return `${head}harmless: ${harmless}`;
       return `${head}SURVIVED ${result.runs} runs, ${result.seconds.toFixed(1)} s: ${bug}`;
     case 'misfit':
       return `${head}DOES NOT FIT: ${result.reason}`;

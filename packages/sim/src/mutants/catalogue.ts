@@ -259,6 +259,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'parent_not_checked',
     bug: 'a prepare is appended whatever its parent',
+    harmless:
+      'a backup appends only the next op of the primary of its own view, whose log it installed: ' +
+      'the parent always fits; the check is a second guard',
     edits: [
       {
         file: PREPARE,

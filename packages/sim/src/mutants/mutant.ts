@@ -15,6 +15,8 @@ export interface Mutant {
   readonly bug: string;
   /** More than one where two guards stand before the same harm. */
   readonly edits: readonly MutantEdit[];
+  /** Why it harms nothing, where the design makes the bug impossible: it may survive. */
+  readonly harmless?: string;
   /** The scenario that is made for it; the swarm when left out. */
   readonly scenario?: string;
 }

@@ -29,7 +29,13 @@ function lostPrepare(cluster: Cluster, core: readonly number[]): string | null {
   const { history } = cluster.checkers;
   const states = cluster.snapshots().filter(({ slot }) => core.includes(slot));
   if (states.length === 0) return null;
-  const checkpoint = Math.max(...states.map((state) => state.checkpointOp));
+  // Only a checkpoint that is provably on a quorum is given to others: until an op above its
+  // deadline has committed, what can be had is the one before.
+  const interval = cluster.options.config.checkpointInterval;
+  const offered = states.map(({ checkpointOp, commitMax }) =>
+    commitMax > checkpointOp + interval / 2 ? checkpointOp : checkpointOp - interval,
+  );
+  const checkpoint = Math.max(...offered);
   const lowest = Math.min(...states.map((state) => state.commitMin));
   for (let op = Math.max(lowest, checkpoint) + 1; op <= history.head; op += 1) {
     const entry = history.at(op);
@@ -50,12 +56,17 @@ function undecidableOp(cluster: Cluster, core: readonly number[]): string | null
   const { head } = cluster.checkers.history;
   const voting = cluster
     .snapshots()
-    .filter(({ slot, status }) => core.includes(slot) && status !== 'recovering_head')
-    .map(({ slot }) => slot);
+    .filter(({ slot, status }) => core.includes(slot) && status !== 'recovering_head');
+  const logView = Math.max(...voting.map((state) => state.logView));
   for (let op = head + 1; op <= head + 2 * config.pipelineMax; op += 1) {
-    const slots = voting.map((slot) => cluster.storage(slot).slotState(op));
-    if (slots.includes('readable') || !slots.includes('damaged')) continue;
-    const nacks = slots.filter((state) => state === 'absent').length;
+    // Only logs of the highest log view say what the op is; a copy of an older log is a nack.
+    const held = voting.map((state) => ({
+      canonical: state.logView === logView,
+      state: cluster.storage(state.slot).slotState(op),
+    }));
+    const canonical = held.filter((each) => each.canonical).map((each) => each.state);
+    if (canonical.includes('readable') || !canonical.includes('damaged')) continue;
+    const nacks = held.filter((each) => each.state === 'absent' || !each.canonical).length;
     if (nacks < nackQuorum(replicaCount)) return `op ${op} can be neither kept nor dropped`;
   }
   return null;

@@ -101,9 +101,12 @@ function powerCuts(seed: bigint): SimulationOptions {
 /** Views that end after a few ops: logs of different views and lengths meet again and again. */
 function duellingViews(seed: bigint): SimulationOptions {
   const drawn = swarm(seed);
-  const three = seed % 4n === 3n ? drawn : threeOf(drawn);
+  const replicaCount = seed % 2n === 0n ? 5 : 3;
+  const clocks = Array.from({ length: replicaCount }, (_, slot) => drawn.clocks[slot] ?? CLOCK_CALM);
   return {
-    ...three,
+    ...drawn,
+    replicaCount,
+    clocks,
     clientCount: 4,
     requestsTarget: drawn.config.walSlots * 3,
     atlas: { wal: false, blocks: false },
@@ -116,8 +119,8 @@ function duellingViews(seed: bigint): SimulationOptions {
       replayProbability: 0.5,
       capacity: 50,
       reorder: true,
-      clogProbability: 0.003,
-      clogMeanMicros: 2_000_000,
+      clogProbability: 0.001,
+      clogMeanMicros: 4_000_000,
     },
     partitions: {
       modes: ['isolate_one', 'uniform_partition'],

@@ -166,6 +166,13 @@ describe('simulated disk', () => {
     drain();
     expect(storage.prepareDurable(5, checksum)).toBe(true);
     expect(storage.prepareReadable(5, checksum)).toBe(true);
+    expect(storage.wasDurable(checksum)).toBe(true);
+    const other = prepare(5 + config.walSlots);
+    storage.write('wal_prepares', slot, other.bytes, () => {});
+    drain();
+    expect(storage.prepareDurable(5, checksum)).toBe(false);
+    expect(storage.wasDurable(checksum)).toBe(true);
+    expect(storage.wasDurable(other.checksum)).toBe(false);
   });
 });
 

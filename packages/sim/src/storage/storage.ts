@@ -97,6 +97,8 @@ export class SimulatedStorage implements StoragePort {
   private readonly places: FaultPlaces;
   private readonly memory: Readonly<Record<Zone, SectorMemory>>;
   private options: StorageOptions;
+  /** Checksums of prepares of which both parts were on this disk at some time. */
+  private readonly everDurable: Set<bigint>;
   private inFlight: Write[];
   /** Moves with every crash; completions of an older one are dead. */
   private generation: number;
@@ -116,6 +118,7 @@ export class SimulatedStorage implements StoragePort {
       wal_prepares: new SectorMemory(setup.prng.u64()),
       blocks: new SectorMemory(setup.prng.u64()),
     };
+    this.everDurable = new Set();
     this.inFlight = [];
     this.generation = 0;
     this.counts = {
@@ -192,6 +195,7 @@ export class SimulatedStorage implements StoragePort {
       if (this.prng.chance(this.options.crashFaultProbability)) this.tear(write);
       else if (this.prng.chance(0.5)) this.storeAll(write);
       else this.counts.lostWrites += 1;
+      this.noteDurable(write);
     }
   }
 
@@ -215,6 +219,11 @@ export class SimulatedStorage implements StoragePort {
       readU128(new DataView(body.buffer, body.byteOffset, 16), 0) === checksum &&
       sameBytes(body, ring.subarray(within, within + HEADER_SIZE))
     );
+  }
+
+  /** Both parts of this prepare were on this disk at some time, so it may have been promised. */
+  wasDurable(checksum: bigint): boolean {
+    return this.everDurable.has(checksum);
   }
 
   /** Durable, and no read has found its body damaged since. */
@@ -346,6 +355,7 @@ export class SimulatedStorage implements StoragePort {
       : null;
     const stale = target === null ? null : this.staleSectors(write);
     this.storeAll(write);
+    this.noteDurable(write);
     if (target !== null && stale !== null) {
       this.counts.misdirected += 1;
       write.sectors.forEach((bytes, at) => {
@@ -361,6 +371,21 @@ export class SimulatedStorage implements StoragePort {
       if (this.prng.chance(this.options.writeFaultProbability) && mayRot(this.places, write.zone, sector)) {
         this.rot(write.zone, sector);
       }
+    }
+  }
+
+  /** Remembers the prepares that this write completed. */
+  private noteDurable(write: Write): void {
+    const { config } = this;
+    if (write.zone !== 'wal_headers' && write.zone !== 'wal_prepares') return;
+    const ring = write.zone === 'wal_headers';
+    const unit = ring ? HEADER_SIZE : config.messageSizeMax;
+    const first = Math.floor((write.firstSector * SECTOR_SIZE) / unit);
+    const end = Math.ceil(((write.firstSector + write.sectors.length) * SECTOR_SIZE) / unit);
+    for (let walSlot = first; walSlot < Math.min(end, config.walSlots); walSlot += 1) {
+      const body = this.bodyHeader(walSlot);
+      const checksum = readU128(new DataView(body.buffer, body.byteOffset, 16), 0);
+      if (this.prepareDurable(walSlot, checksum)) this.everDurable.add(checksum);
     }
   }
 

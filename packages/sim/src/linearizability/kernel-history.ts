@@ -1,0 +1,75 @@
+import {
+  type Call,
+  encodeResults,
+  KernelModel,
+  type Result,
+  revisionTaken,
+} from '@kimberlite/kernel';
+import type { HistoryModel, HistoryOperation } from './history.ts';
+
+export type KernelOperation = HistoryOperation<Call, Result>;
+
+export interface KernelHistoryOptions {
+  /** The history to be checked: the revisions that its answers name are taken by those. */
+  readonly history: readonly KernelOperation[];
+  /**
+   * Namespaces in which the history puts values and never looks: such a put takes its revision and
+   * is not kept, so that the state stays small. Nothing but blind puts is allowed there.
+   */
+  readonly unread?: readonly Uint8Array[];
+}
+
+/**
+ * The kernel as a model for histories, all revisions and versions included, from an empty store
+ * on. Nobody else may have written: revisions are counted over all namespaces.
+ */
+export function kernelHistoryModel(
+  options: KernelHistoryOptions,
+): HistoryModel<KernelModel, Call, Result> {
+  const unread = new Set((options.unread ?? []).map(nameOf));
+  const encoded = new Map<Result, string>();
+  const taken = new Set<number>();
+  for (const { output } of options.history) {
+    if (output === null) continue;
+    encoded.set(output, resultKey(output));
+    const revision = revisionTaken(output);
+    if (revision !== null) taken.add(revision);
+  }
+  return {
+    init: (): KernelModel => new KernelModel(),
+    step(state, call, output): KernelModel | null {
+      const next = state.revision + 1;
+      if (output === null) {
+        // An answered operation has this revision: no order lets another one have it.
+        if (taken.has(next)) return null;
+      } else {
+        const revision = revisionTaken(output);
+        if (revision !== null && revision !== next) return null;
+      }
+      if (call.kind === 'put' && unread.has(nameOf(call.namespace))) return skipped(state);
+      const after = call.kind === 'get' || call.kind === 'range' ? state : state.copy();
+      const result = after.apply(call);
+      if (output === null) return after;
+      return resultKey(result) === (encoded.get(output) ?? resultKey(output)) ? after : null;
+    },
+    key: (state): string => state.digest(),
+    readsOnly: (_, output): boolean => revisionTaken(output) === null,
+  };
+}
+
+function skipped(state: KernelModel): KernelModel {
+  const after = state.copy();
+  after.revision += 1;
+  return after;
+}
+
+function resultKey(result: Result): string {
+  return nameOf(encodeResults([result]));
+}
+
+/** One character a byte. */
+function nameOf(bytes: Uint8Array): string {
+  let name = '';
+  for (const byte of bytes) name += String.fromCharCode(byte);
+  return name;
+}

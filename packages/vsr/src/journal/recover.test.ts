@@ -1,0 +1,469 @@
+import { present } from '@kimberlite/store';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CONFIG_SIMULATION } from '../config.ts';
+import type { PrepareMessage } from '../message/message.ts';
+import { Op, View } from '../std/numbers.ts';
+import type { SuperblockState } from '../superblock/superblock.ts';
+import { chainOf, extendChain, headersOf } from '../testing/log-fixture.ts';
+import { checkpointAt, superblockFixture, WalDisk, wouldNack } from '../testing/wal-disk.ts';
+import { type RecoveredLog, recoverLog } from './recover.ts';
+
+const SLOTS = CONFIG_SIMULATION.walSlots;
+const WRITES_MAX = CONFIG_SIMULATION.pipelineMax;
+const EMPTY = { entry: null, dirty: false, faulty: false, fix: false };
+const UNKNOWN = { entry: null, dirty: true, faulty: true, fix: false };
+
+/** A disk on which all of `chain` above `from` was acknowledged. */
+function diskWith(chain: readonly PrepareMessage[], from = 1): WalDisk {
+  const disk = new WalDisk(SLOTS);
+  for (const message of chain.slice(from)) disk.acknowledge(message);
+  return disk;
+}
+
+function tryRecover(
+  disk: WalDisk,
+  superblock: SuperblockState = superblockFixture(),
+  solo = false,
+): RecoveredLog | null {
+  return recoverLog(disk.reads(), {
+    config: CONFIG_SIMULATION,
+    superblock,
+    solo,
+    writesMax: solo ? 1 : WRITES_MAX,
+  });
+}
+
+function recover(disk: WalDisk, superblock?: SuperblockState): RecoveredLog {
+  return present(tryRecover(disk, superblock));
+}
+
+function slotOf(log: RecoveredLog, op: number): RecoveredLog['slots'][number] {
+  return present(log.slots[op % SLOTS]);
+}
+
+describe('recoverLog of sound disks', () => {
+  it('finds only the root after format', () => {
+    const log = recover(new WalDisk(SLOTS));
+    expect(log).toMatchObject({ head: 0, headCertain: true });
+    expect(log.slots.slice(1)).toEqual(Array(SLOTS - 1).fill(EMPTY));
+    expect(log.decisions).toEqual(['eql', ...Array(SLOTS - 1).fill('nil')]);
+  });
+
+  it.each([1, 5, 31])('finds a log of %i ops whole', (count) => {
+    const chain = chainOf(count);
+    const log = recover(diskWith(chain));
+    expect(log).toMatchObject({ head: count, headCertain: true });
+    headersOf(chain).forEach((entry, op) => {
+      expect(slotOf(log, op)).toEqual({ entry, dirty: false, faulty: false, fix: false });
+    });
+  });
+
+  it('finds a log that has gone round the ring', () => {
+    const chain = chainOf(45);
+    const log = recover(diskWith(chain), superblockFixture({ checkpoint: checkpointAt(16) }));
+    expect(log).toMatchObject({ head: 45, headCertain: true });
+    expect(slotOf(log, 45).entry?.header.op).toBe(45);
+    expect(slotOf(log, 14).entry?.header.op).toBe(14);
+    expect(slotOf(log, 13).entry?.header.op).toBe(45);
+  });
+
+  it('writes the redundant header again that a crash has cost', () => {
+    const chain = chainOf(20);
+    const disk = diskWith(chain.slice(0, 20));
+    disk.slot(20).prepare = present(headersOf(chain)[20]);
+    const log = recover(disk);
+    expect(log).toMatchObject({ head: 20, headCertain: true });
+    expect(slotOf(log, 20)).toEqual({
+      entry: headersOf(chain)[20],
+      dirty: false,
+      faulty: false,
+      fix: true,
+    });
+  });
+
+  it('cuts what stands beyond the ring above the checkpoint', () => {
+    const chain = chainOf(SLOTS + 3);
+    const disk = diskWith(chain.slice(0, 3));
+    disk.acknowledge(present(chain[SLOTS + 3]));
+    const log = recover(disk);
+    expect(log.decisions[3]).toBe('cut');
+    expect(log).toMatchObject({ head: 2, headCertain: true });
+    expect(slotOf(log, 3)).toEqual(EMPTY);
+  });
+});
+
+describe('torn rule', () => {
+  it('drops an unfinished body in a slot that was never used', () => {
+    const disk = diskWith(chainOf(20));
+    disk.slot(21).prepare = 'bad';
+    const log = recover(disk);
+    expect(log.decisions[21]).toBe('torn');
+    expect(log).toMatchObject({ head: 20, headCertain: true });
+    expect(slotOf(log, 21)).toEqual(EMPTY);
+  });
+
+  it('drops an unfinished body over an op that the checkpoint covers', () => {
+    const chain = chainOf(40);
+    const disk = diskWith(chain);
+    disk.slot(41).prepare = 'bad';
+    const log = recover(disk, superblockFixture({ checkpoint: checkpointAt(16) }));
+    expect(log.decisions[41 % SLOTS]).toBe('torn');
+    expect(log).toMatchObject({ head: 40, headCertain: true });
+  });
+
+  it('never drops a body whose own header is there: that was acknowledged', () => {
+    const chain = chainOf(20);
+    for (let op = 1; op <= 20; op += 1) {
+      const disk = diskWith(chain);
+      disk.slot(op).prepare = 'bad';
+      const log = recover(disk);
+      expect(log.decisions[op]).toBe('vsr');
+      // The header still says what was there: it can be repaired by checksum, never denied.
+      const entry = headersOf(chain)[op];
+      expect(slotOf(log, op)).toEqual({ entry, dirty: true, faulty: true, fix: false });
+      expect(log).toMatchObject({ head: 20, headCertain: true });
+    }
+  });
+
+  it('never drops a body beside an unreadable header', () => {
+    const disk = diskWith(chainOf(20));
+    disk.slot(21).prepare = 'bad';
+    disk.slot(21).header = 'bad';
+    const log = recover(disk);
+    expect(slotOf(log, 21)).toEqual(UNKNOWN);
+    expect(log.headCertain).toBe(false);
+  });
+
+  it.each([
+    [WRITES_MAX - 1, true],
+    [WRITES_MAX, true],
+    [WRITES_MAX + 1, false],
+    [WRITES_MAX + 5, false],
+  ])('%i torn slots, as far as that many writes can have been in flight: %s', (torn, believed) => {
+    const chain = chainOf(16);
+    const disk = diskWith(chain);
+    for (let op = 17; op < 17 + torn; op += 1) disk.slot(op).prepare = 'bad';
+    const log = recover(disk);
+    for (let op = 17; op < 17 + torn; op += 1) {
+      expect(log.decisions[op]).toBe(believed ? 'torn' : 'vsr');
+      expect(slotOf(log, op)).toEqual(believed ? EMPTY : UNKNOWN);
+    }
+    expect(log.headCertain).toBe(believed);
+  });
+
+  it('finds bodies finished out of order above a torn one', () => {
+    const chain = chainOf(18);
+    const disk = diskWith(chain.slice(0, 17));
+    disk.slot(17).prepare = 'bad';
+    disk.slot(18).prepare = present(headersOf(chain)[18]);
+    const log = recover(disk);
+    expect(log).toMatchObject({ head: 18, headCertain: true });
+    expect(slotOf(log, 17)).toEqual(EMPTY);
+    expect(slotOf(log, 18)).toMatchObject({ fix: true, faulty: false });
+  });
+});
+
+describe('a single replica', () => {
+  it('starts with one torn write, its last', () => {
+    const disk = diskWith(chainOf(7));
+    disk.slot(8).prepare = 'bad';
+    expect(tryRecover(disk, superblockFixture(), true)).toMatchObject({ head: 7 });
+  });
+
+  it('refuses what it can neither trust nor ask for', () => {
+    const chain = chainOf(7);
+    const spoil: ((disk: WalDisk) => void)[] = [
+      (disk): void => {
+        disk.slot(3).prepare = 'bad';
+      },
+      (disk): void => {
+        disk.slot(7).prepare = 'bad';
+      },
+      (disk): void => {
+        disk.slot(4).prepare = 'reserved';
+      },
+      (disk): void => {
+        disk.slot(9).prepare = 'bad';
+        disk.slot(9).header = 'bad';
+      },
+      // Two torn writes can't be: it writes strictly one after another.
+      (disk): void => {
+        disk.slot(8).prepare = 'bad';
+        disk.slot(9).prepare = 'bad';
+      },
+    ];
+    for (const change of spoil) {
+      const disk = diskWith(chain);
+      change(disk);
+      expect(tryRecover(disk, superblockFixture(), true)).toBeNull();
+      expect(tryRecover(disk)).not.toBeNull();
+    }
+  });
+
+  it('mends a lost redundant header from the body', () => {
+    const disk = diskWith(chainOf(7));
+    disk.slot(3).header = 'bad';
+    disk.slot(20).header = 'bad';
+    const log = present(tryRecover(disk, superblockFixture(), true));
+    expect(log).toMatchObject({ head: 7, headCertain: true });
+    expect(slotOf(log, 3)).toMatchObject({ fix: true, faulty: false });
+    expect(slotOf(log, 20)).toEqual(EMPTY);
+  });
+});
+
+describe('filter by the durable view headers', () => {
+  const old = chainOf(12, { view: 0 });
+  const next = extendChain(old.slice(0, 11), 3, { view: 2 }); // Ops 11 to 13 of view 2.
+
+  function suffix(chain: readonly PrepareMessage[]): SuperblockState['headers'] {
+    return headersOf(chain).slice(-5).reverse();
+  }
+
+  it('does not bring back ops that a view change gave up', () => {
+    const disk = diskWith(old);
+    const superblock = superblockFixture({
+      view: View(2),
+      logView: View(2),
+      headers: suffix(old.slice(0, 11)),
+    });
+    const log = recover(disk, superblock);
+    expect(log).toMatchObject({ head: 10, headCertain: true });
+    expect(slotOf(log, 11)).toEqual(EMPTY);
+    expect(slotOf(log, 12)).toEqual(EMPTY);
+  });
+
+  it('keeps what was appended in that view since', () => {
+    const disk = diskWith(next);
+    const superblock = superblockFixture({
+      view: View(2),
+      logView: View(2),
+      headers: suffix(old.slice(0, 11)),
+    });
+    const log = recover(disk, superblock);
+    expect(log).toMatchObject({ head: 13, headCertain: true });
+    expect(slotOf(log, 13).entry).toEqual(headersOf(next)[13]);
+  });
+
+  it('drops all above the durable head while the view changes', () => {
+    // The do_view_change says head 10; what was written since was in no log that anyone chose.
+    const disk = diskWith(next);
+    const superblock = superblockFixture({
+      view: View(3),
+      logView: View(2),
+      headers: suffix(old.slice(0, 11)),
+    });
+    const log = recover(disk, superblock);
+    expect(log).toMatchObject({ head: 10, headCertain: true });
+    for (const op of [11, 12, 13]) expect(slotOf(log, op)).toEqual(EMPTY);
+  });
+
+  it('drops an op of a view above log_view, wherever it stands', () => {
+    // Written by a new primary's repair after a log was chosen, before log_view was durable.
+    const disk = diskWith(old);
+    disk.acknowledge(present(next[11]));
+    const superblock = superblockFixture({
+      view: View(2),
+      logView: View(0),
+      headers: suffix(old),
+    });
+    const log = recover(disk, superblock);
+    // What the durable headers want there takes its place, without a body.
+    expect(slotOf(log, 11)).toEqual({
+      entry: headersOf(old)[11],
+      dirty: true,
+      faulty: false,
+      fix: false,
+    });
+    expect(log.head).toBe(12);
+    const lower = recover(disk, { ...superblock, headers: [present(headersOf(old)[12])] });
+    expect(slotOf(lower, 11)).toEqual(EMPTY);
+  });
+
+  it('puts the durable headers where the ring holds something else, and keeps fault marks', () => {
+    const disk = diskWith(old);
+    disk.slot(10).prepare = 'bad';
+    disk.slot(10).header = 'bad';
+    disk.slot(9).prepare = 'bad';
+    const superblock = superblockFixture({
+      view: View(2),
+      logView: View(2),
+      headers: suffix(next.slice(0, 12)),
+    });
+    const log = recover(disk, superblock);
+    expect(log.head).toBe(11);
+    expect(slotOf(log, 11)).toMatchObject({ entry: headersOf(next)[11], dirty: true, faulty: false });
+    expect(slotOf(log, 10)).toMatchObject({ entry: headersOf(next)[10], dirty: true, faulty: true });
+    expect(slotOf(log, 9)).toMatchObject({ entry: headersOf(next)[9], dirty: true, faulty: true });
+    expect(slotOf(log, 8)).toMatchObject({ entry: headersOf(next)[8], dirty: false, faulty: false });
+  });
+
+  it('keeps a fault mark of what it drops: unreadable does not become absent', () => {
+    const disk = diskWith(old);
+    disk.slot(12).prepare = 'bad';
+    const superblock = superblockFixture({
+      view: View(2),
+      logView: View(2),
+      headers: suffix(old.slice(0, 11)),
+    });
+    const log = recover(disk, superblock);
+    expect(slotOf(log, 12)).toEqual(UNKNOWN);
+    expect(slotOf(log, 11)).toEqual(EMPTY);
+    // An op 12 of view 2 may have stood there.
+    expect(log.headCertain).toBe(false);
+  });
+
+  it('leaves a later op in the slot of a durable header that the checkpoint covers', () => {
+    const chain = chainOf(36);
+    const superblock = superblockFixture({
+      checkpoint: checkpointAt(16),
+      headers: suffix(chain.slice(0, 7)),
+    });
+    const log = recover(diskWith(chain), superblock);
+    expect(log.head).toBe(36);
+    expect(slotOf(log, 36).entry?.header.op).toBe(36);
+    expect(slotOf(log, 5)).toMatchObject({ dirty: false, faulty: false });
+  });
+});
+
+describe('certainty of the head', () => {
+  function certainWith(unreadable: readonly number[], head = 10): boolean {
+    const disk = diskWith(chainOf(head));
+    for (const op of unreadable) {
+      disk.slot(op).header = 'bad';
+      disk.slot(op).prepare = 'bad';
+    }
+    return recover(disk).headCertain;
+  }
+
+  it('is lost when the slot after the head can hide an op', () => {
+    expect(certainWith([11])).toBe(false);
+    expect(certainWith([10])).toBe(false); // The head found is 9 then.
+    expect(certainWith([11 + WRITES_MAX])).toBe(false);
+  });
+
+  it('stands when no op can be as far above, or the slot lies below', () => {
+    expect(certainWith([11 + WRITES_MAX + 1])).toBe(true);
+    expect(certainWith([5])).toBe(true);
+    expect(certainWith([])).toBe(true);
+  });
+
+  it('is lost further above when more slots in between are unreadable', () => {
+    const gap = [11, 12, 13];
+    expect(certainWith([...gap, 14 + WRITES_MAX])).toBe(false);
+    expect(certainWith([11 + WRITES_MAX + 2, 11 + WRITES_MAX + 3])).toBe(true);
+  });
+
+  it('is lost when the slot of the head itself may have held a whole ring more', () => {
+    const disk = diskWith(chainOf(10));
+    disk.slot(10).header = 'bad';
+    // The body is the highest op found, so it is mended; beside another one it would be doubtful.
+    expect(recover(disk)).toMatchObject({ head: 10, headCertain: true });
+    disk.slot(9).header = 'bad';
+    expect(recover(disk)).toMatchObject({ head: 10, headCertain: true });
+    expect(slotOf(recover(disk), 9)).toMatchObject({ faulty: true, fix: true });
+  });
+
+  it('does not depend on slots whose header says what was there', () => {
+    const disk = diskWith(chainOf(10));
+    disk.slot(10).prepare = 'bad';
+    disk.slot(9).prepare = 'bad';
+    expect(recover(disk)).toMatchObject({ head: 10, headCertain: true });
+  });
+
+  it('is not asked for while the view changes: the durable headers say the head', () => {
+    const chain = chainOf(10);
+    const disk = diskWith(chain);
+    disk.slot(11).header = 'bad';
+    disk.slot(11).prepare = 'bad';
+    const headers = headersOf(chain).slice(-5).reverse();
+    const superblock = superblockFixture({ view: View(1), logView: View(0), headers });
+    expect(recover(disk, superblock)).toMatchObject({ head: 10, headCertain: true });
+  });
+});
+
+describe('a body beside an unreadable header', () => {
+  it('is a copy that counts for nothing until the chain asks for it', () => {
+    const chain = chainOf(10);
+    const disk = diskWith(chain);
+    disk.slot(6).header = 'bad';
+    const log = recover(disk);
+    expect(log.decisions[6]).toBe('vsr');
+    expect(slotOf(log, 6)).toEqual({
+      entry: headersOf(chain)[6],
+      dirty: true,
+      faulty: true,
+      fix: true,
+    });
+  });
+});
+
+describe('what was acknowledged', () => {
+  type Spoil = 'header' | 'prepare' | 'both';
+
+  interface Story {
+    readonly head: number;
+    readonly inFlight: readonly ('old' | 'torn' | 'body')[];
+    readonly spoilt: readonly (readonly [number, Spoil])[];
+  }
+
+  const stories: fc.Arbitrary<Story> = fc.record({
+    head: fc.integer({ min: 0, max: 45 }),
+    inFlight: fc.array(fc.constantFrom('old', 'torn', 'body'), { maxLength: WRITES_MAX }),
+    spoilt: fc.array(
+      fc.tuple(fc.nat(SLOTS - 1), fc.constantFrom<Spoil>('header', 'prepare', 'both')),
+      { maxLength: 8 },
+    ),
+  });
+
+  const chain = chainOf(50);
+
+  /** All up to `head` acknowledged, then a crash in the middle of the writes above, then rot. */
+  function diskOf({ head, inFlight, spoilt }: Story): WalDisk {
+    const disk = diskWith(chain.slice(0, head + 1));
+    inFlight.forEach((state, index) => {
+      const slot = disk.slot(head + 1 + index);
+      if (state === 'torn') slot.prepare = 'bad';
+      if (state === 'body') slot.prepare = present(headersOf(chain)[head + 1 + index]);
+    });
+    for (const [index, what] of spoilt) {
+      const slot = present(disk.slots[index]);
+      if (what !== 'prepare') slot.header = 'bad';
+      if (what !== 'header') slot.prepare = 'bad';
+    }
+    return disk;
+  }
+
+  function superblockOf(head: number): SuperblockState {
+    const checkpoint = head < 20 ? 0 : head < 40 ? 16 : 32;
+    return superblockFixture({ checkpoint: checkpointAt(checkpoint), commitMax: Op(checkpoint) });
+  }
+
+  it('is never denied after a crash, whatever has rotted', () => {
+    fc.assert(
+      fc.property(stories, (story) => {
+        const superblock = superblockOf(story.head);
+        const log = recover(diskOf(story), superblock);
+        if (!log.headCertain) return; // Such a replica does not vote.
+        expect(log.head).toBeGreaterThanOrEqual(story.head);
+        for (let op = superblock.checkpoint.op + 1; op <= story.head; op += 1) {
+          expect(wouldNack(log, present(chain[op])), `op ${op}`).toBe(false);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is all here after a crash alone: no slot is faulty, and the head is certain', () => {
+    fc.assert(
+      fc.property(stories, (story) => {
+        const log = recover(diskOf({ ...story, spoilt: [] }), superblockOf(story.head));
+        expect(log.headCertain).toBe(true);
+        expect(log.slots.every(({ faulty }) => !faulty)).toBe(true);
+        const bodies = story.inFlight.lastIndexOf('body') + 1;
+        expect(log.head).toBe(story.head + bodies);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

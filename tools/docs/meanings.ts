@@ -1,0 +1,166 @@
+import type {
+  COMMANDS,
+  COMMON_FIELDS,
+  Command,
+  EvictionReason,
+  RefusalReason,
+  RejectionReason,
+} from '@kimberlite/vsr';
+
+/**
+ * What each field and each code means, for docs/protocol.md. The types ask for exactly the fields
+ * that packages/vsr/src/message/layout.ts has: a new one without a meaning does not compile.
+ */
+export const COMMON_MEANINGS: Readonly<Record<keyof typeof COMMON_FIELDS, string>> = {
+  checksum: 'hash of bytes 16 to 255; checked first, so that `size` can be believed',
+  checksumBody: 'hash of the body; of no bytes where there is none',
+  cluster: 'anything of another cluster is dropped and counted',
+  size: 'header and body, in bytes',
+  version: 'of this layout: 1',
+  command: 'code of the message',
+  replica: 'slot of the author, 255 for a client; a prepare keeps its first author for ever',
+  view: "the author's view; of a prepare the one that made it; of ping and pong the durable one",
+  release: "the author's: major << 16, minor << 8, patch",
+  reserved: 'zero',
+  incarnation: "random number of the author's data file; zero for clients and in prepares",
+};
+
+type FieldMeanings = {
+  readonly [C in Command]: {
+    readonly [F in keyof (typeof COMMANDS)[C]['fields']]: string;
+  };
+};
+
+export const FIELD_MEANINGS: FieldMeanings = {
+  reserved: { op: "the slot's own number" },
+  hello: {
+    member: 'stable id of the replica; zero for a client',
+    role: '0 replica, 1 client',
+    replicaCount: 'members of the cluster',
+    pipelineMax: 'this and the four below must be equal on all replicas; a client learns them',
+    messageSizeMax: 'bytes of the largest prepare',
+    walSlots: 'prepares in the ring',
+    checkpointInterval: 'ops from checkpoint to checkpoint',
+    blockSize: 'bytes of a block',
+  },
+  ping: {
+    checkpointId: 'of the durable checkpoint',
+    checkpointOp: 'its op',
+    op: 'head of the log',
+    commit: 'executed so far',
+    monotonic: "the sender's monotonic clock, microseconds",
+    status: '0 recovering, 1 normal, 2 view_change, 3 recovering_head',
+  },
+  pong: {
+    pingMonotonic: '`monotonic` of the ping that this answers',
+    pongWall: "the answerer's wall clock, microseconds since 1970",
+  },
+  request: {
+    client: 'random id of the session, never zero',
+    session: 'number given by the register; 0 in the register itself',
+    request: '0 for the register, then 1, 2, 3, ...',
+    operation: 'see [operations](#operations)',
+  },
+  prepare: {
+    parent: 'checksum of the prepare of op - 1: the hash chain',
+    checkpointId: 'of the newest checkpoint C with C + D below this op; zero while there is none',
+    op: 'place in the log',
+    commit: 'highest op that was committed when this one was made',
+    timestamp: 'of the first request, microseconds; the request at index i has timestamp + i',
+    count: 'requests in the body',
+  },
+  prepareOk: {
+    prepareChecksum: 'the prepare that is acknowledged',
+    op: 'its op',
+    commitMin: 'executed at the sender',
+    durable: '1: body and redundant header are on disk; anything else is not counted',
+  },
+  commit: {
+    commitChecksum: 'checksum of the prepare of `commit`',
+    checkpointId: "of the primary's durable checkpoint",
+    commit: 'executed at the primary',
+    op: 'its head',
+    checkpointOp: 'op of its durable checkpoint',
+    monotonic: 'grows from heartbeat to heartbeat, so that a replayed one is noticed',
+  },
+  reply: {
+    client: 'as in the request',
+    requestChecksum: 'checksum of the request that is answered',
+    session: 'number of the session; the answer to a register',
+    op: 'where it executed',
+    timestamp: 'when it executed, microseconds',
+    index: 'place of the request inside its op',
+    request: 'as in the request',
+    operation: 'as in the request',
+  },
+  eviction: {
+    client: 'whose session is over',
+    session: 'as in the request',
+    request: 'as in the request',
+    reason: 'see [evictions](#evictions)',
+  },
+  refusal: {
+    client: 'whose request it was',
+    requestChecksum: 'checksum of the request',
+    request: 'as in the request',
+    reason: 'see [refusals](#refusals)',
+  },
+  startViewChange: {},
+  doViewChange: {
+    logView: 'the view whose log this is',
+    op: 'its head',
+    commitMin: 'executed at the sender',
+    checkpointOp: 'op of its durable checkpoint',
+    nackBits: 'bit i: op - i was provably never acknowledged by the sender',
+    presentBits: 'bit i: the sender has the body of op - i',
+  },
+  startView: {
+    nonce: 'of the request_start_view that this answers, else zero',
+    op: 'head of the log of the view',
+    commit: 'highest op known to be committed',
+    checkpointOp: 'op of the checkpoint in the body',
+  },
+  requestStartView: { nonce: 'random; comes back in the answer' },
+  requestHeaders: { opMin: 'lowest op that is wanted', opMax: 'highest' },
+  headers: {},
+  requestPrepare: {
+    prepareChecksum: "which prepare; zero asks the primary for the op of its own view's log",
+    op: 'its op',
+  },
+  requestBlocks: {},
+  block: { blockChecksum: 'hash of the body', address: 'place in the block area, from 1' },
+  rejection: { reason: 'see [rejections](#rejections)' },
+};
+
+/** What the body holds, for commands that have one. */
+export const BODY_MEANINGS: Partial<Record<Command, string>> = {
+  request: 'what the operation says; at most the message size less 320 bytes, padded to 8',
+  prepare: '`count` entries, see [batch entry](#batch-entry)',
+  reply: 'what the operation says; at most 64 KiB',
+  doViewChange: 'headers of prepares from `op` downwards, 256 bytes each, zeros for an unknown one',
+  startView: 'checkpoint record (256 bytes, docs/data-file.md), then headers from `op` downwards',
+  headers: 'headers of prepares, descending',
+  requestBlocks: '32 bytes for each block: address (u64), checksum (u128), zeros',
+  block: 'the block',
+};
+
+export const REFUSAL_MEANINGS: Readonly<Record<RefusalReason, string>> = {
+  notPrimary: 'this replica is not the primary and knows of none: ask another',
+  busy: "the primary's queue is full: try again later",
+  invalid: 'no valid request of the state machine, or too large; every replica says the same',
+  noQuorum: 'the primary sees no quorum (reserved: no replica sends it)',
+};
+
+export const EVICTION_MEANINGS: Readonly<Record<EvictionReason, string>> = {
+  noSession: 'no session of this client: evicted by newer ones, or never registered',
+  sessionTooLow: 'the client has registered again since: this session is the older one',
+  requestCollision: 'two requests with one number: two processes share a client id',
+};
+
+export const REJECTION_MEANINGS: Readonly<Record<RejectionReason, string>> = {
+  wrongCluster: 'another cluster: check the addresses',
+  wrongVersion: 'another version of this layout',
+  wrongSizes: 'formatted with other sizes, or with another number of replicas',
+  wrongMember: 'not the replica that belongs there',
+  badMessage: 'bytes that are no message, or a message that has no business here',
+};
