@@ -5,6 +5,7 @@ import type {
   EvictionReason,
   RefusalReason,
   RejectionReason,
+  TimeoutTable,
 } from '@kimberlite/vsr';
 
 /**
@@ -36,8 +37,9 @@ export const FIELD_MEANINGS: FieldMeanings = {
   hello: {
     member: 'stable id of the replica; zero for a client',
     role: '0 replica, 1 client',
-    replicaCount: 'members of the cluster',
-    pipelineMax: 'this and the four below must be equal on all replicas; a client learns them',
+    replicaCount:
+      'members of the cluster; equal on all replicas, as is all below; a client learns it',
+    pipelineMax: 'ops prepared and not committed',
     messageSizeMax: 'bytes of the largest prepare',
     walSlots: 'prepares in the ring',
     checkpointInterval: 'ops from checkpoint to checkpoint',
@@ -163,4 +165,20 @@ export const REJECTION_MEANINGS: Readonly<Record<RejectionReason, string>> = {
   wrongSizes: 'formatted with other sizes, or with another number of replicas',
   wrongMember: 'not the replica that belongs there',
   badMessage: 'bytes that are no message, or a message that has no business here',
+};
+
+export const TIMEOUT_MEANINGS: Readonly<Record<keyof TimeoutTable, string>> = {
+  heartbeat: 'primary: commit to every backup; a new primary that still repairs: start_view again',
+  silence: 'backup: nothing heard of the primary, so it votes to leave the view',
+  prepare: 'primary: what has no quorum is sent again to who has not acknowledged it',
+  ping: 'everyone: ping to each peer, and the clock is worked out anew',
+  startViewChange: 'a vote that stands is sent again',
+  startViewChangeWindow: 'votes of others are forgotten',
+  doViewChange: 'do_view_change is sent again',
+  viewChange: 'the view change did not end: vote to leave that view too; doubles up to 16 times',
+  requestStartView: 'who waits for a start_view may ask again',
+  repair: 'look for what is missing and ask for it; at once when something is found missing',
+  abdicate:
+    'limit: a primary unheard, stuck or without a new acknowledgement for so long gives way',
+  repairExpiry: 'limit: a repair request without an answer is given up, and another peer asked',
 };

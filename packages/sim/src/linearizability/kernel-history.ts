@@ -6,6 +6,7 @@ import {
   revisionTaken,
 } from '@kimberlite/kernel';
 import type { HistoryModel, HistoryOperation } from './history.ts';
+import { KernelEvidence } from './kernel-evidence.ts';
 
 export type KernelOperation = HistoryOperation<Call, Result>;
 
@@ -28,20 +29,16 @@ export function kernelHistoryModel(
 ): HistoryModel<KernelModel, Call, Result> {
   const unread = new Set((options.unread ?? []).map(nameOf));
   const encoded = new Map<Result, string>();
-  const taken = new Set<number>();
+  const evidence = new KernelEvidence(options.history);
   for (const { output } of options.history) {
-    if (output === null) continue;
-    encoded.set(output, resultKey(output));
-    const revision = revisionTaken(output);
-    if (revision !== null) taken.add(revision);
+    if (output !== null) encoded.set(output, resultKey(output));
   }
   return {
     init: (): KernelModel => new KernelModel(),
     step(state, call, output): KernelModel | null {
       const next = state.revision + 1;
       if (output === null) {
-        // An answered operation has this revision: no order lets another one have it.
-        if (taken.has(next)) return null;
+        if (!evidence.mayTake(call, next)) return null;
       } else {
         const revision = revisionTaken(output);
         if (revision !== null && revision !== next) return null;
@@ -49,7 +46,7 @@ export function kernelHistoryModel(
       if (call.kind === 'put' && unread.has(nameOf(call.namespace))) return skipped(state);
       const after = call.kind === 'get' || call.kind === 'range' ? state : state.copy();
       const result = after.apply(call);
-      if (output === null) return after;
+      if (output === null) return evidence.agrees(after) ? after : null;
       return resultKey(result) === (encoded.get(output) ?? resultKey(output)) ? after : null;
     },
     key: (state): string => state.digest(),

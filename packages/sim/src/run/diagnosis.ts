@@ -65,8 +65,12 @@ function undecidableOp(cluster: Cluster, core: readonly number[]): string | null
       state: cluster.storage(state.slot).slotState(op),
     }));
     const canonical = held.filter((each) => each.canonical).map((each) => each.state);
-    if (canonical.includes('readable') || !canonical.includes('damaged')) continue;
-    const nacks = held.filter((each) => each.state === 'absent' || !each.canonical).length;
+    // The canonical log may also know the op by its header alone, and need a copy from anyone.
+    const unheard = canonical.includes('damaged') ? canonical : held.map((each) => each.state);
+    if (unheard.includes('readable') || !unheard.includes('damaged')) continue;
+    const nacks = held.filter(
+      (each) => each.state === 'absent' || (!each.canonical && each.state === 'readable'),
+    ).length;
     if (nacks < nackQuorum(replicaCount)) return `op ${op} can be neither kept nor dropped`;
   }
   return null;

@@ -1,20 +1,24 @@
-import { assert } from '@kimberlite/store';
+import { assert, mix128 } from '@kimberlite/store';
 import {
+  type AnyMessage,
   type ClusterConfig,
-  type Command,
   CONFIG_SIMULATION,
+  type Command,
+  decodeMessage,
   Prng,
   type ReplicaSnapshot,
+  type TraceEvent,
 } from '@kimberlite/vsr';
-import { mix128 } from '@kimberlite/store';
 import { CLIENTS_BUSY } from '../client/simulated-client.ts';
-import { CLOCK_CALM } from '../cluster/clock.ts';
+import { CLOCK_CALM, type ClockOptions } from '../cluster/clock.ts';
 import { Cluster, type ReplicaMaker } from '../cluster/cluster.ts';
 import { NETWORK_CALM, type NetworkOptions, type Packet } from '../network/network.ts';
 import { productionMaker } from '../run/production-maker.ts';
 import { STORAGE_CALM, type StorageOptions } from '../storage/storage.ts';
 import type { Workload } from '../workload/workload.ts';
 import { counterWorkload, OPERATION_ADD, OPERATION_READ } from './counter-machine.ts';
+import type { LogDisk } from './log-faults.ts';
+import { ProcessTap } from './process-tap.ts';
 
 export interface ScriptedOptions {
   readonly replicaCount: number;
@@ -27,6 +31,8 @@ export interface ScriptedOptions {
   readonly network?: NetworkOptions;
   readonly storage?: StorageOptions;
   readonly maker?: ReplicaMaker;
+  /** One for each replica; calm ones by default. */
+  readonly clocks?: readonly ClockOptions[];
   /** Told a line for everything that happens. */
   readonly log?: (line: string) => void;
 }
@@ -36,13 +42,24 @@ export interface LinkMatch {
   readonly from?: number;
   readonly to?: number;
   readonly command?: Command;
+  /** Narrows further, by what the message says. */
+  readonly where?: (message: AnyMessage) => boolean;
 }
+
+/** Told events of one kind. */
+export type EventOf<K extends TraceEvent['kind']> = Extract<TraceEvent, { readonly kind: K }>;
 
 /** A rule in force; `remove` ends it. */
 export interface LinkRule {
   readonly remove: () => void;
   /** Packets it has caught so far, oldest first. */
   readonly packets: readonly Packet[];
+}
+
+interface Rule {
+  readonly match: LinkMatch;
+  readonly verdict: 'deliver' | 'drop';
+  readonly packets: Packet[];
 }
 
 /**
@@ -52,11 +69,14 @@ export interface LinkRule {
  */
 export class ScriptedCluster {
   readonly cluster: Cluster;
-  private readonly rules: { readonly match: LinkMatch; readonly packets: Packet[] }[];
+  /** What the replicas told, and the switches of their disks. */
+  readonly tap: ProcessTap;
+  private readonly rules: Rule[];
 
   constructor(options: ScriptedOptions) {
     const { replicaCount } = options;
     this.rules = [];
+    this.tap = new ProcessTap();
     this.cluster = new Cluster(
       {
         replicaCount,
@@ -64,10 +84,10 @@ export class ScriptedCluster {
         config: options.config ?? CONFIG_SIMULATION,
         checksum: mix128,
         workload: options.workload ?? counterWorkload,
-        maker: options.maker ?? productionMaker,
+        maker: this.tap.wrap(options.maker ?? productionMaker),
         network: options.network ?? NETWORK_CALM,
         storage: options.storage ?? STORAGE_CALM,
-        clocks: Array.from({ length: replicaCount }, () => CLOCK_CALM),
+        clocks: options.clocks ?? Array.from({ length: replicaCount }, () => CLOCK_CALM),
         clients: CLIENTS_BUSY,
         atlas: { wal: false, blocks: false },
         log: options.log ?? null,
@@ -97,6 +117,21 @@ export class ScriptedCluster {
     const state = this.cluster.replica(slot).snapshot();
     assert(state !== null, 'the replica runs');
     return state;
+  }
+
+  /** What a replica told of this kind so far, oldest first; of all replicas when none is named. */
+  events<K extends TraceEvent['kind']>(kind: K, slot?: number): EventOf<K>[] {
+    const found: EventOf<K>[] = [];
+    for (const { slot: author, event } of this.tap.seen) {
+      if (slot !== undefined && slot !== author) continue;
+      if (event.kind === kind) found.push(event as EventOf<K>); // SAFETY: its kind was compared.
+    }
+    return found;
+  }
+
+  /** The disk of a replica, for the functions of log-faults.ts. */
+  disk(slot: number): LogDisk {
+    return { storage: this.cluster.storage(slot), config: this.cluster.options.config };
   }
 
   /** Slot of the normal primary in the highest view, or null. */
@@ -146,7 +181,16 @@ export class ScriptedCluster {
 
   /** Drops and keeps every packet that matches, from now on. */
   drop(match: LinkMatch): LinkRule {
-    const rule = { match, packets: [] as Packet[] };
+    return this.rule(match, 'drop');
+  }
+
+  /** Keeps a copy of every packet that matches, from now on, and lets it pass. */
+  watch(match: LinkMatch): LinkRule {
+    return this.rule(match, 'deliver');
+  }
+
+  private rule(match: LinkMatch, verdict: Rule['verdict']): LinkRule {
+    const rule: Rule = { match, verdict, packets: [] };
     this.rules.push(rule);
     const remove = (): void => {
       const at = this.rules.indexOf(rule);
@@ -158,6 +202,11 @@ export class ScriptedCluster {
   /** Cuts both directions between the replica and all other nodes; `heal` ends it. */
   isolate(slot: number): LinkRule[] {
     return [this.drop({ from: slot }), this.drop({ to: slot })];
+  }
+
+  /** Nothing that the first ones send reaches the others. One direction only. */
+  cut(from: readonly number[], to: readonly number[]): LinkRule[] {
+    return from.flatMap((source) => to.map((target) => this.drop({ from: source, to: target })));
   }
 
   /** Ends all rules. */
@@ -209,15 +258,27 @@ export class ScriptedCluster {
   }
 
   private judge(packet: Packet): 'deliver' | 'drop' {
-    for (const { match, packets } of this.rules) {
-      if (match.from !== undefined && match.from !== packet.from) continue;
-      if (match.to !== undefined && match.to !== packet.to) continue;
-      if (match.command !== undefined && match.command !== packet.command) continue;
+    for (const { match, packets, verdict } of this.rules) {
+      if (!matches(match, packet)) continue;
       packets.push(packet);
-      return 'drop';
+      if (verdict === 'drop') return 'drop';
     }
     return 'deliver';
   }
+}
+
+/** What a packet says. */
+export function messageIn(packet: Packet): AnyMessage {
+  const message = decodeMessage(packet.bytes, mix128);
+  assert(typeof message !== 'string', 'what a node sent can be read');
+  return message;
+}
+
+function matches(match: LinkMatch, packet: Packet): boolean {
+  if (match.from !== undefined && match.from !== packet.from) return false;
+  if (match.to !== undefined && match.to !== packet.to) return false;
+  if (match.command !== undefined && match.command !== packet.command) return false;
+  return match.where === undefined || match.where(messageIn(packet));
 }
 
 /** Small counters only: the lowest four bytes of the value. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CONFIG_SIMULATION } from '../config.ts';
 import type { PrepareMessage } from '../message/message.ts';
-import { Op, View } from '../std/numbers.ts';
+import { View } from '../std/numbers.ts';
 import type { SuperblockState } from '../superblock/superblock.ts';
 import { chainOf, extendChain, headersOf } from '../testing/log-fixture.ts';
 import { checkpointAt, superblockFixture, WalDisk, wouldNack } from '../testing/wal-disk.ts';
@@ -354,14 +354,21 @@ describe('certainty of the head', () => {
     expect(certainWith([11 + WRITES_MAX + 2, 11 + WRITES_MAX + 3])).toBe(true);
   });
 
-  it('is lost when the slot of the head itself may have held a whole ring more', () => {
+  it('stands when only redundant headers are lost at and below the head', () => {
     const disk = diskWith(chainOf(10));
-    disk.slot(10).header = 'bad';
-    // The body is the highest op found, so it is mended; beside another one it would be doubtful.
-    expect(recover(disk)).toMatchObject({ head: 10, headCertain: true });
-    disk.slot(9).header = 'bad';
-    expect(recover(disk)).toMatchObject({ head: 10, headCertain: true });
-    expect(slotOf(recover(disk), 9)).toMatchObject({ faulty: true, fix: true });
+    disk.slot(10).header = 'bad'; // The highest body found: mended from it.
+    disk.slot(9).header = 'bad'; // Doubtful, but no place for a later op.
+    const log = recover(disk);
+    expect(log).toMatchObject({ head: 10, headCertain: true });
+    expect(slotOf(log, 10)).toMatchObject({ faulty: false, fix: true });
+    expect(slotOf(log, 9)).toMatchObject({ faulty: true, fix: true });
+  });
+
+  it('is lost when a doubtful copy stands where the next op would', () => {
+    const disk = diskWith(chainOf(40));
+    disk.slot(41).header = 'bad'; // Beside the body of op 9.
+    const log = recover(disk, superblockFixture({ checkpoint: checkpointAt(16) }));
+    expect(log).toMatchObject({ head: 40, headCertain: false });
   });
 
   it('does not depend on slots whose header says what was there', () => {
@@ -369,6 +376,27 @@ describe('certainty of the head', () => {
     disk.slot(10).prepare = 'bad';
     disk.slot(9).prepare = 'bad';
     expect(recover(disk)).toMatchObject({ head: 10, headCertain: true });
+  });
+
+  it('is lost when the unreadable slot once held a durable header, a whole ring ago', () => {
+    const chain = chainOf(SLOTS);
+    const disk = diskWith(chain);
+    disk.slot(SLOTS).header = 'bad';
+    disk.slot(SLOTS).prepare = 'bad';
+    // Durable since format: op 0, in the slot where op 32 was acknowledged.
+    const superblock = superblockFixture({ checkpoint: checkpointAt(16) });
+    expect(recover(disk, superblock)).toMatchObject({ head: SLOTS - 1, headCertain: false });
+  });
+
+  it('stands when the unreadable slot is that of the durable head', () => {
+    const chain = chainOf(10);
+    const disk = diskWith(chain);
+    disk.slot(10).header = 'bad';
+    disk.slot(10).prepare = 'bad';
+    const superblock = superblockFixture({ headers: headersOf(chain).slice(-5).reverse() });
+    const log = recover(disk, superblock);
+    expect(log).toMatchObject({ head: 10, headCertain: true });
+    expect(slotOf(log, 10)).toMatchObject({ entry: headersOf(chain)[10], faulty: true });
   });
 
   it('is not asked for while the view changes: the durable headers say the head', () => {
@@ -403,12 +431,15 @@ describe('what was acknowledged', () => {
 
   interface Story {
     readonly head: number;
+    /** Ops between the durable headers (written when the view began) and the head. */
+    readonly sinceView: number;
     readonly inFlight: readonly ('old' | 'torn' | 'body')[];
     readonly spoilt: readonly (readonly [number, Spoil])[];
   }
 
   const stories: fc.Arbitrary<Story> = fc.record({
     head: fc.integer({ min: 0, max: 45 }),
+    sinceView: fc.nat(45),
     inFlight: fc.array(fc.constantFrom('old', 'torn', 'body'), { maxLength: WRITES_MAX }),
     spoilt: fc.array(
       fc.tuple(fc.nat(SLOTS - 1), fc.constantFrom<Spoil>('header', 'prepare', 'both')),
@@ -434,15 +465,17 @@ describe('what was acknowledged', () => {
     return disk;
   }
 
-  function superblockOf(head: number): SuperblockState {
-    const checkpoint = head < 20 ? 0 : head < 40 ? 16 : 32;
-    return superblockFixture({ checkpoint: checkpointAt(checkpoint), commitMax: Op(checkpoint) });
+  function superblockOf({ head, sinceView }: Story): SuperblockState {
+    const checkpoint = checkpointAt(head < 20 ? 0 : head < 40 ? 16 : 32);
+    const durableHead = Math.max(0, head - sinceView);
+    const headers = headersOf(chain.slice(Math.max(0, durableHead - 4), durableHead + 1)).reverse();
+    return superblockFixture({ checkpoint, commitMax: checkpoint.op, headers });
   }
 
   it('is never denied after a crash, whatever has rotted', () => {
     fc.assert(
       fc.property(stories, (story) => {
-        const superblock = superblockOf(story.head);
+        const superblock = superblockOf(story);
         const log = recover(diskOf(story), superblock);
         if (!log.headCertain) return; // Such a replica does not vote.
         expect(log.head).toBeGreaterThanOrEqual(story.head);
@@ -457,13 +490,13 @@ describe('what was acknowledged', () => {
   it('is all here after a crash alone: no slot is faulty, and the head is certain', () => {
     fc.assert(
       fc.property(stories, (story) => {
-        const log = recover(diskOf({ ...story, spoilt: [] }), superblockOf(story.head));
+        const log = recover(diskOf({ ...story, spoilt: [] }), superblockOf(story));
         expect(log.headCertain).toBe(true);
         expect(log.slots.every(({ faulty }) => !faulty)).toBe(true);
         const bodies = story.inFlight.lastIndexOf('body') + 1;
         expect(log.head).toBe(story.head + bodies);
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 });

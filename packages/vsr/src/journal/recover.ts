@@ -167,6 +167,9 @@ function permit(
     // changing: the do_view_change was worked out without them.
     if (!normal || entry.header.view !== superblock.logView) slots[index] = keepFault(slot);
   }
+  // Before the durable headers are put in: in a long view they are of a whole ring ago, and say
+  // nothing of what stood in their slots since.
+  const unknown = unknownSlots(slots);
   headers.forEach((wanted) => {
     if (wanted === null) return;
     const index = wanted.header.op % config.walSlots;
@@ -182,7 +185,7 @@ function permit(
   return {
     slots,
     head,
-    headCertain: !normal || isHeadCertain(slots, { head, writesMax, walSlots: config.walSlots }),
+    headCertain: !normal || isHeadCertain(unknown, { head, writesMax, walSlots: config.walSlots }),
     decisions,
   };
 }
@@ -191,19 +194,24 @@ function keepFault(slot: RecoveredSlot): RecoveredSlot {
   return { ...EMPTY, dirty: slot.faulty, faulty: slot.faulty };
 }
 
-/**
- * Whether no unreadable slot can hold an op above `head`. Ops are appended in order and at most
- * `writesMax` of them are unfinished at once, so an op further above than that, plus the number of
- * unreadable slots, would have left readable ones between.
- */
-function isHeadCertain(
-  slots: readonly RecoveredSlot[],
-  facts: { readonly head: Op; readonly writesMax: number; readonly walSlots: number },
-): boolean {
+/** Slots in which something unreadable may be of any op. */
+function unknownSlots(slots: readonly RecoveredSlot[]): number[] {
   const unknown: number[] = [];
   slots.forEach((slot, index) => {
     if (slot.faulty && (slot.entry === null || slot.fix)) unknown.push(index);
   });
+  return unknown;
+}
+
+/**
+ * Whether no unknown slot can hold an op above `head`. Ops are appended in order and at most
+ * `writesMax` of them are unfinished at once, so an op further above than that, plus the number of
+ * unreadable slots, would have left readable ones between.
+ */
+function isHeadCertain(
+  unknown: readonly number[],
+  facts: { readonly head: Op; readonly writesMax: number; readonly walSlots: number },
+): boolean {
   const reach = facts.writesMax + unknown.length;
   return unknown.every((index) => {
     const distance = (((index - facts.head) % facts.walSlots) + facts.walSlots) % facts.walSlots;

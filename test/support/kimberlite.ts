@@ -1,0 +1,55 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
+/** Set by the launcher of the published program, which needs a build. */
+const THREAD_POOL_SIZE = '24';
+
+export interface Program {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly options: SpawnOptions;
+}
+
+/** How `kimberlite` is run from its sources, so that no test runs against a stale build. */
+export function kimberlite(words: readonly string[]): Program {
+  return {
+    file: process.execPath,
+    args: ['--conditions=@kimberlite/source', MAIN, ...words],
+    options: { env: { ...process.env, UV_THREADPOOL_SIZE: THREAD_POOL_SIZE } },
+  };
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. */
+export function run(program: Program): Promise<Ended> {
+  const { file, args, options } = program;
+  const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  return endOf(child);
+}
+
+/** Runs a command line of `kimberlite` to its end. */
+export function runKimberlite(...words: readonly string[]): Promise<Ended> {
+  return run(kimberlite(words));
+}
+
+export function endOf(child: ChildProcess): Promise<Ended> {
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}

@@ -1,0 +1,206 @@
+import { join } from 'node:path';
+import type { StatusRecord } from '@kimberlite/server';
+import { runKimberlite } from './kimberlite.ts';
+import { Proxy, type ProxyMode } from './proxy.ts';
+import { ServerProcess } from './server-process.ts';
+import { until } from './until.ts';
+
+export const REPLICAS = 3;
+export const CLUSTER = 7n;
+/** How long the cluster may take for anything that is waited for. */
+export const PATIENCE_MILLIS = 45_000;
+
+/**
+ * Three server processes with a proxy in front of each: for its clients, and one for each peer that
+ * dials it. Replicas send only on connections that they dialled, so the proxy from one to another
+ * has that direction alone.
+ */
+export class ProxiedCluster {
+  readonly #directory: string;
+  readonly #processes: (ServerProcess | null)[];
+  readonly #clientProxies: readonly Proxy[];
+  /** By `from * REPLICAS + to`. */
+  readonly #links: readonly Proxy[];
+  readonly #logs: string[][];
+
+  private constructor(
+    directory: string,
+    clientProxies: readonly Proxy[],
+    links: readonly Proxy[],
+  ) {
+    this.#directory = directory;
+    this.#processes = slots().map(() => null);
+    this.#clientProxies = clientProxies;
+    this.#links = links;
+    this.#logs = slots().map(() => []);
+  }
+
+  /** Formats the data files and opens the proxies; nothing runs yet. */
+  static async make(directory: string): Promise<ProxiedCluster> {
+    for (const slot of slots()) {
+      const { code, stderr } = await runKimberlite(
+        'format',
+        `--data-file=${dataFile(directory, slot)}`,
+        `--cluster=${CLUSTER}`,
+        `--replica=${slot}`,
+        `--replica-count=${REPLICAS}`,
+        '--size=dev',
+      );
+      if (code !== 0) throw new Error(stderr);
+    }
+    const clientProxies = await Promise.all(slots().map(() => Proxy.open()));
+    const links = await Promise.all(pairs().map(() => Proxy.open()));
+    return new ProxiedCluster(directory, clientProxies, links);
+  }
+
+  /** Client ports, which stay the same over restarts. */
+  endpoints(): string[] {
+    return this.#clientProxies.map(({ port }) => `127.0.0.1:${port}`);
+  }
+
+  async start(slot: number): Promise<void> {
+    const server = await ServerProcess.start({
+      dataFile: dataFile(this.#directory, slot),
+      addresses: slots().map((peer) => `127.0.0.1:${this.#link(slot, peer).port}`),
+      more: [`--cluster=${CLUSTER}`, `--replica=${slot}`],
+    });
+    this.#processes[slot] = server;
+    this.#clientProxies[slot]?.aim(server.port('client'));
+    for (const peer of slots()) this.#link(peer, slot).aim(server.port('peer'));
+  }
+
+  async startAll(): Promise<void> {
+    await Promise.all(slots().map((slot) => this.start(slot)));
+  }
+
+  async kill(slot: number): Promise<void> {
+    const server = this.#running(slot);
+    await server.kill();
+    this.#logs[slot]?.push(...server.log.splice(0));
+    this.#processes[slot] = null;
+  }
+
+  /** All at once. */
+  async killAll(): Promise<void> {
+    await Promise.all(slots().map((slot) => this.kill(slot)));
+  }
+
+  signal(slot: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#running(slot).signal(signal);
+  }
+
+  /** One direction between two replicas. */
+  setLink(from: number, to: number, mode: ProxyMode): void {
+    this.#link(from, to).set(mode);
+  }
+
+  /** Bytes that were dropped between replicas so far. */
+  lostBytes(): number {
+    return this.#links.reduce((sum, link) => sum + link.lostBytes(), 0);
+  }
+
+  heal(): void {
+    for (const link of this.#links) link.set({ kind: 'pass' });
+  }
+
+  /** Stops all by SIGTERM and returns their exit codes; then nothing is left. */
+  async stop(): Promise<(number | null)[]> {
+    const ends = await Promise.all(
+      this.#processes.map(async (server) => (server === null ? null : await server.stop())),
+    );
+    await Promise.all([...this.#clientProxies, ...this.#links].map((proxy) => proxy.close()));
+    return ends.map((end) => end?.code ?? null);
+  }
+
+  status(slot: number): Promise<StatusRecord | null> {
+    return this.#processes[slot]?.status() ?? Promise.resolve(null);
+  }
+
+  /** Slot of the primary of the highest view, once there is one. */
+  primary(): Promise<number> {
+    return until(
+      async () => {
+        const states = await Promise.all(slots().map((slot) => this.status(slot)));
+        let best: StatusRecord | null = null;
+        for (const record of states) {
+          if (record === null || record.state.status !== 'normal') continue;
+          if (best === null || record.state.view > best.state.view) best = record;
+        }
+        const primary = states.find((record) => {
+          return record?.state.isPrimary === true && record.state.view === best?.state.view;
+        });
+        return primary?.replica ?? null;
+      },
+      this.waiting('a primary'),
+    );
+  }
+
+  /** Until every replica is normal, reaches its peers, and has what was committed by now. */
+  async whole(): Promise<void> {
+    let goal = 0;
+    await until(
+      async () => {
+        const records = await Promise.all(slots().map((slot) => this.status(slot)));
+        if (goal === 0) {
+          goal = Math.max(...records.map((record) => record?.state.commitMax ?? 0));
+        }
+        const isWhole = records.every((record) => {
+          if (record === null || record.state.status !== 'normal' || record.state.syncing) {
+            return false;
+          }
+          const reached = record.peers.every(({ incoming, outgoing }) => incoming && outgoing);
+          return reached && record.state.commitMin >= goal;
+        });
+        return isWhole ? true : null;
+      },
+      this.waiting('all replicas are normal and level'),
+    );
+  }
+
+  /** For `until`: how long, and what the replicas say when it took longer. */
+  waiting(what: string): {
+    readonly what: string;
+    readonly within: number;
+    readonly explain: () => Promise<string>;
+  } {
+    return { what, within: PATIENCE_MILLIS, explain: () => this.#describe() };
+  }
+
+  async #describe(): Promise<string> {
+    const parts = slots().map(async (slot) => {
+      const record = await this.status(slot);
+      const log = [...(this.#logs[slot] ?? []), ...(this.#processes[slot]?.log ?? [])];
+      const said = record === null ? 'does not answer' : JSON.stringify(record);
+      return `replica ${slot}: ${said}\n${log.slice(-25).join('\n')}`;
+    });
+    return (await Promise.all(parts)).join('\n');
+  }
+
+  #running(slot: number): ServerProcess {
+    const server = this.#processes[slot] ?? null;
+    if (server === null) throw new Error(`replica ${slot} runs`);
+    if (!server.isRunning()) {
+      throw new Error(`replica ${slot} ended by itself:\n${server.log.slice(-50).join('\n')}`);
+    }
+    return server;
+  }
+
+  #link(from: number, to: number): Proxy {
+    const link = this.#links[from * REPLICAS + to];
+    if (link === undefined) throw new Error(`a link from ${from} to ${to}`);
+    return link;
+  }
+}
+
+export function slots(): number[] {
+  return Array.from({ length: REPLICAS }, (_, slot) => slot);
+}
+
+/** Every slot with every slot; a replica does not dial itself, but its own entry needs a port. */
+function pairs(): number[] {
+  return Array.from({ length: REPLICAS * REPLICAS }, (_, index) => index);
+}
+
+function dataFile(directory: string, slot: number): string {
+  return join(directory, `replica-${slot}.data`);
+}
