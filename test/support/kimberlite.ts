@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
 /** Set by the launcher of the published program, which needs a build. */
 const THREAD_POOL_SIZE = '24';
+/** What runs longer than this in milliseconds was to end by itself and does not. */
+const RUN_MILLIS = 25_000;
 
 export interface Program {
   readonly file: string;
@@ -27,10 +29,16 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a program to its end. */
+/** Runs a program to its end, which is made when it takes too long. */
 export function run(program: Program): Promise<Ended> {
   const { file, args, options } = program;
-  const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const stdio = ['ignore', 'pipe', 'pipe'] as const;
+  const child = spawn(file, args, {
+    ...options,
+    stdio: [...stdio],
+    timeout: RUN_MILLIS,
+    killSignal: 'SIGKILL',
+  });
   return endOf(child);
 }
 
@@ -39,7 +47,25 @@ export function runKimberlite(...words: readonly string[]): Promise<Ended> {
   return run(kimberlite(words));
 }
 
-export function endOf(child: ChildProcess): Promise<Ended> {
+/** Makes a data file with the sizes of development. */
+export async function formatFile(options: {
+  readonly path: string;
+  readonly cluster: bigint;
+  readonly slot: number;
+  readonly replicaCount: number;
+}): Promise<void> {
+  const { code, stderr } = await runKimberlite(
+    'format',
+    `--data-file=${options.path}`,
+    `--cluster=${options.cluster}`,
+    `--replica=${options.slot}`,
+    `--replica-count=${options.replicaCount}`,
+    '--size=dev',
+  );
+  if (code !== 0) throw new Error(stderr);
+}
+
+function endOf(child: ChildProcess): Promise<Ended> {
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

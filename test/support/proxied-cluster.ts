@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { StatusRecord } from '@kimberlite/server';
-import { runKimberlite } from './kimberlite.ts';
+import { formatFile } from './kimberlite.ts';
 import { Proxy, type ProxyMode } from './proxy.ts';
 import { ServerProcess } from './server-process.ts';
 import { until } from './until.ts';
@@ -23,11 +23,7 @@ export class ProxiedCluster {
   readonly #links: readonly Proxy[];
   readonly #logs: string[][];
 
-  private constructor(
-    directory: string,
-    clientProxies: readonly Proxy[],
-    links: readonly Proxy[],
-  ) {
+  private constructor(directory: string, clientProxies: readonly Proxy[], links: readonly Proxy[]) {
     this.#directory = directory;
     this.#processes = slots().map(() => null);
     this.#clientProxies = clientProxies;
@@ -38,15 +34,8 @@ export class ProxiedCluster {
   /** Formats the data files and opens the proxies; nothing runs yet. */
   static async make(directory: string): Promise<ProxiedCluster> {
     for (const slot of slots()) {
-      const { code, stderr } = await runKimberlite(
-        'format',
-        `--data-file=${dataFile(directory, slot)}`,
-        `--cluster=${CLUSTER}`,
-        `--replica=${slot}`,
-        `--replica-count=${REPLICAS}`,
-        '--size=dev',
-      );
-      if (code !== 0) throw new Error(stderr);
+      const path = dataFile(directory, slot);
+      await formatFile({ path, cluster: CLUSTER, slot, replicaCount: REPLICAS });
     }
     const clientProxies = await Promise.all(slots().map(() => Proxy.open()));
     const links = await Promise.all(pairs().map(() => Proxy.open()));
@@ -112,49 +101,48 @@ export class ProxiedCluster {
     return ends.map((end) => end?.code ?? null);
   }
 
+  /** A port of the process itself, past the proxies. */
+  port(slot: number, what: 'client' | 'peer'): number {
+    return this.#running(slot).port(what);
+  }
+
   status(slot: number): Promise<StatusRecord | null> {
     return this.#processes[slot]?.status() ?? Promise.resolve(null);
   }
 
   /** Slot of the primary of the highest view, once there is one. */
   primary(): Promise<number> {
-    return until(
-      async () => {
-        const states = await Promise.all(slots().map((slot) => this.status(slot)));
-        let best: StatusRecord | null = null;
-        for (const record of states) {
-          if (record === null || record.state.status !== 'normal') continue;
-          if (best === null || record.state.view > best.state.view) best = record;
-        }
-        const primary = states.find((record) => {
-          return record?.state.isPrimary === true && record.state.view === best?.state.view;
-        });
-        return primary?.replica ?? null;
-      },
-      this.waiting('a primary'),
-    );
+    return until(async () => {
+      const states = await Promise.all(slots().map((slot) => this.status(slot)));
+      let best: StatusRecord | null = null;
+      for (const record of states) {
+        if (record === null || record.state.status !== 'normal') continue;
+        if (best === null || record.state.view > best.state.view) best = record;
+      }
+      const primary = states.find((record) => {
+        return record?.state.isPrimary === true && record.state.view === best?.state.view;
+      });
+      return primary?.replica ?? null;
+    }, this.waiting('a primary'));
   }
 
   /** Until every replica is normal, reaches its peers, and has what was committed by now. */
   async whole(): Promise<void> {
     let goal = 0;
-    await until(
-      async () => {
-        const records = await Promise.all(slots().map((slot) => this.status(slot)));
-        if (goal === 0) {
-          goal = Math.max(...records.map((record) => record?.state.commitMax ?? 0));
+    await until(async () => {
+      const records = await Promise.all(slots().map((slot) => this.status(slot)));
+      if (goal === 0) {
+        goal = Math.max(...records.map((record) => record?.state.commitMax ?? 0));
+      }
+      const isWhole = records.every((record) => {
+        if (record === null || record.state.status !== 'normal' || record.state.syncing) {
+          return false;
         }
-        const isWhole = records.every((record) => {
-          if (record === null || record.state.status !== 'normal' || record.state.syncing) {
-            return false;
-          }
-          const reached = record.peers.every(({ incoming, outgoing }) => incoming && outgoing);
-          return reached && record.state.commitMin >= goal;
-        });
-        return isWhole ? true : null;
-      },
-      this.waiting('all replicas are normal and level'),
-    );
+        const reached = record.peers.every(({ incoming, outgoing }) => incoming && outgoing);
+        return reached && record.state.commitMin >= goal;
+      });
+      return isWhole ? true : null;
+    }, this.waiting('all replicas are normal and level'));
   }
 
   /** For `until`: how long, and what the replicas say when it took longer. */
@@ -163,10 +151,10 @@ export class ProxiedCluster {
     readonly within: number;
     readonly explain: () => Promise<string>;
   } {
-    return { what, within: PATIENCE_MILLIS, explain: () => this.#describe() };
+    return { what, within: PATIENCE_MILLIS, explain: () => this.describe() };
   }
 
-  async #describe(): Promise<string> {
+  async describe(): Promise<string> {
     const parts = slots().map(async (slot) => {
       const record = await this.status(slot);
       const log = [...(this.#logs[slot] ?? []), ...(this.#processes[slot]?.log ?? [])];

@@ -133,13 +133,24 @@ class Pair {
 function pump(from: Socket, to: Socket, delayOf: (bytes: number) => number | null): void {
   /** Bytes that are on their way here. */
   let waiting = 0;
-  let arrivesLast = 0;
-  /** In order, whatever becomes of the delay meanwhile. */
+  /** What is to be done when, in order, whatever becomes of the delay meanwhile. */
+  const queue: { readonly at: number; readonly act: () => void }[] = [];
+  const work = (): void => {
+    for (let first = queue[0]; first !== undefined; first = queue[0]) {
+      const left = first.at - performance.now();
+      if (left > 0) {
+        setTimeout(work, left);
+        return;
+      }
+      queue.shift();
+      first.act();
+    }
+  };
   const later = (delay: number, act: () => void): void => {
-    const now = performance.now();
-    arrivesLast = Math.max(arrivesLast, now + delay);
-    if (arrivesLast <= now) act();
-    else setTimeout(act, arrivesLast - now);
+    const at = Math.max(queue.at(-1)?.at ?? 0, performance.now() + delay);
+    queue.push({ at, act });
+    // Otherwise a timer runs for the first of them.
+    if (queue.length === 1) work();
   };
   const balance = (): void => {
     if (waiting + to.writableLength > WAITING_MAX) from.pause();

@@ -1,4 +1,4 @@
-import { type Call, decodeCalls, encodeCalls, type Result, revisionTaken } from '@kimberlite/kernel';
+import { type Call, type Result, revisionTaken } from '@kimberlite/kernel';
 import type { KernelOperation } from '@kimberlite/sim';
 
 interface Open {
@@ -95,11 +95,4 @@ export class Recorder {
     this.#clock += 1;
     return this.#clock;
   }
-}
-
-/** The call as a replica reads it: a copy that shares nothing with the caller. */
-export function ownCall(call: Call): Call {
-  const [own] = decodeCalls(encodeCalls([call])) ?? [];
-  if (own === undefined) throw new Error('a call can be read back');
-  return own;
 }

@@ -58,9 +58,11 @@ export class ServerProcess {
       ...['client', 'peer', 'http'].map((what) => `--${what}-address=127.0.0.1:0`),
       ...(options.more ?? []),
     ];
-    const { file, args, options: how } = (options.wrap ?? ((same): Program => same))(
-      kimberlite(words),
-    );
+    const {
+      file,
+      args,
+      options: how,
+    } = (options.wrap ?? ((same): Program => same))(kimberlite(words));
     // The channel is how it learns that this process is gone.
     const child = spawn(file, args, { ...how, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     const server = new ServerProcess(child);

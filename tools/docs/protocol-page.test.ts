@@ -24,9 +24,9 @@ describe('docs/protocol.md', () => {
 
   it('has one row for every message, whose handler and tests exist', () => {
     const rows = messageRows(page);
-    expect(rows.map(({ name }) => name).sort()).toEqual(
-      LAYOUTS.map(({ command }) => wireName(command)).sort(),
-    );
+    const names = LAYOUTS.map(({ command }) => wireName(command));
+    expect(new Set(rows.map(({ name }) => name))).toEqual(new Set(names));
+    expect(rows).toHaveLength(names.length);
     for (const { name, handler, tests } of rows) {
       expect(handler, `${name} has a handler`).not.toBeNull();
       const defined = new RegExp(`(?:function |private |^  #?)${handler?.name}\\(`, 'm');
@@ -37,9 +37,11 @@ describe('docs/protocol.md', () => {
   });
 
   it('explains exactly the rules that the code cites', () => {
-    const cited = [...new Set(sources.flatMap(citedRules))].sort();
-    expect(cited.length).toBeGreaterThan(20);
-    expect([...explainedRules(page)].sort()).toEqual(cited);
+    const cited = new Set(sources.flatMap((source) => citedRules(source)));
+    expect(cited.size).toBeGreaterThan(20);
+    const explained = explainedRules(page);
+    expect(new Set(explained)).toEqual(cited);
+    expect(explained).toHaveLength(cited.size);
   });
 
   it('names mutants and checkers that exist', () => {

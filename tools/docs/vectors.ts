@@ -72,8 +72,8 @@ export function vectors(): Vector[] {
     {
       name: 'request',
       fields:
-        'Cluster 0x1234, release 0.1.0, client 0x0102030405060708090a0b0c0d0e0f10, session 16384, ' +
-        'request 1, operation 16, body `03 05`.',
+        'Cluster 0x1234, release 0.1.0, client 0x0102030405060708090a0b0c0d0e0f10, ' +
+        'session 16384, request 1, operation 16, body `03 05`.',
       bytes: request.bytes,
     },
     {

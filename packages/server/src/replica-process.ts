@@ -277,11 +277,13 @@ class ReplicaProcess implements RunningReplica {
   }
 
   async #stop(): Promise<void> {
+    const ran = this.#silenceTimer !== null;
     this.#halt();
     await this.#storage.close();
     closeSync(this.#file.fd);
     this.#file.lock.release();
-    this.#logger.info('process', 'stopped');
+    // One that could not listen says why, in one line and nothing beside it.
+    if (ran) this.#logger.info('process', 'stopped');
   }
 
   #halt(): void {

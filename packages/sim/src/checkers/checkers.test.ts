@@ -6,7 +6,6 @@ import {
   type Message,
   OPERATION_REGISTER,
   Op,
-
   type ReplicaSnapshot,
   type TraceEvent,
   View,
@@ -62,7 +61,11 @@ function committed(op: number, requests: Message<'request'>[], salt = 0): Commit
 }
 
 /** A history of two clients that register and add; parents are known. */
-function history(): { readonly log: OneHistory; readonly commit: (slot: number, event: CommittedEvent) => void; readonly replies: Replies } {
+function history(): {
+  readonly log: OneHistory;
+  readonly commit: (slot: number, event: CommittedEvent) => void;
+  readonly replies: Replies;
+} {
   const log = new OneHistory(3);
   const replies = new Replies(log, CONFIG_SIMULATION, new CounterModel());
   for (let op = 1; op < 10; op += 1) {
@@ -196,7 +199,9 @@ describe('replies', () => {
   it('catch a replica that executes a duplicate', () => {
     const { commit, replies } = ready();
     commit(0, committed(3, [ask]));
-    const again = (outcome: 'executed' | 'duplicate'): Extract<TraceEvent, { kind: 'executed' }> => ({
+    const again = (
+      outcome: 'executed' | 'duplicate',
+    ): Extract<TraceEvent, { kind: 'executed' }> => ({
       kind: 'executed',
       op: Op(3),
       index: 0,
@@ -219,7 +224,9 @@ describe('replies', () => {
 
   it('catch the eviction of another session than the idlest', () => {
     const all = history();
-    const registers = Array.from({ length: 7 }, (_, index) => request(ClientId(BigInt(index + 1)), 0, []));
+    const registers = Array.from({ length: 7 }, (_, index) =>
+      request(ClientId(BigInt(index + 1)), 0, []),
+    );
     all.commit(0, committed(1, registers));
     all.commit(0, committed(2, [request(ALICE, 0, [])]));
     const evicted = (client: ClientId): Extract<TraceEvent, { kind: 'session_evicted' }> => ({
@@ -288,4 +295,3 @@ describe('other checkers', () => {
     expect(bounds({ logView: View(2) })).toBe('bounds');
   });
 });
-

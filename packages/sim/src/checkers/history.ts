@@ -50,7 +50,7 @@ export class OneHistory {
     this.parents.set(checksum, parent);
   }
 
-  /** The replica begins anew: what it commits next may lie anywhere in the history, or continue it. */
+  /** The replica begins anew: its next commit may be anywhere in the history, or continue it. */
   onRestart(slot: number): void {
     const replica = this.replicas[slot];
     if (replica !== undefined) replica.last = null;
@@ -112,4 +112,3 @@ export class OneHistory {
     return entry;
   }
 }
-

@@ -62,7 +62,12 @@ function doViewChange(op: number, options: { nack?: boolean; checksum?: bigint }
   writeU128(new DataView(body.buffer), 0, options.checksum ?? 0n);
   const own = { logView: View(0), op: Op(op), commitMin: Op(0), checkpointOp: Op(0) };
   const bits = { nackBits: options.nack === true ? 1 : 0, presentBits: 0 };
-  return encodeMessage('doViewChange', { ...common(0), ...own, ...bits }, body, mix128) as AnyMessage;
+  return encodeMessage(
+    'doViewChange',
+    { ...common(0), ...own, ...bits },
+    body,
+    mix128,
+  ) as AnyMessage;
 }
 
 const STATE: ReplicaSnapshot = {

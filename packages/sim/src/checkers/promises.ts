@@ -1,3 +1,4 @@
+import { readU128 } from '@kimberlite/store';
 import {
   type AnyMessage,
   HEADER_SIZE,
@@ -6,7 +7,6 @@ import {
   type ReplicaSnapshot,
   type TraceEvent,
 } from '@kimberlite/vsr';
-import { readU128 } from '@kimberlite/store';
 import type { SimulatedStorage } from '../storage/storage.ts';
 import { check } from './violation.ts';
 
@@ -123,7 +123,8 @@ export class Promises {
         check(
           'promises',
           header.view <= promised.logView,
-          () => `replica ${slot} sends a ${header.command} before log view ${header.view} is durable`,
+          () =>
+            `replica ${slot} sends a ${header.command} before log view ${header.view} is durable`,
         );
         return;
       case 'doViewChange':
@@ -150,7 +151,7 @@ export class Promises {
     check(
       'promises',
       typeof superblock !== 'string',
-      () => `replica ${slot} has lost its superblock: ${String(superblock)}`,
+      () => `replica ${slot} has lost its superblock`,
     );
     return superblock;
   }

@@ -4,8 +4,8 @@ import type { HistoryEntry } from './history.ts';
 import { check } from './violation.ts';
 
 /**
- * The moment an op is first executed anywhere, a replication quorum of disks must have held it, body
- * and redundant header: judged by the bytes, not by who was believed to have acknowledged. A commit
+ * The moment an op is first executed anywhere, a replication quorum of disks must have held it:
+ * body and redundant header. Judged by the bytes, not by who seemed to have acknowledged: a commit
  * with less is a lost write that only waits for the right crash.
  */
 export function checkQuorumDurable(

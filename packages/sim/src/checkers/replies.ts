@@ -104,7 +104,11 @@ export class Replies {
     if (outcome.kind !== 'executed' || outcome.reply === null || event.reply === null) return;
     const expected = outcome.reply;
     const given = event.reply;
-    check('replies', sameBytes(expected, given), () => `request ${index} of op ${op}: wrong answer`);
+    check(
+      'replies',
+      sameBytes(expected, given),
+      () => `request ${index} of op ${op}: wrong answer`,
+    );
   }
 
   /** A register pushed this session out. */
@@ -151,10 +155,15 @@ export class Replies {
     check(
       'replies',
       outcome !== undefined && outcome.kind === 'executed' && outcome.reply !== null,
-      () => `a client was answered for request ${header.index} of op ${header.op}, not executed there`,
+      () =>
+        `a client was answered for request ${header.index} of op ${header.op}, not executed there`,
     );
     const expected = outcome.reply;
-    check('replies', sameBytes(expected, body), () => `a client got a wrong answer of op ${header.op}`);
+    check(
+      'replies',
+      sameBytes(expected, body),
+      () => `a client got a wrong answer of op ${header.op}`,
+    );
     const floor = this.floors.get(client) ?? { op: 0, index: 0 };
     check(
       'replies',

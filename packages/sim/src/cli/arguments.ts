@@ -48,9 +48,12 @@ const OPTIONS = {
   'list-scenarios': { type: 'boolean' },
 } as const;
 
-type Values = ReturnType<typeof parse>['values'];
+type Parsed = ReturnType<
+  typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true; strict: true }>
+>;
+type Values = Parsed['values'];
 
-function parse(argv: readonly string[]) {
+function parse(argv: readonly string[]): Parsed {
   return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, strict: true });
 }
 
@@ -59,7 +62,7 @@ const U64_MAX = (1n << 64n) - 1n;
 
 /** Reads a command line; what is wrong with it comes back as `usage`. Never throws. */
 export function parseCommand(argv: readonly string[]): Command {
-  let parsed: ReturnType<typeof parse>;
+  let parsed: Parsed;
   try {
     parsed = parse(argv);
   } catch (error) {
@@ -130,5 +133,7 @@ function seedOf(text: string): bigint | string {
 
 function countOf(option: string, text: string, most: number): number | string {
   const count = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
-  return count >= 1 && count <= most ? count : `${option} takes a number from 1 to ${most}, not '${text}'`;
+  return count >= 1 && count <= most
+    ? count
+    : `${option} takes a number from 1 to ${most}, not '${text}'`;
 }

@@ -40,7 +40,11 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     if (stop || next >= options.runs) return null;
     next += 1;
     const { scenario, checkDeterminism } = options;
-    return { seed: BigInt.asUintN(64, options.seed + BigInt(next - 1)), scenario, checkDeterminism };
+    return {
+      seed: BigInt.asUintN(64, options.seed + BigInt(next - 1)),
+      scenario,
+      checkDeterminism,
+    };
   };
   const put = (result: RunResult): void => {
     campaign.verdicts[result.verdict] += 1;

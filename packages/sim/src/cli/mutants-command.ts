@@ -14,7 +14,9 @@ export async function mutantsCommand(options: MutantArguments): Promise<number> 
     process.stderr.write(`vopr: there is no mutant '${unknown}'; there are ${names}\n`);
     return EXIT_USAGE;
   }
-  const chosen = MUTANTS.filter(({ name }) => options.names.length === 0 || options.names.includes(name));
+  const chosen = MUTANTS.filter(
+    ({ name }) => options.names.length === 0 || options.names.includes(name),
+  );
   const rows: { readonly mutant: Mutant; readonly result: MutantResult }[] = [];
   for (const mutant of chosen) {
     const result = await runMutant(mutant, options);
@@ -44,7 +46,13 @@ function rowText({ name, bug, harmless }: Mutant, result: MutantResult): string 
   }
 }
 
-function jsonRow({ mutant, result }: { readonly mutant: Mutant; readonly result: MutantResult }): object {
+function jsonRow({
+  mutant,
+  result,
+}: {
+  readonly mutant: Mutant;
+  readonly result: MutantResult;
+}): object {
   const { kind, ...rest } = result;
   return { name: mutant.name, bug: mutant.bug, result: kind, ...rest };
 }

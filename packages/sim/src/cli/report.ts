@@ -13,7 +13,7 @@ export function reproCommand(result: RunResult, scenario: string): string {
   return `npx vopr run${named} --seed ${result.seed}`;
 }
 
-/** The exit code of a campaign: a wrong answer is worse than a crash, and that than a standstill. */
+/** The exit code of a campaign: a wrong answer before a crash before a standstill. */
 export function exitCode(campaign: Campaign): number {
   const worst = (['correctness', 'crash', 'liveness'] as const).find(
     (verdict) => campaign.verdicts[verdict] > 0,

@@ -31,7 +31,10 @@ function text(
   const lines = campaign.failures.map((failure) => failureText(failure, run.scenario, commit));
   const { last, totals, failures } = campaign;
   if (run.runs === 1 && last !== null && failures.length === 0) {
-    lines.push(`ok: ${last.message}; seed ${last.seed}, trace ${last.traceHash}`, `  ${last.options}`);
+    lines.push(
+      `ok: ${last.message}; seed ${last.seed}, trace ${last.traceHash}`,
+      `  ${last.options}`,
+    );
   }
   lines.push('totals', totalsText(totals));
   const end = seed + BigInt(run.runs) - 1n;

@@ -49,7 +49,7 @@ export interface FormatSetup {
   readonly incarnation: bigint;
 }
 
-/** The replica under test: the production core, or something simpler in the simulator's own tests. */
+/** The replica under test: the production core, or a stand-in in the simulator's own tests. */
 export interface ReplicaMaker {
   format(
     setup: FormatSetup,

@@ -72,7 +72,11 @@ export const MUTANTS: readonly Mutant[] = [
         find: 'if (r.superblock.durable.logView !== r.view) return;',
         replace: '',
       },
-      { file: SEND, find: "    case 'prepareOk':\n    case 'startView':", replace: "    case 'startView':" },
+      {
+        file: SEND,
+        find: "    case 'prepareOk':\n    case 'startView':",
+        replace: "    case 'startView':",
+      },
       { file: JOURNAL, find: 'this.paused = true;', replace: 'this.paused = false;' },
     ],
   },
@@ -93,7 +97,8 @@ export const MUTANTS: readonly Mutant[] = [
         find: '  private wantHeader(',
         replace:
           '  believeDurable(slot: number): void {\n    this.setDirty(slot, 0);\n  }\n\n' +
-          '  opIn(slot: number): Op {\n    return this.entries[slot]?.header.op ?? (0 as Op);\n  }\n\n' +
+          '  opIn(slot: number): Op {\n' +
+          '    return this.entries[slot]?.header.op ?? (0 as Op);\n  }\n\n' +
           '  private wantHeader(',
       },
     ],
@@ -180,7 +185,8 @@ export const MUTANTS: readonly Mutant[] = [
           '    const session = r.sessions.get(header.client);\n' +
           '    if (session === null || header.request === 0) continue;\n' +
           '    const { request, checksum: requestChecksum } = header;\n' +
-          '    r.sessions.put({ ...session, request, requestChecksum }, new Uint8Array(0));\n  }\n' +
+          '    const none = new Uint8Array(0);\n' +
+          '    r.sessions.put({ ...session, request, requestChecksum }, none);\n  }\n' +
           '  const op = opNext(r.op);\n  const head',
       },
     ],
@@ -194,7 +200,11 @@ export const MUTANTS: readonly Mutant[] = [
         find: "return entry.requestChecksum === session.requestChecksum ? 'duplicate' : 'collision';",
         replace: "return 'executed';",
       },
-      { file: PREPARE, find: 'r.primary.inFlight.set(entry.client,', replace: 'void (entry.client,' },
+      {
+        file: PREPARE,
+        find: 'r.primary.inFlight.set(entry.client,',
+        replace: 'void (entry.client,',
+      },
     ],
   },
   {
@@ -205,23 +215,6 @@ export const MUTANTS: readonly Mutant[] = [
         file: SESSIONS,
         find: 'session.index < oldest.index',
         replace: 'session.index < 0',
-      },
-    ],
-  },
-  {
-    name: 'stale_prepare_ok',
-    bug: 'prepare_oks of older views count',
-    scenario: 'duelling_views',
-    edits: [
-      {
-        file: PREPARE,
-        find: 'if (!isPrimary(r) || header.view !== r.view) {',
-        replace: 'if (!isPrimary(r)) {',
-      },
-      {
-        file: PREPARE,
-        find: 'if (entry.message.header.checksum !== header.prepareChecksum) {',
-        replace: 'if (header.prepareChecksum === 0n) {',
       },
     ],
   },
@@ -247,7 +240,8 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: VIEW_CHANGE,
         find: '  startViewChangeTimer(r);\n}\n\nfunction startViewChangeTimer',
-        replace: '  startViewChangeTimer(r);\n  sendDoViewChange(r);\n}\n\nfunction startViewChangeTimer',
+        replace:
+          '  startViewChangeTimer(r);\n  sendDoViewChange(r);\n}\n\nfunction startViewChangeTimer',
       },
     ],
   },
@@ -298,6 +292,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'superblock_of_one_copy',
     bug: 'one copy of the superblock is enough at open',
+    harmless:
+      'copies are written one after another, only the one in flight can tear, and a start ' +
+      'repairs all before it writes again: the newest whole copy is never lost',
     edits: [
       {
         file: SUPERBLOCK_QUORUM,

@@ -155,7 +155,7 @@ export class Network {
     this.enqueue(link, this.garble(packet));
   }
 
-  /** Cuts or heals one direction. What is in flight on a cut link is lost if it arrives meanwhile. */
+  /** Cuts or heals one direction. What arrives on a cut link is lost. */
   setCut(from: number, to: number, cut: boolean): void {
     this.link(from, to).cut = cut;
   }

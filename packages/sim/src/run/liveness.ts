@@ -92,7 +92,7 @@ export class LivenessPhase {
     return found;
   }
 
-  /** An op above its checkpoint that is not as it should be on its disk; null when there is none. */
+  /** An op above its checkpoint that is not right on its disk; null when there is none. */
   private unsoundOp({ slot, checkpointOp, commitMin }: ReplicaSnapshot): number | null {
     const storage = this.cluster.storage(slot);
     for (let op = checkpointOp + 1; op <= commitMin; op += 1) {

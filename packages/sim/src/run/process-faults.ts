@@ -42,8 +42,7 @@ export class ProcessFaults {
       return;
     }
     const writing = cluster.storage(slot).writesInFlight > 0;
-    const crash =
-      options.crashProbability + (writing ? options.crashWhileWritingProbability : 0);
+    const crash = options.crashProbability + (writing ? options.crashWhileWritingProbability : 0);
     if (settled && prng.chance(crash)) {
       replica.armCrash(prng.between(1, options.crashDelayEventsMax));
       return;

@@ -102,7 +102,10 @@ function powerCuts(seed: bigint): SimulationOptions {
 function duellingViews(seed: bigint): SimulationOptions {
   const drawn = swarm(seed);
   const replicaCount = seed % 2n === 0n ? 5 : 3;
-  const clocks = Array.from({ length: replicaCount }, (_, slot) => drawn.clocks[slot] ?? CLOCK_CALM);
+  const clocks = Array.from(
+    { length: replicaCount },
+    (_, slot) => drawn.clocks[slot] ?? CLOCK_CALM,
+  );
   return {
     ...drawn,
     replicaCount,
@@ -135,20 +138,33 @@ function duellingViews(seed: bigint): SimulationOptions {
       crashDelayEventsMax: 20,
       restartProbability: 1 / 20,
     },
-    clients: { ...drawn.clients, requestProbability: 0.05, idleOnProbability: 0, crashProbability: 0 },
+    clients: {
+      ...drawn.clients,
+      requestProbability: 0.05,
+      idleOnProbability: 0,
+      crashProbability: 0,
+    },
   };
 }
 
 /** What `vopr list` shows and `--scenario` takes. */
 export const SCENARIOS: readonly Scenario[] = [
-  { name: 'swarm', purpose: 'all parameters and fault classes drawn from the seed', options: swarm },
+  {
+    name: 'swarm',
+    purpose: 'all parameters and fault classes drawn from the seed',
+    options: swarm,
+  },
   { name: 'baseline', purpose: 'a healthy cluster of three: nothing fails', options: baseline },
   {
     name: 'storage_faults',
     purpose: 'rotten, torn and misdirected sectors, crashes; a calm network',
     options: storageFaults,
   },
-  { name: 'partitions', purpose: 'symmetric and one-way partitions; sound disks', options: partitioned },
+  {
+    name: 'partitions',
+    purpose: 'symmetric and one-way partitions; sound disks',
+    options: partitioned,
+  },
   {
     name: 'duelling_views',
     purpose: 'views that end after a few ops, acknowledgements that come very late',

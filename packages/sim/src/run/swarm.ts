@@ -2,7 +2,11 @@ import { CONFIG_SIMULATION, type Prng } from '@kimberlite/vsr';
 import type { ClientOptions } from '../client/simulated-client.ts';
 import type { ClockOptions } from '../cluster/clock.ts';
 import type { NetworkOptions } from '../network/network.ts';
-import { PARTITIONS_OFF, type PartitionMode, type PartitionOptions } from '../network/partitions.ts';
+import {
+  PARTITIONS_OFF,
+  type PartitionMode,
+  type PartitionOptions,
+} from '../network/partitions.ts';
 import type { StorageOptions } from '../storage/storage.ts';
 import type { ProcessFaultOptions, SimulationOptions } from './options.ts';
 

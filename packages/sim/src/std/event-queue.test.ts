@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
 import { EventQueue } from './event-queue.ts';
 
 describe('event queue', () => {

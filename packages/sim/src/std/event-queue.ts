@@ -25,7 +25,7 @@ export class EventQueue {
     this.heap = [];
   }
 
-  /** Runs the callback `delay` microseconds from now. There is no cancelling: check when it runs. */
+  /** Runs the callback `delay` microseconds from now. It can't be cancelled: check when it runs. */
   after(delay: number, run: () => void): void {
     assert(delay >= 0, 'nothing happens in the past');
     this.sequence += 1;

@@ -29,7 +29,7 @@ export interface WritePlace {
   readonly sectors: readonly Uint8Array[];
 }
 
-/** First sectors of the places where a misdirected write may land; its own place may be among them. */
+/** First sectors of the places where a misdirected write may land; its own may be among them. */
 export function misdirectPlaces(places: FaultPlaces, write: WritePlace): number[] {
   switch (write.zone) {
     case 'superblock':

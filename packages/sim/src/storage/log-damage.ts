@@ -6,8 +6,8 @@ import {
   decodeMessage,
   HEADER_SIZE,
   isCommand,
-  peekSize,
   type PrepareHeader,
+  peekSize,
   SECTOR_SIZE,
 } from '@kimberlite/vsr';
 import type { SectorMemory } from './sector-memory.ts';

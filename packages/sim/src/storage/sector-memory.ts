@@ -44,7 +44,7 @@ export class SectorMemory {
     return bytes;
   }
 
-  /** Stores a sector; takes the buffer. Returns true when this healed damage that a read had met. */
+  /** Stores a sector; takes the buffer. True when it healed damage that a read had met. */
   store(sector: number, bytes: Uint8Array): boolean {
     assert(bytes.length === SECTOR_SIZE, 'a whole sector');
     this.sectors.set(sector, bytes);

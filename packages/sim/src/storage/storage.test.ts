@@ -6,8 +6,8 @@ import {
   Prng,
   SECTOR_SIZE,
   View,
-  type Zone,
   ZERO_CHECKSUM,
+  type Zone,
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { EventQueue } from '../std/event-queue.ts';
@@ -51,7 +51,12 @@ function filled(value: number): Uint8Array {
 function prepare(op: number): { readonly bytes: Uint8Array; readonly checksum: bigint } {
   const fields = { cluster: 1n, replica: 0, view: View(0), release: 1, incarnation: 0n };
   const own = { parent: ZERO_CHECKSUM, checkpointId: ZERO_CHECKSUM, commit: Op(0), timestamp: 1 };
-  const message = encodeMessage('prepare', { ...fields, ...own, op: Op(op), count: 0 }, null, mix128);
+  const message = encodeMessage(
+    'prepare',
+    { ...fields, ...own, op: Op(op), count: 0 },
+    null,
+    mix128,
+  );
   return { bytes: message.bytes, checksum: message.header.checksum };
 }
 
@@ -107,7 +112,7 @@ describe('simulated disk', () => {
       expect(new Set(bytes).size).toBe(1);
       outcomes.add(bytes[0] ?? 0);
     }
-    expect([...outcomes].toSorted()).toEqual([1, 2]);
+    expect([...outcomes].toSorted((first, other) => first - other)).toEqual([1, 2]);
   });
 
   it('tears writes in flight into old, new and garbage sectors', () => {
@@ -194,7 +199,9 @@ describe('fault atlas', () => {
         }
         for (let address = 1; address < 20; address += 1) {
           const faulty = replicas.filter((slot) => atlas.blockMayFail(slot, address)).length;
-          expect(faulty).toBeLessThanOrEqual(replicaCount <= 2 ? 0 : (faultyMax[replicaCount] ?? 0));
+          expect(faulty).toBeLessThanOrEqual(
+            replicaCount <= 2 ? 0 : (faultyMax[replicaCount] ?? 0),
+          );
         }
       }
       expect(most).toBe(faultyMax[replicaCount]);

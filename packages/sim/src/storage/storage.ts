@@ -143,7 +143,9 @@ export class SimulatedStorage implements StoragePort {
   }
 
   /** Writes at once and faithfully, as `format` does before anything else runs. */
-  format(writes: Iterable<{ readonly zone: Zone; readonly offset: number; readonly bytes: Uint8Array }>): void {
+  format(
+    writes: Iterable<{ readonly zone: Zone; readonly offset: number; readonly bytes: Uint8Array }>,
+  ): void {
     for (const { zone, offset, bytes } of writes) {
       const write = this.toWrite(zone, offset, bytes);
       write.sectors.forEach((sector, at) => {
@@ -157,7 +159,8 @@ export class SimulatedStorage implements StoragePort {
     assert(length > 0, 'reads ask for something');
     this.assertInBounds(zone, offset, length);
     const { generation } = this;
-    const delay = this.options.readMinMicros + drawExponential(this.prng, this.options.readMeanMicros);
+    const delay =
+      this.options.readMinMicros + drawExponential(this.prng, this.options.readMeanMicros);
     this.queue.after(delay, () => {
       if (generation === this.generation) done(this.finishRead(zone, offset, length));
     });
@@ -326,7 +329,10 @@ export class SimulatedStorage implements StoragePort {
     let readable = true;
     for (let at = 0; at * SECTOR_SIZE < length; at += 1) {
       const sector = first + at;
-      if (this.prng.chance(this.options.readFaultProbability) && mayRot(this.places, zone, sector)) {
+      if (
+        this.prng.chance(this.options.readFaultProbability) &&
+        mayRot(this.places, zone, sector)
+      ) {
         this.rot(zone, sector);
       }
       if (memory.isDamaged(sector)) this.counts.corruptReads += 1;
@@ -368,7 +374,10 @@ export class SimulatedStorage implements StoragePort {
     }
     for (let at = 0; at < write.sectors.length; at += 1) {
       const sector = write.firstSector + at;
-      if (this.prng.chance(this.options.writeFaultProbability) && mayRot(this.places, write.zone, sector)) {
+      if (
+        this.prng.chance(this.options.writeFaultProbability) &&
+        mayRot(this.places, write.zone, sector)
+      ) {
         this.rot(write.zone, sector);
       }
     }

@@ -112,6 +112,12 @@ export class ScriptedCluster {
     assert(condition(), 'the condition holds in time');
   }
 
+  /** Runs single events until the condition holds: stops in the middle of a tick. */
+  stepUntil(condition: () => boolean, eventsMax = 100_000): void {
+    for (let events = 0; events < eventsMax && !condition(); events += 1) this.cluster.step();
+    assert(condition(), 'the condition holds in time');
+  }
+
   /** State of a replica; fails when it is down. */
   state(slot: number): ReplicaSnapshot {
     const state = this.cluster.replica(slot).snapshot();
@@ -144,7 +150,7 @@ export class ScriptedCluster {
     return found === null ? null : found.slot;
   }
 
-  /** All given replicas (default: those that run) are normal, in one view, with all ops executed. */
+  /** The given replicas (default: those that run) are normal, in one view, all ops executed. */
   converged(slots?: readonly number[]): boolean {
     const states = this.cluster
       .snapshots()

@@ -1,4 +1,3 @@
-import { assert } from '@kimberlite/store';
 import {
   createKernel,
   decodeCalls,
@@ -11,6 +10,7 @@ import {
   type WorkloadHints,
   type WorkloadOptions,
 } from '@kimberlite/kernel';
+import { assert } from '@kimberlite/store';
 import type { Prng, StateMachine } from '@kimberlite/vsr';
 import type { ReplyModel, Workload, WorkloadRequest } from './workload.ts';
 

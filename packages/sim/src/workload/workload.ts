@@ -29,6 +29,6 @@ export interface Workload {
   stateMachine(): StateMachine;
   /** A fresh model, at the state of an empty cluster. */
   model(): ReplyModel;
-  /** The next request of any client. Impolite on purpose: absent keys, refused operations, repeats. */
+  /** The next request. Impolite on purpose: absent keys, refused operations, repeats. */
   next(prng: Prng): WorkloadRequest;
 }

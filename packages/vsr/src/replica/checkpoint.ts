@@ -4,6 +4,7 @@ import type { PrepareHeader } from '../message/message.ts';
 import type { Op } from '../std/numbers.ts';
 import { type CheckpointRecord, checkpointId } from '../superblock/superblock.ts';
 import { acknowledgeAll } from './acknowledge.ts';
+import { logSuffix } from './chain.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './send.ts';
 import { updateSuperblock } from './superblock-update.ts';
@@ -70,6 +71,9 @@ export function sealCheckpoint(r: Replica): void {
   if (work === null || work.sealed || r.pendingSync !== null) return;
   if (!r.forest.checkpointSerialised || r.blockWrites > 0) return;
   work.sealed = true;
+  // The head goes with it: a checkpoint may outlive the slots of the ops that it covers, and the log
+  // must never seem to end below what is executed. While the view changes its headers stay.
+  if (r.status === 'normal') r.viewChange.headers = logSuffix(r);
   updateSuperblock(r);
 }
 

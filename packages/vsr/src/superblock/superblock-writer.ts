@@ -34,6 +34,8 @@ export class SuperblockWriter {
   private stagingChecksum: Checksum;
   private bytes: Uint8Array;
   private copiesToWrite: number[];
+  /** Copies that the last reading back found bad. */
+  private badCopies: readonly number[];
   private queued: SuperblockChange | null;
   private reading: boolean;
 
@@ -53,6 +55,7 @@ export class SuperblockWriter {
     this.stagingChecksum = options.openedChecksum;
     this.bytes = new Uint8Array(0);
     this.copiesToWrite = [];
+    this.badCopies = [];
     this.queued = null;
     this.reading = false;
   }
@@ -91,10 +94,13 @@ export class SuperblockWriter {
       sequence: this.durable.sequence + 1,
       parent: this.durableChecksum,
     };
-    return this.begin(
-      next,
-      Array.from({ length: SUPERBLOCK_COPIES }, (_, copy) => copy),
-    );
+    // A copy known to be bad is written first: with one of the good ones torn besides, neither the
+    // old nor the new content would have a quorum.
+    const copies = [...this.badCopies];
+    for (let copy = 0; copy < SUPERBLOCK_COPIES; copy += 1) {
+      if (!copies.includes(copy)) copies.push(copy);
+    }
+    return this.begin(next, copies);
   }
 
   private begin(state: SuperblockState, copies: number[]): SuperblockStep {
@@ -136,6 +142,7 @@ export class SuperblockWriter {
       this.copiesToWrite = bad;
       return this.next();
     }
+    this.badCopies = bad;
     const state = this.staging;
     this.durable = state;
     this.durableChecksum = this.stagingChecksum;

@@ -170,7 +170,7 @@ export function decodeSuperblock(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const expected = readU128(view, 0);
   if (expected === 0n || checksum.hash(bytes.subarray(32)) !== expected) return null;
-  if (bytes[16] !== copy) return null;
+  if (bytes[16] !== copy || !bytes.subarray(17, 32).every((byte) => byte === 0)) return null;
   const state = decodeState(bytes, view, checksum);
   return state === null ? null : { checksum: Checksum(expected), state };
 }

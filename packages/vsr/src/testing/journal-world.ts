@@ -71,7 +71,7 @@ export class JournalWorld {
     else if (draw < 60) this.finishBody();
     else if (draw < 84) this.finishSector();
     else if (draw < 88) this.finishSuperblock();
-    else if (draw < 91) this.changeView();
+    else if (draw < 91 && !this.solo) this.changeView();
     else if (draw < 94) this.takeCheckpoint();
     else if (draw < 96) this.spoil();
     else if (draw < 98) this.repair();
@@ -126,6 +126,7 @@ export class JournalWorld {
     const message = this.chain[op];
     if (message === undefined || !this.journal.isDurable(Op(op)) || this.pending !== null) return;
     if (!this.journal.has(Op(op), message.header.checksum)) return;
+    if (op <= this.durable.checkpoint.op) return; // The checkpoint stands for it.
     if (!this.promises.has(op)) this.acknowledged += 1;
     this.promises.set(op, message);
   }
@@ -163,15 +164,30 @@ export class JournalWorld {
       this.journal.setHeader(logHeaderOf(message));
     }
     this.journal.pause();
-    const suffix = this.chain.slice(-CONFIG_SIMULATION.pipelineMax - 1);
-    const headers: LogHeader[] = suffix.map(logHeaderOf).reverse();
-    this.pending = { ...this.durable, view: View(view), logView: View(view), headers };
+    this.pending = {
+      ...this.durable,
+      view: View(view),
+      logView: View(view),
+      headers: this.suffix(),
+    };
   }
 
+  private suffix(): LogHeader[] {
+    return this.chain
+      .slice(-CONFIG_SIMULATION.pipelineMax - 1)
+      .map(logHeaderOf)
+      .reverse();
+  }
+
+  /** What is executed is covered; alone, only what is durable here can have been executed. */
   private takeCheckpoint(): void {
-    const next = this.durable.checkpoint.op + CONFIG_SIMULATION.checkpointInterval;
+    const { checkpoint } = this.durable;
+    const next = checkpoint.op + CONFIG_SIMULATION.checkpointInterval;
     if (this.pending !== null || next > this.head) return;
-    this.durable = { ...this.durable, checkpoint: checkpointAt(next) };
+    if (this.solo && this.durableOps().filter((op) => op <= next).length < next - checkpoint.op) {
+      return;
+    }
+    this.durable = { ...this.durable, checkpoint: checkpointAt(next), headers: this.suffix() };
     for (const op of this.promises.keys()) if (op <= next) this.promises.delete(op);
   }
 
@@ -241,6 +257,12 @@ export class JournalWorld {
     }
     this.checkPromises(recovered);
     this.journal = this.open(recovered);
+    // Alone, each start is a new view: an op torn and made again never shares its view with the
+    // one before. It serves only when that is durable.
+    if (this.solo) {
+      this.changeView();
+      this.finishSuperblock();
+    }
     return true;
   }
 

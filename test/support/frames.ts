@@ -1,0 +1,72 @@
+import { connect, type Socket } from 'node:net';
+import { sha256 } from '@kimberlite/server';
+import {
+  CONFIG_DEV,
+  encodeMessage,
+  FrameDecoder,
+  type Message,
+  NO_REPLICA,
+  OFFSET_SIZE,
+  REJECTION_REASONS,
+  type RejectionReason,
+  reasonName,
+  View,
+} from '@kimberlite/vsr';
+
+const ROLE_CLIENT = 1;
+const ROLE_REPLICA = 0;
+
+/** The greeting of a client, or of a replica that pretends to have that slot. */
+export function hello(cluster: bigint, slot: number | null): Message<'hello'> {
+  const fields = {
+    cluster,
+    replica: slot ?? NO_REPLICA,
+    view: View(0),
+    release: 1,
+    incarnation: 1n,
+    member: BigInt(slot ?? 0),
+    role: slot === null ? ROLE_CLIENT : ROLE_REPLICA,
+    replicaCount: 3,
+    pipelineMax: CONFIG_DEV.pipelineMax,
+    messageSizeMax: CONFIG_DEV.messageSizeMax,
+    walSlots: CONFIG_DEV.walSlots,
+    checkpointInterval: CONFIG_DEV.checkpointInterval,
+    blockSize: CONFIG_DEV.blockSize,
+  };
+  return encodeMessage('hello', fields, null, sha256);
+}
+
+/** A message with one bit wrong, where only a checksum can notice. */
+export function withWrongChecksum(message: Message): Uint8Array {
+  const bytes = message.bytes.slice();
+  bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
+  return bytes;
+}
+
+/** A header that announces 2 GiB. */
+export function oversized(message: Message): Uint8Array {
+  const bytes = message.bytes.slice();
+  new DataView(bytes.buffer).setUint32(OFFSET_SIZE, 2 ** 31, true);
+  return bytes;
+}
+
+/**
+ * Sends bytes to a port of a replica, and resolves when it has closed the connection: to the reason
+ * that it gave, or null.
+ */
+export function sendRaw(port: number, ...parts: readonly Uint8Array[]): Promise<string | null> {
+  const socket: Socket = connect({ host: '127.0.0.1', port });
+  const decoder = new FrameDecoder({ messageSizeMax: 1024 * 1024, checksum: sha256 });
+  let given: RejectionReason | null = null;
+  socket.on('data', (chunk) => {
+    decoder.push(chunk);
+    for (let next = decoder.next(); next !== null; next = decoder.next()) {
+      if (typeof next === 'string') throw new Error(`the replica sends no message: ${next}`);
+      if (next.header.command !== 'rejection') continue;
+      given = reasonName(REJECTION_REASONS, next.header.reason) ?? null;
+    }
+  });
+  socket.on('error', () => {});
+  for (const part of parts) socket.write(part);
+  return new Promise((resolve) => socket.once('close', () => resolve(given)));
+}

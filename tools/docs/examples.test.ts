@@ -1,0 +1,28 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+describe('npm run demo', () => {
+  it('tells a request from the client to the commit on a quorum, in order, and ends well', () => {
+    const script = 'examples/simulation.ts';
+    const text = execFileSync(process.execPath, ['--conditions=@kimberlite/source', script], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    const place = (pattern: RegExp): number => text.search(pattern);
+    const steps = [
+      place(/client +-> replica \d +request/),
+      place(/gives the request op \d/),
+      place(/-> replica \d +prepare op/),
+      place(/-> replica \d +prepare_ok op/),
+      place(/commits op \d: on the disks of a quorum, 2 of 3/),
+      place(/-> client +reply/),
+    ];
+    expect(steps.every((at) => at >= 0)).toBe(true);
+    expect(steps).toEqual([...steps].sort((first, other) => first - other));
+    expect(text.match(/-> replica \d +prepare op/g)).toHaveLength(2);
+    expect(text.match(/commit \d+ <= op \d+: true/g)).toHaveLength(3);
+  });
+});
