@@ -15,10 +15,13 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client } from '@kimberlite/client';
 import { ERRORS, type ErrorCode } from '@kimberlite/server';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Ended, formatFile, kimberlite, type Program, run } from '../support/kimberlite.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+// A file of 36 MiB is written through to the disk for each of them, whoever else writes there.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** Unit of `ulimit -f`, in bytes. */
 const LIMIT_UNIT = 512;
@@ -46,6 +49,11 @@ function copyOf(path: string, name: string): string {
   const copy = join(directory.path, name);
   copyFileSync(path, copy);
   return copy;
+}
+
+function clientOf(server: ServerProcess): Client {
+  const endpoints = [`127.0.0.1:${server.port('client')}`];
+  return new Client({ endpoints, requestTimeout: 60_000 });
 }
 
 function digest(path: string): string {
@@ -150,7 +158,7 @@ describe('what another process has', () => {
   it('a data file: the second process is refused, the first goes on', async () => {
     const path = copyOf(solo, 'shared.data');
     const first = await ServerProcess.start({ dataFile: path, addresses: ['127.0.0.1:1'] });
-    const client = new Client({ endpoints: [`127.0.0.1:${first.port('client')}`] });
+    const client = clientOf(first);
     try {
       await client.put('key', 'one');
       expectRefusal(await run(start(path)), 'data_file_locked');
@@ -229,7 +237,7 @@ describe('a disk that is full', () => {
     expect(acknowledged.size).toBeGreaterThan(0);
 
     const again = await ServerProcess.start({ dataFile: path, addresses });
-    const client = new Client({ endpoints: [`127.0.0.1:${again.port('client')}`] });
+    const client = clientOf(again);
     try {
       for (const [key, value] of acknowledged) {
         expect(Buffer.from((await client.get(key))?.value ?? []).equals(value)).toBe(true);
@@ -238,19 +246,19 @@ describe('a disk that is full', () => {
       await client.close();
       await again.stop();
     }
-  }, 60_000);
+  });
 });
 
 /** Puts large values until the server is gone; those that were acknowledged. */
 async function writeUntilItEnds(server: ServerProcess): Promise<Map<string, Buffer>> {
   const acknowledged = new Map<string, Buffer>();
-  const client = new Client({ endpoints: [`127.0.0.1:${server.port('client')}`] });
+  const client = clientOf(server);
   const gone = new AbortController();
   void server.ended.then(() => gone.abort());
   try {
     for (let turn = 0; turn < 2000; turn += 1) {
       const value = Buffer.alloc(50_000, `${turn} `);
-      await client.put(`key${turn}`, value, { signal: gone.signal, timeout: 30_000 });
+      await client.put(`key${turn}`, value, { signal: gone.signal });
       acknowledged.set(`key${turn}`, value);
     }
   } catch (error) {

@@ -1,55 +1,46 @@
+import type { Socket } from 'node:net';
 import { Client } from '@kimberlite/client';
 import { Prng } from '@kimberlite/vsr';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { hello, oversized, sendRaw, withWrongChecksum } from '../support/frames.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { greet, hello, oversized, sendRaw, withWrongChecksum } from '../support/frames.ts';
 import { runKimberlite } from '../support/kimberlite.ts';
 import { CLUSTER, ProxiedCluster, slots } from '../support/proxied-cluster.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const OTHER_CLUSTER = CLUSTER + 1n;
 
 let directory: ReturnType<typeof temporaryDirectory>;
 let cluster: ProxiedCluster;
 let bystander: Client;
-/** Connections that the bystander has lost. */
-let lost: string[];
+/** Connections of others, one to each replica. */
+let idle: Socket[];
 
 beforeAll(async () => {
   directory = temporaryDirectory();
   cluster = await ProxiedCluster.make(directory.path);
   await cluster.startAll();
-  bystander = new Client({ endpoints: cluster.endpoints() });
+  bystander = new Client({ endpoints: cluster.endpoints(), requestTimeout: 60_000 });
   await bystander.put('before', 'there');
+  idle = await Promise.all(slots().map((slot) => greet(cluster.port(slot, 'client'), CLUSTER)));
+  // All have greeted each other then, and know the file of each slot.
   await cluster.whole();
-  lost = [];
-  bystander.onConnection((event) => {
-    if (event.kind !== 'connected') lost.push(`${event.endpoint}: ${event.reason}`);
-  });
 });
 afterAll(async () => {
   await bystander.close();
+  for (const socket of idle) socket.destroy();
   const codes = await cluster.stop();
   directory.remove();
   expect(codes).toEqual([0, 0, 0]);
 });
 
-let views: number[];
-beforeEach(async () => {
-  views = await viewsNow();
-});
-
-async function viewsNow(): Promise<number[]> {
-  const records = await Promise.all(slots().map((slot) => cluster.status(slot)));
-  return records.map((record) => record?.state.view ?? -1);
-}
-
 /** Everybody else goes on as if nothing had happened. */
 async function nothingWasHarmed(): Promise<void> {
   await bystander.put('after', 'there');
   expect(Buffer.from((await bystander.get('before'))?.value ?? []).toString()).toBe('there');
-  expect(lost).toEqual([]);
+  expect(idle.map((socket) => socket.readyState)).toEqual(['open', 'open', 'open']);
   await cluster.whole();
-  expect(await viewsNow()).toEqual(views);
 }
 
 const garbage = new Uint8Array(4096);
@@ -86,7 +77,6 @@ describe('a replica that is sent nonsense', () => {
     ['an oversized frame', oversized(hello(CLUSTER, 1)), 'badMessage'],
     ['a replica of another cluster', hello(OTHER_CLUSTER, 1).bytes, 'wrongCluster'],
     ['a client', client.bytes, 'wrongMember'],
-    // All replicas have greeted each other, so they know the file of each slot.
     ['another file in the place of a replica', hello(CLUSTER, 1).bytes, 'wrongMember'],
   ];
   for (const [name, bytes, reason] of peers) {

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { Prng } from '@kimberlite/vsr';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { drawFaults, type Fault } from '../support/faults.ts';
 import { HistoryClient } from '../support/history-client.ts';
 import {
@@ -24,6 +24,7 @@ const CLIENTS = 8;
 /** Operations that are to be answered in each part of a round. */
 const PROGRESS = 400;
 const MINUTES = 60_000;
+vi.setConfig({ hookTimeout: 2 * MINUTES });
 
 interface RoundReport {
   readonly fault: string;

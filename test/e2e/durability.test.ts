@@ -1,10 +1,12 @@
 import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from '@kimberlite/client';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatFile } from '../support/kimberlite.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 let directory: ReturnType<typeof temporaryDirectory>;
 let server: ServerProcess | null;
@@ -47,7 +49,8 @@ describe('an acknowledged write', () => {
     const path = join(directory.path, '0.data');
     await formatFile({ path, cluster: 7n, slot: 0, replicaCount: 1 });
     server = await ServerProcess.start({ dataFile: path, addresses: ['127.0.0.1:1'] });
-    const client = new Client({ endpoints: [`127.0.0.1:${server.port('client')}`] });
+    const endpoints = [`127.0.0.1:${server.port('client')}`];
+    const client = new Client({ endpoints, requestTimeout: 60_000 });
     await client.put('key', 'value');
     const flags = openFlags(server.pid, path);
     await client.close();

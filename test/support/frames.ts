@@ -50,6 +50,15 @@ export function oversized(message: Message): Uint8Array {
   return bytes;
 }
 
+/** A connection that has greeted as a client, says nothing more, and should stay open. */
+export function greet(port: number, cluster: bigint): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.on('error', () => {});
+  socket.write(hello(cluster, null).bytes);
+  // The greeting of the other side.
+  return new Promise((resolve) => socket.once('data', () => resolve(socket)));
+}
+
 /**
  * Sends bytes to a port of a replica, and resolves when it has closed the connection: to the reason
  * that it gave, or null.

@@ -31,7 +31,11 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-function dial(): { readonly socket: Socket; readonly heard: string[]; isClosed(): boolean } {
+function dial(): {
+  readonly socket: Socket;
+  readonly heard: string[];
+  readonly isClosed: () => boolean;
+} {
   const heard: string[] = [];
   const socket = connect({ host: '127.0.0.1', port: proxy.port });
   dialled.push(socket);

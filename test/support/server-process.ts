@@ -4,8 +4,8 @@ import { kimberlite, type Program } from './kimberlite.ts';
 
 /** Lines of a process's log that are kept for the message of a failure. */
 const LOG_LINES_MAX = 400;
-const START_MILLIS = 20_000;
-const STOP_MILLIS = 10_000;
+const START_MILLIS = 60_000;
+const STOP_MILLIS = 30_000;
 const STATUS_MILLIS = 2_000;
 
 export interface ServerOptions {
@@ -20,7 +20,7 @@ export interface ServerOptions {
 /** How a server ended. */
 export interface ServerEnd {
   readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
+  readonly signal: string | null;
 }
 
 /** A `kimberlite start` in a process of its own, on ports that the system picks. */
@@ -48,7 +48,7 @@ export class ServerProcess {
     });
   }
 
-  /** Resolves when it listens; rejects, and leaves nothing behind, when it does not come to that. */
+  /** Resolves when it listens; rejects, and leaves nothing behind, when it ends before that. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
     const words = [
       'start',
@@ -83,7 +83,7 @@ export class ServerProcess {
     return this.#ports[what];
   }
 
-  signal(signal: NodeJS.Signals): void {
+  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGTERM' | 'SIGKILL'): void {
     this.#child.kill(signal);
   }
 

@@ -78,32 +78,35 @@ export const SPOILS: Readonly<Record<string, Spoil>> = {
   },
   /** Two compare-and-swaps of the same revision, and both succeed. */
   both_swaps_win: (history) => {
+    const { writers } = new Index(history);
     for (const operation of history) {
       const { input, output } = operation;
       if (input.kind !== 'txn' || output?.kind !== 'txn' || output.succeeded) continue;
       const [then, ...others] = input.then;
       const [seen] = output.results;
       if (then?.kind !== 'put' || others.length > 0 || seen?.kind !== 'get') continue;
-      if (seen.record === null) continue;
-      const revision = seen.record.modRevision;
+      const revision = seen.record?.modRevision ?? 0;
+      if (!writers.has(revision)) continue;
       const results = [{ kind: 'put' as const, revision, previous: null }];
       return changed(history, operation, { kind: 'txn', succeeded: true, revision, results });
     }
     return null;
   },
-  /** A range that shows half of a transaction. */
+  /** A range that shows one key after a transaction, and another key before it. */
   torn_transaction: (history) => {
+    const index = new Index(history);
     for (const operation of history) {
       const { output } = operation;
       if (output?.kind !== 'range') continue;
-      const half = output.entries.find((entry, at) => {
-        return output.entries.some((other, place) => {
-          return place !== at && other.modRevision === entry.modRevision;
+      for (const [at, { key, modRevision }] of output.entries.entries()) {
+        const isShared = output.entries.some((other, place) => {
+          return place !== at && other.modRevision === modRevision;
         });
-      });
-      if (half === undefined) continue;
-      const entries = output.entries.filter((entry) => entry !== half);
-      return changed(history, operation, { ...output, entries });
+        const before = isShared ? index.recordBefore(nameOf(key), modRevision) : null;
+        if (before === null) continue;
+        const entries = output.entries.with(at, { key, ...before });
+        return changed(history, operation, { ...output, entries });
+      }
     }
     return null;
   },

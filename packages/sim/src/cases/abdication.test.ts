@@ -13,7 +13,8 @@ function keepBusy({ script }: Settled, ticks: number): number {
   const { clients } = script.cluster;
   const before = clients.reduce((sum, client) => sum + client.answered, 0);
   for (let tick = 0; tick < ticks; tick += 1) {
-    for (const client of clients) if (client.registered && !client.busy) client.submit(addOne(1), null);
+    for (const client of clients)
+      if (client.registered && !client.busy) client.submit(addOne(1), null);
     script.run(1);
   }
   return clients.reduce((sum, client) => sum + client.answered, 0) - before;
@@ -46,16 +47,19 @@ describe('a primary that can still commit does not give way', () => {
     expectUndisturbed(settled, view);
   });
 
-  it.each([3, 4, 5, 6])('with one of %i dead for good, idle, busy and idle again', (replicaCount) => {
-    const settled = settle({ replicaCount, clientCount: 2 });
-    const { script, primary, backups } = settled;
-    const { view } = script.state(primary);
-    script.crash(at(backups, 0));
-    script.run(LONG);
-    expect(keepBusy(settled, LONG_BUSY)).toBeGreaterThan(0);
-    script.run(LONG);
-    expectUndisturbed(settled, view);
-  });
+  it.each([3, 4, 5, 6])(
+    'with one of %i dead for good, idle, busy and idle again',
+    (replicaCount) => {
+      const settled = settle({ replicaCount, clientCount: 2 });
+      const { script, primary, backups } = settled;
+      const { view } = script.state(primary);
+      script.crash(at(backups, 0));
+      script.run(LONG);
+      expect(keepBusy(settled, LONG_BUSY)).toBeGreaterThan(0);
+      script.run(LONG);
+      expectUndisturbed(settled, view);
+    },
+  );
 
   it('with no client and nobody to hear, when it is a cluster of one', () => {
     const settled = settle({ replicaCount: 1 });
@@ -197,21 +201,24 @@ describe('a primary whose disk hangs', () => {
 });
 
 describe('a primary that stood still', () => {
-  it.each([2, 3, 5])('and comes back after the others of %i went on, follows them', (replicaCount) => {
-    const settled = settle({ replicaCount });
-    const { script, primary } = settled;
-    const { view } = script.state(primary);
-    script.add(1, 1);
-    script.pause(primary);
-    const answer = script.submit(addOne(1));
-    script.run(200);
-    if (replicaCount > 2) expect(answer.body).not.toBeNull();
-    script.unpause(primary);
-    script.runUntil(() => answer.body !== null);
-    script.runUntil(() => script.converged());
-    expect(script.read(1)).toBe(2);
-    if (replicaCount > 2) expect(script.state(primary).view).toBeGreaterThan(view);
-  });
+  it.each([2, 3, 5])(
+    'and comes back after the others of %i went on, follows them',
+    (replicaCount) => {
+      const settled = settle({ replicaCount });
+      const { script, primary } = settled;
+      const { view } = script.state(primary);
+      script.add(1, 1);
+      script.pause(primary);
+      const answer = script.submit(addOne(1));
+      script.run(200);
+      if (replicaCount > 2) expect(answer.body).not.toBeNull();
+      script.unpause(primary);
+      script.runUntil(() => answer.body !== null);
+      script.runUntil(() => script.converged());
+      expect(script.read(1)).toBe(2);
+      if (replicaCount > 2) expect(script.state(primary).view).toBeGreaterThan(view);
+    },
+  );
 
   it('for longer than the backups wait, gives way before it says anything in its view', () => {
     const { script, primary, backups } = settle({ replicaCount: 3 });
@@ -225,6 +232,22 @@ describe('a primary that stood still', () => {
     expect(said.packets.map(({ command }) => command)).toContain('startViewChange');
     script.heal();
     script.runUntil(() => script.converged());
+  });
+
+  it('takes no request that waited for it either', () => {
+    const { script, primary, backups } = settle({ replicaCount: 3 });
+    for (const slot of backups) script.drop({ from: slot, command: 'startViewChange' });
+    const { op } = script.state(primary);
+    script.pause(primary);
+    const answer = script.submit(addOne(1));
+    script.run(TIMEOUTS_DEFAULT.silence * 2);
+    const said = script.watch({ from: primary });
+    script.unpause(primary);
+    expect(said.packets.map(({ command }) => command)).not.toContain('prepare');
+    expect(script.state(primary)).toMatchObject({ op, queueLength: 0 });
+    script.heal();
+    script.runUntil(() => answer.body !== null);
+    expect(script.read(1)).toBe(1);
   });
 
   it('for less than that, leads on', () => {

@@ -108,7 +108,8 @@ describe('the head of a new view', () => {
     script.run(600);
     if (stalls) {
       expect(script.primary()).toBeNull();
-      for (const slot of backups) expect(script.state(slot)).toMatchObject({ op, status: 'view_change' });
+      for (const slot of backups)
+        expect(script.state(slot)).toMatchObject({ op, status: 'view_change' });
       script.restart(primary);
     }
     script.runUntil(() => script.primary() !== null);
@@ -193,7 +194,11 @@ describe('the head of a new view', () => {
  * Two rival heads at one op. The first, of view v, is only on the disk of its primary; the second,
  * of a later view, only on the disk of that view's primary. The third replica has neither.
  */
-function withRivalHeads(): Settled & { readonly op: number; readonly second: number; readonly third: number } {
+function withRivalHeads(): Settled & {
+  readonly op: number;
+  readonly second: number;
+  readonly third: number;
+} {
   const settled = settle({ replicaCount: 3, clientCount: 2 });
   const { script, primary, backups } = settled;
   const [second, third] = [at(backups, 0), at(backups, 1)];
@@ -226,7 +231,9 @@ describe('two rival heads', () => {
     script.runUntil(() => script.primary() !== null);
     script.runUntil(() => script.converged());
     const kept = script.events('committed', second).find((event) => event.op === op + 1);
-    expect(kept?.checksum).toBe(script.events('prepared', second).find((event) => event.op === op + 1)?.checksum);
+    expect(kept?.checksum).toBe(
+      script.events('prepared', second).find((event) => event.op === op + 1)?.checksum,
+    );
     script.heal();
     script.runUntil(() => script.cluster.clients.every(({ busy }) => !busy));
     expect([script.read(1), script.read(2, 1)]).toEqual([1, 1]);

@@ -20,22 +20,25 @@ describe('normal case', () => {
     expect(script.state(primary)).toMatchObject({ isPrimary: true, view, sessions: 3 });
   });
 
-  it.each(ONE_TO_SIX)('%i replicas commit with a replication quorum and no more', (replicaCount) => {
-    const { script, primary, backups } = settle({ replicaCount });
-    const needed = replicationQuorum(replicaCount) - 1;
-    for (const slot of backups.slice(needed)) script.crash(slot);
-    expect(script.add(1, 1)).toBe(1);
-    if (needed === 0) return;
-    const last = at(backups, needed - 1);
-    script.crash(last);
-    const answer = script.submit(addOne(1));
-    script.run(300);
-    expect(answer.body).toBeNull();
-    expect(script.state(primary).commitMax).toBe(script.state(primary).op - 1);
-    script.restart(last);
-    script.runUntil(() => answer.body !== null);
-    expect(script.read(1)).toBe(2);
-  });
+  it.each(ONE_TO_SIX)(
+    '%i replicas commit with a replication quorum and no more',
+    (replicaCount) => {
+      const { script, primary, backups } = settle({ replicaCount });
+      const needed = replicationQuorum(replicaCount) - 1;
+      for (const slot of backups.slice(needed)) script.crash(slot);
+      expect(script.add(1, 1)).toBe(1);
+      if (needed === 0) return;
+      const last = at(backups, needed - 1);
+      script.crash(last);
+      const answer = script.submit(addOne(1));
+      script.run(300);
+      expect(answer.body).toBeNull();
+      expect(script.state(primary).commitMax).toBe(script.state(primary).op - 1);
+      script.restart(last);
+      script.runUntil(() => answer.body !== null);
+      expect(script.read(1)).toBe(2);
+    },
+  );
 
   it('a backup acknowledges what its disk has, and not before', () => {
     const { script, backups } = settle({ replicaCount: 3 });

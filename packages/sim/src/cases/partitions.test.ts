@@ -28,7 +28,10 @@ describe.each(CUTS)('a %s partition', (cut) => {
     expect(script.state(primary).isPrimary).toBe(true);
     script.heal();
     script.runUntil(() => script.converged([0, 1, 2]), 200);
-    expect(script.state(lonely)).toMatchObject({ view, commitMin: script.state(primary).commitMin });
+    expect(script.state(lonely)).toMatchObject({
+      view,
+      commitMin: script.state(primary).commitMin,
+    });
   });
 
   it('of the primary brings another, and it follows afterwards', () => {

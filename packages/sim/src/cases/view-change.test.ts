@@ -148,7 +148,9 @@ describe('a new primary', () => {
     expect(waitForOther(script, primary, FAILOVER)).toBe(at(backups, 0));
     expect(script.add(1, 1)).toBe(2);
     const later = script.tap.seen.slice(before);
-    expect(later.some((seen) => seen.slot === primary && seen.event.kind === 'prepared')).toBe(false);
+    expect(later.some((seen) => seen.slot === primary && seen.event.kind === 'prepared')).toBe(
+      false,
+    );
   });
 });
 
@@ -206,7 +208,8 @@ describe('a replica alone', () => {
     expect(script.events('vote', lonely).at(-1)).toMatchObject({ reason: 'primary_silent' });
     script.heal();
     script.run(100);
-    for (const slot of [0, 1, 2]) expect(script.state(slot)).toMatchObject({ view, status: 'normal' });
+    for (const slot of [0, 1, 2])
+      expect(script.state(slot)).toMatchObject({ view, status: 'normal' });
     expect(script.state(primary).isPrimary).toBe(true);
   });
 
@@ -287,7 +290,9 @@ describe('messages of the wrong view', () => {
     for (const packet of starts.packets.slice()) script.replay(packet);
     script.run(3);
     const after = [primary, at(backups, 1)].map((slot) => script.state(slot));
-    expect(after.map(({ view, op }) => [view, op])).toEqual(before.map(({ view, op }) => [view, op]));
+    expect(after.map(({ view, op }) => [view, op])).toEqual(
+      before.map(({ view, op }) => [view, op]),
+    );
   });
 
   it('a lost start_view is asked for', () => {
@@ -314,7 +319,10 @@ describe('a crash in the middle of a view change', () => {
     const next = at(backups, 0);
     const answer = script.submit(addOne(1));
     script.crash(primary);
-    script.runUntil(() => script.events('vote', next).at(-1)?.reason === 'primary_silent', FAILOVER);
+    script.runUntil(
+      () => script.events('vote', next).at(-1)?.reason === 'primary_silent',
+      FAILOVER,
+    );
     script.cluster.replica(next).armCrash(events);
     script.runUntil(() => !script.cluster.replica(next).running, 200);
     script.restart(primary);
@@ -329,7 +337,10 @@ describe('a crash in the middle of a view change', () => {
     const voter = at(backups, 1);
     const answer = script.submit(addOne(1));
     script.crash(primary);
-    script.runUntil(() => script.events('vote', voter).at(-1)?.reason === 'primary_silent', FAILOVER);
+    script.runUntil(
+      () => script.events('vote', voter).at(-1)?.reason === 'primary_silent',
+      FAILOVER,
+    );
     script.cluster.replica(voter).armCrash(events);
     script.runUntil(() => !script.cluster.replica(voter).running, 200);
     script.restart(voter);

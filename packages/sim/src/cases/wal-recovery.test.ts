@@ -6,8 +6,7 @@ import {
   rotBody,
   rotHeader,
 } from '../testing/log-faults.ts';
-import { ScriptedCluster } from '../testing/scripted-cluster.ts';
-import type { EventOf } from '../testing/scripted-cluster.ts';
+import type { EventOf, ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { at, settle } from '../testing/settled.ts';
 
 /** Crashes a replica, damages its disk, and starts it: returns what it made of it. */
@@ -34,7 +33,10 @@ const PLACES: readonly Place[] = [
   { name: 'left of the head', ops: (head) => [head - 1] },
   { name: 'far left of the head', ops: () => [1] },
   { name: 'at the root', ops: () => [0] },
-  { name: 'everywhere up to the head', ops: (head) => Array.from({ length: head + 1 }, (_, op) => op) },
+  {
+    name: 'everywhere up to the head',
+    ops: (head) => Array.from({ length: head + 1 }, (_, op) => op),
+  },
 ];
 
 describe('a backup whose log is rotten', () => {
@@ -157,7 +159,8 @@ describe('torn writes', () => {
       }
       let acknowledged = 0;
       for (let round = 0; round < 4; round += 1) {
-        for (const client of [0, 1, 2, 3]) script.submit({ operation: 16, body: new Uint8Array([1, 1]) }, client);
+        for (const client of [0, 1, 2, 3])
+          script.submit({ operation: 16, body: new Uint8Array([1, 1]) }, client);
         script.stepUntil(() => script.cluster.storages.some((disk) => disk.writesInFlight > 0));
         for (let step = 0; step < Number(seed) * 3; step += 1) script.cluster.step();
         for (const slot of [0, 1, 2]) script.crash(slot);
@@ -269,7 +272,13 @@ describe('a replica that does not know its head', () => {
     script.run(300);
     const commands = new Set(said.packets.map(({ command }) => command));
     expect(commands.has('prepare')).toBe(true);
-    for (const never of ['prepareOk', 'startViewChange', 'doViewChange', 'commit', 'startView'] as const) {
+    for (const never of [
+      'prepareOk',
+      'startViewChange',
+      'doViewChange',
+      'commit',
+      'startView',
+    ] as const) {
       expect(commands.has(never)).toBe(false);
     }
     script.heal();

@@ -29,7 +29,7 @@ const registers: HistoryModel<State, Input, Output> = {
     JSON.stringify(
       Object.entries(state)
         .filter(([, value]) => value !== 0)
-        .sort(),
+        .sort(([first], [other]) => (first < other ? -1 : 1)),
     ),
   readsOnly: (input, output) => input.kind === 'read' || output === false,
   parts: (input) => (input.kind === 'move' ? [input.key, input.to] : [input.key]),

@@ -19,25 +19,25 @@ export interface HistoryOperation<Input, Output> {
 
 /** What the recorded system should do, one operation at a time. Pure; states are never changed. */
 export interface HistoryModel<State, Input, Output> {
-  init(): State;
+  readonly init: () => State;
   /**
    * The state after the operation, or null when it cannot have this output in this state. Any
    * output is possible where it is null.
    */
-  step(state: State, input: Input, output: Output | null): State | null;
+  readonly step: (state: State, input: Input, output: Output | null) => State | null;
   /** The same text for equal states, different ones for different states. */
-  key(state: State): string;
+  readonly key: (state: State) => string;
   /**
    * Whether an operation with this output leaves every state as it is. Such a one is placed as
    * soon as it fits, which saves most of the search. Must be false where it depends on the state.
    */
-  readsOnly?(input: Input, output: Output): boolean;
+  readonly readsOnly?: (input: Input, output: Output) => boolean;
   /**
    * Names of the independent parts of the state that the operation touches, at least one.
    * Operations without a common part, directly or through others, are checked apart. Left out:
    * the state is one whole.
    */
-  parts?(input: Input): readonly string[];
+  readonly parts?: (input: Input) => readonly string[];
 }
 
 /**

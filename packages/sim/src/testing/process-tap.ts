@@ -13,8 +13,8 @@ export interface GivenUp {
   readonly reason: string;
 }
 
-/** What is held back while a disk hangs: everything, or only writes. */
-export type Hang = 'all' | 'writes';
+/** What is held back while a disk hangs: everything, all writes, or those of checkpoints. */
+export type Hang = 'all' | 'writes' | 'blocks';
 
 /**
  * Stands between the replicas and their ports: remembers what they tell, lets their disks hang, and
@@ -100,7 +100,8 @@ export class ProcessTap {
       write: (zone, offset, bytes, done): void => {
         const ask = (): void => disk.write(zone, offset, bytes, done);
         if (zone === 'blocks') this.noteBlocks(slot, offset, bytes.length);
-        if (this.hanging.has(slot)) this.hold(slot, ask);
+        const hang = this.hanging.get(slot);
+        if (hang !== undefined && (hang !== 'blocks' || zone === 'blocks')) this.hold(slot, ask);
         else ask();
       },
     };

@@ -8,6 +8,7 @@ export const CLOCK_WINDOW_MICROS = 20_000_000;
 const DRIFT = 0.0002;
 
 interface Sample {
+  /** Of the peer's clock to this replica's monotonic one. */
   readonly offset: number;
   readonly roundTrip: number;
   readonly at: number;
@@ -16,7 +17,8 @@ interface Sample {
 /**
  * The cluster's clock: this replica's wall clock, held inside the interval that a majority agrees
  * upon. Without agreement it goes on by its own clock, never outside the last agreed interval grown
- * by the drift bound. Safety never depends on it: only the quality of timestamps does.
+ * by the drift bound. Intervals are held against the monotonic clock, for the wall clock may jump.
+ * Safety never depends on it: only the quality of timestamps does.
  */
 export class ClusterClock {
   private readonly majority: number;
@@ -36,21 +38,23 @@ export class ClusterClock {
   learn(
     peer: number,
     sample: { readonly sent: number; readonly peerWall: number },
-    now: { readonly monotonic: number; readonly wall: number },
+    monotonic: number,
   ): void {
-    const roundTrip = now.monotonic - sample.sent;
+    const roundTrip = monotonic - sample.sent;
     if (roundTrip < 0) return; // A pong of an earlier life of this process.
     const known = this.samples.get(peer);
-    const fresh = known !== undefined && now.monotonic - known.at < CLOCK_WINDOW_MICROS / 4;
+    const fresh = known !== undefined && monotonic - known.at < CLOCK_WINDOW_MICROS / 4;
     if (fresh && known.roundTrip <= roundTrip) return;
-    const offset = sample.peerWall + roundTrip / 2 - now.wall;
-    this.samples.set(peer, { offset, roundTrip, at: now.monotonic });
+    const offset = sample.peerWall + roundTrip / 2 - monotonic;
+    this.samples.set(peer, { offset, roundTrip, at: monotonic });
   }
 
   /** Works out agreement anew; true when being synchronized changed. */
-  synchronize(monotonic: number): boolean {
+  synchronize(now: { readonly monotonic: number; readonly wall: number }): boolean {
+    const { monotonic } = now;
     const half = CLOCK_TOLERANCE_MICROS / 2;
-    const intervals: Interval[] = [{ lower: -half, upper: half }];
+    const own = now.wall - monotonic;
+    const intervals: Interval[] = [{ lower: own - half, upper: own + half }];
     for (const [peer, sample] of this.samples) {
       if (monotonic - sample.at > CLOCK_WINDOW_MICROS) {
         this.samples.delete(peer);
@@ -72,8 +76,7 @@ export class ClusterClock {
     const drift = Math.max(0, monotonic - this.agreed.at) * DRIFT;
     const lower = this.agreed.lower - drift;
     const upper = this.agreed.upper + drift;
-    // The interval is of the offset to this wall clock: a clock inside it is left alone.
-    const offset = lower > 0 ? lower : upper < 0 ? upper : 0;
-    return Math.floor(wall + offset);
+    const offset = Math.min(Math.max(wall - monotonic, lower), upper);
+    return Math.floor(monotonic + offset);
   }
 }

@@ -201,6 +201,11 @@ export class Journal {
     return this.writesInFlight + this.queue.length;
   }
 
+  /** A body or a header is on its way to disk. A pause holds back what has not begun. */
+  get busy(): boolean {
+    return this.writesInFlight > 0 || this.isWritingHeaders();
+  }
+
   /**
    * Makes `entry` the known header of its op without a body. The fault mark of the slot stays: to
    * lose it would turn "unreadable" into "absent" and produce a nack of what was acknowledged.

@@ -15,6 +15,7 @@ import { voteToLeave, withdrawVote } from './vote.ts';
  * still commit.
  */
 export function watchOneself(r: Replica, stalled: boolean): void {
+  if (!isDiskBusy(r)) r.diskProgress = r.tick;
   if (!isPrimary(r) || r.replicaCount === 1) return;
   if (stalled) {
     // What the others did meanwhile is unknown: only what is heard from now on counts.
@@ -28,6 +29,20 @@ export function watchOneself(r: Replica, stalled: boolean): void {
   }
 }
 
+/**
+ * Before a message is taken: after a long stall messages may come before the next tick does, and
+ * what this replica would say to them belongs to a view that it may have lost meanwhile.
+ */
+export function watchForStall(r: Replica): void {
+  if (hasStalled(r) && r.status !== 'recovering') watchOneself(r, true);
+}
+
+/** Something was asked of the disk that it has not done yet. */
+function isDiskBusy(r: Replica): boolean {
+  if (r.journal.busy || r.superblock.busy || r.blockWrites > 0) return true;
+  return r.restoreReads + r.serving + r.pipelineReading.size > 0 || r.commitReading !== null;
+}
+
 function reasonToGiveWay(r: Replica): VoteReason | null {
   const limit = r.timers.ticks('abdicate');
   const { primary } = r;
@@ -38,6 +53,9 @@ function reasonToGiveWay(r: Replica): VoteReason | null {
   if (heard + 1 < r.quorums.replication) return 'unheard';
   if (primary.pipeline.length > 0 && r.tick - primary.lastNewAck > limit) return 'no_new_ack';
   if (r.commitReading !== null && r.tick - r.commitReadingSince > limit) return 'disk_stall';
+  // Backups' votes commit without this disk, but only until the next checkpoint falls due: then
+  // requests wait, with no prepare in the pipeline that could tell.
+  if (primary.queue.length > 0 && r.tick - r.diskProgress > limit) return 'disk_stall';
   if (r.stuckSince !== null && r.tick - r.stuckSince > limit) return 'repair_stuck';
   return null;
 }

@@ -38,13 +38,27 @@ export function isChainComplete(r: Replica): boolean {
   return r.op <= r.commitMin || r.chainOp <= r.commitMin + 1;
 }
 
-/** Headers of the head and the `pipelineMax` ops below it; null for unknown. The head is known. */
+/**
+ * Headers of the head and the `pipelineMax` ops below it; null for what is unknown or not to be
+ * trusted. The head is known. Below a gap only two things speak for the log of log_view: what was
+ * executed, and what log_view itself prepared, for one view gives an op to one prepare only. All
+ * else may be of a log that was given up, which stands there until the chain replaces it.
+ */
 export function logSuffix(r: Replica): (LogHeader | null)[] {
   const headers: (LogHeader | null)[] = [];
   for (let distance = 0; distance <= r.config.pipelineMax && distance <= r.op; distance += 1) {
     const op = Op(r.op - distance);
-    // A copy whose redundant header is unreadable speaks for the log only where the chain needs it.
-    headers.push(r.journal.isDoubtful(op) && op < r.chainOp ? null : r.journal.header(op));
+    const entry = r.journal.header(op);
+    headers.push(entry !== null && isTrusted(r, entry) ? entry : null);
   }
   return headers;
+}
+
+function isTrusted(r: Replica, { header }: LogHeader): boolean {
+  if (header.op >= r.chainOp) return true;
+  // A copy whose redundant header is unreadable speaks for the log only where the chain needs it.
+  if (r.journal.isDoubtful(header.op)) return false;
+  // What a checkpoint covers may never have been executed here: it came with a state transfer.
+  const executed = header.op <= r.commitMin && header.op > r.checkpoint.op;
+  return executed || header.view === r.logView;
 }

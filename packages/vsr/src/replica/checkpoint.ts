@@ -48,7 +48,9 @@ export function checkpointHasWork(r: Replica): boolean {
   if (r.forest.folding) return true;
   const work = r.checkpointing;
   if (work === null || work.sealed || r.pendingSync !== null) return false;
-  return r.blockWrites < BLOCK_WRITES_MAX && !r.forest.checkpointSerialised;
+  // Of the empty state there is nothing to write, only to be sealed.
+  if (r.forest.checkpointSerialised) return r.blockWrites === 0;
+  return r.blockWrites < BLOCK_WRITES_MAX;
 }
 
 /** One slice: the next blocks of the frozen state, or a bit of putting it away. */

@@ -8,6 +8,7 @@ import { executePrepare } from './execute.ts';
 import type { Replica } from './replica.ts';
 import { fatal, isPrimary, trace } from './send.ts';
 import { isPaddingSound, readLengthOf } from './wal-read.ts';
+import { expectedCheckpointId } from './window.ts';
 
 /** Ops executed in one step, at most; the rest follows in `work`, so that I/O gets its turn. */
 const OPS_PER_STEP = 8;
@@ -102,6 +103,11 @@ function executeOp(r: Replica, message: PrepareMessage): boolean {
   assert(header.op === r.commitMin + 1, 'ops execute in order');
   if (header.parent !== r.commitChecksum) {
     // Committed ops form one chain: this replica executed something that the cluster did not.
+    fatal(r, 'diverged');
+    return false;
+  }
+  if (header.checkpointId !== expectedCheckpointId(r, header.op)) {
+    // When it was appended this replica may not have had that checkpoint yet; now it has.
     fatal(r, 'diverged');
     return false;
   }

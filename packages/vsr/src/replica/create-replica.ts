@@ -76,6 +76,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     monotonic: 0,
     wall: 0,
     lastTickAt: Number.POSITIVE_INFINITY,
+    diskProgress: 0,
     status: 'recovering',
     view: View(0),
     logView: View(0),

@@ -24,7 +24,7 @@ export function onPingTimeout(r: Replica): void {
     monotonic: r.monotonic,
     status: STATUS_CODES[r.status],
   });
-  if (r.clock.synchronize(r.monotonic)) {
+  if (r.clock.synchronize({ monotonic: r.monotonic, wall: r.wall })) {
     trace(r, { kind: 'clock', synchronized: r.clock.synchronized });
   }
 }
@@ -46,11 +46,8 @@ export function onPong(r: Replica, message: Message<'pong'>): void {
     drop(r, message as AnyMessage, 'stale_ping'); // SAFETY: of one command.
     return;
   }
-  r.clock.learn(
-    header.replica,
-    { sent: header.pingMonotonic, peerWall: header.pongWall },
-    { monotonic: r.monotonic, wall: r.wall },
-  );
+  const sample = { sent: header.pingMonotonic, peerWall: header.pongWall };
+  r.clock.learn(header.replica, sample, r.monotonic);
   followHigherView(r, message as AnyMessage); // SAFETY: of one command.
 }
 

@@ -115,6 +115,8 @@ export interface Replica {
   wall: number;
   /** Monotonic time of the last tick; a large gap is a stall of this process. */
   lastTickAt: number;
+  /** Tick at which the disk last finished something, or had nothing to do. */
+  diskProgress: number;
   // ── the protocol's own (view-change.ts, prepare.ts, commit.ts) ───────────────────────────────
   status: Status;
   /** Never shown to others above `superblock.durable.view`. */

@@ -28,20 +28,21 @@ function run(replicas: number, rot: boolean): Totals {
       totals.choices += history.choices;
       totals.dropped += history.dropped;
     }),
-    { numRuns: 1000 },
+    { numRuns: 30 },
   );
-  console.log(replicas, rot, totals); return totals;
+  return totals;
 }
 
 describe.each([1, 2, 3, 4, 5, 6])('the choice of a log, %i voters', (replicas) => {
   it('never drops what a replication quorum acknowledged, whoever votes', () => {
     const totals = run(replicas, false);
-    expect(totals.commits).toBeGreaterThan(25);
-    if (replicas > 1) expect(totals.choices).toBeGreaterThan(25);
+    // A test in which nothing happens is none.
+    expect(totals.commits).toBeGreaterThan(20);
+    expect(totals.choices).toBeGreaterThan(10);
     if (replicas > 1) expect(totals.dropped).toBeGreaterThan(0);
   });
 
   it('nor when slots rot meanwhile', () => {
-    expect(run(replicas, true).commits).toBeGreaterThan(25);
+    expect(run(replicas, true).commits).toBeGreaterThan(20);
   });
 });

@@ -2,6 +2,7 @@ import { unreachable } from '@kimberlite/store';
 import { type AnyMessage, isCommand } from '../message/message.ts';
 import { setHas } from '../std/bitset.ts';
 import type { SuperblockStep } from '../superblock/superblock-writer.ts';
+import { watchForStall } from './abdicate.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import {
   checkpointHasWork,
@@ -64,6 +65,7 @@ function dispatch(r: Replica, event: ReplicaEvent): void {
     case 'message':
       r.monotonic = event.monotonic;
       r.wall = event.wall;
+      watchForStall(r);
       onMessage(r, event.message);
       return;
     case 'tick':
@@ -74,6 +76,17 @@ function dispatch(r: Replica, event: ReplicaEvent): void {
     case 'work':
       if (r.status !== 'recovering') checkpointWork(r);
       return;
+    default:
+      r.diskProgress = r.tick;
+      onCompletion(r, event);
+  }
+}
+
+type Completion = Exclude<ReplicaEvent, { kind: 'message' | 'tick' | 'work' }>;
+
+/** The disk has done what it was asked. */
+function onCompletion(r: Replica, event: Completion): void {
+  switch (event.kind) {
     case 'prepare_written':
       r.journal.onPrepareWritten(event.walSlot, event.checksum);
       return;

@@ -1,0 +1,269 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Prng } from '../std/prng.ts';
+import {
+  EWMA_ALPHA,
+  EXPERIMENT_CHANCE,
+  MAX_INFLIGHT_PER_REPLICA,
+  RepairBudget,
+} from './repair-budget.ts';
+
+const EXPIRY = 50;
+
+function budgetOf(replicaCount: number, self = 0): RepairBudget {
+  return new RepairBudget({ self, replicaCount, expiryTicks: EXPIRY });
+}
+
+/** Gives a peer the latency that many samples of `ticks` lead to. */
+function train(budget: RepairBudget, replica: number, ticks: number): void {
+  for (let round = 0; round < 60; round += 1) {
+    budget.recordRepairSent(replica, `train ${replica}`, 0);
+    budget.recordRepairCompleted(`train ${replica}`, ticks);
+  }
+}
+
+/** How often each replica is chosen in many draws, with nothing in flight. */
+function choices(budget: RepairBudget, draws: number): Map<number, number> {
+  const prng = new Prng(11n);
+  const counts = new Map<number, number>();
+  for (let draw = 0; draw < draws; draw += 1) {
+    const chosen = budget.selectReplica(prng);
+    if (chosen !== null) counts.set(chosen, (counts.get(chosen) ?? 0) + 1);
+  }
+  return counts;
+}
+
+const clusters = fc.integer({ min: 2, max: 10 });
+const seeds = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+
+describe('repair budget', () => {
+  it('starts empty, without oneself', () => {
+    const budget = budgetOf(3, 1);
+    expect(budget.availableSlots()).toBe(2 * MAX_INFLIGHT_PER_REPLICA);
+    expect(budget.hasAvailableSlots()).toBe(true);
+    expect([...choices(budget, 500).keys()].sort()).toEqual([0, 2]);
+    const alone = budgetOf(1);
+    expect(alone.hasAvailableSlots()).toBe(false);
+    expect(alone.selectReplica(new Prng(1n))).toBeNull();
+  });
+
+  it('prefers the fastest nine times in ten, and tries the others in the rest', () => {
+    const budget = budgetOf(4);
+    train(budget, 1, 20);
+    train(budget, 2, 2);
+    train(budget, 3, 20);
+    const draws = 20_000;
+    const counts = choices(budget, draws);
+    const fastest = (counts.get(2) ?? 0) / draws;
+    const expected = 1 - EXPERIMENT_CHANCE + EXPERIMENT_CHANCE / 3;
+    expect(Math.abs(fastest - expected)).toBeLessThan(0.01);
+    for (const other of [1, 3]) {
+      expect(Math.abs((counts.get(other) ?? 0) / draws - EXPERIMENT_CHANCE / 3)).toBeLessThan(0.01);
+    }
+  });
+
+  it('draws among equally fast ones', () => {
+    const counts = choices(budgetOf(4), 3000);
+    for (const replica of [1, 2, 3]) {
+      expect(Math.abs((counts.get(replica) ?? 0) - 1000)).toBeLessThan(120);
+    }
+  });
+
+  it('never lets more than two be in flight to one peer', () => {
+    const budget = budgetOf(2);
+    for (let request = 0; request < MAX_INFLIGHT_PER_REPLICA; request += 1) {
+      expect(budget.selectReplica(new Prng(1n))).toBe(1);
+      budget.recordRepairSent(1, `op ${request}`, 0);
+    }
+    expect(budget.selectReplica(new Prng(1n))).toBeNull();
+    expect(budget.hasAvailableSlots()).toBe(false);
+    expect(() => budget.recordRepairSent(1, 'one more', 0)).toThrow('the peer was selected');
+    expect(() => budget.recordRepairSent(0, 'oneself', 0)).toThrow('the peer was selected');
+  });
+
+  it('passes over a peer at its limit, however fast', () => {
+    const budget = budgetOf(3);
+    train(budget, 1, 1);
+    train(budget, 2, 40);
+    budget.recordRepairSent(1, 'a', 0);
+    budget.recordRepairSent(1, 'b', 0);
+    expect([...choices(budget, 100).keys()]).toEqual([2]);
+  });
+
+  it('follows latencies by a fifth of each new sample', () => {
+    const budget = budgetOf(3);
+    const before = budget.latency(1);
+    budget.recordRepairSent(1, 'a', 100);
+    budget.recordRepairCompleted('a', 111);
+    expect(budget.latency(1)).toBeCloseTo(before * (1 - EWMA_ALPHA) + 11 * EWMA_ALPHA, 10);
+    expect(budget.latency(2)).toBe(before);
+    train(budget, 2, 7);
+    expect(budget.latency(2)).toBeCloseTo(7, 3);
+  });
+
+  it('ends a request everywhere with its first answer', () => {
+    const budget = budgetOf(3);
+    budget.recordRepairSent(1, 'a', 0);
+    budget.recordRepairSent(2, 'a', 0);
+    expect(budget.isInFlight('a')).toBe(true);
+    budget.recordRepairCompleted('a', 4);
+    expect(budget.isInFlight('a')).toBe(false);
+    expect(budget.availableSlots()).toBe(4);
+    // What nobody asked for changes nothing.
+    const latency = budget.latency(1);
+    budget.recordRepairCompleted('a', 400);
+    expect(budget.latency(1)).toBe(latency);
+  });
+
+  it('gives up requests that are too old, and only those', () => {
+    const budget = budgetOf(3);
+    budget.recordRepairSent(1, 'old', 10);
+    budget.recordRepairSent(1, 'young', 11);
+    expect(budget.expireStaleRequests(10 + EXPIRY - 1)).toEqual([]);
+    expect(budget.expireStaleRequests(10 + EXPIRY)).toEqual([{ replica: 1, request: 'old' }]);
+    expect(budget.isInFlight('old')).toBe(false);
+    expect(budget.isInFlight('young')).toBe(true);
+    expect(budget.availableSlots()).toBe(3);
+  });
+
+  it('counts the free places over all peers', () => {
+    const budget = budgetOf(4);
+    expect(budget.availableSlots()).toBe(6);
+    budget.recordRepairSent(1, 'a', 0);
+    budget.recordRepairSent(2, 'b', 0);
+    budget.recordRepairSent(1, 'c', 0);
+    expect(budget.availableSlots()).toBe(3);
+    budget.recordRepairCompleted('a', 1);
+    expect(budget.availableSlots()).toBe(4);
+    budget.clear();
+    expect(budget.availableSlots()).toBe(6);
+  });
+
+  it('charges an expired request with a sample of twice the latency', () => {
+    const budget = budgetOf(3);
+    train(budget, 1, 10);
+    const before = budget.latency(1);
+    budget.recordRepairSent(1, 'a', 0);
+    budget.expireStaleRequests(EXPIRY);
+    expect(budget.latency(1)).toBeCloseTo(before * (1 + EWMA_ALPHA), 10);
+  });
+
+  it('lets a peer that never answers come back', () => {
+    const budget = budgetOf(3);
+    for (let round = 0; round < 200; round += 1) {
+      budget.recordRepairSent(1, 'a', round * EXPIRY);
+      budget.expireStaleRequests((round + 1) * EXPIRY);
+    }
+    // Bounded: a few dozen good answers are enough to be the fastest again.
+    train(budget, 1, 0);
+    expect(budget.latency(1)).toBeLessThan(1);
+  });
+});
+
+describe('repair budget, properties', () => {
+  it('respects the limit in flight', () => {
+    fc.assert(
+      fc.property(clusters, fc.nat(50), seeds, (replicaCount, repairs, seed) => {
+        const budget = budgetOf(replicaCount);
+        const prng = new Prng(seed);
+        const inFlight = new Map<number, number>();
+        for (let repair = 0; repair < repairs; repair += 1) {
+          const replica = budget.selectReplica(prng);
+          if (replica === null) break;
+          budget.recordRepairSent(replica, `op ${repair}`, repair);
+          inFlight.set(replica, (inFlight.get(replica) ?? 0) + 1);
+        }
+        for (const count of inFlight.values()) {
+          expect(count).toBeLessThanOrEqual(MAX_INFLIGHT_PER_REPLICA);
+        }
+        const most = (replicaCount - 1) * MAX_INFLIGHT_PER_REPLICA;
+        const sent = [...inFlight.values()].reduce((sum, count) => sum + count, 0);
+        expect(sent).toBe(Math.min(repairs, most));
+      }),
+    );
+  });
+
+  it('keeps every latency positive and finite', () => {
+    const events = fc.array(
+      fc.record({ wait: fc.nat(2 * EXPIRY), answers: fc.boolean(), replica: fc.constantFrom(1, 2) }),
+      { maxLength: 100 },
+    );
+    fc.assert(
+      fc.property(events, (story) => {
+        const budget = budgetOf(3);
+        let tick = 0;
+        for (const { wait, answers, replica } of story) {
+          budget.recordRepairSent(replica, 'a', tick);
+          tick += wait;
+          if (answers) budget.recordRepairCompleted('a', tick);
+          else budget.expireStaleRequests(tick + EXPIRY);
+          expect(budget.latency(replica)).toBeGreaterThan(0);
+          expect(budget.latency(replica)).toBeLessThanOrEqual(1000);
+        }
+      }),
+    );
+  });
+
+  it('chooses a peer that exists, is not oneself and has room', () => {
+    fc.assert(
+      fc.property(clusters, fc.integer({ min: 1, max: 50 }), seeds, (replicaCount, draws, seed) => {
+        const prng = new Prng(seed);
+        const self = prng.below(replicaCount);
+        const budget = budgetOf(replicaCount, self);
+        for (let draw = 0; draw < draws; draw += 1) {
+          const replica = budget.selectReplica(prng);
+          if (replica === null) {
+            expect(budget.hasAvailableSlots()).toBe(false);
+            return;
+          }
+          expect(replica).not.toBe(self);
+          expect(replica).toBeGreaterThanOrEqual(0);
+          expect(replica).toBeLessThan(replicaCount);
+          budget.recordRepairSent(replica, `op ${draw}`, draw); // Throws where there is no room.
+        }
+      }),
+    );
+  });
+
+  it('never has more free places than there are, nor fewer than none', () => {
+    fc.assert(
+      fc.property(clusters, fc.array(fc.nat(3), { maxLength: 60 }), seeds, (size, events, seed) => {
+        const budget = budgetOf(size);
+        const prng = new Prng(seed);
+        const most = (size - 1) * MAX_INFLIGHT_PER_REPLICA;
+        events.forEach((event, tick) => {
+          const replica = event < 2 ? budget.selectReplica(prng) : null;
+          if (replica !== null) budget.recordRepairSent(replica, `op ${tick}`, tick);
+          if (event === 2) budget.recordRepairCompleted(`op ${prng.below(tick + 1)}`, tick);
+          if (event === 3) budget.expireStaleRequests(tick * 10);
+          expect(budget.availableSlots()).toBeGreaterThanOrEqual(0);
+          expect(budget.availableSlots()).toBeLessThanOrEqual(most);
+          expect(budget.hasAvailableSlots()).toBe(budget.availableSlots() > 0);
+        });
+      }),
+    );
+  });
+
+  it('expires just what is stale, of staggered requests', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(200), { minLength: 1, maxLength: 20 }),
+        fc.nat(300),
+        (ticks, now) => {
+          const budget = budgetOf(12);
+          const sent = ticks.map((tick, index) => ({ tick, replica: 1 + (index % 11), index }));
+          for (const { tick, replica, index } of sent) {
+            budget.recordRepairSent(replica, `op ${index}`, tick);
+          }
+          const expired = budget.expireStaleRequests(now).map(({ request }) => request);
+          const stale = sent.filter(({ tick }) => now - tick >= EXPIRY);
+          expect(expired.sort()).toEqual(stale.map(({ index }) => `op ${index}`).sort());
+          for (const { tick, index } of sent) {
+            expect(budget.isInFlight(`op ${index}`)).toBe(now - tick < EXPIRY);
+          }
+          expect(budget.expireStaleRequests(now)).toEqual([]);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,72 @@
+import { present } from '@kimberlite/store';
+import { encodeHeaderList, logHeaderOf } from '../message/header-list.ts';
+import type { Message, PrepareMessage } from '../message/message.ts';
+import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
+import { fromPeer, type ReplicaHarness } from './replica-harness.ts';
+
+/** The do_view_change of a peer that has all of `chain` on disk. */
+export function doViewChangeOf(
+  author: { readonly slot: number; readonly view: number },
+  chain: readonly PrepareMessage[],
+  options: { readonly logView?: number; readonly commitMin?: number } = {},
+): Message<'doViewChange'> {
+  const headers = chain.slice(-5).map(logHeaderOf).reverse();
+  return fromPeer(
+    author,
+    'doViewChange',
+    {
+      logView: View(options.logView ?? 0),
+      op: Op(chain.length - 1),
+      commitMin: Op(options.commitMin ?? 0),
+      checkpointOp: Op(0),
+      nackBits: 0,
+      presentBits: (1 << headers.length) - 1,
+    },
+    encodeHeaderList(headers),
+  );
+}
+
+/** A heartbeat of the primary of `view` whose log is `chain`, committed up to `commit`. */
+export function heartbeatOf(
+  author: { readonly slot: number; readonly view: number },
+  chain: readonly PrepareMessage[],
+  options: { readonly commit: number; readonly stamp: number },
+): Message<'commit'> {
+  return fromPeer(author, 'commit', {
+    commitChecksum: present(chain[options.commit]).header.checksum,
+    checkpointId: ZERO_CHECKSUM,
+    commit: Op(options.commit),
+    op: Op(chain.length - 1),
+    checkpointOp: Op(0),
+    monotonic: options.stamp,
+  });
+}
+
+/** A backup's ack. */
+export function prepareOkOf(
+  author: { readonly slot: number; readonly view: number },
+  message: PrepareMessage,
+): Message<'prepareOk'> {
+  const { checksum, op } = message.header;
+  return fromPeer(author, 'prepareOk', {
+    prepareChecksum: checksum,
+    op,
+    commitMin: Op(0),
+    durable: 1,
+  });
+}
+
+/**
+ * Makes the replica in slot 1 of three primary of view 1: both peers leave view 0, and slot 2's log
+ * (`chain`, or just the root) takes part in the choice, and gives its bodies.
+ */
+export function leadViewOne(harness: ReplicaHarness, chain: readonly PrepareMessage[]): void {
+  for (const slot of [0, 2]) {
+    harness.deliver(fromPeer({ slot, view: 0 }, 'startViewChange', {}));
+  }
+  harness.settle();
+  harness.deliver(doViewChangeOf({ slot: 2, view: 1 }, chain));
+  harness.settle();
+  for (const message of chain.slice(1)) harness.deliver(message); // The bodies that it lacks.
+  harness.settle();
+}

@@ -1,0 +1,235 @@
+import { assert, mix128, unreachable } from '@kimberlite/store';
+import { CONFIG_SIMULATION, type ClusterConfig } from '../config.ts';
+import { formatReplica } from '../format.ts';
+import { TICK_MICROS } from '../host/host.ts';
+import type { Command, FieldsToSend } from '../message/layout.ts';
+import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
+import { createReplica } from '../replica/create-replica.ts';
+import type { Effect, ReplicaEvent } from '../replica/effect.ts';
+import type { Replica } from '../replica/replica.ts';
+import { beginStartup } from '../replica/startup.ts';
+import { hasWork, step } from '../replica/step.ts';
+import type { TraceEvent } from '../replica/trace.ts';
+import { ClientId, View } from '../std/numbers.ts';
+import { Prng } from '../std/prng.ts';
+import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
+import { HEADER_SIZE } from '../message/layout.ts';
+import { counterMachine } from './counter-machine.ts';
+import { DataFile } from './data-file.ts';
+import { FIXTURE_CLUSTER } from './log-fixture.ts';
+
+/** Kinds of effects that complete with an event. */
+export type IoKind = Exclude<Effect['kind'], 'send' | 'send_client' | 'trace' | 'fatal'>;
+
+type Io = Extract<Effect, { kind: IoKind }>;
+
+/** Fields of a message but for those that every message of the fixture cluster has. */
+export type PeerFields<C extends Command> = Omit<
+  FieldsToSend<C>,
+  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
+>;
+
+/** A message of a peer, in `view`. */
+export function fromPeer<C extends Command>(
+  author: { readonly slot: number; readonly view: number },
+  command: C,
+  fields: PeerFields<C>,
+  body: Uint8Array | null = null,
+): Message<C> {
+  const common = {
+    cluster: FIXTURE_CLUSTER,
+    replica: author.slot,
+    view: View(author.view),
+    release: 1,
+    incarnation: 9n,
+  };
+  const all = { ...common, ...fields } as FieldsToSend<C>; // SAFETY: the two parts make the whole.
+  return encodeMessage(command, all, body, mix128);
+}
+
+export interface HarnessOptions {
+  readonly slot: number;
+  readonly replicaCount?: number;
+  readonly config?: ClusterConfig;
+  /** A file that an earlier life has written; else a new one is formatted. */
+  readonly file?: DataFile;
+}
+
+/**
+ * One replica, driven by hand: every I/O waits until the test completes it, every message is in the
+ * test's hands. Nothing happens by itself.
+ */
+export class ReplicaHarness {
+  readonly options: HarnessOptions;
+  readonly config: ClusterConfig;
+  readonly file: DataFile;
+  readonly replica: Replica;
+  readonly traces: TraceEvent[] = [];
+  readonly fatals: string[] = [];
+  private readonly pending: Io[] = [];
+  private sent: { readonly to: number; readonly message: AnyMessage }[] = [];
+  private answers: { readonly client: ClientId; readonly message: AnyMessage }[] = [];
+  private monotonic = 1_000_000;
+
+  constructor(options: HarnessOptions) {
+    this.options = options;
+    this.config = options.config ?? CONFIG_SIMULATION;
+    const { slot, replicaCount = 3 } = options;
+    this.file =
+      options.file ??
+      new DataFile(
+        this.config,
+        formatReplica({
+          config: this.config,
+          cluster: FIXTURE_CLUSTER,
+          slot,
+          replicaCount,
+          incarnation: 9n,
+          checksum: mix128,
+        }),
+      );
+    this.replica = createReplica({
+      config: this.config,
+      checksum: mix128,
+      cluster: FIXTURE_CLUSTER,
+      slot,
+      release: 1,
+      stateMachine: counterMachine(),
+      prng: new Prng(5n),
+    });
+  }
+
+  /** Reads the file, and stops when all I/O has ended. */
+  start(): this {
+    beginStartup(this.replica);
+    this.drain(this.replica.out.splice(0));
+    this.settle();
+    return this;
+  }
+
+  /** Another life on the same file; what was in flight never happened. */
+  restart(): ReplicaHarness {
+    return new ReplicaHarness({ ...this.options, file: this.file }).start();
+  }
+
+  private step(event: ReplicaEvent): void {
+    const out: Effect[] = [];
+    step(this.replica, event, out);
+    this.drain(out);
+  }
+
+  private drain(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'send') this.sent.push(effect);
+      else if (effect.kind === 'send_client') this.answers.push(effect);
+      else if (effect.kind === 'trace') this.traces.push(effect.event);
+      else if (effect.kind === 'fatal') this.fatals.push(effect.reason);
+      else this.pending.push(effect);
+    }
+  }
+
+  deliver(message: Message): void {
+    const any = message as AnyMessage; // SAFETY: of one command.
+    const wall = 1_700_000_000_000_000 + this.monotonic;
+    this.step({ kind: 'message', message: any, monotonic: this.monotonic, wall });
+  }
+
+  tick(count = 1): void {
+    for (let tick = 0; tick < count; tick += 1) {
+      this.monotonic += TICK_MICROS;
+      const wall = 1_700_000_000_000_000 + this.monotonic;
+      this.step({ kind: 'tick', monotonic: this.monotonic, wall });
+    }
+  }
+
+  /** What I/O waits, oldest first. */
+  get waiting(): IoKind[] {
+    return this.pending.map(({ kind }) => kind);
+  }
+
+  /** Completes the oldest waiting I/O of this kind. */
+  complete(kind: IoKind): void {
+    const index = this.pending.findIndex((io) => io.kind === kind);
+    assert(index >= 0, 'an I/O of this kind waits');
+    const [io] = this.pending.splice(index, 1);
+    assert(io !== undefined, 'it was found');
+    this.step(this.perform(io));
+  }
+
+  /** Completes all I/O that waits, but for these kinds, and all that follows from it. */
+  settle(...except: readonly IoKind[]): void {
+    for (let rounds = 0; rounds < 10_000; rounds += 1) {
+      const next = this.waiting.find((kind) => !except.includes(kind));
+      if (next !== undefined) this.complete(next);
+      else if (hasWork(this.replica)) this.step({ kind: 'work' });
+      else return;
+    }
+    assert(false, 'I/O comes to an end');
+  }
+
+  private perform(io: Io): ReplicaEvent {
+    const { messageSizeMax, walSlots, blockSize } = this.config;
+    switch (io.kind) {
+      case 'write_prepare': {
+        const { walSlot, message } = io;
+        this.file.write('wal_prepares', walSlot * messageSizeMax, message.bytes);
+        return { kind: 'prepare_written', walSlot, checksum: message.header.checksum };
+      }
+      case 'write_headers':
+        this.file.write('wal_headers', io.sector * HEADERS_PER_SECTOR * HEADER_SIZE, io.bytes);
+        return { kind: 'headers_written', sector: io.sector };
+      case 'read_headers': {
+        const bytes = this.file.read('wal_headers', 0, walSlots * HEADER_SIZE);
+        return { kind: 'headers_read', bytes };
+      }
+      case 'read_prepare': {
+        const { walSlot, op, checksum, purpose, length } = io;
+        const bytes = this.file.read('wal_prepares', walSlot * messageSizeMax, length);
+        return { kind: 'prepare_read', walSlot, op, checksum, purpose, bytes };
+      }
+      case 'write_superblock':
+        this.file.write('superblock', io.copy * SUPERBLOCK_COPY_SIZE, io.bytes);
+        return { kind: 'superblock_written' };
+      case 'read_superblock': {
+        const bytes = this.file.read('superblock', 0, SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE);
+        return { kind: 'superblock_read', bytes };
+      }
+      case 'write_blocks':
+        this.file.write('blocks', (io.address - 1) * blockSize, io.bytes);
+        return { kind: 'blocks_written', address: io.address };
+      case 'read_block': {
+        const { reference, serveTo } = io;
+        const bytes = this.file.read('blocks', (reference.address - 1) * blockSize, blockSize);
+        return { kind: 'block_read', reference, serveTo, bytes };
+      }
+      default:
+        return unreachable(io);
+    }
+  }
+
+  /** Messages to peers since the last call, of one command. */
+  take<C extends Command>(command: C): { readonly to: number; readonly message: Message<C> }[] {
+    const found: { readonly to: number; readonly message: Message<C> }[] = [];
+    for (const { to, message } of this.sent) {
+      if (isCommand(message, command)) found.push({ to, message });
+    }
+    this.sent = this.sent.filter(({ message }) => message.header.command !== command);
+    return found;
+  }
+
+  /** Commands of all messages to peers since the last call of this or `take`. */
+  takeAll(): string[] {
+    return this.sent.splice(0).map(({ to, message }) => `${message.header.command} to ${to}`);
+  }
+
+  /** Messages to clients since the last call. */
+  takeAnswers(): { readonly client: ClientId; readonly message: AnyMessage }[] {
+    return this.answers.splice(0);
+  }
+
+  /** Trace events of one kind, from the beginning. */
+  traced<K extends TraceEvent['kind']>(kind: K): Extract<TraceEvent, { kind: K }>[] {
+    // SAFETY: filtered by the kind.
+    return this.traces.filter((event) => event.kind === kind) as Extract<TraceEvent, { kind: K }>[];
+  }
+}
