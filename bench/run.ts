@@ -91,9 +91,7 @@ async function startAll(
   const systems: System[] = [];
   say('formatting three data files');
   const own = join(directory, 'kimberlite');
-  systems.push(
-    await startKimberlite({ directory: own, size: plan.size, nodeFlags, started }),
-  );
+  systems.push(await startKimberlite({ directory: own, size: plan.size, nodeFlags, started }));
   if (plan.etcd && etcdVersion() === null) {
     say('etcd is not installed (Debian: apt-get install etcd-server): Kimberlite alone');
   } else if (plan.etcd) {

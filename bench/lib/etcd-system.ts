@@ -51,7 +51,9 @@ export async function startEtcd(options: EtcdOptions): Promise<System> {
         '--initial-cluster-token=kimberlite-bench',
       ],
       // Settings in the environment would make it another etcd than the one that is named.
-      env: Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^ETCD_/.test(key))),
+      env: Object.fromEntries(
+        Object.entries(process.env).filter(([key]) => !key.startsWith('ETCD_')),
+      ),
       logFile: join(directory, `member${index}.log`),
       channel: false,
     });

@@ -1,13 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  formatDataFile,
-  isFault,
-  randomU128,
-  THREAD_POOL_SIZE,
-  VERSION,
-} from '@kimberlite/server';
+import { formatDataFile, isFault, randomU128, THREAD_POOL_SIZE, VERSION } from '@kimberlite/server';
 import { type ClusterConfig, CONFIG_DEFAULT, CONFIG_DEV } from '@kimberlite/vsr';
 import { Child } from './child.ts';
 import { freePorts } from './free-ports.ts';

@@ -99,8 +99,18 @@ function mediansOf(rounds: readonly Measurement[]): Medians {
     p50_ms: of((round) => round.p50_ms),
     p99_ms: of((round) => round.p99_ms),
     p999_ms: of((round) => round.p999_ms),
-    members_cpu_us_per_put: known ? rounded(of((round) => cpu(round, isMember)), 2) : null,
-    client_cpu_us_per_put: known ? rounded(of((round) => cpu(round, isClient)), 2) : null,
+    members_cpu_us_per_put: known
+      ? rounded(
+          of((round) => cpu(round, isMember)),
+          2,
+        )
+      : null,
+    client_cpu_us_per_put: known
+      ? rounded(
+          of((round) => cpu(round, isClient)),
+          2,
+        )
+      : null,
     members_resident_bytes: known ? of((round) => sum(round.resident_bytes, isMember)) : null,
   };
 }

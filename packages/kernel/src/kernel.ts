@@ -1,4 +1,4 @@
-import { assert, present, readU64, writeU64 } from '@kimberlite/store';
+import { assert, readU64, writeU64 } from '@kimberlite/store';
 import {
   type ExecuteContext,
   type KeyNames,
@@ -7,11 +7,10 @@ import {
   type StateMachine,
   type TableReader,
 } from '@kimberlite/vsr';
-import { type Call, KERNEL_CALLS } from './codec/call.ts';
-import { decodeCalls } from './codec/decode-calls.ts';
+import { KERNEL_CALLS } from './codec/call.ts';
 import { encodeResults } from './codec/encode-results.ts';
-import { callsReplyLimit } from './codec/reply-limit.ts';
 import type { Result } from './codec/result.ts';
+import { type DecodedBody, DecodedMemo } from './decoded-memo.ts';
 import { executeCall, revisionTaken } from './execute-call.ts';
 import { nameReads } from './name-reads.ts';
 import { KERNEL_TABLES, META_TABLE, REVISION_KEY } from './tables.ts';
@@ -21,27 +20,25 @@ import { KERNEL_TABLES, META_TABLE, REVISION_KEY } from './tables.ts';
  * (docs/kernel.md). It has no state of its own; everything is in its tables.
  */
 export function createKernel(): StateMachine {
-  return { tables: KERNEL_TABLES, validate, replyLimit, prefetch, execute };
-}
-
-function validate(operation: number, body: Uint8Array): boolean {
-  if (operation !== KERNEL_CALLS) return false;
-  const calls = decodeCalls(body);
-  return calls !== null && callsReplyLimit(calls) <= REPLY_BODY_MAX;
-}
-
-function replyLimit(operation: number, body: Uint8Array): number {
-  return callsReplyLimit(validCalls({ operation, body }));
-}
-
-function prefetch(request: Request, names: KeyNames, _read: TableReader): boolean {
-  nameReads(validCalls(request), names);
-  return false;
+  const memo = new DecodedMemo();
+  return {
+    tables: KERNEL_TABLES,
+    validate: (operation, body): boolean => {
+      if (operation !== KERNEL_CALLS) return false;
+      const decoded = memo.of(body);
+      return decoded !== null && decoded.replyLimit <= REPLY_BODY_MAX;
+    },
+    replyLimit: (operation, body): number => validBody(memo, { operation, body }).replyLimit,
+    prefetch: (request: Request, names: KeyNames, _read: TableReader): boolean => {
+      nameReads(validBody(memo, request).calls, names);
+      return false;
+    },
+    execute: (request, context): Uint8Array => execute(validBody(memo, request), context),
+  };
 }
 
 /** Runs the calls in order; each one that changes something takes the next revision. */
-function execute(request: Request, context: ExecuteContext): Uint8Array {
-  const calls = validCalls(request);
+function execute({ calls }: DecodedBody, context: ExecuteContext): Uint8Array {
   const before = readRevision(context);
   let revision = before;
   const results: Result[] = [];
@@ -57,9 +54,11 @@ function execute(request: Request, context: ExecuteContext): Uint8Array {
 }
 
 /** The core asks `validate` before anything else, so what does not decode here is a bug. */
-function validCalls(request: Request): Call[] {
+function validBody(memo: DecodedMemo, request: Request): DecodedBody {
   assert(request.operation === KERNEL_CALLS, 'a validated operation');
-  return present(decodeCalls(request.body), 'a validated body');
+  const decoded = memo.of(request.body);
+  assert(decoded !== null, 'a validated body');
+  return decoded;
 }
 
 function readRevision(context: TableReader): number {

@@ -1,4 +1,4 @@
-import { assert, readU64, writeU64 } from '@kimberlite/store';
+import { assert, Slab } from '@kimberlite/store';
 
 /**
  * A key's value in KEYS_TABLE: create revision, mod revision and version (u64 each), then the
@@ -21,13 +21,15 @@ export interface StoredRecord {
   readonly value: Uint8Array;
 }
 
+/** For records on their way into a table, which copies them. */
+const records = new Slab(64 * 1024);
+
 /** What a blind put merges into the table. */
 export function putDelta(revision: number, value: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(VALUE_OFFSET + value.length);
-  const view = new DataView(bytes.buffer);
-  writeU64(view, CREATE_OFFSET, revision);
-  writeU64(view, MOD_OFFSET, revision);
-  writeU64(view, VERSION_OFFSET, 1);
+  const bytes = records.take(VALUE_OFFSET + value.length);
+  writeU64(bytes, CREATE_OFFSET, revision);
+  writeU64(bytes, MOD_OFFSET, revision);
+  writeU64(bytes, VERSION_OFFSET, 1);
   bytes.set(value, VALUE_OFFSET);
   return bytes;
 }
@@ -35,26 +37,43 @@ export function putDelta(revision: number, value: Uint8Array): Uint8Array {
 /** The table's `combine`: made by the older, valued and dated by the newer, versions added. */
 export function combineRecords(older: Uint8Array | null, delta: Uint8Array): Uint8Array {
   if (older === null) return delta;
-  const bytes = delta.slice();
-  const view = viewOf(bytes);
-  const olderView = viewOf(older);
-  writeU64(view, CREATE_OFFSET, readU64(olderView, CREATE_OFFSET));
-  const version = readU64(olderView, VERSION_OFFSET) + readU64(view, VERSION_OFFSET);
-  writeU64(view, VERSION_OFFSET, version);
+  const bytes = records.take(delta.length);
+  bytes.set(delta);
+  writeU64(bytes, CREATE_OFFSET, readU64(older, CREATE_OFFSET));
+  writeU64(bytes, VERSION_OFFSET, readU64(older, VERSION_OFFSET) + readU64(delta, VERSION_OFFSET));
   return bytes;
 }
 
 export function readRecord(bytes: Uint8Array): StoredRecord {
   assert(bytes.length >= VALUE_OFFSET, 'a whole record');
-  const view = viewOf(bytes);
   return {
-    createRevision: readU64(view, CREATE_OFFSET),
-    modRevision: readU64(view, MOD_OFFSET),
-    version: readU64(view, VERSION_OFFSET),
+    createRevision: readU64(bytes, CREATE_OFFSET),
+    modRevision: readU64(bytes, MOD_OFFSET),
+    version: readU64(bytes, VERSION_OFFSET),
     value: bytes.subarray(VALUE_OFFSET),
   };
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Byte by byte: a DataView for each record would cost more than all its reads. */
+function readU64(bytes: Uint8Array, at: number): number {
+  return readU32(bytes, at) + readU32(bytes, at + 4) * 4294967296;
+}
+
+function writeU64(bytes: Uint8Array, at: number, value: number): void {
+  writeU32(bytes, at, value >>> 0);
+  writeU32(bytes, at + 4, Math.floor(value / 4294967296));
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  // SAFETY: the caller has checked the length.
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  const high = (bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8);
+  return (low | (high << 16)) >>> 0;
+}
+
+function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
 }

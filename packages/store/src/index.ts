@@ -10,6 +10,7 @@ export { KEY_SIZE_MAX, VALUE_SIZE_MAX } from './record.ts';
 export { AssertionError, assert, maybe, present, unreachable } from './std/assert.ts';
 export { Checksum, type ChecksumFunction, checksumOfDigest, mix128 } from './std/checksum.ts';
 export { sha256, sha256Checksum } from './std/sha256.ts';
+export { Slab } from './std/slab.ts';
 export { readU64, readU128, writeU64, writeU128 } from './std/u128.ts';
 export type { StoredEntry, Table } from './table.ts';
 export type { ProvideResult } from './tree-loader.ts';

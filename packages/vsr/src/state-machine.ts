@@ -64,6 +64,7 @@ export interface TableReader {
 
 /** What an execution may use. Writes are seen by later reads of the same and later requests. */
 export interface ExecuteContext extends TableReader {
+  /** Copies what it is given, as `merge` does: the bytes may change after the call. */
   put(table: number, key: Uint8Array, value: Uint8Array): void;
   /** Blind: folds into the older value by the table's `combine`, now or later. */
   merge(table: number, key: Uint8Array, delta: Uint8Array): void;

@@ -5,7 +5,8 @@ export function readU128(view: DataView, offset: number): bigint {
 
 /** Writes a 128-bit little-endian number. */
 export function writeU128(view: DataView, offset: number, value: bigint): void {
-  view.setBigUint64(offset, value & 0xffffffffffffffffn, true);
+  // Stores the lower 64 bits of whatever it is given.
+  view.setBigUint64(offset, value, true);
   view.setBigUint64(offset + 8, value >> 64n, true);
 }
 

@@ -1,4 +1,4 @@
-import { assert, type ChecksumFunction, readU128, writeU128 } from '@kimberlite/store';
+import { assert, type ChecksumFunction, readU128, Slab, writeU128 } from '@kimberlite/store';
 import type { Checksum } from '../std/numbers.ts';
 import { readBatch } from './batch.ts';
 import {
@@ -12,7 +12,6 @@ import {
   LAYOUTS,
   layoutOf,
   OFFSET_CHECKSUM,
-  OFFSET_CHECKSUM_BODY,
   OFFSET_COMMAND,
   OFFSET_COMMON_END,
   OFFSET_SIZE,
@@ -59,6 +58,9 @@ export function isCommand<C extends Command>(
   return message.header.command === command;
 }
 
+/** For messages of up to 1 KiB, which do not live long; what is logged has memory of its own. */
+const small = new Slab(8 * 1024);
+
 /** Makes a message with a copy of `body`. */
 export function encodeMessage<C extends Command>(
   command: C,
@@ -66,7 +68,7 @@ export function encodeMessage<C extends Command>(
   body: Uint8Array | null,
   checksum: ChecksumFunction,
 ): Message<C> {
-  const bytes = new Uint8Array(HEADER_SIZE + (body === null ? 0 : body.length));
+  const bytes = small.take(HEADER_SIZE + (body === null ? 0 : body.length));
   if (body !== null) bytes.set(body, HEADER_SIZE);
   return sealMessage(command, fields, bytes, checksum);
 }
@@ -84,28 +86,36 @@ export function sealMessage<C extends Command>(
   const layout = layoutOf(command);
   assert(layout.body === 'bytes' || bytes.length === HEADER_SIZE, 'a body where there is one');
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_SIZE);
-  const values = fields as Readonly<Record<string, number | bigint>>; // SAFETY: same keys.
+  const body = bytes.subarray(HEADER_SIZE);
+  const given = fields as Readonly<Record<string, number | bigint>>; // SAFETY: same keys.
+  const computed: Readonly<Record<string, number | bigint>> = {
+    checksum: 0n,
+    checksumBody: bodyChecksum(body, checksum),
+    size: bytes.length,
+    version: PROTOCOL_VERSION,
+    reserved: 0,
+  };
+  // In the order of `decodeFields`, so that both make objects of one shape.
+  const header: Record<string, unknown> = { command };
   for (const field of COMMON_LAYOUT) {
-    const value = values[field.name];
-    if (value !== undefined && field.offset !== OFFSET_COMMAND) writeField(view, field, value);
+    if (field.offset === OFFSET_COMMAND) continue;
+    const value = computed[field.name] ?? given[field.name];
+    assert(value !== undefined, 'every common field is given');
+    writeField(view, field, value);
+    header[field.name] = value;
   }
   for (const field of layout.fields) {
-    const value = values[field.name];
+    const value = given[field.name];
     assert(value !== undefined, 'every field of the command is given');
     writeField(view, field, value);
+    header[field.name] = value;
   }
   view.setUint8(OFFSET_COMMAND, layout.code);
-  view.setUint16(OFFSET_VERSION, PROTOCOL_VERSION, true);
-  view.setUint32(OFFSET_SIZE, bytes.length, true);
-  writeU128(view, OFFSET_CHECKSUM_BODY, checksum.hash(bytes.subarray(HEADER_SIZE)));
-  writeU128(view, OFFSET_CHECKSUM, checksum.hash(bytes.subarray(16, HEADER_SIZE)));
-  const header = decodeFields(layout.code, view);
-  assert(header !== null, 'what was sealed can be read');
-  return {
-    header: header as HeaderOf<C>, // SAFETY: decoded by the same layout.
-    bytes,
-    body: bytes.subarray(HEADER_SIZE),
-  };
+  const sum = checksum.hash(bytes.subarray(16, HEADER_SIZE));
+  writeU128(view, OFFSET_CHECKSUM, sum);
+  header['checksum'] = sum;
+  // SAFETY: the fields of the command's layout, as `decodeFields` would read them.
+  return { header: header as unknown as HeaderOf<C>, bytes, body };
 }
 
 function decodeFields(code: number, view: DataView): Header | null {
@@ -166,7 +176,7 @@ export function decodeMessage(
   if (typeof header === 'string') return header;
   if (header.size !== bytes.length) return 'size';
   const body = bytes.subarray(HEADER_SIZE);
-  if (checksum.hash(body) !== header.checksumBody) return 'body_checksum';
+  if (bodyChecksum(body, checksum) !== header.checksumBody) return 'body_checksum';
   if (!bodyHasShape(header, body)) return 'body_shape';
   return { header, bytes, body } as AnyMessage; // SAFETY: the header names the command.
 }
@@ -194,7 +204,17 @@ export function peekSize(bytes: Uint8Array): number | null {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(OFFSET_SIZE, true);
 }
 
+function bodyChecksum(body: Uint8Array, checksum: ChecksumFunction): Checksum {
+  return body.length === 0 ? emptyBodyChecksum(checksum) : checksum.hash(body);
+}
+
+/** The function whose empty hash was asked for last, and that hash: there is one in a process. */
+let emptyBody: { readonly of: ChecksumFunction; readonly checksum: Checksum } | null = null;
+
 /** The checksum of an empty body, which most messages carry. */
 export function emptyBodyChecksum(checksum: ChecksumFunction): Checksum {
-  return checksum.hash(new Uint8Array(0));
+  if (emptyBody === null || emptyBody.of !== checksum) {
+    emptyBody = { of: checksum, checksum: checksum.hash(new Uint8Array(0)) };
+  }
+  return emptyBody.checksum;
 }

@@ -40,9 +40,10 @@ export function isChainComplete(r: Replica): boolean {
 
 /**
  * Headers of the head and the `pipelineMax` ops below it; null for what is unknown or not to be
- * trusted. The head is known. Below a gap only two things speak for the log of log_view: what was
- * executed, and what log_view itself prepared, for one view gives an op to one prepare only. All
- * else may be of a log that was given up, which stands there until the chain replaces it.
+ * trusted. The head is known. Below a gap only three things speak for the log of log_view: what the
+ * superblock names, what was executed, and what log_view itself prepared, for one view gives an op
+ * to one prepare only. All else may be of a log that was given up, which stands there until the
+ * chain replaces it.
  */
 export function logSuffix(r: Replica): (LogHeader | null)[] {
   const headers: (LogHeader | null)[] = [];
@@ -56,6 +57,10 @@ export function logSuffix(r: Replica): (LogHeader | null)[] {
 
 function isTrusted(r: Replica, { header }: LogHeader): boolean {
   if (header.op >= r.chainOp) return true;
+  // The headers that stand in the superblock are the log of log_view. Left out, a committed op
+  // would seem to have been given up, and copies of it in logs of older views would deny it.
+  const named = r.viewChange.headers.some((known) => known?.header.checksum === header.checksum);
+  if (named) return true;
   // A copy whose redundant header is unreadable speaks for the log only where the chain needs it.
   if (r.journal.isDoubtful(header.op)) return false;
   // What a checkpoint covers may never have been executed here: it came with a state transfer.

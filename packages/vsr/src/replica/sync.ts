@@ -44,6 +44,7 @@ export function continueSync(r: Replica): void {
       r.journal.setHeader(entry);
     }
   }
+  r.viewChange.headers = headers;
   restartChain(r);
   r.viewChange.headers = logSuffix(r);
   updateSuperblock(r);

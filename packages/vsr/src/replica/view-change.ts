@@ -210,6 +210,8 @@ function installHeaders(
     else if (entry !== null && entry.header.op === log.op) r.journal.setHeader(entry);
   }
   r.op = log.op;
+  // From here on these speak for the log; those of the view before would vouch for what they name.
+  r.viewChange.headers = log.headers;
   restartChain(r);
   r.viewChange.headers = logSuffix(r);
 }

@@ -1,8 +1,11 @@
 import { present } from '@kimberlite/store';
 import { encodeHeaderList, logHeaderOf } from '../message/header-list.ts';
+import { HEADER_SIZE } from '../message/layout.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
 import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
+import { CHECKPOINT_RECORD_SIZE, encodeCheckpoint } from '../superblock/superblock.ts';
 import { fromPeer, type ReplicaHarness } from './replica-harness.ts';
+import { checkpointAt } from './wal-disk.ts';
 
 /** The do_view_change of a peer that has all of `chain` on disk. */
 export function doViewChangeOf(
@@ -23,6 +26,29 @@ export function doViewChangeOf(
       presentBits: (1 << headers.length) - 1,
     },
     encodeHeaderList(headers),
+  );
+}
+
+/** The start_view of a primary whose log is `chain`, still at the checkpoint of format. */
+export function startViewOf(
+  author: { readonly slot: number; readonly view: number },
+  chain: readonly PrepareMessage[],
+  options: { readonly commit?: number; readonly nonce?: bigint } = {},
+): Message<'startView'> {
+  const headers = chain.slice(-5).map(logHeaderOf).reverse();
+  const body = new Uint8Array(CHECKPOINT_RECORD_SIZE + headers.length * HEADER_SIZE);
+  body.set(encodeCheckpoint(checkpointAt(0)));
+  body.set(encodeHeaderList(headers), CHECKPOINT_RECORD_SIZE);
+  return fromPeer(
+    author,
+    'startView',
+    {
+      nonce: options.nonce ?? 0n,
+      op: Op(chain.length - 1),
+      commit: Op(options.commit ?? 0),
+      checkpointOp: Op(0),
+    },
+    body,
   );
 }
 

@@ -147,12 +147,11 @@ export class ReplicaHarness {
     return this.pending.map(({ kind }) => kind);
   }
 
-  /** Completes the oldest waiting I/O of this kind. */
-  complete(kind: IoKind): void {
-    const index = this.pending.findIndex((io) => io.kind === kind);
-    assert(index >= 0, 'an I/O of this kind waits');
-    const [io] = this.pending.splice(index, 1);
-    assert(io !== undefined, 'it was found');
+  /** Completes a waiting I/O of this kind: the oldest, or one that was asked for later. */
+  complete(kind: IoKind, place = 0): void {
+    const io = this.pending.filter((candidate) => candidate.kind === kind)[place];
+    assert(io !== undefined, 'an I/O of this kind waits');
+    this.pending.splice(this.pending.indexOf(io), 1);
     this.step(this.perform(io));
   }
 

@@ -1,0 +1,35 @@
+import type { Call } from './codec/call.ts';
+import { decodeCalls } from './codec/decode-calls.ts';
+import { callsReplyLimit } from './codec/reply-limit.ts';
+
+/** What a request's body says. */
+export interface DecodedBody {
+  readonly calls: readonly Call[];
+  /** Bytes of the reply's body, at most. */
+  readonly replyLimit: number;
+}
+
+/**
+ * The last body that was decoded. A request is validated, weighed, prefetched and executed one
+ * right after another, each over the same view of its prepare: without this it would be decoded
+ * four times. Asked by identity, so whoever holds the view must not change its bytes; nobody
+ * changes a message.
+ */
+export class DecodedMemo {
+  private body: Uint8Array | null;
+  private decoded: DecodedBody | null;
+
+  constructor() {
+    this.body = null;
+    this.decoded = null;
+  }
+
+  /** Null when the body is no list of calls. */
+  of(body: Uint8Array): DecodedBody | null {
+    if (body === this.body) return this.decoded;
+    const calls = decodeCalls(body);
+    this.body = body;
+    this.decoded = calls === null ? null : { calls, replyLimit: callsReplyLimit(calls) };
+    return this.decoded;
+  }
+}
