@@ -252,7 +252,7 @@ describe('two rival heads', () => {
     expect([script.read(1), script.read(2, 1)]).toEqual([1, 1]);
   });
 
-  it('another prepare in an older log denies the later one, together with one that has none', () => {
+  it('another prepare in an older log denies the later one, with one that has none', () => {
     const { script, primary, op, second, third } = withRivalHeads();
     rotBody(script.disk(second), op + 1);
     script.restart(primary);

@@ -198,7 +198,7 @@ describe('two that take themselves for primary', () => {
 });
 
 describe('a replica alone', () => {
-  it('does not inflate the view, however long it is alone, and disturbs nobody when it is back', () => {
+  it('does not inflate the view, and disturbs nobody when it is back', () => {
     const { script, primary, backups } = settle({ replicaCount: 3 });
     const { view } = script.state(primary);
     const lonely = at(backups, 0);

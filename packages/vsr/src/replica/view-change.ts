@@ -187,8 +187,8 @@ function installLog(r: Replica, selection: SelectedLog): void {
   if (selection.opBefore > selection.op) {
     trace(r, { kind: 'truncated', op: selection.op, from: selection.opBefore, view: r.view });
   }
-  installHeaders(r, { op: selection.op, headers: selection.headers });
   r.logView = r.view;
+  installHeaders(r, { op: selection.op, headers: selection.headers });
   r.commitMax = opMax(r.commitMax, selection.commitMax);
   r.primary.timestampNext = Math.max(selection.timestampFloor, r.checkpoint.timestampNext);
   r.viewChange.repairing = true;
@@ -328,9 +328,9 @@ function installStartView(
     trace(r, { kind: 'truncated', op: header.op, from: r.op, view: header.view });
   }
   clearViewState(r);
-  installHeaders(r, { op: header.op, headers: view.headers });
   r.view = header.view;
   r.logView = header.view;
+  installHeaders(r, { op: header.op, headers: view.headers });
   r.commitMax = opMax(r.commitMax, header.commit);
   r.primaryCommit = header.commit;
   r.primaryOp = header.op;
