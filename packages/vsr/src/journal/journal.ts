@@ -247,6 +247,10 @@ export class Journal {
   markFaulty(op: Op): void {
     const slot = this.slotOf(op);
     if (this.writing[slot] !== null) return;
+    // A header on its way must not vouch for what was just found bad.
+    const sector = this.sectors[Math.floor(slot / HEADERS_PER_SECTOR)];
+    sector?.waiting.delete(slot);
+    sector?.inFlight?.delete(slot);
     this.setDirty(slot, 1);
     if (this.faulty[slot] === 0) this.faultyCount += 1;
     this.faulty[slot] = 1;

@@ -292,14 +292,27 @@ describe('filter by the durable view headers', () => {
     });
     const log = recover(disk, superblock);
     expect(log.head).toBe(11);
-    expect(slotOf(log, 11)).toMatchObject({ entry: headersOf(next)[11], dirty: true, faulty: false });
-    expect(slotOf(log, 10)).toMatchObject({ entry: headersOf(next)[10], dirty: true, faulty: true });
+    expect(slotOf(log, 11)).toMatchObject({
+      entry: headersOf(next)[11],
+      dirty: true,
+      faulty: false,
+    });
+    expect(slotOf(log, 10)).toMatchObject({
+      entry: headersOf(next)[10],
+      dirty: true,
+      faulty: true,
+    });
     expect(slotOf(log, 9)).toMatchObject({ entry: headersOf(next)[9], dirty: true, faulty: true });
-    expect(slotOf(log, 8)).toMatchObject({ entry: headersOf(next)[8], dirty: false, faulty: false });
+    expect(slotOf(log, 8)).toMatchObject({
+      entry: headersOf(next)[8],
+      dirty: false,
+      faulty: false,
+    });
   });
 
   it('keeps a fault mark of what it drops: unreadable does not become absent', () => {
     const disk = diskWith(old);
+    disk.slot(12).header = 'bad';
     disk.slot(12).prepare = 'bad';
     const superblock = superblockFixture({
       view: View(2),
@@ -311,6 +324,20 @@ describe('filter by the durable view headers', () => {
     expect(slotOf(log, 11)).toEqual(EMPTY);
     // An op 12 of view 2 may have stood there.
     expect(log.headCertain).toBe(false);
+  });
+
+  it('takes a bad body under the header of a given-up op for a torn write', () => {
+    const disk = diskWith(old);
+    disk.slot(12).prepare = 'bad';
+    const superblock = superblockFixture({
+      view: View(2),
+      logView: View(2),
+      headers: suffix(old.slice(0, 11)),
+    });
+    const log = recover(disk, superblock);
+    // An op 12 of view 2 that was acknowledged would have put its own header there.
+    expect(slotOf(log, 12)).toEqual(EMPTY);
+    expect(log.headCertain).toBe(true);
   });
 
   it('leaves a later op in the slot of a durable header that the checkpoint covers', () => {

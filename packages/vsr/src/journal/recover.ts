@@ -78,6 +78,20 @@ function evidenceOf(
   };
 }
 
+/**
+ * The redundant header of an op that a view change gave up says no more of the slot than one of an
+ * older use: had anything been acknowledged there since, its header would stand in this one's place.
+ * Taken at its word it would make the next write in the slot, torn by a crash, look like rot.
+ */
+function withoutGivenUp(read: SlotRead, superblock: SuperblockState): SlotRead {
+  const { header } = read;
+  const top = superblock.headers[0];
+  if (!isEntry(header) || !top || header.header.op <= top.header.op) return read;
+  const normal = superblock.logView === superblock.view;
+  if (normal && header.header.view === superblock.logView) return read;
+  return { ...read, header: 'reserved' };
+}
+
 /** The body is unreadable, and the header beside it speaks only of what a checkpoint covers. */
 function looksTorn(read: SlotRead, checkpointOp: Op): boolean {
   if (read.prepare !== 'bad') return false;
@@ -90,10 +104,11 @@ function looksTorn(read: SlotRead, checkpointOp: Op): boolean {
  * Returns null when a single replica must refuse to start.
  */
 export function recoverLog(
-  reads: readonly SlotRead[],
+  found: readonly SlotRead[],
   options: RecoverOptions,
 ): RecoveredLog | null {
   const { config, superblock, solo, writesMax } = options;
+  const reads = found.map((read) => withoutGivenUp(read, superblock));
   assert(reads.length === config.walSlots, 'every slot was read');
   const windowEnd = superblock.checkpoint.op + config.walSlots;
   let opMaximum = 0;

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import {
   decideSlot,
   type SlotCase,
-  slotCase,
   type SlotDecision,
   type SlotEvidence,
   type SlotPart,
+  slotCase,
 } from './recovery-table.ts';
 
 /** A row of protocol-rules B4, as data: a column left out matches anything. */
@@ -70,7 +70,15 @@ const TABLE: readonly Row[] = [
   },
   { row: 'L', header: 'reserved', prepare: 'reserved', peers: 'nil', solo: 'nil' },
   { row: 'M', ...both, ...within, identical: false, order: 'less', peers: 'fix', solo: 'fix' },
-  { row: 'N', ...both, ...within, identical: false, order: 'greater', peers: 'vsr', solo: 'refuse' },
+  {
+    row: 'N',
+    ...both,
+    ...within,
+    identical: false,
+    order: 'greater',
+    peers: 'vsr',
+    solo: 'refuse',
+  },
   { row: 'O', ...both, ...within, identical: false, order: 'equal', peers: 'vsr', solo: 'refuse' },
   { row: 'P', ...both, ...within, identical: true, peers: 'eql', solo: 'eql' },
 ];
@@ -134,7 +142,8 @@ describe('recovery table', () => {
     for (const evidence of EVIDENCE) {
       const row = TABLE.find((candidate) => matches(candidate, evidence));
       const column = evidence.solo ? row?.solo : row?.peers;
-      const decision = typeof column === 'string' ? column : column?.[evidence.tornPossible ? 1 : 0];
+      const decision =
+        typeof column === 'string' ? column : column?.[evidence.tornPossible ? 1 : 0];
       expect(decideSlot(evidence), JSON.stringify(evidence)).toBe(decision);
     }
   });

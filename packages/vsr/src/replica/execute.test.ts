@@ -37,7 +37,10 @@ function logOf(batches: readonly Batch[]): PrepareMessage[] {
 }
 
 /** A backup that has executed these batches, whatever a primary may have filtered. */
-function executed(batches: readonly Batch[], sessionsMax = CONFIG_SIMULATION.sessionsMax): ReplicaHarness {
+function executed(
+  batches: readonly Batch[],
+  sessionsMax = CONFIG_SIMULATION.sessionsMax,
+): ReplicaHarness {
   const config = { ...CONFIG_SIMULATION, sessionsMax };
   const harness = new ReplicaHarness({ slot: 1, config }).start();
   const log = logOf(batches);

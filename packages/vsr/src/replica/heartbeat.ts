@@ -40,6 +40,7 @@ export function onCommit(r: Replica, message: Message<'commit'>): void {
   // A replayed heartbeat must neither keep a dead primary alive nor withdraw a vote.
   if (header.monotonic <= r.heartbeatStamp) return;
   r.heartbeatStamp = header.monotonic;
+  r.viewChange.attempts = 0;
   heardPrimary(r);
   withdrawVote(r, 'primary_silent');
   withdrawVote(r, 'primary_voted');

@@ -153,7 +153,9 @@ describe('a backup', () => {
   it('withholds acks above the deadline of a checkpoint that is not durable here, and sends them then', () => {
     // I is 16 and D is 8: op 25 needs checkpoint 16.
     const harness = backup();
-    const early = extendChain(CHAIN.slice(0, 9), 16, { checkpointId: harness.replica.checkpointId });
+    const early = extendChain(CHAIN.slice(0, 9), 16, {
+      checkpointId: harness.replica.checkpointId,
+    });
     for (const message of early.slice(1)) {
       harness.deliver(message);
       harness.settle();
@@ -224,9 +226,7 @@ describe('a primary', () => {
   }
 
   function register(harness: ReplicaHarness, client: number): PrepareMessage {
-    harness.deliver(
-      makeRequest({ client, session: 0, request: 0, operation: OPERATION_REGISTER }),
-    );
+    harness.deliver(makeRequest({ client, session: 0, request: 0, operation: OPERATION_REGISTER }));
     const prepares = harness.take('prepare');
     expect(prepares.map(({ to }) => to)).toEqual([0, 2]);
     return present(prepares[0]).message;

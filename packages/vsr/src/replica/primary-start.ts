@@ -61,6 +61,11 @@ function becomePrimary(r: Replica, pipeline: readonly PipelineEntry[]): void {
   const { primary, viewChange } = r;
   viewChange.repairing = false;
   viewChange.attempts = 0;
+  // A vote given while the repair was slow is void: sent again, it would end the view just begun.
+  viewChange.voting = null;
+  viewChange.votes = 0;
+  r.timers.stop('startViewChange');
+  r.timers.stop('startViewChangeWindow');
   r.timers.stop('viewChange');
   primary.pipeline.push(...pipeline);
   primary.lastNewAck = r.tick;

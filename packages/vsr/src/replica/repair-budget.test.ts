@@ -185,7 +185,11 @@ describe('repair budget, properties', () => {
 
   it('keeps every latency positive and finite', () => {
     const events = fc.array(
-      fc.record({ wait: fc.nat(2 * EXPIRY), answers: fc.boolean(), replica: fc.constantFrom(1, 2) }),
+      fc.record({
+        wait: fc.nat(2 * EXPIRY),
+        answers: fc.boolean(),
+        replica: fc.constantFrom(1, 2),
+      }),
       { maxLength: 100 },
     );
     fc.assert(

@@ -88,13 +88,20 @@ function requestBodies(r: Replica): void {
       r.journal.write(body);
       continue;
     }
+    if (r.viewChange.repairing && wasAskedFor(r, op)) continue;
     asked += 1;
     if (r.viewChange.repairing) {
+      r.nextRequests.set(op, r.tick);
       broadcast(r, 'requestPrepare', { prepareChecksum: checksum, op });
     } else if (!requestBody(r, { op, checksum })) {
       return;
     }
   }
+}
+
+function wasAskedFor(r: Replica, op: Op): boolean {
+  const since = r.nextRequests.get(op);
+  return since !== undefined && r.tick - since < NEXT_RETRY_TICKS;
 }
 
 function requestBody(
@@ -128,12 +135,12 @@ function requestNext(r: Replica): void {
     if (!r.timers.isRunning('requestStartView')) askEveryone(r);
     return;
   }
+  for (const op of r.nextRequests.keys()) if (op <= r.op) r.nextRequests.delete(op);
   const last = opMin(r.primaryOp, Op(r.op + 2 * r.config.pipelineMax));
   let asked = 0;
   for (let op = opNext(r.op); op <= last && asked < r.config.pipelineMax; op = opNext(op)) {
     if (r.buffer.has(op) || op > r.checkpoint.op + r.config.walSlots) continue;
-    const since = r.nextRequests.get(op);
-    if (since !== undefined && r.tick - since < NEXT_RETRY_TICKS) continue;
+    if (wasAskedFor(r, op)) continue;
     asked += 1;
     r.nextRequests.set(op, r.tick);
     send(r, primaryOfView(r), 'requestPrepare', { prepareChecksum: ZERO_CHECKSUM, op });
@@ -160,7 +167,8 @@ export function onRepairPrepare(r: Replica, message: PrepareMessage): void {
   trace(r, { kind: 'repaired', what: 'prepare', op });
   if (r.journal.isReadable(op)) r.journal.cacheBody(message);
   else r.journal.write(message);
-  r.timers.ensure('repair');
+  if (r.viewChange.repairing) r.timers.hurry('repair');
+  else r.timers.ensure('repair');
 }
 
 /** Headers that a peer lacks, from the top down. */

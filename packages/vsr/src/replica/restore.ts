@@ -141,6 +141,7 @@ export function onBlock(r: Replica, message: Message<'block'>): void {
   const reference = { address: header.address, checksum: header.blockChecksum };
   if (body.length !== r.config.blockSize || r.checksum.hash(body) !== header.blockChecksum) return;
   r.missingBlocks.delete(header.address);
+  r.stuckSince = null;
   r.budget.value.recordRepairCompleted(`block:${header.address}`, r.tick);
   assert(r.forest.provide(reference, body) !== 'bad', 'the checksum was right');
   r.blockWrites += 1;

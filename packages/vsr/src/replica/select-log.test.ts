@@ -79,7 +79,10 @@ describe('quorum', () => {
 describe('canonical logs', () => {
   it('are those of the highest log_view, however short', () => {
     const shorter = extendChain(base, 1, { view: 2, commit: 2 });
-    const votes = [vote(log, { replica: 0, logView: 1 }), vote(shorter, { replica: 1, logView: 2 })];
+    const votes = [
+      vote(log, { replica: 0, logView: 1 }),
+      vote(shorter, { replica: 1, logView: 2 }),
+    ];
     const selection = select(votes);
     expect(selection).toMatchObject({ kind: 'selected', op: 3, opBefore: 3 });
     if (selection.kind === 'selected') {
@@ -132,7 +135,9 @@ describe('a nack quorum', () => {
   });
 
   it('of two voters is one: an op that one provably lacks was not committed', () => {
-    expect(headAfter([vote(log, { replica: 0 }), vote(log.slice(0, 5), { replica: 1 })], 2)).toBe(4);
+    expect(headAfter([vote(log, { replica: 0 }), vote(log.slice(0, 5), { replica: 1 })], 2)).toBe(
+      4,
+    );
   });
 
   it('counts a different prepare of an older log as a nack', () => {
@@ -213,10 +218,7 @@ describe('an op without a nack quorum', () => {
 
   it('needs an explicit copy: neither nacked nor blank is not present', () => {
     // A good header over a faulty body, in both.
-    const votes = [
-      vote(log, { replica: 0, absent: [3] }),
-      vote(log, { replica: 1, absent: [3] }),
-    ];
+    const votes = [vote(log, { replica: 0, absent: [3] }), vote(log, { replica: 1, absent: [3] })];
     expect(select(votes)).toEqual({ kind: 'awaiting_repair', op: 3 });
   });
 

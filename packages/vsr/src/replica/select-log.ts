@@ -125,6 +125,11 @@ function countNacks(
   facts: { readonly op: number; readonly header: LogHeader | null; readonly logViewMax: number },
 ): number {
   const { op, header, logViewMax } = facts;
+  // Where the canonical logs don't know the op, another log's copy denies it only if one of them
+  // says itself that it never had it: unknown is not given up.
+  const givenUp = votes.some(
+    (vote) => vote.logView === logViewMax && (op > vote.op || bit(vote.nackBits, vote, op)),
+  );
   let nacks = 0;
   for (const vote of votes) {
     const held = headerAt(vote, op);
@@ -132,7 +137,7 @@ function countNacks(
       nacks += 1;
     } else if (held !== null && held.header.checksum !== header?.header.checksum) {
       // It holds another prepare there: of an older log, and given up since.
-      if (vote.logView < logViewMax) nacks += 1;
+      if (vote.logView < logViewMax && (header !== null || givenUp)) nacks += 1;
     }
   }
   return nacks;

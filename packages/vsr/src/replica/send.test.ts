@@ -72,7 +72,11 @@ function messageOf(command: Command, view: number, logView: number): AnyMessage 
   return { ...message, header: { ...message.header, view, logView } } as unknown as AnyMessage;
 }
 
-function allowed(rule: Rule, message: { view: number; logView: number }, durable: { view: number; logView: number }): boolean {
+function allowed(
+  rule: Rule,
+  message: { view: number; logView: number },
+  durable: { view: number; logView: number },
+): boolean {
   switch (rule) {
     case 'free':
       return true;

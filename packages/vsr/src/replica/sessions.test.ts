@@ -142,7 +142,9 @@ describe('eviction', () => {
         });
         // The same table, read in the order of its keys.
         const copy = tableOf();
-        for (const { key, value } of forest.table(TABLE_SESSIONS).range(new Uint8Array(0), null, 99)) {
+        for (const { key, value } of forest
+          .table(TABLE_SESSIONS)
+          .range(new Uint8Array(0), null, 99)) {
           copy.table(TABLE_SESSIONS).put(key, value);
         }
         const loaded = new Sessions(copy.table(TABLE_SESSIONS), 100);

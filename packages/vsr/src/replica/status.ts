@@ -30,6 +30,7 @@ export function clearViewState(r: Replica): void {
   r.primaryCommit = Op(0);
   r.primaryOp = Op(0);
   r.forwarded.clear();
+  r.nextRequests.clear();
   r.pipelineReading.clear();
   r.budget.value.clear();
   for (const name of [

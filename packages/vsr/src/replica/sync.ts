@@ -10,6 +10,7 @@ import {
 } from '../superblock/superblock.ts';
 import { logSuffix, restartChain } from './chain.ts';
 import type { Replica } from './replica.ts';
+import { continueRestore } from './restore.ts';
 import { trace } from './send.ts';
 import { clearViewState, transitionToStatus } from './status.ts';
 import { updateSuperblock } from './superblock-update.ts';
@@ -33,11 +34,17 @@ export function continueSync(r: Replica): void {
   if (message === null || r.blockWrites > 0 || r.superblock.busy || r.restoreReads > 0) return;
   r.pendingSync = null;
   const { header, body } = message;
-  if (header.view < r.view) return; // Another view has begun meanwhile.
+  if (header.view < r.view) {
+    continueRestore(r); // Another view has begun meanwhile.
+    return;
+  }
   const record = decodeCheckpoint(body);
   const headers = decodeHeaderList(body.subarray(CHECKPOINT_RECORD_SIZE), r.checksum);
   assert(record !== null && headers !== null, 'it was checked when it came');
-  if (record.op <= r.commitMin) return;
+  if (record.op <= r.commitMin) {
+    continueRestore(r);
+    return;
+  }
   install(r, { message, record });
   for (const entry of [...headers].reverse()) {
     if (entry !== null && (entry.header.op > record.op || entry.header.op === header.op)) {

@@ -110,7 +110,12 @@ describe('durable before shown', () => {
     expect(harness.take('prepare')).toEqual([]);
     harness.settle();
     expect(harness.replica.superblock.durable.logView).toBe(1);
-    expect(harness.take('startView').map(({ to }) => to).sort()).toEqual([0, 2]);
+    expect(
+      harness
+        .take('startView')
+        .map(({ to }) => to)
+        .sort(),
+    ).toEqual([0, 2]);
     expect(harness.replica.status).toBe('normal');
   });
 
@@ -239,7 +244,9 @@ describe('view state', () => {
     // View 17 is this replica's again; slot 2 has the op, slot 0 may have replaced it since.
     harness.deliver(startViewChange(0, 17));
     harness.settle();
-    harness.deliver(doViewChangeOf({ slot: 2, view: 17 }, [fixtureRoot(), message], { logView: 1 }));
+    harness.deliver(
+      doViewChangeOf({ slot: 2, view: 17 }, [fixtureRoot(), message], { logView: 1 }),
+    );
     harness.settle();
     expect(harness.replica).toMatchObject({ status: 'normal', view: 17, op: 1, commitMax: 0 });
     // Its own copy counts once, however it came about.
@@ -331,7 +338,10 @@ describe('a new primary', () => {
     const harness = start();
     for (const slot of [0, 2]) harness.deliver(startViewChange(slot, 0));
     harness.settle();
-    const broken = [...CHAIN.slice(0, 5), present(extendChain(CHAIN.slice(0, 4), 2, { timestamp: 9 })[5])];
+    const broken = [
+      ...CHAIN.slice(0, 5),
+      present(extendChain(CHAIN.slice(0, 4), 2, { timestamp: 9 })[5]),
+    ];
     harness.deliver(doViewChangeOf({ slot: 2, view: 1 }, broken));
     expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'invalid_metadata' });
     expect(harness.replica.logView).toBe(0);

@@ -334,7 +334,6 @@ function installStartView(
   r.commitMax = opMax(r.commitMax, header.commit);
   r.primaryCommit = header.commit;
   r.primaryOp = header.op;
-  r.viewChange.attempts = 0;
   r.journal.pause();
   updateSuperblock(r);
   transitionToStatus(r, 'normal');

@@ -1,10 +1,10 @@
 import { mix128 } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
 import {
+  type ClusterConfig,
   CONFIG_DEFAULT,
   CONFIG_DEV,
   CONFIG_SIMULATION,
-  type ClusterConfig,
   checkpointDeadline,
 } from '../config.ts';
 import { Checksum, Op, ZERO_CHECKSUM } from '../std/numbers.ts';
