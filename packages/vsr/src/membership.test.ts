@@ -32,7 +32,7 @@ describe('quorumsOf', () => {
     expect(quorumsOf(voters)).toEqual({ replication, viewChange, nack, majority });
   });
 
-  it.each([1, 2, 3, 4, 5, 6])('%i voters: quorums meet where they must, by all subsets', (voters) => {
+  it.each([1, 2, 3, 4, 5, 6])('%i voters: quorums meet, by all subsets', (voters) => {
     const { replication, viewChange, nack, majority } = quorumsOf(voters);
     const meets = (size: number, other: number): boolean =>
       subsetsOf(voters, size).every((first) =>

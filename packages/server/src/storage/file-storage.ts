@@ -11,7 +11,6 @@ import {
 import type { ServerFault } from '../errors.ts';
 import { StagingPool } from './aligned-memory.ts';
 import { BlockArea, type Growth } from './block-area.ts';
-import { fillStaging, InlineWriter } from './inline-write.ts';
 import type { IoMode } from './io-mode.ts';
 import { decideEmptyWrite, decideWriteError, retryRead, type WriteDecision } from './io-policy.ts';
 import { type IoObserver, IoQueue, type Operation } from './io-queue.ts';
@@ -35,14 +34,12 @@ export interface FileStorageOptions {
 }
 
 /**
- * The data file as a StoragePort. One copy into aligned memory, one hop to the thread pool (none
- * for what inline-write.ts takes), and the write is durable when it returns. Bytes handed to
- * `write` must not change until `done`.
+ * The data file as a StoragePort. One copy into aligned memory, one hop to the thread pool, and
+ * the write is durable when it returns. Bytes handed to `write` must not change until `done`.
  */
 export class FileStorage implements StoragePort {
   readonly #options: FileStorageOptions;
   readonly #queue: IoQueue;
-  readonly #inline: InlineWriter;
   readonly #area: BlockArea;
   /** Block writes beyond the end of the area, in order, until it has grown. */
   #waiting: Operation[];
@@ -53,16 +50,12 @@ export class FileStorage implements StoragePort {
   constructor(options: FileStorageOptions) {
     this.#options = options;
     const bufferSize = Math.max(options.config.messageSizeMax, 64 * 1024);
-    const pool = new StagingPool({ count: THREAD_POOL_SIZE, bufferSize });
     this.#queue = new IoQueue({
-      pool,
+      pool: new StagingPool({ count: THREAD_POOL_SIZE, bufferSize }),
       backgroundMax: BACKGROUND_IO_MAX,
       step: (operation, staging): void => this.#step(operation, staging),
       observer: options.observer,
     });
-    const { fd, mode, observer } = options;
-    const now = (): number => performance.now();
-    this.#inline = new InlineWriter({ fd, mode, queue: this.#queue, pool, observer, now });
     this.#area = new BlockArea(options.size);
     this.#waiting = [];
     this.#closed = false;
@@ -103,8 +96,7 @@ export class FileStorage implements StoragePort {
       finish: (): void => done(),
       growth: null,
     };
-    if (this.#inline.accepts(zone, length)) this.#inline.post(operation);
-    else if (zone !== 'blocks' || this.#area.covers(position + length)) this.#queue.push(operation);
+    if (zone !== 'blocks' || this.#area.covers(position + length)) this.#queue.push(operation);
     else this.#waiting.push(operation);
     if (zone === 'blocks') this.#growAhead(position + length);
   }
@@ -115,7 +107,6 @@ export class FileStorage implements StoragePort {
    */
   close(): Promise<void> {
     this.#closed = true;
-    this.#inline.close();
     return this.#queue.idle();
   }
 
@@ -180,7 +171,8 @@ export class FileStorage implements StoragePort {
       return;
     }
     const part = operation.bytes.subarray(operation.progress, operation.progress + piece);
-    fillStaging(staging, part, piece);
+    staging.set(part);
+    if (part.length < piece) staging.fill(0, part.length, piece);
     write(fd, staging, 0, piece, position, (error, count) =>
       this.#onWritten(operation, staging, { error, count }),
     );

@@ -81,12 +81,6 @@ export class IoQueue {
     for (const resolve of idle) resolve();
   }
 
-  /** Nothing is under way and nothing waits. */
-  isIdle(): boolean {
-    return this.#inFlight.size === 0 && this.#foreground.length + this.#background.length === 0;
-  }
-
-  /** Resolves when all that was under way is over. */
   idle(): Promise<void> {
     if (this.#inFlight.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));

@@ -1,17 +1,12 @@
 import { present } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
-import { CONFIG_SIMULATION } from '../config.ts';
 import { logHeaderOf } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { PrepareMessage } from '../message/message.ts';
 import { Op } from '../std/numbers.ts';
-import { HEADERS_PER_SECTOR } from '../storage-layout.ts';
+import { headerIn, JournalBench } from '../testing/journal-bench.ts';
 import { chainOf, prepareAfter } from '../testing/log-fixture.ts';
-import { superblockFixture, WalDisk } from '../testing/wal-disk.ts';
-import { Journal } from './journal.ts';
-import { recoverLog } from './recover.ts';
 
-const SLOTS = CONFIG_SIMULATION.walSlots;
 const CHAIN = chainOf(40);
 
 function message(op: number): PrepareMessage {
@@ -23,74 +18,9 @@ function rival(op: number, view = 3): PrepareMessage {
   return prepareAfter(message(op - 1), { view });
 }
 
-/** A journal whose writes complete when the test says so. */
-class Bench {
-  readonly disk: WalDisk;
-  readonly journal: Journal;
-  /** Writes in the order in which the journal asked: `body 3` (an op), `headers 0` (a sector). */
-  readonly asked: string[] = [];
-  readonly sectors: Uint8Array[] = [];
-
-  constructor(options: { readonly writesMax?: number; readonly disk?: WalDisk } = {}) {
-    const writesMax = options.writesMax ?? 4;
-    this.disk = options.disk ?? new WalDisk(SLOTS);
-    const recovered = recoverLog(this.disk.reads(), {
-      config: CONFIG_SIMULATION,
-      superblock: superblockFixture(),
-      solo: false,
-      writesMax,
-    });
-    this.journal = new Journal({
-      config: CONFIG_SIMULATION,
-      writesMax,
-      redundant: this.disk.redundant(),
-      recovered: present(recovered),
-      out: {
-        writePrepare: (slot, { header }): void => {
-          expect(slot).toBe(header.op % SLOTS);
-          this.asked.push(`body ${header.op}`);
-        },
-        writeHeaders: (sector, bytes): void => {
-          this.asked.push(`headers ${sector}`);
-          this.sectors.push(bytes);
-        },
-      },
-    });
-  }
-
-  append(prepare: PrepareMessage): void {
-    this.journal.setHeader(logHeaderOf(prepare));
-    this.journal.write(prepare);
-  }
-
-  bodyDone(prepare: PrepareMessage): void {
-    this.journal.onPrepareWritten(prepare.header.op % SLOTS, prepare.header.checksum);
-  }
-
-  /** What was asked since the last call. */
-  take(): string[] {
-    return this.asked.splice(0);
-  }
-
-  /** From append to durable. */
-  settle(prepare: PrepareMessage): void {
-    this.append(prepare);
-    this.bodyDone(prepare);
-    this.journal.onHeadersWritten(Math.floor((prepare.header.op % SLOTS) / HEADERS_PER_SECTOR));
-    this.take();
-    this.sectors.length = 0;
-  }
-}
-
-/** The header of a slot as a sector write carries it. */
-function headerIn(sector: Uint8Array | undefined, slot: number): Uint8Array {
-  const start = (slot % HEADERS_PER_SECTOR) * HEADER_SIZE;
-  return present(sector).subarray(start, start + HEADER_SIZE);
-}
-
 describe('order of writes', () => {
   it('is body, then header, then durable', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.append(message(1));
     expect(bench.take()).toEqual(['body 1']);
     expect(bench.journal.isDurable(Op(1))).toBe(false);
@@ -104,7 +34,7 @@ describe('order of writes', () => {
   });
 
   it('shows no header of a body that is not on disk yet', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.append(message(1));
     bench.append(message(2));
     bench.bodyDone(message(2));
@@ -113,7 +43,7 @@ describe('order of writes', () => {
   });
 
   it('lets writes finish in any order', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     for (const op of [1, 2, 3]) bench.append(message(op));
     bench.bodyDone(message(3));
     expect(bench.journal.onHeadersWritten(0)).toEqual([3]);
@@ -122,7 +52,7 @@ describe('order of writes', () => {
   });
 
   it('gives headers of neighbours that became ready meanwhile one write together', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     for (const op of [1, 2, 3, 4]) bench.append(message(op));
     bench.bodyDone(message(1));
     bench.take();
@@ -136,7 +66,7 @@ describe('order of writes', () => {
   });
 
   it('writes two sectors at once, but never one twice', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     for (let op = 1; op <= 14; op += 1) bench.settle(message(op));
     for (const op of [15, 16, 17]) bench.append(message(op));
     bench.take();
@@ -147,7 +77,7 @@ describe('order of writes', () => {
   });
 
   it('owns the bytes of a sector: a later header does not change a write under way', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.append(message(1));
     bench.append(message(2));
     bench.bodyDone(message(1));
@@ -159,7 +89,7 @@ describe('order of writes', () => {
 
 describe('limit', () => {
   it('keeps the rest waiting, in order', () => {
-    const bench = new Bench({ writesMax: 2 });
+    const bench = new JournalBench({ writesMax: 2 });
     for (const op of [1, 2, 3, 4]) bench.append(message(op));
     expect(bench.take()).toEqual(['body 1', 'body 2']);
     expect(bench.journal.writesPending).toBe(4);
@@ -169,7 +99,7 @@ describe('limit', () => {
   });
 
   it('of one writes strictly in order: nothing starts while a header is on its way', () => {
-    const bench = new Bench({ writesMax: 1 });
+    const bench = new JournalBench({ writesMax: 1 });
     for (const op of [1, 2, 3]) bench.append(message(op));
     expect(bench.take()).toEqual(['body 1']);
     bench.bodyDone(message(1));
@@ -187,7 +117,7 @@ describe('limit', () => {
 
 describe('pause', () => {
   it('starts nothing until it ends; what is under way goes on', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.append(message(1));
     bench.take();
     bench.journal.pause();
@@ -204,7 +134,7 @@ describe('pause', () => {
 
 describe('one slot', () => {
   it('never has two writes in flight: the later waits for the earlier', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.append(message(1));
     bench.journal.truncate(Op(0));
     bench.append(rival(1));
@@ -219,7 +149,7 @@ describe('one slot', () => {
   });
 
   it('is not called durable by the header of what was replaced', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.append(message(1));
     bench.bodyDone(message(1));
     bench.journal.truncate(Op(0));
@@ -230,8 +160,22 @@ describe('one slot', () => {
     expect(bench.journal.onHeadersWritten(0)).toEqual([1]);
   });
 
+  it('is not called durable while another body is being written into it', () => {
+    const bench = new JournalBench();
+    bench.append(message(1));
+    bench.bodyDone(message(1)); // Its header is in flight.
+    bench.journal.truncate(Op(0));
+    bench.append(rival(1)); // Its body is in flight, over the other.
+    bench.journal.truncate(Op(0));
+    bench.journal.setHeader(logHeaderOf(message(1)));
+    expect(bench.journal.onHeadersWritten(0)).toEqual([]);
+    expect(bench.journal.isDurable(Op(1))).toBe(false);
+    bench.bodyDone(rival(1));
+    expect(bench.journal.isDurable(Op(1))).toBe(false);
+  });
+
   it('drops a queued write whose op was replaced before it began', () => {
-    const bench = new Bench({ writesMax: 1 });
+    const bench = new JournalBench({ writesMax: 1 });
     bench.append(message(1));
     bench.append(message(2));
     bench.journal.truncate(Op(1));
@@ -243,7 +187,7 @@ describe('one slot', () => {
   });
 
   it('does not get its body again while its header is on its way', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     const { op, checksum } = message(1).header;
     const writing = (): boolean => bench.journal.isWriting(op, checksum);
     bench.append(message(1));
@@ -264,7 +208,7 @@ describe('one slot', () => {
   });
 
   it('does not get its body again after it was given up and came back', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.append(message(1));
     bench.bodyDone(message(1));
     bench.take();
@@ -276,7 +220,7 @@ describe('one slot', () => {
   });
 
   it('moves forward only', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.settle(message(1));
     bench.journal.setHeader(logHeaderOf(message(33)));
     expect(bench.journal.header(Op(1))).toBeNull();
@@ -286,7 +230,7 @@ describe('one slot', () => {
 
 describe('writing what is not decided', () => {
   it('is refused', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     expect(() => bench.journal.write(message(1))).toThrow('the header was decided');
     bench.journal.setHeader(logHeaderOf(message(1)));
     expect(() => bench.journal.write(rival(1))).toThrow('the header was decided');
@@ -295,7 +239,7 @@ describe('writing what is not decided', () => {
 
 describe('truncate', () => {
   it('forgets all above the new head, and nothing below', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     for (let op = 1; op <= 6; op += 1) bench.settle(message(op));
     bench.append(message(7));
     bench.journal.truncate(Op(4));
@@ -310,12 +254,13 @@ describe('truncate', () => {
   });
 
   it('keeps the fault mark of a slot', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.settle(message(1));
     bench.journal.markFaulty(Op(1));
     bench.journal.truncate(Op(0));
     expect(bench.journal.isFaulty(Op(1))).toBe(true);
     expect(bench.journal.isNack(Op(1))).toBe(false);
+    expect([bench.journal.dirtyCount, bench.journal.faultyCount]).toEqual([1, 1]);
     bench.journal.setHeader(logHeaderOf(rival(1)));
     expect(bench.journal.isNack(Op(1))).toBe(false);
   });
@@ -323,7 +268,7 @@ describe('truncate', () => {
 
 describe('a rotten body', () => {
   it('is no copy and no nack, and becomes good by being written again', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.settle(message(1));
     bench.journal.dropBody(Op(1));
     bench.journal.markFaulty(Op(1));
@@ -342,175 +287,9 @@ describe('a rotten body', () => {
   });
 
   it('is not concluded from a read of a slot that is just being written', () => {
-    const bench = new Bench();
+    const bench = new JournalBench();
     bench.append(message(1));
     bench.journal.markFaulty(Op(1));
     expect(bench.journal.isFaulty(Op(1))).toBe(false);
-  });
-});
-
-describe('what a slot says', () => {
-  interface Saying {
-    readonly name: string;
-    readonly prepare: (bench: Bench) => void;
-    readonly nack: boolean;
-    readonly present: boolean;
-    readonly durable: boolean;
-  }
-
-  const doubtful = (): Bench => {
-    const disk = new WalDisk(SLOTS);
-    for (let op = 1; op <= 5; op += 1) disk.acknowledge(message(op));
-    disk.slot(1).header = 'bad';
-    return new Bench({ disk });
-  };
-
-  // Op 1 in each state, and what a do_view_change may say of it (protocol-rules A4.9, A4.10).
-  const sayings: readonly Saying[] = [
-    { name: 'never used', prepare: () => {}, nack: true, present: false, durable: false },
-    {
-      name: 'header known, body never here',
-      prepare: ({ journal }) => journal.setHeader(logHeaderOf(message(1))),
-      nack: true,
-      present: false,
-      durable: false,
-    },
-    {
-      name: 'body being written',
-      prepare: (bench) => bench.append(message(1)),
-      nack: true,
-      present: true,
-      durable: false,
-    },
-    {
-      name: 'body written, header being written',
-      prepare: (bench) => {
-        bench.append(message(1));
-        bench.bodyDone(message(1));
-      },
-      nack: true,
-      present: true,
-      durable: false,
-    },
-    {
-      name: 'durable',
-      prepare: (bench) => bench.settle(message(1)),
-      nack: false,
-      present: true,
-      durable: true,
-    },
-    {
-      name: 'durable and no longer in memory',
-      prepare: (bench) => {
-        bench.settle(message(1));
-        bench.journal.dropBody(Op(1));
-      },
-      nack: false,
-      present: true,
-      durable: true,
-    },
-    {
-      name: 'rotten',
-      prepare: (bench) => {
-        bench.settle(message(1));
-        bench.journal.dropBody(Op(1));
-        bench.journal.markFaulty(Op(1));
-      },
-      nack: false,
-      present: false,
-      durable: false,
-    },
-    {
-      name: 'rotten, but still in memory',
-      prepare: (bench) => {
-        bench.settle(message(1));
-        bench.journal.markFaulty(Op(1));
-      },
-      nack: false,
-      present: true,
-      durable: false,
-    },
-    {
-      name: 'held by an older op',
-      prepare: (bench) => bench.settle(message(1)),
-      nack: true,
-      present: false,
-      durable: false,
-    },
-  ];
-
-  it.each(sayings)('$name: nack $nack, present $present', (saying) => {
-    const bench = new Bench();
-    saying.prepare(bench);
-    const op = Op(saying.name === 'held by an older op' ? 1 + SLOTS : 1);
-    expect(bench.journal.isNack(op)).toBe(saying.nack);
-    expect(bench.journal.isPresent(op)).toBe(saying.present);
-    expect(bench.journal.isDurable(op)).toBe(saying.durable);
-  });
-
-  it('a doubtful copy: neither nack nor durable, but a copy; confirmed it only lacks its header', () => {
-    const bench = doubtful();
-    const { journal } = bench;
-    journal.startFixes();
-    expect(bench.take()).toEqual([]); // Nobody asked for it yet.
-    expect(journal.isDoubtful(Op(1))).toBe(true);
-    expect([journal.isNack(Op(1)), journal.isPresent(Op(1))]).toEqual([false, true]);
-    expect(journal.isDurable(Op(1))).toBe(false);
-    journal.confirm(Op(1));
-    expect(bench.take()).toEqual(['headers 0']);
-    expect(journal.isDoubtful(Op(1))).toBe(false);
-    expect([journal.isNack(Op(1)), journal.isPresent(Op(1))]).toEqual([false, true]);
-    expect(journal.onHeadersWritten(0)).toEqual([1]);
-    expect(journal.isDurable(Op(1))).toBe(true);
-    expect(() => journal.confirm(Op(1))).toThrow('the op is doubtful');
-  });
-
-  it('a slot unreadable since start: no nack, and its header is made invalid on purpose', () => {
-    const disk = new WalDisk(SLOTS);
-    for (let op = 1; op <= 5; op += 1) disk.acknowledge(message(op));
-    disk.slot(20).prepare = 'bad';
-    disk.slot(20).header = 'bad';
-    const bench = new Bench({ disk });
-    expect(bench.journal.isNack(Op(20))).toBe(false);
-    for (let op = 6; op <= 17; op += 1) bench.append(message(op));
-    for (let op = 6; op <= 17; op += 1) if (op < 10) bench.bodyDone(message(op));
-    bench.journal.onHeadersWritten(0);
-    for (let op = 10; op <= 17; op += 1) bench.bodyDone(message(op));
-    const second = bench.sectors.at(-1);
-    expect(headerIn(second, 16)).toEqual(logHeaderOf(message(16)).bytes);
-    expect(headerIn(second, 20)).toEqual(new Uint8Array(HEADER_SIZE));
-  });
-});
-
-describe('fixes of start-up', () => {
-  it('write the redundant header only, and then the op counts', () => {
-    const disk = new WalDisk(SLOTS);
-    disk.acknowledge(message(1));
-    disk.slot(2).prepare = logHeaderOf(message(2));
-    const bench = new Bench({ disk });
-    expect(bench.journal.isReadable(Op(2))).toBe(true);
-    expect(bench.journal.isDurable(Op(2))).toBe(false);
-    expect(bench.journal.isNack(Op(2))).toBe(false);
-    bench.journal.startFixes();
-    expect(bench.take()).toEqual(['headers 0']);
-    expect(headerIn(bench.sectors[0], 1)).toEqual(logHeaderOf(message(1)).bytes);
-    expect(bench.journal.onHeadersWritten(0)).toEqual([2]);
-    expect(bench.journal.isDurable(Op(2))).toBe(true);
-  });
-});
-
-describe('bodies in memory', () => {
-  it('are those of the known header', () => {
-    const bench = new Bench();
-    bench.journal.cacheBody(message(1));
-    expect(bench.journal.body(Op(1))).toBeNull();
-    bench.settle(message(1));
-    expect(bench.journal.body(Op(1))).toBe(message(1));
-    bench.journal.cacheBody(rival(1));
-    expect(bench.journal.body(Op(1))).toBe(message(1));
-    bench.journal.dropBody(Op(1 + SLOTS)); // Of another op in the slot: not this one.
-    expect(bench.journal.body(Op(1))).toBe(message(1));
-    bench.journal.setHeader(logHeaderOf(rival(1)));
-    expect(bench.journal.body(Op(1))).toBeNull();
   });
 });

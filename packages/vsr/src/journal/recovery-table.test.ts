@@ -126,7 +126,7 @@ function allEvidence(): SlotEvidence[] {
 const EVIDENCE = allEvidence();
 
 describe('recovery table', () => {
-  it('is exhaustive and mutually exclusive: one row for every combination, and it is that one', () => {
+  it('is exhaustive and mutually exclusive: every combination has one row, and it is that', () => {
     expect(EVIDENCE).toHaveLength(3 * 3 * 3 * 64);
     const used = new Set<SlotCase>();
     for (const evidence of EVIDENCE) {

@@ -81,7 +81,7 @@ describe('the table of messages', () => {
 });
 
 describe('reasonName', () => {
-  it.each([REFUSAL_REASONS, EVICTION_REASONS, REJECTION_REASONS])('knows its codes only', (table) => {
+  it.each([REFUSAL_REASONS, EVICTION_REASONS, REJECTION_REASONS])('knows its codes', (table) => {
     const codes = Object.values(table);
     expect(new Set(codes).size).toBe(codes.length);
     for (const [name, code] of Object.entries(table)) expect(reasonName(table, code)).toBe(name);

@@ -55,7 +55,7 @@ describe('a backup', () => {
     });
   });
 
-  it('acknowledges each op by itself: writes that finish out of order say nothing of others', () => {
+  it('acknowledges each op by itself: writes may finish out of order', () => {
     const harness = backup();
     for (const op of [1, 2, 3]) harness.deliver(at(op));
     expect(harness.waiting).toEqual(['write_prepare', 'write_prepare', 'write_prepare']);
@@ -150,7 +150,7 @@ describe('a backup', () => {
     expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'not_from_primary' });
   });
 
-  it('withholds acks above the deadline of a checkpoint that is not durable here, and sends them then', () => {
+  it('withholds acks above the deadline until its checkpoint is durable', () => {
     // I is 16 and D is 8: op 25 needs checkpoint 16.
     const harness = backup();
     const early = extendChain(CHAIN.slice(0, 9), 16, {
@@ -256,7 +256,7 @@ describe('a primary', () => {
     expect(harness.replica).toMatchObject({ commitMax: 1, commitMin: 1 });
   });
 
-  it('may commit on its backups’ votes before its own disk is done, and does not count itself late', () => {
+  it('may commit on its backups’ votes before its own disk is done', () => {
     const harness = primary();
     const first = register(harness, 5);
     const second = register(harness, 6);

@@ -102,7 +102,7 @@ describe('canonical logs', () => {
     );
   });
 
-  it('give their headers from the head down; below, only what a sender has executed is trusted', () => {
+  it('give their headers; of other logs only what the sender has executed is trusted', () => {
     const other = vote(log.slice(0, 5), { replica: 1, logView: 0, commitMin: 2 });
     const lower = vote(log, { replica: 0, logView: 1, unknown: [2] });
     const chosen = select([lower, other]);
@@ -286,5 +286,18 @@ describe('timestamp floor', () => {
       vote(stamped, { replica: 1 }),
     ]);
     expect(selection).toMatchObject({ kind: 'selected', op: 3, timestampFloor: 900 });
+  });
+});
+
+describe('an op below a gap of the canonical log', () => {
+  it('is not denied by the copy that an older log has of it: unknown is not given up', () => {
+    const canonical = extendChain(log, 2, { view: 2, commit: 2 });
+    const votes = [
+      vote(base, { replica: 0, logView: 0 }),
+      vote(log, { replica: 1, logView: 1 }),
+      // It has ops 6 and 7; what stands at 3 to 5 it can't vouch for, nor deny.
+      vote(canonical, { replica: 2, logView: 2, unknown: [3, 4, 5] }),
+    ];
+    expect(select(votes).kind).toBe('awaiting_repair');
   });
 });

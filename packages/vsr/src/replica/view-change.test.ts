@@ -119,7 +119,7 @@ describe('durable before shown', () => {
     expect(harness.replica.status).toBe('normal');
   });
 
-  it('sends no prepare_ok of a new view before its log_view is durable, but then all that are due', () => {
+  it('sends no prepare_ok of a new view before log_view is durable, then all', () => {
     const harness = start(0);
     harness.deliver(startViewOf({ slot: 1, view: 1 }, CHAIN));
     expect(harness.replica).toMatchObject({ status: 'normal', view: 1, logView: 1, op: 5 });
@@ -127,10 +127,26 @@ describe('durable before shown', () => {
     harness.settle('write_superblock', 'read_superblock');
     harness.deliver(present(CHAIN[5]));
     expect(harness.take('prepareOk')).toEqual([]);
+    expect(harness.traced('acknowledged')).toEqual([]);
     harness.settle();
     const acked = harness.take('prepareOk').map(({ message }) => message.header);
     expect(new Set(acked.map(({ op }) => op))).toEqual(new Set([1, 2, 3, 4, 5]));
     for (const header of acked) expect(header.view).toBe(1);
+  });
+
+  it('does not even count as promised what was on disk already, before log_view is durable', () => {
+    const harness = start(2);
+    for (const message of CHAIN.slice(1)) harness.deliver(message);
+    harness.settle();
+    harness.take('prepareOk');
+    harness.deliver(startViewOf({ slot: 1, view: 1 }, CHAIN));
+    harness.deliver(present(CHAIN[5]));
+    const promised = (): number[] =>
+      harness.traced('acknowledged').flatMap(({ view, op }) => (view === 1 ? [op] : []));
+    expect(promised()).toEqual([]);
+    expect(harness.take('prepareOk')).toEqual([]);
+    harness.settle();
+    expect(new Set(promised())).toEqual(new Set([1, 2, 3, 4, 5]));
   });
 
   it('writes nothing of the new log into the ring before log_view is durable', () => {

@@ -37,7 +37,10 @@ function written(zone: Zone, step: Extract<SuperblockStep, { kind: 'write' }>): 
 }
 
 /** What a crash in the middle of one copy's write can leave of it. */
-function tornVariants(zone: Zone, step: Extract<SuperblockStep, { kind: 'write' }>): readonly [Zone, Zone] {
+function tornVariants(
+  zone: Zone,
+  step: Extract<SuperblockStep, { kind: 'write' }>,
+): readonly [Zone, Zone] {
   const [start] = copyRange(step.copy);
   const someSectors = zone.slice();
   someSectors.set(step.bytes.subarray(0, SECTOR_SIZE), start);

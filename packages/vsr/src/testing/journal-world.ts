@@ -148,7 +148,7 @@ export class JournalWorld {
     return new Map([...this.promises].filter(([op, message]) => this.chain[op] === message));
   }
 
-  /** The log of a later view: cut somewhere above the checkpoint, perhaps with other ops instead. */
+  /** The log of a later view: cut above the checkpoint, perhaps with other ops instead. */
   private changeView(): void {
     if (this.pending !== null) return;
     const view = this.durable.view + 1;

@@ -146,7 +146,9 @@ export class LogHistory {
 
   /** Body and header reach the disk, in any order of ops; acknowledged when the view allows. */
   private flush(node: Node): void {
-    const waiting = node.log.filter(({ durable, inMemory, blank }) => !durable && inMemory && !blank);
+    const waiting = node.log.filter(
+      ({ durable, inMemory, blank }) => !durable && inMemory && !blank,
+    );
     if (waiting.length === 0) return;
     const held = this.prng.pick(waiting);
     held.durable = true;

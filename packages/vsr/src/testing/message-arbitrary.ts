@@ -14,7 +14,8 @@ import { BATCH_ENTRY_SIZE } from '../message/batch.ts';
 import type { Prng } from '../std/prng.ts';
 
 /** Every command of the registry. */
-export const ALL_COMMANDS: readonly Command[] = Object.keys(COMMANDS) as Command[]; // SAFETY: its keys.
+// SAFETY: the keys of the table.
+export const ALL_COMMANDS: readonly Command[] = Object.keys(COMMANDS) as Command[];
 
 /** A value of a field: now and then one of the edges of its range. */
 function fieldValue(kind: FieldKind, prng: Prng): number | bigint {

@@ -85,9 +85,10 @@ export class WalDisk {
   redundant(): Uint8Array {
     const bytes = new Uint8Array(this.slots.length * HEADER_SIZE);
     this.slots.forEach(({ header }, index) => {
-      if (isEntry(header)) bytes.set(header.bytes, index * HEADER_SIZE);
+      const start = index * HEADER_SIZE;
+      if (isEntry(header)) bytes.set(header.bytes, start);
       // Stands for the reserved header of the slot: not empty, and no prepare.
-      else if (header === 'reserved') bytes.fill(0xaa, index * HEADER_SIZE, (index + 1) * HEADER_SIZE);
+      else if (header === 'reserved') bytes.fill(0xaa, start, start + HEADER_SIZE);
     });
     return bytes;
   }
