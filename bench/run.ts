@@ -69,7 +69,8 @@ async function measureAll(
         say(
           `round ${round + 1}/${plan.rounds}  ${loader.name}  ${callers} callers  ` +
             `${measured.operations_per_second.toFixed(0)}/s  p50 ${measured.p50_ms.toFixed(3)} ms  ` +
-            `p99 ${measured.p99_ms.toFixed(3)} ms  others used ${measured.other_cpu_seconds} CPU s`,
+            `p99 ${measured.p99_ms.toFixed(3)} ms  ` +
+            `others used ${measured.other_cpu_seconds} CPU s`,
         );
       }
     }

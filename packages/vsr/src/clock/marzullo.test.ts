@@ -36,9 +36,9 @@ function bruteForce(intervals: readonly Interval[]): Agreement | null {
 }
 
 const intervals = fc.array(
-  fc.tuple(fc.integer({ min: -12, max: 12 }), fc.nat(8)).map(
-    ([lower, width]): Interval => ({ lower, upper: lower + width }),
-  ),
+  fc
+    .tuple(fc.integer({ min: -12, max: 12 }), fc.nat(8))
+    .map(([lower, width]): Interval => ({ lower, upper: lower + width })),
   { minLength: 1, maxLength: 7 },
 );
 
@@ -65,13 +65,47 @@ describe('marzullo', () => {
   });
 
   it.each([
-    [[[8, 12], [11, 13], [10, 12]], [11, 12, 3]],
-    [[[8, 12], [11, 13], [14, 15]], [11, 12, 2]],
-    [[[8, 9], [8, 12], [10, 12]], [8, 9, 2]],
+    [
+      [
+        [8, 12],
+        [11, 13],
+        [10, 12],
+      ],
+      [11, 12, 3],
+    ],
+    [
+      [
+        [8, 12],
+        [11, 13],
+        [14, 15],
+      ],
+      [11, 12, 2],
+    ],
+    [
+      [
+        [8, 9],
+        [8, 12],
+        [10, 12],
+      ],
+      [8, 9, 2],
+    ],
     // Touching ends agree on their common point.
-    [[[0, 5], [5, 9]], [5, 5, 2]],
+    [
+      [
+        [0, 5],
+        [5, 9],
+      ],
+      [5, 5, 2],
+    ],
     // No overlap: the narrowest alone.
-    [[[0, 5], [7, 8], [20, 30]], [7, 8, 1]],
+    [
+      [
+        [0, 5],
+        [7, 8],
+        [20, 30],
+      ],
+      [7, 8, 1],
+    ],
   ])('%j agree on %j', (sources, [lower, upper, count]) => {
     const given = sources.map(([from, to]) => ({ lower: from ?? 0, upper: to ?? 0 }));
     expect(marzullo(given)).toEqual({ lower, upper, sources: count });

@@ -61,7 +61,7 @@ describe('order of writes', () => {
     expect(bench.take()).toEqual([]); // The sector is being written.
     expect(bench.journal.onHeadersWritten(0)).toEqual([1]);
     expect(bench.take()).toEqual(['headers 0']);
-    expect(bench.journal.onHeadersWritten(0).sort()).toEqual([2, 3]);
+    expect(bench.journal.onHeadersWritten(0).sort((a, b) => a - b)).toEqual([2, 3]);
     expect(bench.take()).toEqual([]);
   });
 

@@ -1,10 +1,10 @@
 import { mix128, writeU64 } from '@kimberlite/store';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeMessage, type Message } from './message.ts';
 import { ClientId, View } from '../std/numbers.ts';
 import { BATCH_ENTRY_SIZE, batchEntrySize, readBatch, writeBatch } from './batch.ts';
 import { NO_REPLICA } from './layout.ts';
+import { encodeMessage, type Message } from './message.ts';
 
 const requests: fc.Arbitrary<Message<'request'>> = fc
   .record({
@@ -112,21 +112,22 @@ describe('readBatch of foreign bytes', () => {
   });
 
   // Sizes near 2^31 and 2^32: rounding up to eight must not wrap around in 32 bits.
-  it.each([
-    0x7ffffff8, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffff8, 0xfffffff9, 0xffffffff,
-  ])('refuses an entry that claims %i bytes', (size) => {
-    for (const count of [1, 2, 3]) {
-      const body = new Uint8Array(BATCH_ENTRY_SIZE * 3);
-      const view = new DataView(body.buffer);
-      for (let at = 0; at < body.length; at += BATCH_ENTRY_SIZE) {
-        view.setUint32(at + 32, size, true);
-        expect(readBatch(body, count)).toBeNull();
+  it.each([0x7ffffff8, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffff8, 0xfffffff9, 0xffffffff])(
+    'refuses an entry that claims %i bytes',
+    (size) => {
+      for (const count of [1, 2, 3]) {
+        const body = new Uint8Array(BATCH_ENTRY_SIZE * 3);
+        const view = new DataView(body.buffer);
+        for (let at = 0; at < body.length; at += BATCH_ENTRY_SIZE) {
+          view.setUint32(at + 32, size, true);
+          expect(readBatch(body, count)).toBeNull();
+        }
+        for (let end = BATCH_ENTRY_SIZE; end <= body.length; end += BATCH_ENTRY_SIZE) {
+          expect(readBatch(body.subarray(0, end), count)).toBeNull();
+        }
       }
-      for (let end = BATCH_ENTRY_SIZE; end <= body.length; end += BATCH_ENTRY_SIZE) {
-        expect(readBatch(body.subarray(0, end), count)).toBeNull();
-      }
-    }
-  });
+    },
+  );
 
   it('never throws when sizes are drawn near the edges', () => {
     const sizes = fc.oneof(

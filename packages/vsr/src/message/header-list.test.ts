@@ -1,8 +1,8 @@
 import { mix128 } from '@kimberlite/store';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chainOf, FIXTURE_CLUSTER, headersOf } from '../testing/log-fixture.ts';
 import { Op, View } from '../std/numbers.ts';
+import { chainOf, FIXTURE_CLUSTER, headersOf } from '../testing/log-fixture.ts';
 import { decodeHeaderList, encodeHeaderList, logHeaderOf } from './header-list.ts';
 import { HEADER_SIZE, NO_REPLICA } from './layout.ts';
 import { encodeMessage } from './message.ts';

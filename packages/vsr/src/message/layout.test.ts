@@ -16,9 +16,9 @@ import {
   OFFSET_SIZE,
   OFFSET_VERSION,
   OFFSET_VIEW,
-  reasonName,
   REFUSAL_REASONS,
   REJECTION_REASONS,
+  reasonName,
 } from './layout.ts';
 
 describe('the table of messages', () => {

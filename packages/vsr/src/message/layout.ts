@@ -1,4 +1,4 @@
-import { assert, readU128, readU64, writeU128, writeU64 } from '@kimberlite/store';
+import { assert, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 
 /**

@@ -11,8 +11,8 @@ import {
 } from '../testing/message-arbitrary.ts';
 import {
   COMMAND_FIELDS_OFFSET,
-  type Command,
   COMMON_LAYOUT,
+  type Command,
   FIELD_SIZES,
   HEADER_SIZE,
   LAYOUTS,

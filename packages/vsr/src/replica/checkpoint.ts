@@ -73,7 +73,8 @@ export function sealCheckpoint(r: Replica): void {
   if (work === null || work.sealed || r.pendingSync !== null) return;
   if (!r.forest.checkpointSerialised || r.blockWrites > 0) return;
   work.sealed = true;
-  // The head goes with it: a checkpoint may outlive the slots of the ops that it covers, and the log
+  // The head goes with it: a checkpoint may outlive the slots of the ops that it covers, and the
+  // log
   // must never seem to end below what is executed. While the view changes its headers stay.
   if (r.status === 'normal') r.viewChange.headers = logSuffix(r);
   updateSuperblock(r);

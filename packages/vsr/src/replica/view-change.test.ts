@@ -114,7 +114,7 @@ describe('durable before shown', () => {
       harness
         .take('startView')
         .map(({ to }) => to)
-        .sort(),
+        .sort((first, other) => first - other),
     ).toEqual([0, 2]);
     expect(harness.replica.status).toBe('normal');
   });

@@ -141,7 +141,13 @@ describe('superblock', () => {
   ];
 
   it.each(changes)('refuses %s under a right checksum', (_, change) => {
-    expect(decodeSuperblock(resealed(() => {}), 0, mix128)).not.toBeNull();
+    expect(
+      decodeSuperblock(
+        resealed(() => {}),
+        0,
+        mix128,
+      ),
+    ).not.toBeNull();
     expect(decodeSuperblock(resealed(change), 0, mix128)).toBeNull();
   });
 

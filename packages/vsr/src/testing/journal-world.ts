@@ -301,7 +301,8 @@ export class JournalWorld {
     const top = present(journal.header(recovered.head), 'the head is known');
     const chain: PrepareMessage[] = [];
     let checksum: bigint = top.header.checksum;
-    for (let op = recovered.head as number; op >= 0; op -= 1) {
+    let op: number = recovered.head;
+    for (; op >= 0; op -= 1) {
       const message = present(this.known.get(checksum), 'every parent was made here');
       chain[op] = message;
       checksum = message.header.parent;

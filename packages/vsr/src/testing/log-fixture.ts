@@ -1,4 +1,5 @@
 import { mix128, present } from '@kimberlite/store';
+import { rootPrepare } from '../format.ts';
 import { primarySlot } from '../membership.ts';
 import { batchEntrySize, writeBatch } from '../message/batch.ts';
 import { type LogHeader, logHeaderOf } from '../message/header-list.ts';
@@ -9,7 +10,6 @@ import {
   type PrepareMessage,
   sealMessage,
 } from '../message/message.ts';
-import { rootPrepare } from '../format.ts';
 import { type Checksum, ClientId, Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 
 /** The cluster that all fixtures belong to. */

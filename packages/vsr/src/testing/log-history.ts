@@ -3,7 +3,7 @@ import { type Quorums, quorumsOf } from '../membership.ts';
 import { type LogHeader, logHeaderOf } from '../message/header-list.ts';
 import type { PrepareMessage } from '../message/message.ts';
 import { type DoViewChangeVote, selectLog } from '../replica/select-log.ts';
-import { setAdd, setCount, setHas, type SlotSet } from '../std/bitset.ts';
+import { type SlotSet, setAdd, setCount, setHas } from '../std/bitset.ts';
 import { Op, View } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
 import { fixtureRoot, prepareAfter } from './log-fixture.ts';
@@ -255,7 +255,8 @@ export class LogHistory {
   private install(node: Node, head: LogHeader, view: number): void {
     const log: Held[] = [];
     let checksum: bigint = head.header.checksum;
-    for (let op = head.header.op as number; op >= 0; op -= 1) {
+    let op: number = head.header.op;
+    for (; op >= 0; op -= 1) {
       const message = present(this.made.get(checksum));
       const held = node.log[op];
       if (held?.message === message) log[op] = { ...held, blank: false };

@@ -1,7 +1,8 @@
 import { mix128, readU128, writeU128 } from '@kimberlite/store';
+import { BATCH_ENTRY_SIZE } from '../message/batch.ts';
 import {
-  type Command,
   COMMANDS,
+  type Command,
   type FieldKind,
   type FieldsToSend,
   HEADER_SIZE,
@@ -10,7 +11,6 @@ import {
   OFFSET_CHECKSUM_BODY,
 } from '../message/layout.ts';
 import { encodeMessage, type Message } from '../message/message.ts';
-import { BATCH_ENTRY_SIZE } from '../message/batch.ts';
 import type { Prng } from '../std/prng.ts';
 
 /** Every command of the registry. */
