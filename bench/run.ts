@@ -68,8 +68,8 @@ async function measureAll(
         results.set(callers, [...(results.get(callers) ?? []), measured]);
         say(
           `round ${round + 1}/${plan.rounds}  ${loader.name}  ${callers} callers  ` +
-            `${measured.operations_per_second.toFixed(0)}/s  p50 ${measured.p50_ms.toFixed(3)} ms  ` +
-            `p99 ${measured.p99_ms.toFixed(3)} ms  ` +
+            `${measured.operations_per_second.toFixed(0)}/s  ` +
+            `p50 ${measured.p50_ms.toFixed(3)} ms  p99 ${measured.p99_ms.toFixed(3)} ms  ` +
             `others used ${measured.other_cpu_seconds} CPU s`,
         );
       }

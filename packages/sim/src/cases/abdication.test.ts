@@ -137,6 +137,21 @@ describe.each([3, 4, 5, 6])('a primary of %i that can hear but not send', (repli
   });
 });
 
+describe('a primary of 5 that hears everybody', () => {
+  it('gives way when the only ack is the same one again and again', () => {
+    const { script, primary, backups } = settle({ replicaCount: 5 });
+    const willing = at(backups, 0);
+    for (const slot of backups.slice(1)) script.drop({ from: slot, command: 'prepareOk' });
+    const acks = script.watch({ from: willing, to: primary, command: 'prepareOk' });
+    const answer = script.submit(addOne(1));
+    script.runUntil(() => script.events('abdicated', primary).length > 0, 150);
+    expect(acks.packets.length).toBeGreaterThan(3);
+    expect(script.events('abdicated', primary)).toMatchObject([{ reason: 'no_new_ack' }]);
+    script.heal();
+    script.runUntil(() => answer.body !== null);
+  });
+});
+
 describe('giving way is taken back', () => {
   it.each([2, 4, 6])('when a quorum of %i is heard again before the view moved', (replicaCount) => {
     const { script, primary, backups } = settle({ replicaCount });

@@ -225,6 +225,29 @@ describe('at the limit of sessions', () => {
     }
   });
 
+  it('of two last executed in one op the first in its batch goes', () => {
+    const { script, primary } = settle({ replicaCount: 3, clientCount: SESSIONS_MAX });
+    const { pipelineMax } = script.cluster.options.config;
+    for (let client = 0; client < SESSIONS_MAX; client += 1) script.add(1, 1, client);
+    const acks = script.drop({ command: 'prepareOk' });
+    const answers = [1, 2, 3, 4].map((client) => script.submit(addOne(2), client));
+    script.run(3);
+    expect(script.state(primary).pipelineLength).toBe(pipelineMax);
+    // These two wait, and travel together; the later client is the first in the batch.
+    for (const client of [6, 5]) {
+      answers.push(script.submit(addOne(2), client));
+      script.run(3);
+    }
+    acks.remove();
+    script.runUntil(() => answers.every(({ body }) => body !== null), 100);
+    for (const client of [0, 1, 2, 3, 4]) script.add(1, 1, client);
+    for (const client of [6, 5]) {
+      register(script, primary, 500n + BigInt(client));
+      const evicted = script.events('session_evicted', primary).at(-1)?.client;
+      expect(evicted).toBe(at(script.cluster.clients, client).id);
+    }
+  });
+
   it('a register in a batch ends the oldest at once, for the rest of the batch too', () => {
     const { script, primary } = settle({ replicaCount: 3, clientCount: SESSIONS_MAX });
     const { pipelineMax } = script.cluster.options.config;
