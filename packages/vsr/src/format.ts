@@ -55,6 +55,16 @@ export function rootPrepare(cluster: bigint, checksum: ChecksumFunction): Prepar
   );
 }
 
+/** The header of a WAL slot that holds nothing: valid, with the slot's own number. */
+export function reservedHeader(
+  walSlot: number,
+  options: { readonly cluster: bigint; readonly checksum: ChecksumFunction },
+): Uint8Array {
+  const { cluster, checksum } = options;
+  const fields = { cluster, replica: NO_REPLICA, view: View(0), release: 0, incarnation: 0n };
+  return encodeMessage('reserved', { ...fields, op: Op(walSlot) }, null, checksum).bytes;
+}
+
 /**
  * What a new data file contains, in the order in which it must be written: prepare slots, header
  * ring, superblock last, so that a superblock means a finished format. A slot that was never used
@@ -66,11 +76,7 @@ export function* formatReplica(options: FormatOptions): Generator<FormatWrite, v
   const root = rootPrepare(cluster, checksum);
   const headers = new Uint8Array(config.walSlots * HEADER_SIZE);
   for (let slot = 0; slot < config.walSlots; slot += 1) {
-    const fields = { cluster, replica: NO_REPLICA, view: View(0), release: 0, incarnation: 0n };
-    const bytes =
-      slot === 0
-        ? root.bytes
-        : encodeMessage('reserved', { ...fields, op: Op(slot) }, null, checksum).bytes;
+    const bytes = slot === 0 ? root.bytes : reservedHeader(slot, { cluster, checksum });
     headers.set(bytes.subarray(0, HEADER_SIZE), slot * HEADER_SIZE);
     const sector = new Uint8Array(SECTOR_SIZE);
     sector.set(bytes);

@@ -90,7 +90,10 @@ function withoutGivenUp(read: SlotRead, superblock: SuperblockState): SlotRead {
   if (!isEntry(header) || !top || header.header.op <= top.header.op) return read;
   const normal = superblock.logView === superblock.view;
   if (normal && header.header.view === superblock.logView) return read;
-  return { ...read, header: 'reserved' };
+  const { prepare } = read;
+  // A body of an older use lies under a checkpoint, or the slot would not have been used again.
+  const older = isEntry(prepare) && prepare.header.op < header.header.op;
+  return { header: 'reserved', prepare: older ? 'reserved' : prepare };
 }
 
 /** The body is unreadable, and the header beside it speaks only of what a checkpoint covers. */
