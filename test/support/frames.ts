@@ -2,36 +2,32 @@ import { connect, type Socket } from 'node:net';
 import { sha256 } from '@kimberlite/server';
 import {
   CONFIG_DEV,
+  clientHello,
   encodeMessage,
   FrameDecoder,
+  HELLO_ROLES,
   type Message,
-  NO_REPLICA,
   OFFSET_SIZE,
   REJECTION_REASONS,
   type RejectionReason,
   reasonName,
+  sizesOf,
   View,
 } from '@kimberlite/vsr';
 
-const ROLE_CLIENT = 1;
-const ROLE_REPLICA = 0;
-
 /** The greeting of a client, or of a replica that pretends to have that slot. */
 export function hello(cluster: bigint, slot: number | null): Message<'hello'> {
+  if (slot === null) return clientHello({ cluster, release: 1, checksum: sha256 });
   const fields = {
     cluster,
-    replica: slot ?? NO_REPLICA,
+    replica: slot,
     view: View(0),
     release: 1,
     incarnation: 1n,
-    member: BigInt(slot ?? 0),
-    role: slot === null ? ROLE_CLIENT : ROLE_REPLICA,
+    member: BigInt(slot),
+    role: HELLO_ROLES.replica,
     replicaCount: 3,
-    pipelineMax: CONFIG_DEV.pipelineMax,
-    messageSizeMax: CONFIG_DEV.messageSizeMax,
-    walSlots: CONFIG_DEV.walSlots,
-    checkpointInterval: CONFIG_DEV.checkpointInterval,
-    blockSize: CONFIG_DEV.blockSize,
+    ...sizesOf(CONFIG_DEV),
   };
   return encodeMessage('hello', fields, null, sha256);
 }

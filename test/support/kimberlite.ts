@@ -1,9 +1,8 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { THREAD_POOL_SIZE } from '@kimberlite/server';
 
 const MAIN = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
-/** Set by the launcher of the published program, which needs a build. */
-const THREAD_POOL_SIZE = '24';
 /** What runs longer than this in milliseconds was to end by itself and does not. */
 const RUN_MILLIS = 60_000;
 
@@ -18,7 +17,8 @@ export function kimberlite(words: readonly string[]): Program {
   return {
     file: process.execPath,
     args: ['--conditions=@kimberlite/source', MAIN, ...words],
-    options: { env: { ...process.env, UV_THREADPOOL_SIZE: THREAD_POOL_SIZE } },
+    // The launcher of the published program sets it too, but needs a build.
+    options: { env: { ...process.env, UV_THREADPOOL_SIZE: String(THREAD_POOL_SIZE) } },
   };
 }
 

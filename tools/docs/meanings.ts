@@ -44,6 +44,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
     walSlots: 'prepares in the ring',
     checkpointInterval: 'ops from checkpoint to checkpoint',
     blockSize: 'bytes of a block',
+    sessionsMax: 'client sessions, at most',
   },
   ping: {
     checkpointId: 'of the durable checkpoint',
@@ -175,7 +176,8 @@ export const TIMEOUT_MEANINGS: Readonly<Record<keyof TimeoutTable, string>> = {
   startViewChange: 'a vote that stands is sent again',
   startViewChangeWindow: 'votes of others are forgotten',
   doViewChange: 'do_view_change is sent again',
-  viewChange: 'the view change did not end: vote to leave that view too; doubles up to 16 times',
+  viewChange:
+    'the view change did not end: vote to leave that view too; doubles four times at most',
   requestStartView: 'who waits for a start_view may ask again',
   repair: 'look for what is missing and ask for it; at once when something is found missing',
   abdicate:

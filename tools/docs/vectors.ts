@@ -7,6 +7,7 @@ import {
   type Message,
   NO_REPLICA,
   Op,
+  releaseOf,
   sealMessage,
   View,
   writeBatch,
@@ -21,7 +22,7 @@ export interface Vector {
 }
 
 const CLUSTER = 0x1234n;
-const RELEASE = 0x000100;
+const RELEASE = releaseOf('0.1.0');
 
 function requestVector(): Message<'request'> {
   return encodeMessage(

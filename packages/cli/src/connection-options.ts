@@ -1,4 +1,5 @@
 import { Client, NAMESPACE_DEFAULT, REQUEST_TIMEOUT_DEFAULT } from '@kimberlite/client';
+import { clusterOf } from '@kimberlite/server';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { usageError } from './fault.ts';
 import type { Io, OutputFormat } from './io.ts';
@@ -82,8 +83,7 @@ export function natural(text: string): number {
 
 /** The number of a cluster, decimal or 0x hexadecimal. */
 export function clusterId(text: string): bigint {
-  if (!/^(\d{1,39}|0x[0-9a-fA-F]{1,32})$/.test(text) || BigInt(text) >> 128n !== 0n) {
-    throw new InvalidArgumentError('must be a number below 2^128.');
-  }
-  return BigInt(text);
+  const cluster = clusterOf(text);
+  if (cluster === null) throw new InvalidArgumentError('must be a number below 2^128.');
+  return cluster;
 }

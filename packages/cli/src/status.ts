@@ -1,11 +1,10 @@
 import { parseEndpoint } from '@kimberlite/client';
-import type { StatusRecord } from '@kimberlite/server';
+import { formatAddress, type StatusRecord } from '@kimberlite/server';
 import { type Command, Option } from 'commander';
 import {
   type ConnectionFlags,
   endpointsOf,
   type OutputFlags,
-  positive,
   withConnection,
 } from './connection-options.ts';
 import { EXIT_CODES } from './exit-codes.ts';
@@ -63,14 +62,14 @@ function httpAddresses(flags: StatusFlags, io: Io): string[] {
   if (flags.http !== undefined) return flags.http.split(',').map((part) => part.trim());
   return endpointsOf(flags, io).map((name) => {
     const { host, port } = parseEndpoint(name);
-    return `${host.includes(':') ? `[${host}]` : host}:${port + HTTP_PORT_OFFSET}`;
+    return formatAddress({ host, port: port + HTTP_PORT_OFFSET });
   });
 }
 
 async function askReplica(http: string, timeout: number): Promise<ReplicaReport> {
   try {
     const response = await fetch(`http://${http}/status`, {
-      signal: AbortSignal.timeout(positive(String(timeout))),
+      signal: AbortSignal.timeout(timeout),
     });
     if (!response.ok) return { http, error: `HTTP ${response.status}` };
     const status = (await response.json()) as StatusRecord; // SAFETY: our own server's answer.

@@ -2,18 +2,16 @@ import { createConnection, type Socket } from 'node:net';
 import {
   type AnyMessage,
   type ChecksumFunction,
-  encodeMessage,
+  clientHello,
   FrameDecoder,
   type FrameFault,
   type HeaderOf,
   isCommand,
-  NO_REPLICA,
   type Prng,
   REJECTION_REASONS,
   type RejectionReason,
   reasonName,
   SECTOR_SIZE,
-  View,
   VOTERS_MAX,
 } from '@kimberlite/vsr';
 import type { Endpoint } from './options.ts';
@@ -26,8 +24,6 @@ const RECONNECT_MILLIS_MAX = 1_000;
 const SEND_BUFFER_MAX: number = 8 * 1024 * 1024;
 /** No cluster's messages are larger; the cluster's own limit comes with its hello. */
 const MESSAGE_SIZE_LIMIT: number = 1024 * 1024;
-/** `role` of a hello. */
-const ROLE_CLIENT = 1;
 
 /**
  * `connecting`: TCP or greeting under way. `connected`: greeted. `disconnected`: waits to try
@@ -127,7 +123,8 @@ export class Connection {
     let sentCluster = 0n;
     socket.on('connect', () => {
       sentCluster = this.options.cluster() ?? 0n;
-      socket.write(this.hello(sentCluster));
+      const { release, checksum } = this.options;
+      socket.write(clientHello({ cluster: sentCluster, release, checksum }).bytes);
     });
     socket.on('data', (chunk) => this.onData(socket, chunk, sentCluster));
     socket.on('error', (error) => this.fail(socket, describe(error), null));
@@ -167,29 +164,6 @@ export class Connection {
       socket.once('close', () => resolve());
       socket.destroy();
     });
-  }
-
-  private hello(cluster: bigint): Uint8Array {
-    return encodeMessage(
-      'hello',
-      {
-        cluster,
-        replica: NO_REPLICA,
-        view: View(0),
-        release: this.options.release,
-        incarnation: 0n,
-        member: 0n,
-        role: ROLE_CLIENT,
-        replicaCount: 0,
-        pipelineMax: 0,
-        messageSizeMax: 0,
-        walSlots: 0,
-        checkpointInterval: 0,
-        blockSize: 0,
-      },
-      null,
-      this.options.checksum,
-    ).bytes;
   }
 
   private onData(socket: Socket, chunk: Uint8Array, sentCluster: bigint): void {

@@ -7,6 +7,7 @@ import {
   HEADER_SIZE,
   type HeaderOf,
   Prng,
+  releaseOf,
 } from '@kimberlite/vsr';
 import { CallQueue } from './call-queue.ts';
 import { sha256 } from './checksum.ts';
@@ -16,10 +17,8 @@ import { type ClusterFacts, Lane, type LaneHost } from './lane.ts';
 import type { ClientSettings } from './options.ts';
 import { outlookOf } from './outlook.ts';
 import { abortedError, PendingCall } from './pending-call.ts';
+import { VERSION } from './release.ts';
 import { type ClientStatus, type ConnectionEvent, statusOf } from './status.ts';
-
-/** This build: major << 16 | minor << 8 | patch. */
-export const CLIENT_RELEASE: number = (0 << 16) | (1 << 8) | 0;
 
 const TICK_MILLIS = 10;
 /** Late ticks that are made up for; more would only repeat retransmissions. */
@@ -66,6 +65,7 @@ export class Dispatcher {
   private closing: Promise<void> | null;
 
   constructor(settings: ClientSettings, onEvent: (event: ConnectionEvent) => void) {
+    const release = releaseOf(VERSION);
     this.prng = new Prng(randomBytes(8).readBigUInt64LE());
     const { queueCallsMax: callsMax, queueBytesMax: bytesMax } = settings;
     this.queue = new CallQueue({ callsMax, bytesMax });
@@ -73,7 +73,7 @@ export class Dispatcher {
       return new Connection({
         endpoint,
         cluster: () => this.cluster,
-        release: CLIENT_RELEASE,
+        release,
         checksum: sha256,
         prng: this.prng.fork(),
         now: () => performance.now(),
@@ -82,7 +82,7 @@ export class Dispatcher {
     });
     this.bySlot = new Map();
     this.lanes = Array.from({ length: settings.lanes }, () => {
-      return new Lane({ host: this.laneHost(), prng: this.prng.fork(), release: CLIENT_RELEASE });
+      return new Lane({ host: this.laneHost(), prng: this.prng.fork(), release });
     });
     this.onEvent = onEvent;
     this.waiters = [];

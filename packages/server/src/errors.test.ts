@@ -33,6 +33,10 @@ describe('the error catalogue', () => {
   it('names system errors', () => {
     expect(fileFault({ code: 'EACCES' }, '/x', 'open').code).toBe('permission_denied');
     expect(fileFault({ code: 'ENOSPC' }, '/x', 'write').code).toBe('disk_full');
+    expect(fileFault({ code: 'EINVAL' }, '/x', 'create')).toMatchObject({
+      code: 'disk_without_sync',
+      exitCode: 33,
+    });
     expect(fileFault(new Error('odd'), '/x', 'open').code).toBe('io_failed');
     expect(listenFault({ code: 'EADDRINUSE' }, '[::1]:1', 'peers').code).toBe('port_in_use');
     expect(listenFault({ code: 'ENOTFOUND' }, 'nowhere:1', 'peers').message).toContain('nowhere:1');

@@ -155,6 +155,8 @@ const FILE_CODES: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'disk_full',
   EDQUOT: 'disk_full',
   EFBIG: 'disk_full',
+  // What open(2) and the first transfer say where no mode of synchronous writes works.
+  EINVAL: 'disk_without_sync',
 };
 
 /** Names a system error about a file. */

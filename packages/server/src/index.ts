@@ -33,7 +33,7 @@ export { LOG_LEVELS, type LogLevel } from './observe/logger.ts';
 export type { CounterRecord, StatusRecord } from './observe/status.ts';
 export { exitOnBug, exitWith } from './process-end.ts';
 export { timeoutsOf } from './profile.ts';
-export { releaseOf, VERSION } from './release.ts';
+export { VERSION } from './release.ts';
 export {
   CLIENT_PORT,
   HTTP_PORT,
@@ -51,4 +51,3 @@ export {
 } from './storage/data-file-format.ts';
 export { THREAD_POOL_SIZE } from './storage/file-storage.ts';
 export type { IoMode } from './storage/io-mode.ts';
-export { type PowerLossOptions, PowerLossStorage } from './testing/power-loss-storage.ts';

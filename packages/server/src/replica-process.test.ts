@@ -6,9 +6,9 @@ import {
   KERNEL_CALLS,
   utf8Encode,
 } from '@kimberlite/kernel';
-import { type ClusterConfig, CONFIG_DEV } from '@kimberlite/vsr';
+import { type ClusterConfig, CONFIG_DEV, type StoragePort, type Zone } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isFault } from './errors.ts';
+import { isFault, type ServerFault } from './errors.ts';
 import { startReplica } from './replica-process.ts';
 import { formatDataFile } from './storage/data-file-format.ts';
 import { temporaryDirectory } from './testing/temporary-directory.ts';
@@ -71,6 +71,23 @@ async function get(client: TestClient, key: string): Promise<string | null> {
   return value === null ? null : Buffer.from(value).toString('utf8');
 }
 
+/** A disk that lost the superblock after the file was opened. */
+class WithoutSuperblock implements StoragePort {
+  readonly #inner: StoragePort;
+
+  constructor(inner: StoragePort) {
+    this.#inner = inner;
+  }
+
+  read(zone: Zone, offset: number, length: number, done: (bytes: Uint8Array | null) => void): void {
+    this.#inner.read(zone, offset, length, (bytes) => done(zone === 'superblock' ? null : bytes));
+  }
+
+  write(zone: Zone, offset: number, bytes: Uint8Array, done: () => void): void {
+    this.#inner.write(zone, offset, bytes, done);
+  }
+}
+
 describe('replica processes', () => {
   for (const replicaCount of [1, 3, 5]) {
     it(`commit a request: ${replicaCount} on real files and sockets`, async () => {
@@ -131,7 +148,10 @@ describe('replica processes', () => {
             acknowledgedNow += 1;
             if (acknowledgedNow === 25) enough.resolve();
           }
-        })().catch(() => {});
+        })().catch((error: unknown) => {
+          // Once the power is gone a call may end in any way; before, each one must succeed.
+          if (running) enough.reject(error);
+        });
       }
       await enough.promise;
       running = false;
@@ -156,6 +176,28 @@ describe('replica processes', () => {
     await cluster.startAll();
     const reader = await connectClient();
     expect(await get(reader, 'key0')).toBeNull();
+  });
+
+  it('stop and let go of their file after they have given up', async () => {
+    await begin({ replicaCount: 1, powerLoss: 'none' });
+    await cluster.stop(0);
+    const died = Promise.withResolvers<ServerFault>();
+    const log: string[] = [];
+    const options = { configuration: cluster.configuration(0), stateMachine: createKernel() };
+    const replica = await startReplica({
+      ...options,
+      writeLog: (line) => log.push(line),
+      onFatal: died.resolve,
+      wrapStorage: (inner) => new WithoutSuperblock(inner),
+    });
+    if (isFault(replica)) throw new Error(replica.message);
+    expect(await died.promise).toMatchObject({ code: 'data_file_damaged' });
+    expect(log.filter((line) => line.includes('giving up'))).toHaveLength(1);
+    await replica.stop();
+    await expect(fetch(`http://127.0.0.1:${replica.httpAddress?.port}/livez`)).rejects.toThrow();
+    const again = await startReplica({ ...options, writeLog: () => {} });
+    if (isFault(again)) throw new Error(again.message);
+    await again.stop();
   });
 
   it('refuse what would harm, before anything is touched', async () => {

@@ -5,6 +5,7 @@ import {
   createHost,
   Prng,
   type ReplicaHost,
+  releaseOf,
   type StateMachine,
   type StoragePort,
 } from '@kimberlite/vsr';
@@ -25,7 +26,7 @@ import { counterRecord, type StatusRecord } from './observe/status.ts';
 import { TraceLog } from './observe/trace-log.ts';
 import { exitWith, fatalFault } from './process-end.ts';
 import { timeoutsOf } from './profile.ts';
-import { releaseOf, VERSION } from './release.ts';
+import { VERSION } from './release.ts';
 import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
 import { FileStorage, THREAD_POOL_SIZE } from './storage/file-storage.ts';
 import type { IoObserver } from './storage/io-queue.ts';

@@ -1,4 +1,5 @@
 import { assert } from '@kimberlite/store';
+import { HEADER_SIZE } from './message/layout.ts';
 
 /**
  * Sizes of a cluster, chosen at format and the same on all members; a peer with others is refused
@@ -51,9 +52,9 @@ export const CONFIG_SIMULATION: ClusterConfig = {
 /** Sector of every aligned read and write, in bytes. */
 export const SECTOR_SIZE = 4096;
 
-/** Largest frame on a connection: a prepare, or a block with its header. In bytes. */
+/** Largest message of a cluster on the wire, in bytes: a prepare, or a block with its header. */
 export function frameSizeMax(config: ClusterConfig): number {
-  return Math.max(config.messageSizeMax, config.blockSize + 512);
+  return Math.max(config.messageSizeMax, HEADER_SIZE + config.blockSize);
 }
 
 /**
@@ -61,6 +62,18 @@ export function frameSizeMax(config: ClusterConfig): number {
  */
 export function checkpointDeadline(config: ClusterConfig): number {
   return config.checkpointInterval / 2;
+}
+
+/** Whether two members have the same sizes. */
+export function configEquals(first: ClusterConfig, other: ClusterConfig): boolean {
+  return (
+    first.messageSizeMax === other.messageSizeMax &&
+    first.walSlots === other.walSlots &&
+    first.pipelineMax === other.pipelineMax &&
+    first.checkpointInterval === other.checkpointInterval &&
+    first.blockSize === other.blockSize &&
+    first.sessionsMax === other.sessionsMax
+  );
 }
 
 /** The reason why the sizes cannot work together, or null. */

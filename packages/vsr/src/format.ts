@@ -8,13 +8,10 @@ import { Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
 import {
   type CheckpointRecord,
-  decodeSuperblock,
   encodeSuperblock,
-  type Identity,
   type SuperblockState,
   stampCopy,
 } from './superblock/superblock.ts';
-import { type SuperblockFault, selectSuperblock } from './superblock/superblock-quorum.ts';
 
 export interface FormatOptions {
   readonly config: ClusterConfig;
@@ -123,29 +120,4 @@ function firstSuperblock(options: FormatOptions, root: PrepareMessage): Superblo
     checkpointPrevious: empty,
     headers: [logHeaderOf(root)],
   };
-}
-
-/** Who a data file belongs to, from the bytes of its superblock zone, without starting it. */
-export function readSuperblockIdentity(
-  zone: Uint8Array,
-  checksum: ChecksumFunction,
-): Identity | SuperblockFault {
-  const state = readSuperblock(zone, checksum);
-  return typeof state === 'string' ? state : state.identity;
-}
-
-/** The superblock that a start would choose, for whoever inspects a data file. */
-export function readSuperblock(
-  zone: Uint8Array,
-  checksum: ChecksumFunction,
-): SuperblockState | SuperblockFault {
-  const copies = Array.from({ length: SUPERBLOCK_COPIES }, (_, copy) =>
-    decodeSuperblock(
-      zone.subarray(copy * SUPERBLOCK_COPY_SIZE, (copy + 1) * SUPERBLOCK_COPY_SIZE),
-      copy,
-      checksum,
-    ),
-  );
-  const chosen = selectSuperblock(copies);
-  return typeof chosen === 'string' ? chosen : chosen.state;
 }

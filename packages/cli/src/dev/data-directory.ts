@@ -129,7 +129,7 @@ function readCluster(directory: string): DevCluster | null {
   } catch {
     parsed = null;
   }
-  const cluster = clusterOf(parsed);
+  const cluster = devClusterOf(parsed);
   if (cluster !== null) return cluster;
   throw cliError(
     'error',
@@ -138,7 +138,7 @@ function readCluster(directory: string): DevCluster | null {
   );
 }
 
-function clusterOf(value: unknown): DevCluster | null {
+function devClusterOf(value: unknown): DevCluster | null {
   if (typeof value !== 'object' || value === null) return null;
   if (!('cluster' in value && 'replicas' in value && 'size' in value)) return null;
   const { cluster, replicas, size } = value;

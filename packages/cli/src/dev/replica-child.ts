@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { THREAD_POOL_SIZE } from '@kimberlite/server';
 import type { ReplicaPorts } from './ports.ts';
 
-/** Threads for disk I/O: the size of the pool is read once, before the child's first use of it. */
-const THREAD_POOL_SIZE = '24';
 /** How long a child may take to stop by itself, in milliseconds. */
 const STOP_MILLIS = 10_000;
 
@@ -56,7 +55,8 @@ export class ReplicaChild {
         {
           // The channel is how the child learns that its parent is gone, even by kill -9.
           stdio: ['ignore', log, log, 'ipc'],
-          env: { ...process.env, UV_THREADPOOL_SIZE: THREAD_POOL_SIZE },
+          // The size of the pool is read once, before the child's first use of it.
+          env: { ...process.env, UV_THREADPOOL_SIZE: String(THREAD_POOL_SIZE) },
         },
       );
     } finally {

@@ -10,12 +10,14 @@ import {
 import {
   type AnyMessage,
   assert,
+  CONFIG_DEFAULT,
   type Command,
   EVICTION_REASONS,
   type EvictionReason,
   encodeMessage,
   type FieldsToSend,
   FrameDecoder,
+  HELLO_ROLES,
   isCommand,
   type Message,
   OPERATION_REGISTER,
@@ -24,6 +26,7 @@ import {
   REJECTION_REASONS,
   type RefusalReason,
   type RejectionReason,
+  sizesOf,
   View,
 } from '@kimberlite/vsr';
 import { sha256 } from '../checksum.ts';
@@ -247,13 +250,9 @@ export class FakeReplica {
       {
         ...this.author(),
         member: 1n,
-        role: 0,
+        role: HELLO_ROLES.replica,
         replicaCount: this.cluster.replicaCount,
-        pipelineMax: 8,
-        messageSizeMax: this.cluster.messageSizeMax,
-        walSlots: 1024,
-        checkpointInterval: 640,
-        blockSize: 16384,
+        ...sizesOf({ ...CONFIG_DEFAULT, messageSizeMax: this.cluster.messageSizeMax }),
       },
       null,
     );

@@ -10,7 +10,7 @@ import {
   REJECTION_REASONS,
   View,
 } from '@kimberlite/vsr';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sha256 } from '../checksum.ts';
 import { isFault } from '../errors.ts';
 import {
@@ -23,6 +23,7 @@ import {
 } from '../testing/network-fixture.ts';
 import { Recorder } from '../testing/recorder.ts';
 import { ClientListener } from './client-listener.ts';
+import { HANDSHAKE_MILLIS } from './connection.ts';
 import { type Listener, listenAt } from './listener.ts';
 import { TurnBatch } from './send-queue.ts';
 
@@ -33,11 +34,14 @@ let delivered: Recorder<AnyMessage>;
 let clients: ClientListener;
 let listener: Listener;
 let sockets: Socket[];
+/** What the listener has taken, by the port on the other side. */
+let accepted: Recorder<number>;
 
 beforeEach(async () => {
   seen = new Recorder();
   delivered = new Recorder();
   sockets = [];
+  accepted = new Recorder();
   clients = new ClientListener({
     self,
     connectionsMax: CONNECTIONS_MAX,
@@ -46,13 +50,15 @@ beforeEach(async () => {
     logger: silentLogger,
     deliver: (message) => delivered.add(message),
   });
-  const result = await listenAt({ host: '127.0.0.1', port: 0 }, 'clients', (socket) =>
-    clients.accept(socket),
-  );
+  const result = await listenAt({ host: '127.0.0.1', port: 0 }, 'clients', (socket) => {
+    clients.accept(socket);
+    accepted.add(socket.remotePort ?? 0);
+  });
   if (isFault(result)) throw new Error(result.message);
   listener = result;
 });
 afterEach(() => {
+  vi.useRealTimers();
   listener.close();
   clients.stop();
   for (const socket of sockets) socket.destroy();
@@ -169,6 +175,26 @@ describe('connections of clients', () => {
       reason: REJECTION_REASONS.badMessage,
     });
     expect(delivered.events).toEqual([]);
+  });
+
+  it('closes a connection that never greets, and keeps one that has', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const silent = dial();
+    // A part of a greeting is none.
+    silent.socket.write(clientHello().bytes.subarray(0, HEADER_SIZE - 1));
+    const greeted = dial();
+    greeted.socket.write(clientHello().bytes);
+    await greeted.answers.when(({ header }) => header.command === 'hello');
+    await accepted.when((port) => port === silent.socket.localPort);
+    vi.advanceTimersByTime(HANDSHAKE_MILLIS - 1);
+    expect(clients.count()).toBe(2);
+    expect(silent.socket.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+    await silent.closed;
+    greeted.socket.write(clientRequest(1n, 7, 10).bytes);
+    await delivered.when(({ header }) => header.command === 'request' && header.request === 7);
+    expect(clients.count()).toBe(1);
+    expect(silent.answers.events).toEqual([]);
   });
 
   it('says that the cluster or the version is the wrong one', async () => {

@@ -3,12 +3,13 @@ import {
   type AnyMessage,
   FrameDecoder,
   type FrameFault,
+  frameSizeMax,
   HEADER_SIZE,
   type Message,
   type RejectionReason,
 } from '@kimberlite/vsr';
 import { formatAddress } from './address.ts';
-import { makeRejection, type SelfIdentity, wireSizeMax } from './greeting.ts';
+import { makeRejection, type SelfIdentity } from './greeting.ts';
 import { type SendLimits, SendQueue, type TurnBatch } from './send-queue.ts';
 
 /** How long a connection may stay without a greeting, in milliseconds. */
@@ -170,6 +171,6 @@ export class Connection {
     }
     this.#greeted = true;
     clearTimeout(this.#handshake);
-    this.#decoder.raiseLimit(wireSizeMax(self.config));
+    this.#decoder.raiseLimit(frameSizeMax(self.config));
   }
 }

@@ -2,11 +2,13 @@ import type { ChecksumFunction } from '@kimberlite/store';
 import {
   type ClusterConfig,
   encodeMessage,
-  HEADER_SIZE,
+  HELLO_ROLES,
   type Message,
   NO_REPLICA,
   REJECTION_REASONS,
   type RejectionReason,
+  sizesAgree,
+  sizesOf,
   View,
 } from '@kimberlite/vsr';
 
@@ -23,33 +25,16 @@ export interface SelfIdentity {
   readonly checksum: ChecksumFunction;
 }
 
-export const ROLE_REPLICA = 0;
-export const ROLE_CLIENT = 1;
-
-/** Largest message of a cluster on the wire: a prepare, or a block with its header. */
-export function wireSizeMax(config: ClusterConfig): number {
-  return Math.max(config.messageSizeMax, HEADER_SIZE + config.blockSize);
-}
-
 /** The first message on every connection, in both directions. */
 export function makeHello(self: SelfIdentity): Message<'hello'> {
-  const { config } = self;
-  return encodeMessage(
-    'hello',
-    {
-      ...authorFields(self),
-      member: self.member,
-      role: ROLE_REPLICA,
-      replicaCount: self.replicaCount,
-      pipelineMax: config.pipelineMax,
-      messageSizeMax: config.messageSizeMax,
-      walSlots: config.walSlots,
-      checkpointInterval: config.checkpointInterval,
-      blockSize: config.blockSize,
-    },
-    null,
-    self.checksum,
-  );
+  const fields = {
+    ...authorFields(self),
+    member: self.member,
+    role: HELLO_ROLES.replica,
+    replicaCount: self.replicaCount,
+    ...sizesOf(self.config),
+  };
+  return encodeMessage('hello', fields, null, self.checksum);
 }
 
 /** Says why the connection is about to be closed. */
@@ -81,18 +66,11 @@ export function replicaHelloFault(
   slot: number | null,
 ): RejectionReason | null {
   const { header } = hello;
-  const { config } = self;
   if (header.cluster !== self.cluster) return 'wrongCluster';
-  if (header.role !== ROLE_REPLICA) return 'wrongMember';
+  if (header.role !== HELLO_ROLES.replica) return 'wrongMember';
   if (header.replica >= self.replicaCount || header.replica === self.slot) return 'wrongMember';
   if (slot !== null && header.replica !== slot) return 'wrongMember';
-  const same =
-    header.replicaCount === self.replicaCount &&
-    header.pipelineMax === config.pipelineMax &&
-    header.messageSizeMax === config.messageSizeMax &&
-    header.walSlots === config.walSlots &&
-    header.checkpointInterval === config.checkpointInterval &&
-    header.blockSize === config.blockSize;
+  const same = header.replicaCount === self.replicaCount && sizesAgree(self.config, header);
   return same ? null : 'wrongSizes';
 }
 
@@ -106,7 +84,8 @@ export function clientHelloFault(
 ): RejectionReason | null {
   const { cluster } = hello.header;
   if (cluster !== self.cluster && cluster !== 0n) return 'wrongCluster';
-  const isClient = hello.header.role === ROLE_CLIENT && hello.header.replica === NO_REPLICA;
+  const { role, replica } = hello.header;
+  const isClient = role === HELLO_ROLES.client && replica === NO_REPLICA;
   return isClient ? null : 'wrongMember';
 }
 

@@ -137,6 +137,11 @@ describe('links between replicas', () => {
   for (const [name, other, reason] of [
     ['another cluster', { cluster: 78n }, 'wrongCluster'],
     ['other sizes', { config: { ...testIdentity(0).config, pipelineMax: 3 } }, 'wrongSizes'],
+    [
+      'another number of sessions',
+      { config: { ...testIdentity(0).config, sessionsMax: 8 } },
+      'wrongSizes',
+    ],
     ['another number of replicas', { replicaCount: 2 }, 'wrongSizes'],
   ] as const) {
     it(`refuse ${name}, on both sides, and deliver nothing`, async () => {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { assert } from '@kimberlite/store';
+import { quorumsOf } from '@kimberlite/vsr';
 import { listenFault, type ServerFault } from '../errors.ts';
 import { type Address, formatAddress } from '../network/address.ts';
 import type { Instruments } from './instruments.ts';
@@ -102,10 +103,11 @@ function answerFor(path: string, options: HttpListenerOptions): Answer {
 function readiness(status: StatusRecord): Answer {
   const { state } = status;
   const reached = status.peers.filter((peer) => peer.outgoing).length + 1;
+  const { replication } = quorumsOf(status.replicaCount);
   const checks: readonly (readonly [string, boolean, string])[] = [
     ['status_normal', state.status === 'normal', `status is ${state.status}`],
     ['synced', !state.syncing, 'a state transfer is under way'],
-    ['quorum', reached * 2 > status.replicaCount, `${reached} of ${status.replicaCount} reached`],
+    ['quorum', reached >= replication, `${reached} of ${replication} needed are reached`],
   ];
   const lines = checks.map(([name, ok, why]) => (ok ? `[+]${name} ok` : `[-]${name} ${why}`));
   const ready = checks.every(([, ok]) => ok);

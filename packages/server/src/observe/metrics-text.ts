@@ -3,19 +3,24 @@ import type { StatusRecord } from './status.ts';
 
 const STATUSES = ['recovering', 'normal', 'view_change', 'recovering_head'] as const;
 
-/** The Prometheus text format, one name for one thing (docs/configuration.md lists the port). */
+/**
+ * The Prometheus text format, one name for one thing. docs/metrics.md lists every series with its
+ * help text; a test compares the two.
+ */
 export function metricsText(status: StatusRecord, instruments: Instruments): string {
   const text = new MetricsText();
+  writeIdentity(text, status);
   writeState(text, status);
+  writeProcess(text, status);
   writeCounters(text, instruments);
   text.histogram(
     'vsr_wal_fsync_duration_seconds',
-    'Durable writes of the data file, from being asked for to being on disk.',
+    'Durable writes of any part of the data file, from being asked for to being on the disk.',
     instruments.writeSeconds,
   );
   text.histogram(
     'vsr_storage_read_duration_seconds',
-    'Reads of the data file.',
+    'Reads of the data file, from being asked for to being answered.',
     instruments.readSeconds,
   );
   text.histogram(
@@ -26,68 +31,166 @@ export function metricsText(status: StatusRecord, instruments: Instruments): str
   return text.toString();
 }
 
-function writeState(text: MetricsText, status: StatusRecord): void {
-  const { state } = status;
-  text.gauge('vsr_build_info', 'Constant 1; the labels say what runs.', [
+function writeIdentity(text: MetricsText, status: StatusRecord): void {
+  text.gauge('vsr_build_info', 'Always 1; the labels say what runs.', [
     [`version="${status.version}",node="${process.version}"`, 1],
   ]);
   text.gauge(
     'vsr_replica_status',
-    '1 for the status that the replica is in.',
-    STATUSES.map((name) => [`status="${name}"`, state.status === name ? 1 : 0]),
+    '1 for the status that the replica is in, 0 for the others.',
+    STATUSES.map((name) => [`status="${name}"`, status.state.status === name ? 1 : 0]),
   );
-  const gauges: readonly (readonly [string, string, number])[] = [
-    ['vsr_is_primary', '1 on the primary.', state.isPrimary ? 1 : 0],
-    ['vsr_view', 'View number.', state.view],
-    ['vsr_log_view', 'View whose log this is.', state.logView],
-    ['vsr_op_number', 'Newest op in the log.', state.op],
-    ['vsr_commit_number', 'Newest op known to be committed.', state.commitMax],
-    ['vsr_applied_number', 'Newest op executed here.', state.commitMin],
-    ['vsr_checkpoint_op', 'Op of the durable checkpoint.', state.checkpointOp],
-    ['vsr_syncing', '1 during a state transfer.', state.syncing ? 1 : 0],
-    ['vsr_clock_synchronized', '1 while the clocks agree.', state.clockSynchronized ? 1 : 0],
-    ['vsr_pipeline_depth', 'Prepares not committed.', state.pipelineLength],
-    ['vsr_queue_depth', 'Requests that wait for the pipeline.', state.queueLength],
-    ['vsr_sessions', 'Client sessions.', state.sessions],
-    ['vsr_journal_dirty', 'Log entries not on disk here.', state.journalDirty],
-    ['vsr_journal_faulty', 'Log entries lost to corruption.', state.journalFaulty],
-    ['vsr_client_connections', 'Open client connections.', status.clientConnections],
-    ['vsr_storage_bytes', 'Size of the data file.', status.dataFile.bytes],
-    ['process_uptime_seconds', 'Seconds since the start.', status.uptimeSeconds],
-    ['process_resident_memory_bytes', 'Resident memory.', process.memoryUsage.rss()],
-  ];
-  for (const [name, help, value] of gauges) text.gauge(name, help, [['', value]]);
   text.gauge(
     'vsr_peer_connected',
-    '1 for each peer that is reached.',
+    '1 for each peer that this replica reaches.',
     status.peers.map((peer) => [`peer="${peer.slot}"`, peer.outgoing ? 1 : 0]),
   );
 }
 
-function writeCounters(text: MetricsText, instruments: Instruments): void {
-  const counters: readonly (readonly [string, string, string, LabelledCounter])[] = [
-    ['vsr_messages_received_total', 'Messages received.', 'command', instruments.messagesReceived],
-    ['vsr_messages_sent_total', 'Messages sent.', 'command', instruments.messagesSent],
-    ['vsr_bytes_received_total', 'Bytes received.', 'command', instruments.bytesReceived],
-    ['vsr_bytes_sent_total', 'Bytes sent.', 'command', instruments.bytesSent],
-    ['vsr_messages_dropped_total', 'Messages dropped.', 'reason', instruments.messagesDropped],
-    ['vsr_frame_faults_total', 'Connections cut.', 'reason', instruments.frameFaults],
-    ['vsr_rejections_sent_total', 'Greetings refused here.', 'reason', instruments.rejectionsSent],
+type Gauge = readonly [name: string, help: string, value: number];
+
+function writeState(text: MetricsText, status: StatusRecord): void {
+  const { state } = status;
+  const gauges: readonly Gauge[] = [
+    ['vsr_is_primary', '1 on the primary of the view.', state.isPrimary ? 1 : 0],
+    ['vsr_view', 'Number of the view.', state.view],
+    ['vsr_log_view', 'Newest view whose log this replica has.', state.logView],
+    ['vsr_op_number', 'Newest op in the log.', state.op],
+    ['vsr_commit_number', 'Newest op that this replica knows to be committed.', state.commitMax],
+    ['vsr_applied_number', 'Newest op that this replica has executed.', state.commitMin],
+    ['vsr_checkpoint_op', 'Op of the durable checkpoint.', state.checkpointOp],
+    ['vsr_syncing', '1 while a checkpoint is loaded from peers.', state.syncing ? 1 : 0],
     [
-      'vsr_rejections_received_total',
-      'Greetings refused by others.',
-      'reason',
-      instruments.rejectionsReceived,
+      'vsr_clock_synchronized',
+      '1 while enough clocks of the cluster agree.',
+      state.clockSynchronized ? 1 : 0,
     ],
-    ['vsr_events_total', 'Protocol events.', 'kind', instruments.events],
-    ['vsr_requests_total', 'Requests decided.', 'result', instruments.requests],
-    ['vsr_view_changes_total', 'Votes to leave a view.', 'reason', instruments.viewChanges],
-    ['vsr_corruptions_detected_total', 'Rotten reads.', 'zone', instruments.corruptions],
-    ['vsr_repairs_total', 'Parts repaired from peers.', 'what', instruments.repairs],
-    ['vsr_session_evictions_total', 'Sessions ended.', 'reason', instruments.evictions],
-    ['vsr_storage_io_bytes_total', 'Bytes of disk I/O.', 'kind', instruments.ioBytes],
+    ['vsr_pipeline_depth', 'Prepares of the primary that are not committed.', state.pipelineLength],
+    ['vsr_queue_depth', 'Requests that wait at the primary.', state.queueLength],
+    ['vsr_sessions', 'Client sessions that are open.', state.sessions],
+    [
+      'vsr_journal_dirty',
+      'Ops above the checkpoint whose prepares are not on this disk.',
+      state.journalDirty,
+    ],
+    ['vsr_journal_faulty', 'Of those, the ones that cannot be read.', state.journalFaulty],
   ];
-  for (const [name, help, label, counter] of counters) text.counter(name, help, label, counter);
+  for (const [name, help, value] of gauges) text.gauge(name, help, [['', value]]);
+}
+
+function writeProcess(text: MetricsText, status: StatusRecord): void {
+  const gauges: readonly Gauge[] = [
+    ['vsr_client_connections', 'Open connections of clients.', status.clientConnections],
+    ['vsr_storage_bytes', 'Size of the data file.', status.dataFile.bytes],
+    ['process_uptime_seconds', 'Time since the replica was started.', status.uptimeSeconds],
+    ['process_resident_memory_bytes', 'Resident memory of the process.', process.memoryUsage.rss()],
+  ];
+  for (const [name, help, value] of gauges) text.gauge(name, help, [['', value]]);
+}
+
+interface Counter {
+  readonly name: string;
+  readonly help: string;
+  readonly label: string;
+  readonly of: (instruments: Instruments) => LabelledCounter;
+}
+
+const COUNTERS: readonly Counter[] = [
+  {
+    name: 'vsr_messages_received_total',
+    help: 'Messages that arrived whole and intact.',
+    label: 'command',
+    of: (instruments) => instruments.messagesReceived,
+  },
+  {
+    name: 'vsr_messages_sent_total',
+    help: 'Messages handed to a connection.',
+    label: 'command',
+    of: (instruments) => instruments.messagesSent,
+  },
+  {
+    name: 'vsr_bytes_received_total',
+    help: 'Bytes of the messages received.',
+    label: 'command',
+    of: (instruments) => instruments.bytesReceived,
+  },
+  {
+    name: 'vsr_bytes_sent_total',
+    help: 'Bytes of the messages sent.',
+    label: 'command',
+    of: (instruments) => instruments.bytesSent,
+  },
+  {
+    name: 'vsr_messages_dropped_total',
+    help: 'Not sent for want of a connection or of room, not taken, or ignored by the protocol.',
+    label: 'reason',
+    of: (instruments) => instruments.messagesDropped,
+  },
+  {
+    name: 'vsr_frame_faults_total',
+    help: 'Arrivals that were no message of this version; the connection was closed.',
+    label: 'reason',
+    of: (instruments) => instruments.frameFaults,
+  },
+  {
+    name: 'vsr_rejections_sent_total',
+    help: 'Connections that this replica refused or closed, and said why.',
+    label: 'reason',
+    of: (instruments) => instruments.rejectionsSent,
+  },
+  {
+    name: 'vsr_rejections_received_total',
+    help: 'Connections that a peer refused or closed, and said why.',
+    label: 'reason',
+    of: (instruments) => instruments.rejectionsReceived,
+  },
+  {
+    name: 'vsr_events_total',
+    help: 'Events of the protocol, as they stand in traces.',
+    label: 'kind',
+    of: (instruments) => instruments.events,
+  },
+  {
+    name: 'vsr_requests_total',
+    help: 'Requests in committed ops that this replica executed or passed over.',
+    label: 'result',
+    of: (instruments) => instruments.requests,
+  },
+  {
+    name: 'vsr_view_changes_total',
+    help: 'Votes of this replica to leave a view; one view change takes votes of several.',
+    label: 'reason',
+    of: (instruments) => instruments.viewChanges,
+  },
+  {
+    name: 'vsr_corruptions_detected_total',
+    help: 'Places of the data file that were not what was written there.',
+    label: 'zone',
+    of: (instruments) => instruments.corruptions,
+  },
+  {
+    name: 'vsr_repairs_total',
+    help: 'Parts of the log or of a checkpoint that came from peers.',
+    label: 'what',
+    of: (instruments) => instruments.repairs,
+  },
+  {
+    name: 'vsr_session_evictions_total',
+    help: 'Sessions that ended because a new one needed the room.',
+    label: 'reason',
+    of: (instruments) => instruments.evictions,
+  },
+  {
+    name: 'vsr_storage_io_bytes_total',
+    help: 'Bytes read from and written to the data file, in whole sectors.',
+    label: 'kind',
+    of: (instruments) => instruments.ioBytes,
+  },
+];
+
+function writeCounters(text: MetricsText, instruments: Instruments): void {
+  for (const { name, help, label, of } of COUNTERS)
+    text.counter(name, help, label, of(instruments));
 }
 
 class MetricsText {

@@ -1,51 +1,17 @@
-import { type ClientId, Op, type ReplicaSnapshot, View } from '@kimberlite/vsr';
+import { type ClientId, Op, View } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { isFault } from '../errors.ts';
+import type { PeerStatus } from '../network/peer-links.ts';
+import { snapshot, statusRecord } from '../testing/status-fixture.ts';
 import { listenHttp } from './http-listener.ts';
 import { Histogram, Instruments, LabelledCounter } from './instruments.ts';
 import { Logger } from './logger.ts';
 import { metricsText } from './metrics-text.ts';
-import { counterRecord, type StatusRecord } from './status.ts';
+import type { StatusRecord } from './status.ts';
 import { TraceLog } from './trace-log.ts';
 
-const state: ReplicaSnapshot = {
-  slot: 0,
-  status: 'normal',
-  isPrimary: true,
-  view: View(16),
-  logView: View(16),
-  op: Op(12),
-  commitMin: Op(10),
-  commitMax: Op(11),
-  checkpointOp: Op(0),
-  syncing: false,
-  clockSynchronized: true,
-  pipelineLength: 1,
-  queueLength: 2,
-  sessions: 3,
-  journalDirty: 0,
-  journalFaulty: 0,
-};
-
-function statusWith(instruments: Instruments, changes: Partial<StatusRecord> = {}): StatusRecord {
-  return {
-    version: '0.1.0',
-    cluster: '77',
-    replica: 0,
-    replicaCount: 3,
-    state,
-    peers: [
-      { slot: 1, address: 'b:1', outgoing: true, incoming: true, problem: null },
-      { slot: 2, address: 'c:1', outgoing: false, incoming: false, problem: 'ECONNREFUSED' },
-    ],
-    addresses: { client: 'a:1', peer: 'a:2', http: 'a:3' },
-    dataFile: { path: '/d', bytes: 4096, ioMode: 'direct_dsync', lock: ['flock'] },
-    threadPoolSize: 24,
-    clientConnections: 5,
-    uptimeSeconds: 1.5,
-    counters: counterRecord(instruments),
-    ...changes,
-  };
+function peer(outgoing: boolean): PeerStatus {
+  return { slot: 1, address: 'b:1', outgoing, incoming: false, problem: null };
 }
 
 function logLines(level: 'debug' | 'info'): { readonly lines: string[]; readonly logger: Logger } {
@@ -124,7 +90,7 @@ describe('metrics', () => {
     const instruments = new Instruments();
     instruments.messagesSent.add('prepare', 4);
     instruments.writeSeconds.observe(0.003);
-    const text = metricsText(statusWith(instruments), instruments);
+    const text = metricsText(statusRecord(instruments), instruments);
     expect(text).toContain('vsr_view 16\n');
     expect(text).toContain('vsr_replica_status{status="normal"} 1\n');
     expect(text).toContain('vsr_replica_status{status="view_change"} 0\n');
@@ -148,7 +114,7 @@ describe('the HTTP listener', () => {
     let changes: Partial<StatusRecord> = {};
     const http = await listenHttp({
       address: { host: '127.0.0.1', port: 0 },
-      status: () => statusWith(instruments, changes),
+      status: () => statusRecord(instruments, changes),
       instruments,
     });
     if (isFault(http)) throw new Error(http.message);
@@ -165,11 +131,46 @@ describe('the HTTP listener', () => {
       expect(JSON.parse((await get('/version'))[1])).toMatchObject({ version: '0.1.0' });
       expect((await get('/nothing'))[0]).toBe(404);
       expect((await fetch(`${base}/status`, { method: 'POST', body: 'x' })).status).toBe(405);
-      changes = { state: { ...state, status: 'view_change' } };
+      changes = { state: { ...snapshot, status: 'view_change' } };
       const [code, text] = await get('/readyz');
       expect(code).toBe(503);
       expect(text).toContain('[-]status_normal status is view_change');
       expect((await get('/livez'))[0]).toBe(200);
+    } finally {
+      http.close();
+    }
+  });
+
+  // Of four replicas two commit, of six three: less than a majority.
+  it.each([
+    { replicaCount: 1, needed: 1 },
+    { replicaCount: 2, needed: 2 },
+    { replicaCount: 3, needed: 2 },
+    { replicaCount: 4, needed: 2 },
+    { replicaCount: 5, needed: 3 },
+    { replicaCount: 6, needed: 3 },
+  ])('is ready with $needed of $replicaCount replicas, not below', async (row) => {
+    const { replicaCount, needed } = row;
+    const instruments = new Instruments();
+    let reached = 0;
+    const http = await listenHttp({
+      address: { host: '127.0.0.1', port: 0 },
+      status: () => {
+        const peers = Array.from({ length: replicaCount - 1 }, (_, index) => peer(index < reached));
+        return statusRecord(instruments, { replicaCount, peers });
+      },
+      instruments,
+    });
+    if (isFault(http)) throw new Error(http.message);
+    const codes: number[] = [];
+    try {
+      for (reached = 0; reached < replicaCount; reached += 1) {
+        const response = await fetch(`http://127.0.0.1:${http.address.port}/readyz`);
+        codes.push(response.status);
+        await response.text();
+      }
+      expect(codes.indexOf(200) + 1).toBe(needed);
+      expect(codes.lastIndexOf(503) + 2).toBe(needed);
     } finally {
       http.close();
     }

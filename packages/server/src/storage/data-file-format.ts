@@ -11,7 +11,7 @@ import {
   zoneOffset,
 } from '@kimberlite/vsr';
 import { sha256 } from '../checksum.ts';
-import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
+import { type ErrorCode, fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
 import { alignedBytes } from './aligned-memory.ts';
 import { lockFile } from './file-lock.ts';
 import { type IoMode, openBestMode } from './io-mode.ts';
@@ -117,13 +117,16 @@ export async function writeDataFile(
   }
 }
 
+/** Faults of a creation that come after the file is there. */
+const MADE_BY_THEN: readonly ErrorCode[] = ['io_failed', 'disk_full', 'disk_without_sync'];
+
 function createFault(error: unknown, path: string): ServerFault {
   const fault = fileFault(error, path, 'create');
   if (fault.code === 'data_file_missing') {
     return makeFault('io_failed', `the directory ${dirname(path)} does not exist`);
   }
-  // EINVAL means that the file was made, but that no mode of synchronous writes works on it.
-  if (fault.code === 'io_failed' || fault.code === 'disk_full') unlinkQuietly(path);
+  // The file was made by then; the other faults mean that it was not, or that it is not ours.
+  if (MADE_BY_THEN.includes(fault.code)) unlinkQuietly(path);
   return fault;
 }
 

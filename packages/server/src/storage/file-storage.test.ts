@@ -190,8 +190,28 @@ describe('FileStorage', () => {
       });
     }
     expect(await died.promise).toMatchObject({ code: 'write_failed', exitCode: 31 });
+    storage.write('wal_prepares', 0, pattern(10, 1), () => {
+      completed += 1;
+    });
+    await storage.close();
     expect(completed).toBe(0);
     closeSync(fd);
+  });
+
+  it('can be closed after a failed write while others are in flight and wait', async () => {
+    // More than there are threads, block writes beyond the end among them, and reads.
+    const storage = openWith(openSync(path, 'r'), 'write_fdatasync');
+    let answered = 0;
+    const count = (): void => {
+      answered += 1;
+    };
+    for (let turn = 0; turn < 40; turn += 1) {
+      storage.write('wal_prepares', (turn % 32) * 4096, pattern(10, turn), count);
+      storage.write('blocks', BLOCK_AREA_INITIAL + turn * 4096, pattern(10, turn), count);
+    }
+    await storage.close();
+    expect(fatal).toMatchObject([{ code: 'write_failed' }]);
+    expect(answered).toBe(0);
   });
 
   it('completes what was taken before a close, and takes nothing after it', async () => {

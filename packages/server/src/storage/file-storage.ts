@@ -12,7 +12,13 @@ import type { ServerFault } from '../errors.ts';
 import { StagingPool } from './aligned-memory.ts';
 import { BlockArea, type Growth } from './block-area.ts';
 import type { IoMode } from './io-mode.ts';
-import { decideEmptyWrite, decideWriteError, retryRead, type WriteDecision } from './io-policy.ts';
+import {
+  decideEmptyWrite,
+  decideSyncError,
+  decideWriteError,
+  retryRead,
+  type WriteDecision,
+} from './io-policy.ts';
 import { type IoObserver, IoQueue, type Operation } from './io-queue.ts';
 
 /** Threads that libuv must have (UV_THREADPOOL_SIZE), set before anything uses the pool. */
@@ -63,7 +69,7 @@ export class FileStorage implements StoragePort {
   }
 
   read(zone: Zone, offset: number, length: number, done: (bytes: Uint8Array | null) => void): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#dead) return;
     const position = this.#position(zone, offset, length);
     const bytes = new Uint8Array(length);
     this.#queue.push({
@@ -81,7 +87,7 @@ export class FileStorage implements StoragePort {
   }
 
   write(zone: Zone, offset: number, bytes: Uint8Array, done: () => void): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#dead) return;
     const length = Math.ceil(bytes.length / SECTOR_SIZE) * SECTOR_SIZE;
     const position = this.#position(zone, offset, length);
     const operation: Operation = {
@@ -102,8 +108,8 @@ export class FileStorage implements StoragePort {
   }
 
   /**
-   * Takes nothing more, and resolves when all that was taken is on the disk and answered. The
-   * descriptor is the caller's to close.
+   * Takes nothing more, and resolves when all that was taken is on the disk and answered; after a
+   * failed write, when nothing is in flight any more. The descriptor is the caller's to close.
    */
   close(): Promise<void> {
     this.#closed = true;
@@ -183,7 +189,10 @@ export class FileStorage implements StoragePort {
     staging: Uint8Array,
     result: { readonly error: Error | null; readonly count: number },
   ): void {
-    if (this.#dead) return;
+    if (this.#dead) {
+      this.#queue.abandon(operation);
+      return;
+    }
     const { error, count } = result;
     if (error !== null && retryRead(error, operation.retries)) {
       operation.retries += 1;
@@ -205,7 +214,10 @@ export class FileStorage implements StoragePort {
     staging: Uint8Array,
     result: { readonly error: Error | null; readonly count: number },
   ): void {
-    if (this.#dead) return;
+    if (this.#dead) {
+      this.#queue.abandon(operation);
+      return;
+    }
     const { error, count } = result;
     const { path, mode } = this.#options;
     const whole = error === null ? count - (count % SECTOR_SIZE) : 0;
@@ -222,10 +234,9 @@ export class FileStorage implements StoragePort {
       return;
     }
     fdatasync(this.#options.fd, (failed) => {
-      if (this.#dead) return;
-      // A sync is never tried twice: the second one would lie.
-      if (failed !== null) this.#decide(operation, staging, decideWriteError(failed, path, 1e9));
-      else this.#advance(operation, staging, whole);
+      if (this.#dead) this.#queue.abandon(operation);
+      else if (failed === null) this.#advance(operation, staging, whole);
+      else this.#decide(operation, staging, decideSyncError(failed, path));
     });
   }
 
@@ -249,6 +260,7 @@ export class FileStorage implements StoragePort {
       return;
     }
     this.#dead = true;
+    this.#queue.abandon(operation);
     this.#options.onFatal(decision.fault);
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideEmptyWrite, decideWriteError, retryRead } from './io-policy.ts';
+import { decideEmptyWrite, decideSyncError, decideWriteError, retryRead } from './io-policy.ts';
 
 describe('the policy on failed I/O', () => {
   it('tries an interrupted write again, but not for ever', () => {
@@ -17,6 +17,18 @@ describe('the policy on failed I/O', () => {
     }
     for (const code of ['ENOSPC', 'EDQUOT', 'EFBIG']) {
       expect(decideWriteError({ code }, '/x', 0)).toMatchObject({ fault: { code: 'disk_full' } });
+    }
+  });
+
+  it('never tries a sync again, whatever became of it', () => {
+    for (const code of ['EINTR', 'EAGAIN', 'EIO', '']) {
+      expect(decideSyncError({ code }, '/x')).toMatchObject({
+        kind: 'die',
+        fault: { code: 'write_failed' },
+      });
+    }
+    for (const code of ['ENOSPC', 'EDQUOT']) {
+      expect(decideSyncError({ code }, '/x')).toMatchObject({ fault: { code: 'disk_full' } });
     }
   });
 

@@ -20,14 +20,23 @@ const RETRIES_MAX = 8;
 const FULL: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 const INTERRUPTED: readonly string[] = ['EINTR', 'EAGAIN'];
 
-/** Decides on a failed write or sync of the data file. */
+/** Decides on a failed write of the data file. */
 export function decideWriteError(error: unknown, path: string, retries: number): WriteDecision {
   const code = systemCode(error);
   if (INTERRUPTED.includes(code) && retries < RETRIES_MAX) return { kind: 'retry' };
+  return { kind: 'die', fault: writeFault(code, path) };
+}
+
+/** Decides on a failed sync of the data file: never tried again, for the second one would lie. */
+export function decideSyncError(error: unknown, path: string): WriteDecision {
+  return { kind: 'die', fault: writeFault(systemCode(error), path) };
+}
+
+function writeFault(code: string, path: string): ServerFault {
   if (FULL.includes(code)) {
-    return { kind: 'die', fault: makeFault('disk_full', `cannot grow ${path}: ${code}`) };
+    return makeFault('disk_full', `cannot grow ${path}: ${code}`);
   }
-  return { kind: 'die', fault: makeFault('write_failed', `a write to ${path} failed: ${code}`) };
+  return makeFault('write_failed', `a write to ${path} failed: ${code}`);
 }
 
 /** Decides on a write that returned without an error but wrote nothing. */

@@ -31,7 +31,7 @@ export interface IoObserver {
 export interface IoQueueOptions {
   readonly pool: StagingPool;
   readonly backgroundMax: number;
-  /** Starts the next piece; ends in `finish` some turns later. */
+  /** Starts the next piece; ends in `finish` or `abandon` some turns later. */
   readonly step: (operation: Operation, staging: Uint8Array<ArrayBuffer>) => void;
   readonly observer: IoObserver;
 }
@@ -66,24 +66,42 @@ export class IoQueue {
 
   /** The operation is over: its buffer is free, its completion runs, the next one starts. */
   finish(operation: Operation, ok: boolean): void {
-    const staging = this.#inFlight.get(operation);
-    assert(staging !== undefined, 'finished once, after it was started');
-    this.#inFlight.delete(operation);
-    this.#options.pool.release(staging);
-    if (operation.background) this.#backgroundInFlight -= 1;
+    this.#release(operation);
     const seconds = (performance.now() - operation.startedAt) / 1000;
     this.#options.observer.onIo(operation.kind, seconds, operation.length);
     operation.finish(ok);
     this.#start();
+    this.#resolveIdle();
+  }
+
+  /**
+   * The operation is over, and so is everything: its buffer is free, but nobody is told of its end
+   * and no other one starts.
+   */
+  abandon(operation: Operation): void {
+    this.#release(operation);
+    this.#resolveIdle();
+  }
+
+  /** Resolves when nothing is in flight. */
+  idle(): Promise<void> {
+    if (this.#inFlight.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #release(operation: Operation): void {
+    const staging = this.#inFlight.get(operation);
+    assert(staging !== undefined, 'ended once, after it was started');
+    this.#inFlight.delete(operation);
+    this.#options.pool.release(staging);
+    if (operation.background) this.#backgroundInFlight -= 1;
+  }
+
+  #resolveIdle(): void {
     if (this.#inFlight.size > 0) return;
     const idle = this.#idle;
     this.#idle = [];
     for (const resolve of idle) resolve();
-  }
-
-  idle(): Promise<void> {
-    if (this.#inFlight.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   #start(): void {

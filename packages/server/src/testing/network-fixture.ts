@@ -1,6 +1,7 @@
 import {
   ClientId,
   CONFIG_SIMULATION,
+  clientHello as encodeClientHello,
   encodeMessage,
   type Message,
   NO_REPLICA,
@@ -8,7 +9,7 @@ import {
 } from '@kimberlite/vsr';
 import { sha256 } from '../checksum.ts';
 import type { NetworkObserver } from '../network/connection.ts';
-import { ROLE_CLIENT, type SelfIdentity } from '../network/greeting.ts';
+import type { SelfIdentity } from '../network/greeting.ts';
 import { Logger } from '../observe/logger.ts';
 import type { Recorder } from './recorder.ts';
 
@@ -59,26 +60,7 @@ export const silentLogger: Logger = new Logger({
 
 /** A greeting as a client sends it. */
 export function clientHello(cluster = 77n): Message<'hello'> {
-  return encodeMessage(
-    'hello',
-    {
-      cluster,
-      replica: NO_REPLICA,
-      view: View(0),
-      release: 1,
-      incarnation: 0n,
-      member: 0n,
-      role: ROLE_CLIENT,
-      replicaCount: 0,
-      pipelineMax: 0,
-      messageSizeMax: 0,
-      walSlots: 0,
-      checkpointInterval: 0,
-      blockSize: 0,
-    },
-    null,
-    sha256,
-  );
+  return encodeClientHello({ cluster, release: 1, checksum: sha256 });
 }
 
 /** A request of a client with a body of that many bytes. */

@@ -11,6 +11,8 @@ const SEND = 'vsr/src/replica/send.ts';
 const SESSIONS = 'vsr/src/replica/sessions.ts';
 const STEP = 'vsr/src/replica/step.ts';
 const SUPERBLOCK_QUORUM = 'vsr/src/superblock/superblock-quorum.ts';
+const CHAIN = 'vsr/src/replica/chain.ts';
+const DO_VIEW_CHANGE = 'vsr/src/replica/do-view-change.ts';
 const VIEW_CHANGE = 'vsr/src/replica/view-change.ts';
 const WINDOW = 'vsr/src/replica/window.ts';
 
@@ -25,8 +27,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: PREPARE,
-        find: 'entry.votes = setAdd(entry.votes, slot);',
-        replace: 'entry.votes = setAdd(entry.votes, setHas(entry.votes, slot) ? 15 : slot);',
+        find: 'entry.acks = setAdd(entry.acks, slot);',
+        replace: 'entry.acks = setAdd(entry.acks, setHas(entry.acks, slot) ? 15 : slot);',
       },
     ],
   },
@@ -36,8 +38,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: PREPARE,
-        find: 'setCount(first.votes) < r.quorums.replication',
-        replace: 'setCount(first.votes) < r.quorums.replication - 1',
+        find: 'setCount(first.acks) < r.quorums.replication',
+        replace: 'setCount(first.acks) < r.quorums.replication - 1',
       },
     ],
   },
@@ -47,8 +49,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: SELECT_LOG,
-        find: 'votes.length < quorums.viewChange',
-        replace: 'votes.length < quorums.viewChange - 1',
+        find: 'ballots.length < quorums.viewChange',
+        replace: 'ballots.length < quorums.viewChange - 1',
       },
     ],
   },
@@ -58,8 +60,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: PREPARE,
-        find: 'primary.pipeline.push({ message, votes: 0, since: r.tick });',
-        replace: 'primary.pipeline.push({ message, votes: 1 << r.slot, since: r.tick });',
+        find: 'primary.pipeline.push({ message, acks: 0, since: r.tick });',
+        replace: 'primary.pipeline.push({ message, acks: 1 << r.slot, since: r.tick });',
       },
     ],
   },
@@ -110,9 +112,9 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: SELECT_LOG,
-        find: 'votes.filter((vote) => vote.logView === logViewMax)',
+        find: 'ballots.filter((ballot) => ballot.logView === logViewMax)',
         replace:
-          'votes.filter((vote) => vote.op === Math.max(...votes.map((other) => other.op))).slice(0, 1)',
+          'ballots.filter((one) => one.op === Math.max(...ballots.map(({ op }) => op))).slice(0, 1)',
       },
     ],
   },
@@ -126,7 +128,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'if (this.faulty[slot] === 1) return true;',
       },
       {
-        file: VIEW_CHANGE,
+        file: DO_VIEW_CHANGE,
         find: ': !r.journal.isFaulty(at)) nackBits',
         replace: ': true) nackBits',
       },
@@ -138,10 +140,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: PREPARE,
-        find: 'vote(r, entry, header.replica);',
+        find: 'countAck(r, entry, header.replica);',
         replace:
           'for (const earlier of [...r.primary.pipeline]) {\n' +
-          '    if (earlier.message.header.op <= header.op) vote(r, earlier, header.replica);\n  }',
+          '    if (earlier.message.header.op <= header.op) countAck(r, earlier, header.replica);\n  }',
       },
     ],
   },
@@ -228,7 +230,7 @@ export const MUTANTS: readonly Mutant[] = [
     bug: 'do_view_change goes out before the view is durable',
     edits: [
       {
-        file: VIEW_CHANGE,
+        file: DO_VIEW_CHANGE,
         find: 'if (durable.view !== r.view || durable.logView !== r.logView) return;',
         replace: '',
       },
@@ -239,16 +241,22 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: VIEW_CHANGE,
-        find: '  startViewChangeTimer(r);\n}\n\nfunction startViewChangeTimer',
+        find: '  updateSuperblock(r);\n  startViewChangeTimer(r);\n}',
+        replace: '  updateSuperblock(r);\n  startViewChangeTimer(r);\n  sendDoViewChange(r);\n}',
+      },
+      {
+        file: VIEW_CHANGE,
+        find: "import { voteToLeave } from './vote.ts';",
         replace:
-          '  startViewChangeTimer(r);\n  sendDoViewChange(r);\n}\n\nfunction startViewChangeTimer',
+          "import { sendDoViewChange } from './do-view-change.ts';\n" +
+          "import { voteToLeave } from './vote.ts';",
       },
     ],
   },
   {
     name: 'suffix_kept_after_start_view',
     bug: 'ops above the head of a new view stay in the log',
-    edits: [{ file: VIEW_CHANGE, find: 'r.journal.truncate(log.op);', replace: '' }],
+    edits: [{ file: CHAIN, find: 'r.journal.truncate(log.op);', replace: '' }],
   },
   {
     name: 'parent_not_checked',

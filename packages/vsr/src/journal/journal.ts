@@ -53,7 +53,6 @@ export class Journal {
   /** While log_view is not durable nothing of the new log may reach the ring. */
   private paused: boolean;
   dirtyCount: number;
-  faultyCount: number;
 
   constructor(options: {
     readonly config: ClusterConfig;
@@ -81,10 +80,8 @@ export class Journal {
     this.writesInFlight = 0;
     this.paused = false;
     this.dirtyCount = 0;
-    this.faultyCount = 0;
     for (let slot = 0; slot < config.walSlots; slot += 1) {
       this.dirtyCount += this.dirty[slot] ?? 0;
-      this.faultyCount += this.faulty[slot] ?? 0;
       // A slot known to be bad must not look fine after the next crash because its neighbour was
       // written: its redundant header is made invalid on purpose.
       if (this.faulty[slot] === 1 && this.entries[slot] === null) this.clearRedundant(slot);
@@ -252,13 +249,11 @@ export class Journal {
     sector?.waiting.delete(slot);
     sector?.inFlight?.delete(slot);
     this.setDirty(slot, 1);
-    if (this.faulty[slot] === 0) this.faultyCount += 1;
     this.faulty[slot] = 1;
     this.fixing[slot] = 0;
   }
 
   private clearFault(slot: number): void {
-    if (this.faulty[slot] === 1) this.faultyCount -= 1;
     this.faulty[slot] = 0;
     if (this.entries[slot] === null) this.setDirty(slot, 0);
   }

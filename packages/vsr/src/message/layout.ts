@@ -82,7 +82,7 @@ type CommandSpec = {
 export const COMMANDS = {
   /** Never sent: fills a WAL slot that was never used; `op` is the slot's own number. */
   reserved: { code: 0, body: 'none', fields: { op: 'op' } },
-  /** First on every connection, both ways; `role` 0 replica, 1 client. Sizes must agree. */
+  /** First on every connection, both ways; `role` is one of HELLO_ROLES. Sizes must agree. */
   hello: {
     code: 1,
     body: 'none',
@@ -95,6 +95,7 @@ export const COMMANDS = {
       walSlots: 'u32',
       checkpointInterval: 'u32',
       blockSize: 'u32',
+      sessionsMax: 'u32',
     },
   },
   ping: {
@@ -224,6 +225,9 @@ export type FieldsToSend<C extends Command> = Pick<
   'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
 > &
   FieldsOf<(typeof COMMANDS)[C]['fields']>;
+
+/** Who greets. */
+export const HELLO_ROLES = { replica: 0, client: 1 } as const;
 
 /** Why a request was refused before it was sequenced. */
 export const REFUSAL_REASONS = {

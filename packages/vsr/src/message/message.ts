@@ -1,6 +1,7 @@
 import { assert, type ChecksumFunction, readU128, Slab, writeU128 } from '@kimberlite/store';
 import type { Checksum } from '../std/numbers.ts';
 import { readBatch } from './batch.ts';
+import { BLOCK_REFERENCE_SIZE } from './block-list.ts';
 import {
   COMMAND_FIELDS_OFFSET,
   COMMON_LAYOUT,
@@ -192,7 +193,7 @@ function bodyHasShape(header: Header, body: Uint8Array): boolean {
     case 'startView':
       return body.length % HEADER_SIZE === 0 && body.length >= 2 * HEADER_SIZE;
     case 'requestBlocks':
-      return body.length % 32 === 0 && body.length > 0;
+      return body.length % BLOCK_REFERENCE_SIZE === 0 && body.length > 0;
     default:
       return true;
   }
@@ -212,7 +213,7 @@ function bodyChecksum(body: Uint8Array, checksum: ChecksumFunction): Checksum {
 let emptyBody: { readonly of: ChecksumFunction; readonly checksum: Checksum } | null = null;
 
 /** The checksum of an empty body, which most messages carry. */
-export function emptyBodyChecksum(checksum: ChecksumFunction): Checksum {
+function emptyBodyChecksum(checksum: ChecksumFunction): Checksum {
   if (emptyBody === null || emptyBody.of !== checksum) {
     emptyBody = { of: checksum, checksum: checksum.hash(new Uint8Array(0)) };
   }

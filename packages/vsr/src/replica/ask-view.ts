@@ -1,8 +1,7 @@
 import { primarySlot } from '../membership.ts';
-import type { AnyMessage } from '../message/message.ts';
 import type { View } from '../std/numbers.ts';
 import type { Replica } from './replica.ts';
-import { compose, isVoter, sendMessage } from './send.ts';
+import { broadcast, isVoter, send } from './send.ts';
 
 /**
  * A view above ours has begun: asks its primary for the log. Not limited by any budget: until it
@@ -12,21 +11,15 @@ import { compose, isVoter, sendMessage } from './send.ts';
 export function askForView(r: Replica, view: View): void {
   const primary = primarySlot(view);
   if (primary === r.slot || !isVoter(r, primary)) return;
-  if (r.status === 'recovering') return;
   if (r.timers.isRunning('requestStartView') && r.viewChange.nonce !== 0n) return;
   r.viewChange.nonce = r.prng.u128();
   r.timers.start('requestStartView');
-  const composed = compose(r, 'requestStartView', { nonce: r.viewChange.nonce });
-  sendMessage(r, primary, composed as AnyMessage); // SAFETY: of one command.
+  send(r, primary, 'requestStartView', { nonce: r.viewChange.nonce });
 }
 
 /** Everyone is asked: whoever is the primary answers. */
 export function askEveryone(r: Replica): void {
   r.timers.start('requestStartView');
   if (r.viewChange.nonce === 0n) r.viewChange.nonce = r.prng.u128();
-  const composed = compose(r, 'requestStartView', { nonce: r.viewChange.nonce });
-  for (let slot = 0; slot < 16; slot += 1) {
-    // SAFETY: of one command.
-    if (slot !== r.slot && isVoter(r, slot)) sendMessage(r, slot, composed as AnyMessage);
-  }
+  broadcast(r, 'requestStartView', { nonce: r.viewChange.nonce });
 }

@@ -13,6 +13,27 @@ export function restartChain(r: Replica): void {
   extendChain(r);
 }
 
+/**
+ * A new log: its head and the headers below it take the place of what the journal has above them.
+ * The checkpoint is already the one that this log stands on.
+ */
+export function installHeaders(
+  r: Replica,
+  log: { readonly op: Op; readonly headers: readonly (LogHeader | null)[] },
+): void {
+  r.journal.truncate(log.op);
+  for (const entry of log.headers.toReversed()) {
+    if (entry === null) continue;
+    const { op } = entry.header;
+    if (op > r.checkpoint.op || op === log.op) r.journal.setHeader(entry);
+  }
+  r.op = log.op;
+  // From here on these speak for the log; those of the view before would vouch for what they name.
+  r.viewChange.headers = log.headers;
+  restartChain(r);
+  r.viewChange.headers = logSuffix(r);
+}
+
 /** Walks down from the lowest chained op as far as headers link; drops one that does not belong. */
 export function extendChain(r: Replica): void {
   const floor = r.checkpoint.op;

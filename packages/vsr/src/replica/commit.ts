@@ -1,13 +1,12 @@
 import { assert } from '@kimberlite/store';
-import { readBatch } from '../message/batch.ts';
 import { decodeMessage, isCommand, type PrepareMessage } from '../message/message.ts';
 import { Op, opMin, opNext } from '../std/numbers.ts';
 import { checkpointAllowsCommit, freezeCheckpoint } from './checkpoint.ts';
 import type { ReplicaEvent } from './effect.ts';
 import { executePrepare } from './execute.ts';
 import type { Replica } from './replica.ts';
-import { fatal, isPrimary, trace } from './send.ts';
-import { isPaddingSound, readLengthOf } from './wal-read.ts';
+import { fatal, trace } from './send.ts';
+import { isPaddingSound, readPrepare } from './wal-read.ts';
 import { expectedCheckpointId } from './window.ts';
 
 /** Ops executed in one step, at most; the rest follows in `work`, so that I/O gets its turn. */
@@ -54,14 +53,7 @@ function readForCommit(r: Replica, op: Op): void {
   if (r.commitReading === checksum) return;
   r.commitReading = checksum;
   r.commitReadingSince = r.tick;
-  r.out.push({
-    kind: 'read_prepare',
-    walSlot: r.journal.slotOf(op),
-    length: readLengthOf(entry.header.size),
-    op,
-    checksum,
-    purpose: { kind: 'commit' },
-  });
+  readPrepare(r, entry, { kind: 'commit' });
 }
 
 /**
@@ -83,7 +75,7 @@ export function takePrepareRead(
   }
   if (r.journal.isReadable(op)) {
     r.journal.markFaulty(op);
-    trace(r, { kind: 'corrupt', what: 'prepare', place: op });
+    trace(r, { kind: 'corrupt', what: 'prepare', place: r.journal.slotOf(op) });
     r.timers.hurry('repair');
   }
   return null;
@@ -124,13 +116,6 @@ function executeOp(r: Replica, message: PrepareMessage): boolean {
   r.commitMin = header.op;
   r.commitChecksum = header.checksum;
   r.stuckSince = null;
-  if (isPrimary(r)) {
-    for (const entry of readBatch(message.body, header.count) ?? []) {
-      if (r.primary.inFlight.get(entry.client) === entry.requestChecksum) {
-        r.primary.inFlight.delete(entry.client);
-      }
-    }
-  }
   dropOldBody(r, header.op);
   if (header.op % r.config.checkpointInterval === 0) freezeCheckpoint(r, header);
   return true;

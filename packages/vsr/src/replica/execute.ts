@@ -7,7 +7,7 @@ import {
   readBatch,
 } from '../message/batch.ts';
 import { EVICTION_REASONS, type EvictionReason } from '../message/layout.ts';
-import type { AnyMessage, PrepareHeader, PrepareMessage } from '../message/message.ts';
+import type { PrepareHeader, PrepareMessage } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { executeGuarded } from './execute-guard.ts';
 import type { Replica } from './replica.ts';
@@ -90,7 +90,10 @@ function executeEntry(r: Replica, execution: Execution): void {
     outcome,
     reply,
   });
-  if (isPrimary(r)) answer(r, entry, outcome);
+  if (!isPrimary(r)) return;
+  const { inFlight } = r.primary;
+  if (inFlight.get(entry.client) === entry.requestChecksum) inFlight.delete(entry.client);
+  answer(r, entry, outcome);
 }
 
 function apply(r: Replica, { header, entry, index }: Execution): Uint8Array {
@@ -112,7 +115,7 @@ function answer(r: Replica, entry: BatchEntry, outcome: Outcome): void {
     case 'executed':
     case 'duplicate': {
       const session = r.sessions.get(entry.client);
-      if (session !== null) sendStoredReply(r, session);
+      if (session !== null) sendReply(r, session);
       return;
     }
     case 'no_session':
@@ -133,7 +136,7 @@ function answer(r: Replica, entry: BatchEntry, outcome: Outcome): void {
  * Sends the last reply of a session. Its body and numbers are those of the execution; view, release
  * and sender are stamped now.
  */
-export function sendStoredReply(r: Replica, session: Session): void {
+export function sendReply(r: Replica, session: Session): void {
   const reply = compose(
     r,
     'reply',
@@ -149,7 +152,7 @@ export function sendStoredReply(r: Replica, session: Session): void {
     },
     r.sessions.reply(session.client),
   );
-  sendToClient(r, session.client, reply as AnyMessage); // SAFETY: a reply.
+  sendToClient(r, session.client, reply);
 }
 
 export function sendEviction(
@@ -163,5 +166,5 @@ export function sendEviction(
     request: request.request,
     reason: EVICTION_REASONS[reason],
   });
-  sendToClient(r, request.client, message as AnyMessage); // SAFETY: an eviction.
+  sendToClient(r, request.client, message);
 }

@@ -1,4 +1,4 @@
-import type { AnyMessage, Message } from '../message/message.ts';
+import type { Message } from '../message/message.ts';
 import { opMax } from '../std/numbers.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import { askForView } from './ask-view.ts';
@@ -34,7 +34,7 @@ export function onCommit(r: Replica, message: Message<'commit'>): void {
     return;
   }
   if (header.view < r.view || !isBackup(r) || header.replica !== primaryOfView(r)) {
-    drop(r, message as AnyMessage, 'stale_view'); // SAFETY: of one command.
+    drop(r, message, 'stale_view');
     return;
   }
   // A replayed heartbeat must neither keep a dead primary alive nor withdraw a vote.

@@ -1,8 +1,8 @@
 import { primarySlot } from '../membership.ts';
-import type { AnyMessage, Message } from '../message/message.ts';
+import type { Message } from '../message/message.ts';
 import { askForView } from './ask-view.ts';
 import type { Replica } from './replica.ts';
-import { broadcast, drop, isVoter, send, trace } from './send.ts';
+import { broadcast, drop, send, trace } from './send.ts';
 import type { Status } from './trace.ts';
 import { transitionToViewChange } from './view-change.ts';
 
@@ -31,28 +31,26 @@ export function onPingTimeout(r: Replica): void {
 
 export function onPing(r: Replica, message: Message<'ping'>): void {
   const { header } = message;
-  if (!isVoter(r, header.replica)) return;
   send(r, header.replica, 'pong', {
     pingMonotonic: header.monotonic,
     pongWall: Math.max(0, Math.floor(r.wall)),
   });
-  followHigherView(r, message as AnyMessage); // SAFETY: of one command.
+  followHigherView(r, message);
 }
 
 export function onPong(r: Replica, message: Message<'pong'>): void {
   const { header } = message;
-  if (!isVoter(r, header.replica)) return;
   if (header.pingMonotonic > r.monotonic) {
-    drop(r, message as AnyMessage, 'stale_ping'); // SAFETY: of one command.
+    drop(r, message, 'stale_ping');
     return;
   }
   const sample = { sent: header.pingMonotonic, peerWall: header.pongWall };
   r.clock.learn(header.replica, sample, r.monotonic);
-  followHigherView(r, message as AnyMessage); // SAFETY: of one command.
+  followHigherView(r, message);
 }
 
 /** A peer is durably in a higher view: this replica follows, and learns there whether it began. */
-function followHigherView(r: Replica, { header }: AnyMessage): void {
+function followHigherView(r: Replica, { header }: Message): void {
   if (header.view <= r.view) return;
   if (r.status === 'recovering_head') askForView(r, header.view);
   if (r.status !== 'normal' && r.status !== 'view_change') return;

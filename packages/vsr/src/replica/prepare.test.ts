@@ -232,8 +232,8 @@ describe('a primary', () => {
     return present(prepares[0]).message;
   }
 
-  function votes(harness: ReplicaHarness): number[] {
-    return setSlots(harness.replica.primary.pipeline[0]?.votes ?? 0);
+  function acks(harness: ReplicaHarness): number[] {
+    return setSlots(harness.replica.primary.pipeline[0]?.acks ?? 0);
   }
 
   it('sends to its peers and writes at the same time', () => {
@@ -248,9 +248,9 @@ describe('a primary', () => {
     const harness = primary();
     const message = register(harness, 5);
     harness.deliver(prepareOkOf({ slot: 0, view: 1 }, message));
-    expect(votes(harness)).toEqual([0]);
+    expect(acks(harness)).toEqual([0]);
     harness.complete('write_prepare');
-    expect(votes(harness)).toEqual([0]);
+    expect(acks(harness)).toEqual([0]);
     expect(harness.replica.commitMax).toBe(0);
     harness.complete('write_headers');
     expect(harness.replica).toMatchObject({ commitMax: 1, commitMin: 1 });
@@ -264,7 +264,7 @@ describe('a primary', () => {
     expect(harness.replica).toMatchObject({ commitMax: 1, commitMin: 1 });
     harness.settle();
     // Its own writes of both are done: of the second it is the only vote.
-    expect(votes(harness)).toEqual([1]);
+    expect(acks(harness)).toEqual([1]);
     expect(harness.replica.commitMax).toBe(1);
     harness.deliver(prepareOkOf({ slot: 2, view: 1 }, second));
     expect(harness.replica.commitMax).toBe(2);
@@ -276,7 +276,7 @@ describe('a primary', () => {
     for (let again = 0; again < 4; again += 1) {
       harness.deliver(prepareOkOf({ slot: 2, view: 1 }, message));
     }
-    expect(votes(harness)).toEqual([2]);
+    expect(acks(harness)).toEqual([2]);
     expect(harness.replica.commitMax).toBe(0);
   });
 
@@ -293,7 +293,7 @@ describe('a primary', () => {
     const { checksum, op } = message.header;
     const bodyOnly = { prepareChecksum: checksum, op, commitMin: Op(0), durable: 0 };
     harness.deliver(fromPeer({ slot: 0, view: 1 }, 'prepareOk', bodyOnly));
-    expect(votes(harness)).toEqual([]);
+    expect(acks(harness)).toEqual([]);
     expect(harness.replica.commitMax).toBe(0);
   });
 

@@ -1,14 +1,9 @@
 import { assert } from '@kimberlite/store';
 import { primarySlot } from '../membership.ts';
-import { batchEntrySize, OPERATION_USER_MIN, readBatch, writeBatch } from '../message/batch.ts';
+import { batchEntrySize, readBatch, writeBatch } from '../message/batch.ts';
 import { logHeaderOf } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
-import {
-  type AnyMessage,
-  type Message,
-  type PrepareMessage,
-  sealMessage,
-} from '../message/message.ts';
+import { type Message, type PrepareMessage, sealMessage } from '../message/message.ts';
 import { setAdd, setCount, setHas, setSlots } from '../std/bitset.ts';
 import { type Op, opMax, opNext } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
@@ -17,6 +12,7 @@ import { heardPrimary } from './heartbeat.ts';
 import { onRepairPrepare } from './repair.ts';
 import type { PipelineEntry, Replica } from './replica.ts';
 import { broadcastMessage, drop, fatal, isBackup, isPrimary, sendMessage, trace } from './send.ts';
+import type { DropReason } from './trace.ts';
 import { checkpointAllows, expectedCheckpointId } from './window.ts';
 
 /**
@@ -46,12 +42,9 @@ function takeBatch(r: Replica): Message<'request'>[] {
   const batch: Message<'request'>[] = [];
   let size = HEADER_SIZE;
   let replies = 0;
-  for (const message of primary.queue) {
-    const { operation } = message.header;
+  for (const { message, replyLimit } of primary.queue) {
     size += batchEntrySize(message.body.length);
-    if (operation >= OPERATION_USER_MIN) {
-      replies += r.stateMachine.replyLimit(operation, message.body);
-    }
+    replies += replyLimit;
     const fits = size <= r.config.messageSizeMax && replies <= BATCH_REPLIES_MAX;
     if (!fits && batch.length > 0) break;
     assert(size <= r.config.messageSizeMax, 'one request always fits');
@@ -93,11 +86,11 @@ function prepareBatch(r: Replica, batch: readonly Message<'request'>[]): void {
     bytes,
     r.checksum,
   );
-  primary.pipeline.push({ message, votes: 0, since: r.tick });
+  primary.pipeline.push({ message, acks: 0, since: r.tick });
   if (primary.pipeline.length === 1) primary.lastNewAck = r.tick;
   trace(r, { kind: 'prepared', op, checksum: message.header.checksum, count: batch.length });
   // Peers first: their disks then work at the same time as this one's.
-  broadcastMessage(r, message as AnyMessage); // SAFETY: a prepare.
+  broadcastMessage(r, message);
   append(r, message);
   r.timers.ensure('prepare');
 }
@@ -140,14 +133,14 @@ export function onPrepare(r: Replica, message: PrepareMessage): void {
     return;
   }
   if (header.replica !== primarySlot(r.view)) {
-    drop(r, message as AnyMessage, 'not_from_primary'); // SAFETY: a prepare.
+    drop(r, message, 'not_from_primary');
     return;
   }
   heardPrimary(r);
   r.primaryOp = opMax(r.primaryOp, header.op);
   if (header.op > r.op + 1) {
     if (header.op <= r.op + 2 * r.config.pipelineMax) r.buffer.set(header.op, message);
-    else drop(r, message as AnyMessage, 'gap'); // SAFETY: a prepare.
+    else drop(r, message, 'gap');
     r.timers.ensure('repair');
     return;
   }
@@ -171,11 +164,11 @@ function appendNext(r: Replica, message: PrepareMessage): boolean {
   assert(head !== null && header.op === r.op + 1, 'the head is known');
   const refusal = appendGate(r, message);
   if (refusal !== null) {
-    drop(r, message as AnyMessage, refusal); // SAFETY: a prepare.
+    drop(r, message, refusal);
     return false;
   }
   if (header.parent !== head.header.checksum) {
-    drop(r, message as AnyMessage, 'chain_break'); // SAFETY: a prepare.
+    drop(r, message, 'chain_break');
     return false;
   }
   const expected = expectedCheckpointId(r, header.op);
@@ -190,7 +183,7 @@ function appendNext(r: Replica, message: PrepareMessage): boolean {
   return true;
 }
 
-function appendGate(r: Replica, { header }: PrepareMessage): string | null {
+function appendGate(r: Replica, { header }: PrepareMessage): DropReason | null {
   if (header.op > r.checkpoint.op + r.config.walSlots) return 'window';
   // A disk that cannot keep up must not make memory grow; the op is repaired later.
   if (r.journal.writesPending >= 4 * r.config.pipelineMax) return 'journal_full';
@@ -202,7 +195,7 @@ export function onPrepareDurable(r: Replica, op: Op): void {
   if (isPrimary(r)) {
     const entry = pipelineEntry(r, op);
     // Only now: counted before its own write is durable, a crash could leave one copy too few.
-    if (entry !== null) vote(r, entry, r.slot);
+    if (entry !== null) countAck(r, entry, r.slot);
   } else {
     acknowledge(r, op);
   }
@@ -219,27 +212,27 @@ function pipelineEntry(r: Replica, op: Op): PipelineEntry | null {
 export function onPrepareOk(r: Replica, message: Message<'prepareOk'>): void {
   const { header } = message;
   if (!isPrimary(r) || header.view !== r.view) {
-    drop(r, message as AnyMessage, 'stale_view'); // SAFETY: a prepare_ok.
+    drop(r, message, 'stale_view');
     return;
   }
-  if (!setHas(r.voters, header.replica) || header.durable !== 1) return;
+  if (header.durable !== 1) return;
   const entry = pipelineEntry(r, header.op);
   if (entry === null) return; // Committed already.
   if (entry.message.header.checksum !== header.prepareChecksum) {
-    drop(r, message as AnyMessage, 'wrong_checksum'); // SAFETY: a prepare_ok.
+    drop(r, message, 'wrong_checksum');
     return;
   }
-  if (!setHas(entry.votes, header.replica)) r.primary.lastNewAck = r.tick;
-  vote(r, entry, header.replica);
+  if (!setHas(entry.acks, header.replica)) r.primary.lastNewAck = r.tick;
+  countAck(r, entry, header.replica);
 }
 
-/** Adds a vote and commits, in order, what has its quorum. */
-function vote(r: Replica, entry: PipelineEntry, slot: number): void {
-  entry.votes = setAdd(entry.votes, slot);
+/** Counts who has it on disk and commits, in order, what has its quorum. */
+function countAck(r: Replica, entry: PipelineEntry, slot: number): void {
+  entry.acks = setAdd(entry.acks, slot);
   const { pipeline } = r.primary;
   for (;;) {
     const first = pipeline[0];
-    if (first === undefined || setCount(first.votes) < r.quorums.replication) return;
+    if (first === undefined || setCount(first.acks) < r.quorums.replication) return;
     pipeline.shift();
     assert(first.message.header.op === r.commitMax + 1, 'ops commit in order');
     r.commitMax = first.message.header.op;
@@ -252,14 +245,14 @@ function vote(r: Replica, entry: PipelineEntry, slot: number): void {
 export function onPrepareTimeout(r: Replica): void {
   if (!isPrimary(r) || r.primary.pipeline.length === 0) return;
   r.timers.start('prepare');
-  const missing = setSlots(r.voters).filter((slot) => slot !== r.slot);
+  const peers = setSlots(r.voters).filter((slot) => slot !== r.slot);
   const first = r.primary.pipeline[0];
   for (const entry of r.primary.pipeline) {
-    for (const slot of missing) {
-      if (setHas(entry.votes, slot)) continue;
-      // The oldest to everyone; the rest too, but a little: they are likely under way.
+    for (const slot of peers) {
+      if (setHas(entry.acks, slot)) continue;
+      // The oldest at once; a younger one may still be on its way.
       if (entry !== first && r.tick - entry.since < r.timers.ticks('prepare')) continue;
-      sendMessage(r, slot, entry.message as AnyMessage); // SAFETY: a prepare.
+      sendMessage(r, slot, entry.message);
     }
   }
 }
@@ -269,12 +262,12 @@ export function onPrepareTimeout(r: Replica): void {
  */
 export function sendPipeline(r: Replica): void {
   for (const entry of [...r.primary.pipeline]) {
-    broadcastMessage(r, entry.message as AnyMessage); // SAFETY: a prepare.
+    broadcastMessage(r, entry.message);
   }
   const first = r.primary.pipeline[0];
   if (first === undefined) return;
   r.timers.start('prepare');
-  vote(r, first, r.slot);
+  countAck(r, first, r.slot);
 }
 
 /** Primary, in a new view: rebuilds what it knows of requests in flight from its log. */

@@ -9,7 +9,7 @@ import { indexInFlight, sendPipeline } from './prepare.ts';
 import type { PipelineEntry, Replica } from './replica.ts';
 import { trace } from './send.ts';
 import { transitionToStatus } from './status.ts';
-import { readLengthOf } from './wal-read.ts';
+import { readPrepare } from './wal-read.ts';
 
 /**
  * The new primary begins to serve only when its log is whole (rule primary-whole-log): headers
@@ -25,7 +25,7 @@ export function primaryRepairStep(r: Replica): void {
     if (!r.journal.isDurable(op)) return;
     const message = r.journal.body(op);
     if (message === null) readForPipeline(r, op);
-    else pipeline.push({ message, votes: setAdd(0, r.slot), since: r.tick });
+    else pipeline.push({ message, acks: setAdd(0, r.slot), since: r.tick });
   }
   if (pipeline.length < r.op - r.commitMax) return;
   becomePrimary(r, pipeline);
@@ -34,17 +34,10 @@ export function primaryRepairStep(r: Replica): void {
 function readForPipeline(r: Replica, op: Op): void {
   const entry = r.journal.header(op);
   assert(entry !== null, 'a durable op is known');
-  const { checksum, size } = entry.header;
+  const { checksum } = entry.header;
   if (r.pipelineReading.has(checksum)) return;
   r.pipelineReading.add(checksum);
-  r.out.push({
-    kind: 'read_prepare',
-    walSlot: r.journal.slotOf(op),
-    length: readLengthOf(size),
-    op,
-    checksum,
-    purpose: { kind: 'pipeline' },
-  });
+  readPrepare(r, entry, { kind: 'pipeline' });
 }
 
 export function onPipelineRead(

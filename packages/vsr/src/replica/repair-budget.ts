@@ -49,13 +49,13 @@ export class RepairBudget {
     return this.peers.find((peer) => peer.slot === slot) ?? null;
   }
 
-  private hasSlot(peer: Peer): boolean {
+  private hasRoom(peer: Peer): boolean {
     return peer.inFlight.size < MAX_INFLIGHT_PER_REPLICA;
   }
 
   /** The peer to ask next, or null when every one is at its limit. */
   selectReplica(prng: Prng): number | null {
-    const available = this.peers.filter((peer) => this.hasSlot(peer));
+    const available = this.peers.filter((peer) => this.hasRoom(peer));
     if (available.length === 0) return null;
     if (prng.chance(EXPERIMENT_CHANCE)) return prng.pick(available).slot;
     const fastest = Math.min(...available.map((peer) => peer.latency));
@@ -64,7 +64,7 @@ export class RepairBudget {
   }
 
   hasAvailableSlots(): boolean {
-    return this.peers.some((peer) => this.hasSlot(peer));
+    return this.peers.some((peer) => this.hasRoom(peer));
   }
 
   /** Free request slots over all peers. */
@@ -79,7 +79,7 @@ export class RepairBudget {
 
   recordRepairSent(replica: number, request: string, tick: number): void {
     const peer = this.peer(replica);
-    assert(peer !== null && this.hasSlot(peer), 'the peer was selected');
+    assert(peer !== null && this.hasRoom(peer), 'the peer was selected');
     peer.inFlight.set(request, tick);
   }
 

@@ -1,6 +1,6 @@
 import { decodeHeaderList, encodeHeaderList, type LogHeader } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
-import type { AnyMessage, Message, PrepareMessage } from '../message/message.ts';
+import type { Message, PrepareMessage } from '../message/message.ts';
 import { Op, opMax, opMin, opNext, opPrevious, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
 import { askEveryone } from './ask-view.ts';
@@ -12,24 +12,24 @@ import {
   drop,
   isBackup,
   isPrimary,
-  isVoter,
   primaryOfView,
+  SERVING_MAX,
   send,
   sendMessage,
   trace,
 } from './send.ts';
 import { isStuck } from './stuck.ts';
-import { readLengthOf } from './wal-read.ts';
+import { readPrepare } from './wal-read.ts';
 
-/** Bodies asked for at once by a new primary, which may ask everyone. */
-const PRIMARY_REPAIRS_MAX = 8;
-/** Prepares being read for peers at once: commits must always find a free thread. */
-const SERVING_MAX = 6;
+/** Bodies asked for in one round. */
+const BODIES_PER_ROUND = 8;
+/** Ticks before the same peers are asked again for the same body. */
+const ASK_AGAIN_TICKS = 15;
 
 /** Looks for what is missing and asks for it: headers by chain, then bodies by checksum, blocks. */
 export function onRepairTimeout(r: Replica): void {
   r.timers.start('repair');
-  r.budget.value.expireStaleRequests(r.tick);
+  r.budget.expireStaleRequests(r.tick);
   requestMissingBlocks(r);
   if (r.status !== 'normal' && !r.viewChange.repairing) return;
   noteProgress(r);
@@ -51,9 +51,6 @@ function noteProgress(r: Replica): void {
   if (isStuck(r) && isBackup(r) && !r.timers.isRunning('requestStartView')) askEveryone(r);
 }
 
-/** Ticks before the primary is asked again for one of its next ops. */
-const NEXT_RETRY_TICKS = 15;
-
 /** The gap between the checkpoint and the lowest chained header, from the top down. */
 function requestHeaders(r: Replica): void {
   const first = opNext(r.checkpoint.op);
@@ -65,10 +62,10 @@ function requestHeaders(r: Replica): void {
     return;
   }
   const request = `headers:${opMaxWanted}`;
-  if (r.budget.value.isInFlight(request)) return;
-  const peer = r.budget.value.selectReplica(r.prng);
+  if (r.budget.isInFlight(request)) return;
+  const peer = r.budget.selectReplica(r.prng);
   if (peer === null) return;
-  r.budget.value.recordRepairSent(peer, request, r.tick);
+  r.budget.recordRepairSent(peer, request, r.tick);
   send(r, peer, 'requestHeaders', fields);
 }
 
@@ -77,7 +74,7 @@ function requestBodies(r: Replica): void {
   if (r.journal.dirtyCount === 0) return;
   const first = opMax(r.chainOp, opNext(r.checkpoint.op));
   let asked = 0;
-  for (let op = first; op <= r.op && asked < PRIMARY_REPAIRS_MAX; op = opNext(op)) {
+  for (let op = first; op <= r.op && asked < BODIES_PER_ROUND; op = opNext(op)) {
     const entry = r.journal.header(op);
     if (entry !== null && r.journal.isDoubtful(op)) r.journal.confirm(op);
     if (entry === null || r.journal.isReadable(op)) continue;
@@ -88,10 +85,10 @@ function requestBodies(r: Replica): void {
       r.journal.write(body);
       continue;
     }
-    if (r.viewChange.repairing && wasAskedFor(r, op)) continue;
+    if (r.viewChange.repairing && wasAsked(r, r.bodiesAskedAt, op)) continue;
     asked += 1;
     if (r.viewChange.repairing) {
-      r.nextRequests.set(op, r.tick);
+      r.bodiesAskedAt.set(op, r.tick);
       broadcast(r, 'requestPrepare', { prepareChecksum: checksum, op });
     } else if (!requestBody(r, { op, checksum })) {
       return;
@@ -99,9 +96,9 @@ function requestBodies(r: Replica): void {
   }
 }
 
-function wasAskedFor(r: Replica, op: Op): boolean {
-  const since = r.nextRequests.get(op);
-  return since !== undefined && r.tick - since < NEXT_RETRY_TICKS;
+function wasAsked(r: Replica, askedAt: ReadonlyMap<number, number>, op: Op): boolean {
+  const since = askedAt.get(op);
+  return since !== undefined && r.tick - since < ASK_AGAIN_TICKS;
 }
 
 function requestBody(
@@ -109,10 +106,10 @@ function requestBody(
   wanted: { readonly op: Op; readonly checksum: Parameters<typeof bodyKey>[0] },
 ): boolean {
   const request = bodyKey(wanted.checksum);
-  if (r.budget.value.isInFlight(request)) return true;
-  const peer = r.budget.value.selectReplica(r.prng);
+  if (r.budget.isInFlight(request)) return true;
+  const peer = r.budget.selectReplica(r.prng);
   if (peer === null) return false;
-  r.budget.value.recordRepairSent(peer, request, r.tick);
+  r.budget.recordRepairSent(peer, request, r.tick);
   send(r, peer, 'requestPrepare', { prepareChecksum: wanted.checksum, op: wanted.op });
   return true;
 }
@@ -126,8 +123,9 @@ function bodyKey(checksum: LogHeader['header']['checksum']): string {
  * ones, in order and by parent, so nothing but the primary's own log can come in.
  */
 function requestNext(r: Replica): void {
-  if (!isBackup(r) || r.primaryOp <= r.op) {
-    r.nextRequests.clear();
+  if (!isBackup(r)) return;
+  if (r.primaryOp <= r.op) {
+    r.nextAskedAt.clear();
     return;
   }
   if (r.primaryOp >= r.op + 1 + r.config.walSlots) {
@@ -135,14 +133,14 @@ function requestNext(r: Replica): void {
     if (!r.timers.isRunning('requestStartView')) askEveryone(r);
     return;
   }
-  for (const op of r.nextRequests.keys()) if (op <= r.op) r.nextRequests.delete(op);
+  for (const op of r.nextAskedAt.keys()) if (op <= r.op) r.nextAskedAt.delete(op);
   const last = opMin(r.primaryOp, Op(r.op + 2 * r.config.pipelineMax));
   let asked = 0;
   for (let op = opNext(r.op); op <= last && asked < r.config.pipelineMax; op = opNext(op)) {
     if (r.buffer.has(op) || op > r.checkpoint.op + r.config.walSlots) continue;
-    if (wasAskedFor(r, op)) continue;
+    if (wasAsked(r, r.nextAskedAt, op)) continue;
     asked += 1;
-    r.nextRequests.set(op, r.tick);
+    r.nextAskedAt.set(op, r.tick);
     send(r, primaryOfView(r), 'requestPrepare', { prepareChecksum: ZERO_CHECKSUM, op });
   }
 }
@@ -150,12 +148,12 @@ function requestNext(r: Replica): void {
 /** A prepare that is not the next of this view: an answer to a repair, or one sent again. */
 export function onRepairPrepare(r: Replica, message: PrepareMessage): void {
   const { op, checksum } = message.header;
-  r.budget.value.recordRepairCompleted(bodyKey(checksum), r.tick);
-  if (r.status === 'recovering' || r.status === 'recovering_head') return;
+  r.budget.recordRepairCompleted(bodyKey(checksum), r.tick);
+  if (r.status === 'recovering_head') return;
   if (op > r.op || op < r.chainOp || !r.journal.has(op, checksum)) {
     // Repair fills in behind the head, and only what was decided there: a replayed prepare of a
     // dropped op could otherwise attach itself to the log again.
-    drop(r, message as AnyMessage, 'not_wanted'); // SAFETY: of one command.
+    drop(r, message, 'not_wanted');
     return;
   }
   if (r.journal.isDurable(op)) {
@@ -174,9 +172,8 @@ export function onRepairPrepare(r: Replica, message: PrepareMessage): void {
 /** Headers that a peer lacks, from the top down. */
 export function onRequestHeaders(r: Replica, message: Message<'requestHeaders'>): void {
   const { header } = message;
-  if (r.status === 'recovering' || !isVoter(r, header.replica)) return;
   if (header.opMin > header.opMax) {
-    drop(r, message as AnyMessage, 'invalid_repair_range'); // SAFETY: of one command.
+    drop(r, message, 'invalid_repair_range');
     return;
   }
   const most = Math.floor((r.config.messageSizeMax - HEADER_SIZE) / HEADER_SIZE);
@@ -196,7 +193,7 @@ export function onHeaders(r: Replica, message: Message<'headers'>): void {
   if (r.status !== 'normal' && !r.viewChange.repairing) return;
   const headers = decodeHeaderList(message.body, r.checksum);
   if (headers === null) {
-    drop(r, message as AnyMessage, 'invalid_metadata'); // SAFETY: of one command.
+    drop(r, message, 'invalid_metadata');
     return;
   }
   for (const entry of headers) {
@@ -208,14 +205,13 @@ export function onHeaders(r: Replica, message: Message<'headers'>): void {
     trace(r, { kind: 'repaired', what: 'header', op: entry.header.op });
     extendChain(r);
   }
-  r.budget.value.recordRepairCompleted(`headers:${headers[0]?.header.op ?? 0}`, r.tick);
+  r.budget.recordRepairCompleted(`headers:${headers[0]?.header.op ?? 0}`, r.tick);
   r.timers.hurry('repair');
 }
 
 /** A peer lacks a body: sent from memory or disk; what is not here is not answered. */
 export function onRequestPrepare(r: Replica, message: Message<'requestPrepare'>): void {
   const { header } = message;
-  if (r.status === 'recovering' || !isVoter(r, header.replica)) return;
   const { op } = header;
   const entry = r.journal.header(op);
   if (entry === null || op === 0) return;
@@ -227,17 +223,10 @@ export function onRequestPrepare(r: Replica, message: Message<'requestPrepare'>)
   }
   const body = r.journal.body(op);
   if (body !== null) {
-    sendMessage(r, header.replica, body as AnyMessage); // SAFETY: of one command.
+    sendMessage(r, header.replica, body);
     return;
   }
   if (!r.journal.isReadable(op) || r.serving >= SERVING_MAX) return;
   r.serving += 1;
-  r.out.push({
-    kind: 'read_prepare',
-    walSlot: r.journal.slotOf(op),
-    length: readLengthOf(entry.header.size),
-    op,
-    checksum: entry.header.checksum,
-    purpose: { kind: 'serve', to: header.replica },
-  });
+  readPrepare(r, entry, { kind: 'serve', to: header.replica });
 }

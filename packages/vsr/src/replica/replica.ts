@@ -14,7 +14,7 @@ import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import type { Effect } from './effect.ts';
 import type { RepairBudget } from './repair-budget.ts';
-import type { DoViewChangeVote } from './select-log.ts';
+import type { Ballot } from './select-log.ts';
 import type { Sessions } from './sessions.ts';
 import type { Timers } from './timers.ts';
 import type { Status, VoteReason } from './trace.ts';
@@ -23,9 +23,16 @@ import type { Status, VoteReason } from './trace.ts';
 export interface PipelineEntry {
   readonly message: PrepareMessage;
   /** Who has it on disk; a set, so that a repeated ack counts once (rule quorum-distinct). */
-  votes: SlotSet;
+  acks: SlotSet;
   /** Tick of the first transmission in this view. */
   readonly since: number;
+}
+
+/** A request that waits for a place in the log. */
+export interface QueuedRequest {
+  readonly message: Message<'request'>;
+  /** Bytes that its reply can have at most, asked of the state machine once. */
+  readonly replyLimit: number;
 }
 
 /** What only a primary uses. Owner: prepare.ts, request.ts. Empty in every other role. */
@@ -33,7 +40,7 @@ export interface PrimaryState {
   /** Ops (commitMax, op], ascending. At most `pipelineMax`. */
   readonly pipeline: PipelineEntry[];
   /** Requests that wait for a free pipeline slot. */
-  readonly queue: Message<'request'>[];
+  readonly queue: QueuedRequest[];
   queueBytes: number;
   /** Client to checksum of its request in queue or pipeline: saves work, decides nothing. */
   readonly inFlight: Map<ClientId, Checksum>;
@@ -47,14 +54,14 @@ export interface PrimaryState {
   timestampNext: number;
 }
 
-/** What a view change uses. Owner: view-change.ts. */
+/** What a view change uses. Owners: vote.ts, view-change.ts, do-view-change.ts, start-view.ts. */
 export interface ViewChangeState {
   /** Votes to leave `view`; cleared whenever the view moves. */
   votes: SlotSet;
   /** Why this replica votes to leave, while it does. */
   voting: VoteReason | null;
   /** do_view_changes for `view`, by slot. */
-  readonly ballots: Map<number, DoViewChangeVote>;
+  readonly ballots: Map<number, Ballot>;
   /** What this replica's do_view_change says; durable with the view. */
   headers: readonly (LogHeader | null)[];
   /** View changes since the last normal status; stretches the timeout. */
@@ -96,7 +103,7 @@ export interface Replica {
   readonly timers: Timers;
   readonly forest: Forest;
   readonly sessions: Sessions;
-  readonly budget: { value: RepairBudget };
+  budget: RepairBudget;
   // ── known once the superblock is open (startup.ts) ───────────────────────────────────────────
   replicaCount: number;
   voters: SlotSet;
@@ -138,7 +145,9 @@ export interface Replica {
   /** Backup: prepares of this view above op + 1. At most 2 × pipelineMax. */
   readonly buffer: Map<number, PrepareMessage>;
   /** Backup: next ops that the primary was asked for, with the tick. */
-  readonly nextRequests: Map<number, number>;
+  readonly nextAskedAt: Map<number, number>;
+  /** New primary: bodies that everyone was asked for, by op, with the tick. */
+  readonly bodiesAskedAt: Map<number, number>;
   /** Backup: monotonic stamp of the newest heartbeat, so that a replayed one clears no vote. */
   heartbeatStamp: number;
   /** Backup: commit number and head that the primary of this view last told. */
@@ -154,7 +163,7 @@ export interface Replica {
   commitBacklog: boolean;
   /** Bodies being read for the pipeline of a new primary. */
   readonly pipelineReading: Set<Checksum>;
-  /** Bodies being read for peers. */
+  /** Bodies and blocks being read for peers. */
   serving: number;
   // ── checkpoint and restore (checkpoint.ts, restore.ts) ───────────────────────────────────────
   /** The durable checkpoint. Its blocks may still be missing: see `restored`. */

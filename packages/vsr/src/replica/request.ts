@@ -5,11 +5,11 @@ import {
   OPERATION_USER_MIN,
 } from '../message/batch.ts';
 import { HEADER_SIZE, NO_REPLICA, REFUSAL_REASONS, type RefusalReason } from '../message/layout.ts';
-import type { AnyMessage, Message } from '../message/message.ts';
+import type { Message } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
-import { sendEviction, sendStoredReply } from './execute.ts';
-import type { Replica } from './replica.ts';
+import { sendEviction, sendReply } from './execute.ts';
+import type { QueuedRequest, Replica } from './replica.ts';
 import {
   compose,
   drop,
@@ -30,32 +30,36 @@ const FORWARDED_MAX = 1024;
 export function onRequest(r: Replica, message: Message<'request'>): void {
   const { header } = message;
   if (header.replica !== NO_REPLICA || header.client === NO_CLIENT) {
-    drop(r, message as AnyMessage, 'bad_client'); // SAFETY: a request.
+    drop(r, message, 'bad_client');
     return;
   }
-  const invalid = invalidReason(r, message);
-  if (invalid !== null) {
-    refuse(r, message, invalid);
+  const replyLimit = replyLimitOf(r, message);
+  if (replyLimit === null) {
+    refuse(r, message, 'invalid');
     return;
   }
   if (isPrimary(r) && r.primary.abdicated === null) {
-    acceptRequest(r, message);
+    acceptRequest(r, { message, replyLimit });
   } else if (!answerFromTable(r, message)) {
     forward(r, message);
   }
 }
 
-/** What no replica would ever execute is refused before it is given a place in the log. */
-function invalidReason(r: Replica, { header, body }: Message<'request'>): RefusalReason | null {
-  if (HEADER_SIZE + batchEntrySize(body.length) > r.config.messageSizeMax) return 'invalid';
+/**
+ * Bytes that the reply can have at most. Null for what no replica would ever execute: it is refused
+ * before it is given a place in the log.
+ */
+function replyLimitOf(r: Replica, { header, body }: Message<'request'>): number | null {
+  if (HEADER_SIZE + batchEntrySize(body.length) > r.config.messageSizeMax) return null;
   const { operation } = header;
   if (operation === OPERATION_REGISTER) {
-    return body.length === 0 && header.request === 0 && header.session === 0 ? null : 'invalid';
+    return body.length === 0 && header.request === 0 && header.session === 0 ? 0 : null;
   }
-  if (header.request === 0 || header.session === 0) return 'invalid';
-  if (operation === OPERATION_NOOP) return body.length === 0 ? null : 'invalid';
-  if (operation < OPERATION_USER_MIN || !r.stateMachine.validate(operation, body)) return 'invalid';
-  return r.stateMachine.replyLimit(operation, body) <= REPLY_BODY_MAX ? null : 'invalid';
+  if (header.request === 0 || header.session === 0) return null;
+  if (operation === OPERATION_NOOP) return body.length === 0 ? 0 : null;
+  if (operation < OPERATION_USER_MIN || !r.stateMachine.validate(operation, body)) return null;
+  const limit = r.stateMachine.replyLimit(operation, body);
+  return limit <= REPLY_BODY_MAX ? limit : null;
 }
 
 /** The last reply of the client's session, when this is a retry of just that request. */
@@ -63,7 +67,7 @@ function answerFromTable(r: Replica, { header }: Message<'request'>): boolean {
   if (!r.restored) return false;
   const session = r.sessions.get(header.client);
   if (session === null || session.requestChecksum !== header.checksum) return false;
-  sendStoredReply(r, session);
+  sendReply(r, session);
   return true;
 }
 
@@ -80,7 +84,7 @@ function forward(r: Replica, message: Message<'request'>): void {
   if (r.forwarded.has(checksum)) return;
   if (r.forwarded.size >= FORWARDED_MAX) r.forwarded.clear();
   r.forwarded.add(checksum);
-  sendMessage(r, primaryOfView(r), message as AnyMessage); // SAFETY: a request.
+  sendMessage(r, primaryOfView(r), message);
 }
 
 function refuse(r: Replica, { header }: Message<'request'>, reason: RefusalReason): void {
@@ -90,32 +94,32 @@ function refuse(r: Replica, { header }: Message<'request'>, reason: RefusalReaso
     request: header.request,
     reason: REFUSAL_REASONS[reason],
   });
-  sendToClient(r, header.client, message as AnyMessage); // SAFETY: a refusal.
+  sendToClient(r, header.client, message);
 }
 
 /**
  * The primary's filter. It saves work and is never relied on: at-most-once is decided when the
  * request executes.
  */
-function acceptRequest(r: Replica, message: Message<'request'>): void {
+function acceptRequest(r: Replica, request: QueuedRequest): void {
+  const { message } = request;
   const { header } = message;
   const { primary } = r;
   const inFlight = primary.inFlight.get(header.client);
   if (inFlight !== undefined) {
     // The same again: its reply will come. Another one: the client has one request at a time.
-    // SAFETY: a request.
-    if (inFlight !== header.checksum) drop(r, message as AnyMessage, 'client_busy');
+    if (inFlight !== header.checksum) drop(r, message, 'client_busy');
     return;
   }
   // What the log holds but this replica has not executed yet may be the register of this client.
   if (r.commitMin < r.commitMax) {
-    enqueue(r, message);
+    enqueue(r, request);
     return;
   }
   const session = r.sessions.get(header.client);
   if (header.operation === OPERATION_REGISTER) {
-    if (session === null) enqueue(r, message);
-    else if (session.requestChecksum === header.checksum) sendStoredReply(r, session);
+    if (session === null) enqueue(r, request);
+    else if (session.requestChecksum === header.checksum) sendReply(r, session);
     return;
   }
   if (session === null) {
@@ -123,19 +127,20 @@ function acceptRequest(r: Replica, message: Message<'request'>): void {
   } else if (header.session < session.session) {
     sendEviction(r, header, 'sessionTooLow');
   } else if (header.session > session.session) {
-    drop(r, message as AnyMessage, 'session_ahead'); // SAFETY: a request.
+    drop(r, message, 'session_ahead');
   } else if (header.request === session.request) {
-    if (session.requestChecksum === header.checksum) sendStoredReply(r, session);
+    if (session.requestChecksum === header.checksum) sendReply(r, session);
     else sendEviction(r, header, 'requestCollision');
   } else if (header.request === session.request + 1) {
-    enqueue(r, message);
+    enqueue(r, request);
   } else {
-    drop(r, message as AnyMessage, 'request_out_of_order'); // SAFETY: a request.
+    drop(r, message, 'request_out_of_order');
   }
 }
 
-function enqueue(r: Replica, message: Message<'request'>): void {
+function enqueue(r: Replica, request: QueuedRequest): void {
   const { primary } = r;
+  const { message } = request;
   const full =
     primary.queue.length >= QUEUE_REQUESTS_MAX ||
     primary.queueBytes + message.bytes.length > QUEUE_BYTES_MAX;
@@ -143,7 +148,7 @@ function enqueue(r: Replica, message: Message<'request'>): void {
     refuse(r, message, 'busy');
     return;
   }
-  primary.queue.push(message);
+  primary.queue.push(request);
   primary.queueBytes += message.bytes.length;
   primary.inFlight.set(message.header.client, message.header.checksum);
 }

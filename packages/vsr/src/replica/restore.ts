@@ -1,23 +1,15 @@
-import {
-  assert,
-  type BlockReference,
-  readU64,
-  readU128,
-  writeU64,
-  writeU128,
-} from '@kimberlite/store';
+import { assert } from '@kimberlite/store';
+import { decodeBlockList, encodeBlockList } from '../message/block-list.ts';
 import type { Message } from '../message/message.ts';
-import { Checksum } from '../std/numbers.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import type { ReplicaEvent } from './effect.ts';
 import type { Replica } from './replica.ts';
-import { fatal, isVoter, send, trace } from './send.ts';
+import { fatal, SERVING_MAX, send, trace } from './send.ts';
 
-/** Blocks read from this disk at once while loading, and for peers. */
+/** Blocks read from this disk at once while loading. */
 const READS_MAX = 8;
 /** Blocks asked of a peer in one message. */
 const BLOCKS_PER_REQUEST = 8;
-const REFERENCE_SIZE = 32;
 
 /**
  * Loads the checkpoint that the superblock names: at start, and after the superblock was moved to a
@@ -92,24 +84,20 @@ export function onBlockRead(
 /** Asks a peer for some of the missing blocks. */
 export function requestMissingBlocks(r: Replica): void {
   if (r.missingBlocks.size === 0) return;
-  const budget = r.budget.value;
+  const { budget } = r;
   const peer = budget.selectReplica(r.prng);
   if (peer === null) return;
-  const wanted = [...r.missingBlocks].filter(([address]) => !budget.isInFlight(`block:${address}`));
+  const wanted = [...r.missingBlocks]
+    .map(([address, checksum]) => ({ address, checksum }))
+    .filter(({ address }) => !budget.isInFlight(`block:${address}`));
   if (wanted.length === 0) return;
   // From a random place: in a fixed order everyone would ask for the same block of the same peer.
   const start = r.prng.below(wanted.length);
   const chosen = [...wanted.slice(start), ...wanted.slice(0, start)].slice(0, BLOCKS_PER_REQUEST);
-  const body = new Uint8Array(chosen.length * REFERENCE_SIZE);
-  const view = new DataView(body.buffer);
-  chosen.forEach(([address, checksum], index) => {
-    writeU64(view, index * REFERENCE_SIZE, address);
-    writeU128(view, index * REFERENCE_SIZE + 8, checksum);
-  });
   const first = chosen[0];
   assert(first !== undefined, 'something is asked for');
-  budget.recordRepairSent(peer, `block:${first[0]}`, r.tick);
-  send(r, peer, 'requestBlocks', {}, body);
+  budget.recordRepairSent(peer, `block:${first.address}`, r.tick);
+  send(r, peer, 'requestBlocks', {}, encodeBlockList(chosen));
 }
 
 /** Serves blocks from this disk; what is not there is not answered. */
@@ -117,17 +105,10 @@ export function onRequestBlocks(r: Replica, message: Message<'requestBlocks'>): 
   const { header, body } = message;
   // Also while this replica lacks blocks itself: when every disk is rotten in another place, each
   // block is still intact somewhere.
-  if (!isVoter(r, header.replica)) return;
-  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-  for (let at = 0; at < body.length && r.serving < READS_MAX; at += REFERENCE_SIZE) {
-    const reference: BlockReference = {
-      address: readU64(view, at),
-      checksum: Checksum(readU128(view, at + 8)),
-    };
+  for (const reference of decodeBlockList(body)) {
+    if (r.serving >= SERVING_MAX) return;
     // The checkpoint before this one still stands on the disk until the next is being written: who
     // is fetching it can finish. The checksum says whether it is still there.
-    const { address } = reference;
-    if (!Number.isSafeInteger(address) || address < 1) continue;
     r.serving += 1;
     r.out.push({ kind: 'read_block', reference, serveTo: header.replica });
   }
@@ -142,7 +123,7 @@ export function onBlock(r: Replica, message: Message<'block'>): void {
   if (body.length !== r.config.blockSize || r.checksum.hash(body) !== header.blockChecksum) return;
   r.missingBlocks.delete(header.address);
   r.stuckSince = null;
-  r.budget.value.recordRepairCompleted(`block:${header.address}`, r.tick);
+  r.budget.recordRepairCompleted(`block:${header.address}`, r.tick);
   assert(r.forest.provide(reference, body) !== 'bad', 'the checksum was right');
   r.blockWrites += 1;
   r.out.push({ kind: 'write_blocks', address: reference.address, bytes: body });

@@ -4,12 +4,11 @@ import type { LogHeader } from '../message/header-list.ts';
 import { Op as makeOp, type Op, opMax, type View } from '../std/numbers.ts';
 
 /** One replica's do_view_change, decoded. */
-export interface DoViewChangeVote {
+export interface Ballot {
   readonly replica: number;
   readonly logView: View;
   readonly op: Op;
   readonly commitMin: Op;
-  readonly checkpointOp: Op;
   /** From `op` downwards; null for unknown. The first is never null. */
   readonly headers: readonly (LogHeader | null)[];
   /** Bit i speaks of op - i. */
@@ -20,7 +19,7 @@ export interface DoViewChangeVote {
 export interface SelectedLog {
   readonly kind: 'selected';
   readonly op: Op;
-  /** Highest op that some vote proves committed. */
+  /** Highest op that some ballot proves committed. */
   readonly commitMax: Op;
   /** From `op` downwards; null for one that must be repaired (committed ones only). */
   readonly headers: readonly (LogHeader | null)[];
@@ -32,18 +31,18 @@ export interface SelectedLog {
 
 export type LogSelection =
   | SelectedLog
-  /** Fewer votes than a view-change quorum. */
+  /** Fewer ballots than a view-change quorum. */
   | { readonly kind: 'awaiting_quorum' }
-  /** A vote of one more replica may decide whether this op was committed. */
+  /** A ballot of one more replica may decide whether this op was committed. */
   | { readonly kind: 'awaiting_repair'; readonly op: Op };
 
-function headerAt(vote: DoViewChangeVote, op: number): LogHeader | null {
-  return op > vote.op ? null : (vote.headers[vote.op - op] ?? null);
+function headerAt(ballot: Ballot, op: number): LogHeader | null {
+  return op > ballot.op ? null : (ballot.headers[ballot.op - op] ?? null);
 }
 
-function bit(bits: number, vote: DoViewChangeVote, op: number): boolean {
-  const index = vote.op - op;
-  return index >= 0 && index < vote.headers.length && ((bits >>> index) & 1) === 1;
+function bit(bits: number, ballot: Ballot, op: number): boolean {
+  const index = ballot.op - op;
+  return index >= 0 && index < ballot.headers.length && ((bits >>> index) & 1) === 1;
 }
 
 /**
@@ -57,35 +56,35 @@ function bit(bits: number, vote: DoViewChangeVote, op: number): boolean {
  * 3. else awaited: to guess could lose an acknowledged write.
  */
 export function selectLog(
-  votes: readonly DoViewChangeVote[],
+  ballots: readonly Ballot[],
   options: {
     readonly quorums: Quorums;
     readonly pipelineMax: number;
   },
 ): LogSelection {
   const { quorums, pipelineMax } = options;
-  if (votes.length < quorums.viewChange) return { kind: 'awaiting_quorum' };
-  const logViewMax = Math.max(...votes.map((vote) => vote.logView));
-  const canonical = votes.filter((vote) => vote.logView === logViewMax);
-  const opBefore = makeOp(Math.max(...canonical.map((vote) => vote.op)));
-  const commitMax = commitEvidence(votes, pipelineMax);
+  if (ballots.length < quorums.viewChange) return { kind: 'awaiting_quorum' };
+  const logViewMax = Math.max(...ballots.map((ballot) => ballot.logView));
+  const canonical = ballots.filter((ballot) => ballot.logView === logViewMax);
+  const opBefore = makeOp(Math.max(...canonical.map((ballot) => ballot.op)));
+  const commitMax = commitEvidence(ballots, pipelineMax);
   if (commitMax > opBefore) return { kind: 'awaiting_repair', op: commitMax };
 
   let op = opBefore;
   for (let candidate = commitMax + 1; candidate <= opBefore; candidate += 1) {
     const header = canonicalHeader(canonical, candidate);
-    if (countNacks(votes, { op: candidate, header, logViewMax }) >= quorums.nack) {
+    if (countNacks(ballots, { op: candidate, header, logViewMax }) >= quorums.nack) {
       op = makeOp(candidate - 1);
       break;
     }
-    if (header === null || countCopies(votes, candidate, header) === 0) {
+    if (header === null || countCopies(ballots, candidate, header) === 0) {
       return { kind: 'awaiting_repair', op: makeOp(candidate) };
     }
   }
-  const headers = collectHeaders(votes, { canonical, op, length: pipelineMax + 1 });
+  const headers = collectHeaders(ballots, { canonical, op, length: pipelineMax + 1 });
   if (headers[0] === null || headers[0] === undefined) return { kind: 'awaiting_repair', op };
   const timestampFloor = Math.max(
-    ...votes.map(({ headers: [head] }) => (head ? head.header.timestamp + head.header.count : 0)),
+    ...ballots.map(({ headers: [head] }) => (head ? head.header.timestamp + head.header.count : 0)),
   );
   return { kind: 'selected', op, commitMax, headers, opBefore, timestampFloor };
 }
@@ -94,22 +93,22 @@ export function selectLog(
  * The highest op that is committed for certain: what a replica executed, what a prepare's header
  * says was committed when it was made, and what lies a whole pipeline below a head.
  */
-function commitEvidence(votes: readonly DoViewChangeVote[], pipelineMax: number): Op {
+function commitEvidence(ballots: readonly Ballot[], pipelineMax: number): Op {
   let commit = makeOp(0);
-  for (const vote of votes) {
-    commit = opMax(commit, vote.commitMin);
-    commit = opMax(commit, makeOp(Math.max(0, vote.op - pipelineMax)));
-    for (const entry of vote.headers) {
+  for (const ballot of ballots) {
+    commit = opMax(commit, ballot.commitMin);
+    commit = opMax(commit, makeOp(Math.max(0, ballot.op - pipelineMax)));
+    for (const entry of ballot.headers) {
       if (entry !== null) commit = opMax(commit, entry.header.commit);
     }
   }
   return commit;
 }
 
-function canonicalHeader(canonical: readonly DoViewChangeVote[], op: number): LogHeader | null {
+function canonicalHeader(canonical: readonly Ballot[], op: number): LogHeader | null {
   let found: LogHeader | null = null;
-  for (const vote of canonical) {
-    const entry = headerAt(vote, op);
+  for (const ballot of canonical) {
+    const entry = headerAt(ballot, op);
     if (entry === null) continue;
     assert(
       found === null || found.header.checksum === entry.header.checksum,
@@ -121,44 +120,45 @@ function canonicalHeader(canonical: readonly DoViewChangeVote[], op: number): Lo
 }
 
 function countNacks(
-  votes: readonly DoViewChangeVote[],
+  ballots: readonly Ballot[],
   facts: { readonly op: number; readonly header: LogHeader | null; readonly logViewMax: number },
 ): number {
   const { op, header, logViewMax } = facts;
   // Where the canonical logs don't know the op, another log's copy denies it only if one of them
   // says itself that it never had it: unknown is not given up.
-  const givenUp = votes.some(
-    (vote) => vote.logView === logViewMax && (op > vote.op || bit(vote.nackBits, vote, op)),
+  const givenUp = ballots.some(
+    (ballot) =>
+      ballot.logView === logViewMax && (op > ballot.op || bit(ballot.nackBits, ballot, op)),
   );
   let nacks = 0;
-  for (const vote of votes) {
-    const held = headerAt(vote, op);
-    if (op > vote.op || bit(vote.nackBits, vote, op)) {
+  for (const ballot of ballots) {
+    const held = headerAt(ballot, op);
+    if (op > ballot.op || bit(ballot.nackBits, ballot, op)) {
       nacks += 1;
     } else if (held !== null && held.header.checksum !== header?.header.checksum) {
       // It holds another prepare there: of an older log, and given up since.
-      if (vote.logView < logViewMax && (header !== null || givenUp)) nacks += 1;
+      if (ballot.logView < logViewMax && (header !== null || givenUp)) nacks += 1;
     }
   }
   return nacks;
 }
 
-function countCopies(votes: readonly DoViewChangeVote[], op: number, header: LogHeader): number {
-  return votes.filter(
-    (vote) =>
-      bit(vote.presentBits, vote, op) &&
-      headerAt(vote, op)?.header.checksum === header.header.checksum,
+function countCopies(ballots: readonly Ballot[], op: number, header: LogHeader): number {
+  return ballots.filter(
+    (ballot) =>
+      bit(ballot.presentBits, ballot, op) &&
+      headerAt(ballot, op)?.header.checksum === header.header.checksum,
   ).length;
 }
 
 /**
- * Headers of the chosen log from its head down: canonical ones, and of the other votes those that
+ * Headers of the chosen log from its head down: canonical ones, and of the other ballots those that
  * their sender has executed (committed, hence the same everywhere).
  */
 function collectHeaders(
-  votes: readonly DoViewChangeVote[],
+  ballots: readonly Ballot[],
   facts: {
-    readonly canonical: readonly DoViewChangeVote[];
+    readonly canonical: readonly Ballot[];
     readonly op: Op;
     readonly length: number;
   },
@@ -169,8 +169,8 @@ function collectHeaders(
     const at = op - distance;
     let entry = canonicalHeader(canonical, at);
     if (entry === null) {
-      for (const vote of votes) {
-        if (at <= vote.commitMin) entry = entry ?? headerAt(vote, at);
+      for (const ballot of ballots) {
+        if (at <= ballot.commitMin) entry = entry ?? headerAt(ballot, at);
       }
     }
     const above = headers[distance - 1];

@@ -1,12 +1,15 @@
 import { assert } from '@kimberlite/store';
-import { primarySlot } from '../membership.ts';
+import { primarySlot, SLOT_COUNT } from '../membership.ts';
 import type { Command, FieldsToSend } from '../message/layout.ts';
 import { type AnyMessage, encodeMessage, type Message } from '../message/message.ts';
 import { setHas, setSlots } from '../std/bitset.ts';
 import type { ClientId } from '../std/numbers.ts';
 import type { FatalReason } from './effect.ts';
 import type { Replica } from './replica.ts';
-import type { TraceEvent } from './trace.ts';
+import type { DropReason, TraceEvent } from './trace.ts';
+
+/** Prepares and blocks being read for peers at once: commits must always find a free thread. */
+export const SERVING_MAX = 6;
 
 type OwnFields<C extends Command> = Omit<
   FieldsToSend<C>,
@@ -38,8 +41,8 @@ export function compose<C extends Command>(
  * superblock is written. Otherwise a replica that crashes between sending and writing would come
  * back having forgotten what it promised.
  */
-export function sendGate(r: Replica, message: AnyMessage): string | null {
-  const { header } = message;
+export function sendGate(r: Replica, message: Message): string | null {
+  const { header } = message as AnyMessage; // SAFETY: of one command.
   const durable = r.superblock.durable;
   switch (header.command) {
     case 'requestStartView':
@@ -62,10 +65,10 @@ export function sendGate(r: Replica, message: AnyMessage): string | null {
   }
 }
 
-export function sendMessage(r: Replica, to: number, message: AnyMessage): void {
+export function sendMessage(r: Replica, to: number, message: Message): void {
   assert(to !== r.slot, 'nobody sends to itself');
   if (sendGate(r, message) !== null) return;
-  r.out.push({ kind: 'send', to, message });
+  r.out.push({ kind: 'send', to, message: message as AnyMessage }); // SAFETY: of one command.
 }
 
 export function send<C extends Command>(
@@ -75,8 +78,7 @@ export function send<C extends Command>(
   fields: OwnFields<C>,
   body: Uint8Array | null = null,
 ): void {
-  const message = compose(r, command, fields, body) as AnyMessage; // SAFETY: of one command.
-  sendMessage(r, to, message);
+  sendMessage(r, to, compose(r, command, fields, body));
 }
 
 /** To every other voter; encoded once. */
@@ -86,23 +88,25 @@ export function broadcast<C extends Command>(
   fields: OwnFields<C>,
   body: Uint8Array | null = null,
 ): void {
-  broadcastMessage(r, compose(r, command, fields, body) as AnyMessage); // SAFETY: of one command.
+  broadcastMessage(r, compose(r, command, fields, body));
 }
 
-export function broadcastMessage(r: Replica, message: AnyMessage): void {
+export function broadcastMessage(r: Replica, message: Message): void {
   for (const slot of setSlots(r.voters)) if (slot !== r.slot) sendMessage(r, slot, message);
 }
 
-export function sendToClient(r: Replica, client: ClientId, message: AnyMessage): void {
+export function sendToClient(r: Replica, client: ClientId, message: Message): void {
   if (sendGate(r, message) !== null) return;
-  r.out.push({ kind: 'send_client', client, message });
+  // SAFETY: of one command.
+  r.out.push({ kind: 'send_client', client, message: message as AnyMessage });
 }
 
 export function trace(r: Replica, event: TraceEvent): void {
   r.out.push({ kind: 'trace', event });
 }
 
-export function drop(r: Replica, message: AnyMessage, reason: string): void {
+/** Drops a message that no rule lets in; the reason is counted. */
+export function drop(r: Replica, message: Message, reason: DropReason): void {
   const { command, replica } = message.header;
   trace(r, { kind: 'dropped', command, reason, from: replica });
 }
@@ -126,5 +130,5 @@ export function isBackup(r: Replica): boolean {
 }
 
 export function isVoter(r: Replica, slot: number): boolean {
-  return slot < 16 && setHas(r.voters, slot);
+  return slot < SLOT_COUNT && setHas(r.voters, slot);
 }

@@ -1,6 +1,6 @@
 import { assert } from '@kimberlite/store';
 import { ClusterClock } from '../clock/cluster-clock.ts';
-import { SECTOR_SIZE } from '../config.ts';
+import { configEquals, SECTOR_SIZE } from '../config.ts';
 import { reservedHeader } from '../format.ts';
 import { Journal } from '../journal/journal.ts';
 import { type PartRead, recoverLog, type SlotRead } from '../journal/recover.ts';
@@ -8,12 +8,13 @@ import { primarySlot, quorumsOf, votersOf } from '../membership.ts';
 import { HEADER_SIZE, type Header } from '../message/layout.ts';
 import { decodeHeader, decodeMessage } from '../message/message.ts';
 import { opMax } from '../std/numbers.ts';
-import { SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
-import { checkpointId, decodeSuperblock, type SuperblockState } from '../superblock/superblock.ts';
+import { decodeCopies } from '../superblock/read-superblock.ts';
+import { checkpointId, type SuperblockState } from '../superblock/superblock.ts';
 import { selectSuperblock } from '../superblock/superblock-quorum.ts';
 import { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { askEveryone } from './ask-view.ts';
 import { restartChain } from './chain.ts';
+import { resumeViewChange } from './do-view-change.ts';
 import type { ReplicaEvent } from './effect.ts';
 import { RepairBudget } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
@@ -21,7 +22,6 @@ import { beginRestore } from './restore.ts';
 import { fatal, trace } from './send.ts';
 import { transitionToStatus } from './status.ts';
 import { emit } from './superblock-update.ts';
-import { resumeViewChange } from './view-change.ts';
 import { voteToLeave } from './vote.ts';
 import { isPaddingSound, readLengthOf } from './wal-read.ts';
 
@@ -40,12 +40,7 @@ export function beginStartup(r: Replica): void {
 
 /** Chooses the superblock, and repairs copies of it that a crash left behind. */
 export function onSuperblockOpened(r: Replica, zone: Uint8Array | null): void {
-  const copies = [];
-  for (let copy = 0; copy < SUPERBLOCK_COPIES; copy += 1) {
-    const start = copy * SUPERBLOCK_COPY_SIZE;
-    const bytes = zone?.subarray(start, start + SUPERBLOCK_COPY_SIZE) ?? new Uint8Array(0);
-    copies.push(decodeSuperblock(bytes, copy, r.checksum));
-  }
+  const copies = decodeCopies(zone, r.checksum);
   const chosen = selectSuperblock(copies);
   if (typeof chosen === 'string') {
     fatal(r, `superblock_${chosen}`);
@@ -73,15 +68,15 @@ export function onSuperblockOpened(r: Replica, zone: Uint8Array | null): void {
 
 function adoptSuperblock(r: Replica, state: SuperblockState): boolean {
   const { identity } = state;
-  const sizes = JSON.stringify(identity.config) === JSON.stringify(r.config);
-  if (identity.cluster !== r.cluster || identity.slot !== r.slot || !sizes) return false;
+  if (identity.cluster !== r.cluster || identity.slot !== r.slot) return false;
+  if (!configEquals(identity.config, r.config)) return false;
   if (identity.checksumName !== r.checksum.name) return false;
   r.replicaCount = identity.replicaCount;
   r.voters = votersOf(identity.replicaCount);
   r.quorums = quorumsOf(identity.replicaCount);
   r.incarnation = identity.incarnation;
   r.clock = new ClusterClock(r.quorums.majority);
-  r.budget.value = new RepairBudget({
+  r.budget = new RepairBudget({
     self: r.slot,
     replicaCount: r.replicaCount,
     expiryTicks: r.timers.ticks('repairExpiry'),

@@ -3,6 +3,17 @@ import type { Replica } from './replica.ts';
 import { trace } from './send.ts';
 import type { Status } from './trace.ts';
 
+const TIMERS_OF_A_VIEW = [
+  'heartbeat',
+  'silence',
+  'prepare',
+  'startViewChange',
+  'startViewChangeWindow',
+  'doViewChange',
+  'viewChange',
+  'requestStartView',
+] as const;
+
 /** The only place where status changes. */
 export function transitionToStatus(r: Replica, to: Status): void {
   if (r.status === to) return;
@@ -30,19 +41,9 @@ export function clearViewState(r: Replica): void {
   r.primaryCommit = Op(0);
   r.primaryOp = Op(0);
   r.forwarded.clear();
-  r.nextRequests.clear();
+  r.nextAskedAt.clear();
+  r.bodiesAskedAt.clear();
   r.pipelineReading.clear();
-  r.budget.value.clear();
-  for (const name of [
-    'heartbeat',
-    'silence',
-    'prepare',
-    'startViewChange',
-    'doViewChange',
-  ] as const) {
-    r.timers.stop(name);
-  }
-  for (const name of ['startViewChangeWindow', 'viewChange', 'requestStartView'] as const) {
-    r.timers.stop(name);
-  }
+  r.budget.clear();
+  for (const name of TIMERS_OF_A_VIEW) r.timers.stop(name);
 }

@@ -1,6 +1,4 @@
 import { unreachable } from '@kimberlite/store';
-import { type AnyMessage, isCommand } from '../message/message.ts';
-import { setHas } from '../std/bitset.ts';
 import type { SuperblockStep } from '../superblock/superblock-writer.ts';
 import { watchForStall } from './abdicate.ts';
 import { acknowledgeAll } from './acknowledge.ts';
@@ -11,28 +9,19 @@ import {
   sealCheckpoint,
 } from './checkpoint.ts';
 import { commitAdvance, onCommitRead, takePrepareRead } from './commit.ts';
+import { onViewDurable } from './do-view-change.ts';
 import type { Effect, ReplicaEvent } from './effect.ts';
-import { onCommit } from './heartbeat.ts';
-import { onPing, onPong } from './ping.ts';
-import { drainBuffer, onPrepare, onPrepareDurable, onPrepareOk, prepareQueued } from './prepare.ts';
+import { onMessage } from './on-message.ts';
+import { drainBuffer, onPrepareDurable, prepareQueued } from './prepare.ts';
 import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
-import { onHeaders, onRequestHeaders, onRequestPrepare } from './repair.ts';
 import type { Replica } from './replica.ts';
-import { onRequest } from './request.ts';
-import { beginRestore, continueRestore, onBlock, onBlockRead, onRequestBlocks } from './restore.ts';
-import { drop, sendMessage, trace } from './send.ts';
+import { beginRestore, continueRestore, onBlockRead } from './restore.ts';
+import { sendMessage, trace } from './send.ts';
 import { onHeadersRead, onSlotRead, onSuperblockOpened, readLog } from './startup.ts';
 import { emit } from './superblock-update.ts';
 import { continueSync } from './sync.ts';
 import { onTick } from './tick.ts';
-import {
-  leaveViewOnQuorum,
-  onDoViewChange,
-  onRequestStartView,
-  onStartView,
-  onStartViewChange,
-  onViewDurable,
-} from './view-change.ts';
+import { leaveViewOnQuorum } from './view-change.ts';
 
 /**
  * The whole core: one event in, effects out. Synchronous and deterministic; it reads no clock,
@@ -153,64 +142,10 @@ function onPrepareRead(r: Replica, event: Extract<ReplicaEvent, { kind: 'prepare
     case 'serve': {
       r.serving -= 1;
       const message = takePrepareRead(r, event);
-      if (message !== null) sendMessage(r, purpose.to, message as AnyMessage); // SAFETY: a prepare.
+      if (message !== null) sendMessage(r, purpose.to, message);
       return;
     }
     default:
       unreachable(purpose);
   }
-}
-
-/** Commands whose author is a replica that speaks for itself. */
-const FROM_PEERS: ReadonlySet<string> = new Set([
-  'ping',
-  'pong',
-  'prepareOk',
-  'commit',
-  'startViewChange',
-  'doViewChange',
-  'startView',
-  'requestStartView',
-  'requestHeaders',
-  'headers',
-  'requestPrepare',
-  'requestBlocks',
-  'block',
-]);
-
-function onMessage(r: Replica, message: AnyMessage): void {
-  const { header } = message;
-  if (r.status === 'recovering') return;
-  if (header.cluster !== r.cluster) {
-    drop(r, message, 'wrong_cluster');
-    return;
-  }
-  if (FROM_PEERS.has(header.command)) {
-    if (header.replica === r.slot || header.replica >= 16 || !setHas(r.voters, header.replica)) {
-      drop(r, message, 'unknown_author');
-      return;
-    }
-    // Who is still in this view can still acknowledge: the primary counts on it.
-    if (header.view === r.view) r.primary.heard[header.replica] = r.tick;
-  }
-  onCommand(r, message);
-}
-
-function onCommand(r: Replica, message: AnyMessage): void {
-  if (isCommand(message, 'request')) onRequest(r, message);
-  else if (isCommand(message, 'prepare')) onPrepare(r, message);
-  else if (isCommand(message, 'prepareOk')) onPrepareOk(r, message);
-  else if (isCommand(message, 'commit')) onCommit(r, message);
-  else if (isCommand(message, 'ping')) onPing(r, message);
-  else if (isCommand(message, 'pong')) onPong(r, message);
-  else if (isCommand(message, 'startViewChange')) onStartViewChange(r, message);
-  else if (isCommand(message, 'doViewChange')) onDoViewChange(r, message);
-  else if (isCommand(message, 'startView')) onStartView(r, message);
-  else if (isCommand(message, 'requestStartView')) onRequestStartView(r, message);
-  else if (isCommand(message, 'requestHeaders')) onRequestHeaders(r, message);
-  else if (isCommand(message, 'headers')) onHeaders(r, message);
-  else if (isCommand(message, 'requestPrepare')) onRequestPrepare(r, message);
-  else if (isCommand(message, 'requestBlocks')) onRequestBlocks(r, message);
-  else if (isCommand(message, 'block')) onBlock(r, message);
-  else drop(r, message, 'unexpected_command');
 }

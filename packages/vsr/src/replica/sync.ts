@@ -8,7 +8,7 @@ import {
   checkpointId,
   decodeCheckpoint,
 } from '../superblock/superblock.ts';
-import { logSuffix, restartChain } from './chain.ts';
+import { installHeaders } from './chain.ts';
 import type { Replica } from './replica.ts';
 import { continueRestore } from './restore.ts';
 import { trace } from './send.ts';
@@ -46,14 +46,7 @@ export function continueSync(r: Replica): void {
     return;
   }
   install(r, { message, record });
-  for (const entry of [...headers].reverse()) {
-    if (entry !== null && (entry.header.op > record.op || entry.header.op === header.op)) {
-      r.journal.setHeader(entry);
-    }
-  }
-  r.viewChange.headers = headers;
-  restartChain(r);
-  r.viewChange.headers = logSuffix(r);
+  installHeaders(r, { op: header.op, headers });
   updateSuperblock(r);
 }
 
@@ -67,8 +60,6 @@ function install(
   clearViewState(r);
   // The checkpoint in the making is given up; what was written of it lies in free space.
   r.checkpointing = null;
-  r.journal.truncate(header.op);
-  r.op = header.op;
   r.view = header.view;
   r.logView = header.view;
   r.commitMin = record.op;

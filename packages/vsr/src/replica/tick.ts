@@ -1,14 +1,16 @@
 import { unreachable } from '@kimberlite/store';
 import { hasStalled, watchOneself } from './abdicate.ts';
 import { askEveryone } from './ask-view.ts';
+import { sendDoViewChange } from './do-view-change.ts';
 import { sendHeartbeat } from './heartbeat.ts';
 import { onPingTimeout } from './ping.ts';
 import { onPrepareTimeout } from './prepare.ts';
 import { onRepairTimeout } from './repair.ts';
 import type { Replica } from './replica.ts';
 import { isBackup } from './send.ts';
+import { broadcastStartView } from './start-view.ts';
 import type { TimerName } from './timers.ts';
-import { broadcastStartView, onDoViewChangeTimeout, onViewChangeTimeout } from './view-change.ts';
+import { onViewChangeTimeout } from './view-change.ts';
 import { onStartViewChangeTimeout, onVoteWindowTimeout, voteToLeave } from './vote.ts';
 
 /** One tick of 10 ms: watches itself first, before anything is sent, then runs what is due. */
@@ -46,7 +48,7 @@ function onTimeout(r: Replica, name: TimerName): void {
       onVoteWindowTimeout(r);
       return;
     case 'doViewChange':
-      onDoViewChangeTimeout(r);
+      sendDoViewChange(r);
       return;
     case 'viewChange':
       onViewChangeTimeout(r);

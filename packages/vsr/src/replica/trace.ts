@@ -72,7 +72,8 @@ export type TraceEvent =
     }
   | {
       readonly kind: 'corrupt';
-      readonly what: 'header' | 'prepare' | 'block' | 'superblock';
+      readonly what: 'prepare' | 'block' | 'superblock';
+      /** WAL slot, address of the block, or number of the superblock's copy. */
       readonly place: number;
     }
   | { readonly kind: 'sync_started'; readonly op: Op; readonly target: Op }
@@ -83,11 +84,36 @@ export type TraceEvent =
   | {
       readonly kind: 'dropped';
       readonly command: string;
-      readonly reason: string;
+      readonly reason: DropReason;
       readonly from: number;
     }
   /** The cluster's clock gained or lost agreement. */
   | { readonly kind: 'clock'; readonly synchronized: boolean };
+
+/** Why a message was dropped: labels of a metric, so a name never changes its meaning. */
+export type DropReason =
+  | 'bad_client'
+  | 'behind_checkpoint'
+  | 'chain_break'
+  | 'client_busy'
+  | 'gap'
+  | 'invalid_metadata'
+  | 'invalid_repair_range'
+  | 'journal_full'
+  | 'known_view'
+  | 'not_fresh'
+  | 'not_from_primary'
+  | 'not_wanted'
+  | 'request_out_of_order'
+  | 'session_ahead'
+  | 'stale_ping'
+  | 'stale_view'
+  | 'syncing'
+  | 'unexpected_command'
+  | 'unknown_author'
+  | 'window'
+  | 'wrong_checksum'
+  | 'wrong_cluster';
 
 export type VoteReason =
   | 'primary_silent'

@@ -256,7 +256,7 @@ describe('view state', () => {
     harness.deliver(register(5));
     const message = present(harness.take('prepare')[0]).message;
     harness.deliver(prepareOkOf({ slot: 0, view: 1 }, message));
-    expect(setSlots(harness.replica.primary.pipeline[0]?.votes ?? 0)).toEqual([0]);
+    expect(setSlots(harness.replica.primary.pipeline[0]?.acks ?? 0)).toEqual([0]);
     // View 17 is this replica's again; slot 2 has the op, slot 0 may have replaced it since.
     harness.deliver(startViewChange(0, 17));
     harness.settle();
@@ -266,9 +266,9 @@ describe('view state', () => {
     harness.settle();
     expect(harness.replica).toMatchObject({ status: 'normal', view: 17, op: 1, commitMax: 0 });
     // Its own copy counts once, however it came about.
-    expect(setSlots(harness.replica.primary.pipeline[0]?.votes ?? 0)).toEqual([1]);
+    expect(setSlots(harness.replica.primary.pipeline[0]?.acks ?? 0)).toEqual([1]);
     harness.tick(30);
-    expect(setSlots(harness.replica.primary.pipeline[0]?.votes ?? 0)).toEqual([1]);
+    expect(setSlots(harness.replica.primary.pipeline[0]?.acks ?? 0)).toEqual([1]);
     // An ack of the earlier reign that arrives now is of another view.
     harness.deliver(prepareOkOf({ slot: 0, view: 1 }, message));
     expect(harness.replica.commitMax).toBe(0);
@@ -316,7 +316,22 @@ describe('a new primary', () => {
     expect(harness.replica).toMatchObject({ status: 'normal', op: 5 });
   });
 
-  it('chooses only among votes for its view; a second one of the same replica is no more', () => {
+  it('asks everyone for the bodies that it lacks, but not again at every turn', () => {
+    const harness = start();
+    for (const slot of [0, 2]) harness.deliver(startViewChange(slot, 0));
+    harness.settle();
+    harness.deliver(doViewChangeOf({ slot: 2, view: 1 }, CHAIN));
+    harness.settle();
+    harness.tick(40);
+    const asked = harness.take('requestPrepare').map(({ to, message }) => [to, message.header.op]);
+    for (const slot of [0, 2]) {
+      const times = asked.filter(([to, op]) => to === slot && op === 5).length;
+      expect(times).toBeGreaterThan(1);
+      expect(times).toBeLessThanOrEqual(3);
+    }
+  });
+
+  it('chooses only among ballots of its view; a second one of the same replica is no more', () => {
     const harness = start();
     for (const slot of [0, 2]) harness.deliver(startViewChange(slot, 0));
     // Its own view is not durable yet: its log takes no part, and one vote twice is one vote.
@@ -350,7 +365,7 @@ describe('a new primary', () => {
     expect(restarted.replica.journal.has(Op(2), present(CHAIN[2]).header.checksum)).toBe(true);
   });
 
-  it('drops a vote whose headers do not fit together', () => {
+  it('drops a ballot whose headers do not fit together', () => {
     const harness = start();
     for (const slot of [0, 2]) harness.deliver(startViewChange(slot, 0));
     harness.settle();

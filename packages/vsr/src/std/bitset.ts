@@ -6,8 +6,6 @@ import { assert } from '@kimberlite/store';
  */
 export type SlotSet = number;
 
-export const EMPTY_SET: SlotSet = 0;
-
 export function setAdd(set: SlotSet, slot: number): SlotSet {
   assert(slot >= 0 && slot < 16, 'slot in range');
   return set | (1 << slot);

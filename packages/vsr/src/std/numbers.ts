@@ -49,14 +49,5 @@ export function opMin(first: Op, other: Op): Op {
   return first < other ? first : other;
 }
 
-/** `op - distance`, but never below op 0. */
-export function opMinus(op: Op, distance: number): Op {
-  return Op(Math.max(0, op - distance));
-}
-
-export function opPlus(op: Op, distance: number): Op {
-  return Op(op + distance);
-}
-
 export const ZERO_CHECKSUM: Checksum = Checksum(0n);
 export const NO_CLIENT: ClientId = ClientId(0n);

@@ -1,10 +1,10 @@
 import { assert, mix128, present } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
 import { SECTOR_SIZE } from '../config.ts';
-import { readSuperblock } from '../format.ts';
 import { Op, View } from '../std/numbers.ts';
 import { SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
 import { checkpointAt, superblockFixture } from '../testing/wal-disk.ts';
+import { readSuperblock } from './read-superblock.ts';
 import {
   decodeSuperblock,
   encodeSuperblock,

@@ -39,10 +39,7 @@ export class SuperblockWriter {
   private queued: SuperblockChange | null;
   private reading: boolean;
 
-  /**
-   * `badCopies` of the opened superblock are first written again: until then one more would lose
-   * it.
-   */
+  /** Stands on the superblock that was opened; `repairCopies` comes first where some were bad. */
   constructor(options: {
     readonly checksum: ChecksumFunction;
     readonly opened: SuperblockState;
@@ -60,7 +57,10 @@ export class SuperblockWriter {
     this.reading = false;
   }
 
-  /** Writes the opened superblock over the copies that do not hold it. Returns the first step. */
+  /**
+   * Writes the opened superblock over the copies that do not hold it: until then one more bad copy
+   * would lose it. Returns the first step.
+   */
   repairCopies(badCopies: readonly number[]): SuperblockStep {
     assert(this.staging === null, 'nothing in flight');
     if (badCopies.length === 0) return { kind: 'idle' };

@@ -76,12 +76,40 @@ export interface SuperblockCopy {
 export const CHECKPOINT_RECORD_SIZE = 256;
 const MAGIC = 0x424d_494b; // "KIMB"
 const FORMAT_VERSION = 1;
-const OFFSET_CHECKPOINT = 512;
-const OFFSET_PREVIOUS = OFFSET_CHECKPOINT + CHECKPOINT_RECORD_SIZE;
-const OFFSET_HEADERS = OFFSET_PREVIOUS + CHECKPOINT_RECORD_SIZE;
+/**
+ * Where the fields of a copy stand. The checksum covers everything from `magic` on; the copy number
+ * stands before it, so that the four copies hash alike. What no field names is zero.
+ */
+const OFFSET = {
+  checksum: 0,
+  copy: 16,
+  magic: 32,
+  formatVersion: 36,
+  slot: 38,
+  replicaCount: 39,
+  checksumName: 40,
+  headerCount: 42,
+  cluster: 48,
+  member: 64,
+  incarnation: 80,
+  sequence: 96,
+  parent: 104,
+  view: 120,
+  logView: 128,
+  commitMax: 136,
+  messageSizeMax: 144,
+  walSlots: 148,
+  pipelineMax: 152,
+  checkpointInterval: 156,
+  blockSize: 160,
+  sessionsMax: 164,
+  checkpoint: 512,
+  checkpointPrevious: 512 + CHECKPOINT_RECORD_SIZE,
+  headers: 512 + 2 * CHECKPOINT_RECORD_SIZE,
+} as const;
 /** Headers that fit, far above the largest pipeline + 1. */
 export const SUPERBLOCK_HEADERS_MAX: number = Math.floor(
-  (SUPERBLOCK_COPY_SIZE - OFFSET_HEADERS) / HEADER_SIZE,
+  (SUPERBLOCK_COPY_SIZE - OFFSET.headers) / HEADER_SIZE,
 );
 const CHECKSUM_NAMES: readonly ChecksumFunction['name'][] = ['sha256-128', 'mix128'];
 
@@ -117,47 +145,43 @@ export function checkpointId(record: CheckpointRecord, checksum: ChecksumFunctio
   return checksum.hash(encodeCheckpoint(record));
 }
 
-/**
- * Layout of a copy: checksum (16, of bytes 32 to the end), copy number (2, outside the checksum so
- * that the four copies hash alike), zeros to 32; then the fields below; the checkpoint record at
- * 512 and the one before it at 768; the headers from 1024.
- */
+/** One copy's bytes, number 0; see OFFSET for the layout. */
 export function encodeSuperblock(state: SuperblockState, checksum: ChecksumFunction): Uint8Array {
   const bytes = new Uint8Array(SUPERBLOCK_COPY_SIZE);
   const view = new DataView(bytes.buffer);
   const { identity } = state;
-  view.setUint32(32, MAGIC, true);
-  view.setUint16(36, FORMAT_VERSION, true);
-  view.setUint8(38, identity.slot);
-  view.setUint8(39, identity.replicaCount);
-  view.setUint8(40, CHECKSUM_NAMES.indexOf(identity.checksumName));
-  view.setUint16(42, state.headers.length, true);
-  writeU128(view, 48, identity.cluster);
-  writeU128(view, 64, identity.member);
-  writeU128(view, 80, identity.incarnation);
-  writeU64(view, 96, state.sequence);
-  writeU128(view, 104, state.parent);
-  writeU64(view, 120, state.view);
-  writeU64(view, 128, state.logView);
-  writeU64(view, 136, state.commitMax);
+  view.setUint32(OFFSET.magic, MAGIC, true);
+  view.setUint16(OFFSET.formatVersion, FORMAT_VERSION, true);
+  view.setUint8(OFFSET.slot, identity.slot);
+  view.setUint8(OFFSET.replicaCount, identity.replicaCount);
+  view.setUint8(OFFSET.checksumName, CHECKSUM_NAMES.indexOf(identity.checksumName));
+  view.setUint16(OFFSET.headerCount, state.headers.length, true);
+  writeU128(view, OFFSET.cluster, identity.cluster);
+  writeU128(view, OFFSET.member, identity.member);
+  writeU128(view, OFFSET.incarnation, identity.incarnation);
+  writeU64(view, OFFSET.sequence, state.sequence);
+  writeU128(view, OFFSET.parent, state.parent);
+  writeU64(view, OFFSET.view, state.view);
+  writeU64(view, OFFSET.logView, state.logView);
+  writeU64(view, OFFSET.commitMax, state.commitMax);
   const { config } = identity;
-  view.setUint32(144, config.messageSizeMax, true);
-  view.setUint32(148, config.walSlots, true);
-  view.setUint32(152, config.pipelineMax, true);
-  view.setUint32(156, config.checkpointInterval, true);
-  view.setUint32(160, config.blockSize, true);
-  view.setUint32(164, config.sessionsMax, true);
-  bytes.set(encodeCheckpoint(state.checkpoint), OFFSET_CHECKPOINT);
-  bytes.set(encodeCheckpoint(state.checkpointPrevious), OFFSET_PREVIOUS);
+  view.setUint32(OFFSET.messageSizeMax, config.messageSizeMax, true);
+  view.setUint32(OFFSET.walSlots, config.walSlots, true);
+  view.setUint32(OFFSET.pipelineMax, config.pipelineMax, true);
+  view.setUint32(OFFSET.checkpointInterval, config.checkpointInterval, true);
+  view.setUint32(OFFSET.blockSize, config.blockSize, true);
+  view.setUint32(OFFSET.sessionsMax, config.sessionsMax, true);
+  bytes.set(encodeCheckpoint(state.checkpoint), OFFSET.checkpoint);
+  bytes.set(encodeCheckpoint(state.checkpointPrevious), OFFSET.checkpointPrevious);
   assert(state.headers.length <= SUPERBLOCK_HEADERS_MAX, 'the headers fit');
-  bytes.set(encodeHeaderList(state.headers), OFFSET_HEADERS);
-  writeU128(view, 0, checksum.hash(bytes.subarray(32)));
+  bytes.set(encodeHeaderList(state.headers), OFFSET.headers);
+  writeU128(view, OFFSET.checksum, checksum.hash(bytes.subarray(OFFSET.magic)));
   return bytes;
 }
 
 /** Writes the copy number into encoded bytes. */
 export function stampCopy(bytes: Uint8Array, copy: number): void {
-  bytes[16] = copy;
+  bytes[OFFSET.copy] = copy;
 }
 
 /** Decodes copy number `copy`, or null when it is not a valid copy. */
@@ -168,32 +192,36 @@ export function decodeSuperblock(
 ): SuperblockCopy | null {
   if (bytes.length !== SUPERBLOCK_COPY_SIZE) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const expected = readU128(view, 0);
-  if (expected === 0n || checksum.hash(bytes.subarray(32)) !== expected) return null;
-  if (bytes[16] !== copy || !bytes.subarray(17, 32).every((byte) => byte === 0)) return null;
+  const expected = readU128(view, OFFSET.checksum);
+  if (expected === 0n || checksum.hash(bytes.subarray(OFFSET.magic)) !== expected) return null;
+  if (
+    bytes[OFFSET.copy] !== copy ||
+    !bytes.subarray(OFFSET.copy + 1, OFFSET.magic).every((byte) => byte === 0)
+  )
+    return null;
   const state = decodeState(bytes, view, checksum);
   return state === null ? null : { checksum: Checksum(expected), state };
 }
 
 function decodeIdentity(view: DataView): Identity | null {
-  const checksumName = CHECKSUM_NAMES[view.getUint8(40)];
+  const checksumName = CHECKSUM_NAMES[view.getUint8(OFFSET.checksumName)];
   if (checksumName === undefined) return null;
   const config: ClusterConfig = {
-    messageSizeMax: view.getUint32(144, true),
-    walSlots: view.getUint32(148, true),
-    pipelineMax: view.getUint32(152, true),
-    checkpointInterval: view.getUint32(156, true),
-    blockSize: view.getUint32(160, true),
-    sessionsMax: view.getUint32(164, true),
+    messageSizeMax: view.getUint32(OFFSET.messageSizeMax, true),
+    walSlots: view.getUint32(OFFSET.walSlots, true),
+    pipelineMax: view.getUint32(OFFSET.pipelineMax, true),
+    checkpointInterval: view.getUint32(OFFSET.checkpointInterval, true),
+    blockSize: view.getUint32(OFFSET.blockSize, true),
+    sessionsMax: view.getUint32(OFFSET.sessionsMax, true),
   };
   if (configFault(config) !== null) return null;
   return {
-    slot: view.getUint8(38),
-    replicaCount: view.getUint8(39),
+    slot: view.getUint8(OFFSET.slot),
+    replicaCount: view.getUint8(OFFSET.replicaCount),
     checksumName,
-    cluster: readU128(view, 48),
-    member: readU128(view, 64),
-    incarnation: readU128(view, 80),
+    cluster: readU128(view, OFFSET.cluster),
+    member: readU128(view, OFFSET.member),
+    incarnation: readU128(view, OFFSET.incarnation),
     config,
   };
 }
@@ -203,18 +231,26 @@ function decodeState(
   view: DataView,
   checksum: ChecksumFunction,
 ): SuperblockState | null {
-  if (view.getUint32(32, true) !== MAGIC || view.getUint16(36, true) !== FORMAT_VERSION)
+  if (
+    view.getUint32(OFFSET.magic, true) !== MAGIC ||
+    view.getUint16(OFFSET.formatVersion, true) !== FORMAT_VERSION
+  )
     return null;
   const identity = decodeIdentity(view);
-  const checkpoint = decodeCheckpoint(bytes.subarray(OFFSET_CHECKPOINT));
-  const checkpointPrevious = decodeCheckpoint(bytes.subarray(OFFSET_PREVIOUS));
-  const numbers = [readU64(view, 96), readU64(view, 120), readU64(view, 128), readU64(view, 136)];
-  const count = view.getUint16(42, true);
+  const checkpoint = decodeCheckpoint(bytes.subarray(OFFSET.checkpoint));
+  const checkpointPrevious = decodeCheckpoint(bytes.subarray(OFFSET.checkpointPrevious));
+  const numbers = [
+    readU64(view, OFFSET.sequence),
+    readU64(view, OFFSET.view),
+    readU64(view, OFFSET.logView),
+    readU64(view, OFFSET.commitMax),
+  ];
+  const count = view.getUint16(OFFSET.headerCount, true);
   if (identity === null || checkpoint === null || checkpointPrevious === null) return null;
   if (numbers.some(Number.isNaN)) return null;
   if (count < 1 || count > SUPERBLOCK_HEADERS_MAX) return null;
   const headers = decodeHeaderList(
-    bytes.subarray(OFFSET_HEADERS, OFFSET_HEADERS + count * HEADER_SIZE),
+    bytes.subarray(OFFSET.headers, OFFSET.headers + count * HEADER_SIZE),
     checksum,
   );
   if (headers === null || headers[0] === null) return null;
@@ -222,7 +258,7 @@ function decodeState(
   return {
     identity,
     sequence,
-    parent: Checksum(readU128(view, 104)),
+    parent: Checksum(readU128(view, OFFSET.parent)),
     view: View(viewNumber),
     logView: View(logView),
     commitMax: Op(commitMax),

@@ -2,7 +2,7 @@ import { assert, present } from '@kimberlite/store';
 import { type Quorums, quorumsOf } from '../membership.ts';
 import { type LogHeader, logHeaderOf } from '../message/header-list.ts';
 import type { PrepareMessage } from '../message/message.ts';
-import { type DoViewChangeVote, selectLog } from '../replica/select-log.ts';
+import { type Ballot, selectLog } from '../replica/select-log.ts';
 import { type SlotSet, setAdd, setCount, setHas } from '../std/bitset.ts';
 import { Op, View } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
@@ -207,7 +207,7 @@ export class LogHistory {
       .reverse();
   }
 
-  private voteOf(node: Node): DoViewChangeVote {
+  private ballotOf(node: Node): Ballot {
     const headers = node.frozen ?? this.suffix(node);
     const op = node.log.length - 1;
     let nackBits = 0;
@@ -223,7 +223,6 @@ export class LogHistory {
       logView: View(node.logView),
       op: Op(op),
       commitMin: Op(node.commitMin),
-      checkpointOp: Op(0),
       headers,
       nackBits,
       presentBits,
@@ -247,7 +246,7 @@ export class LogHistory {
   }
 
   private choose(voters: readonly Node[]): ReturnType<typeof selectLog> {
-    const votes = voters.map((node) => this.voteOf(node));
+    const votes = voters.map((node) => this.ballotOf(node));
     return selectLog(votes, { quorums: this.quorums, pipelineMax: PIPELINE });
   }
 

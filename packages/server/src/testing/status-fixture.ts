@@ -1,0 +1,48 @@
+import { Op, type ReplicaSnapshot, View } from '@kimberlite/vsr';
+import type { Instruments } from '../observe/instruments.ts';
+import { counterRecord, type StatusRecord } from '../observe/status.ts';
+
+/** A primary in normal status. */
+export const snapshot: ReplicaSnapshot = {
+  slot: 0,
+  status: 'normal',
+  isPrimary: true,
+  view: View(16),
+  logView: View(16),
+  op: Op(12),
+  commitMin: Op(10),
+  commitMax: Op(11),
+  checkpointOp: Op(0),
+  syncing: false,
+  clockSynchronized: true,
+  pipelineLength: 1,
+  queueLength: 2,
+  sessions: 3,
+  journalDirty: 0,
+  journalFaulty: 0,
+};
+
+/** The status of one of three replicas that reaches one of its peers. */
+export function statusRecord(
+  instruments: Instruments,
+  changes: Partial<StatusRecord> = {},
+): StatusRecord {
+  return {
+    version: '0.1.0',
+    cluster: '77',
+    replica: 0,
+    replicaCount: 3,
+    state: snapshot,
+    peers: [
+      { slot: 1, address: 'b:1', outgoing: true, incoming: true, problem: null },
+      { slot: 2, address: 'c:1', outgoing: false, incoming: false, problem: 'ECONNREFUSED' },
+    ],
+    addresses: { client: 'a:1', peer: 'a:2', http: 'a:3' },
+    dataFile: { path: '/d', bytes: 4096, ioMode: 'direct_dsync', lock: ['flock'] },
+    threadPoolSize: 24,
+    clientConnections: 5,
+    uptimeSeconds: 1.5,
+    counters: counterRecord(instruments),
+    ...changes,
+  };
+}

@@ -1,0 +1,38 @@
+import { sha256Checksum } from '@kimberlite/store';
+import { describe, expect, it } from 'vitest';
+import { type ClusterConfig, CONFIG_DEFAULT } from '../config.ts';
+import { clientHello, sizesAgree, sizesOf } from './hello.ts';
+import { COMMANDS, HELLO_ROLES, NO_REPLICA } from './layout.ts';
+import { decodeMessage } from './message.ts';
+
+const sizes = Object.keys(CONFIG_DEFAULT) as (keyof ClusterConfig)[]; // SAFETY: its own keys.
+
+describe('the greeting', () => {
+  it('has a field for every size of a cluster', () => {
+    expect(Object.keys(COMMANDS.hello.fields)).toEqual(expect.arrayContaining(sizes));
+    expect(sizesOf(CONFIG_DEFAULT)).toEqual(CONFIG_DEFAULT);
+  });
+
+  it.each(sizes)('does not agree when %s differs', (name) => {
+    const other = { ...CONFIG_DEFAULT, [name]: CONFIG_DEFAULT[name] + 1 };
+    expect(sizesAgree(CONFIG_DEFAULT, { ...CONFIG_DEFAULT })).toBe(true);
+    expect(sizesAgree(CONFIG_DEFAULT, other)).toBe(false);
+    expect(sizesAgree(other, CONFIG_DEFAULT)).toBe(false);
+  });
+
+  it('of a client names itself and no size', () => {
+    const { bytes } = clientHello({ cluster: 7n, release: 0x000100, checksum: sha256Checksum });
+    const message = decodeMessage(bytes, sha256Checksum);
+    expect(message).toMatchObject({
+      header: {
+        command: 'hello',
+        cluster: 7n,
+        replica: NO_REPLICA,
+        role: HELLO_ROLES.client,
+        release: 0x000100,
+        messageSizeMax: 0,
+        sessionsMax: 0,
+      },
+    });
+  });
+});

@@ -1,0 +1,57 @@
+import type { ChecksumFunction } from '@kimberlite/store';
+import type { ClusterConfig } from '../config.ts';
+import { View } from '../std/numbers.ts';
+import { HELLO_ROLES, NO_REPLICA } from './layout.ts';
+import { encodeMessage, type Message } from './message.ts';
+
+/**
+ * The sizes of a cluster, which a greeting carries in fields of the same names: all of them, since
+ * replicas that differ in any one would not decide alike.
+ */
+export function sizesOf(config: ClusterConfig): ClusterConfig {
+  const { messageSizeMax, walSlots, pipelineMax, checkpointInterval, blockSize, sessionsMax } =
+    config;
+  return { messageSizeMax, walSlots, pipelineMax, checkpointInterval, blockSize, sessionsMax };
+}
+
+/** Whether both have the same sizes, every one of them. */
+export function sizesAgree(config: ClusterConfig, other: ClusterConfig): boolean {
+  const otherSizes = sizesOf(other);
+  for (const [name, size] of Object.entries(sizesOf(config))) {
+    if (otherSizes[name as keyof ClusterConfig] !== size) return false; // SAFETY: the same keys.
+  }
+  return true;
+}
+
+/** A client knows no sizes; it learns those of the cluster from the answer. */
+const UNKNOWN_SIZES: ClusterConfig = {
+  messageSizeMax: 0,
+  walSlots: 0,
+  pipelineMax: 0,
+  checkpointInterval: 0,
+  blockSize: 0,
+  sessionsMax: 0,
+};
+
+/**
+ * The greeting of a client. `cluster` is the one that it wants to talk to, or zero for whichever
+ * answers; `release` is that of its build (releaseOf).
+ */
+export function clientHello(options: {
+  readonly cluster: bigint;
+  readonly release: number;
+  readonly checksum: ChecksumFunction;
+}): Message<'hello'> {
+  const fields = {
+    cluster: options.cluster,
+    replica: NO_REPLICA,
+    view: View(0),
+    release: options.release,
+    incarnation: 0n,
+    member: 0n,
+    role: HELLO_ROLES.client,
+    replicaCount: 0,
+    ...UNKNOWN_SIZES,
+  };
+  return encodeMessage('hello', fields, null, options.checksum);
+}

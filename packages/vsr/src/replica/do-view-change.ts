@@ -1,0 +1,153 @@
+import { assert } from '@kimberlite/store';
+import { primarySlot } from '../membership.ts';
+import { decodeHeaderList, encodeHeaderList } from '../message/header-list.ts';
+import type { Message } from '../message/message.ts';
+import { Op, opMax } from '../std/numbers.ts';
+import { installHeaders } from './chain.ts';
+import type { Replica } from './replica.ts';
+import { type Ballot, type SelectedLog, selectLog } from './select-log.ts';
+import { drop, send, trace } from './send.ts';
+import { broadcastStartView, sendStartView } from './start-view.ts';
+import { transitionToStatus } from './status.ts';
+import { updateSuperblock } from './superblock-update.ts';
+import { startViewChangeTimer, transitionToViewChange } from './view-change.ts';
+import { voteToLeave } from './vote.ts';
+
+/**
+ * Sends this replica's log of its log_view to the primary of the new view. The headers are those
+ * that are durable with the view, the same each time; nack and present bits say what the disk says
+ * now: nothing is acknowledged while the view changes, so a nack stays true.
+ */
+export function sendDoViewChange(r: Replica): void {
+  const durable = r.superblock.durable;
+  if (r.status !== 'view_change' || r.logView === r.view) return;
+  if (durable.view !== r.view || durable.logView !== r.logView) return;
+  r.timers.start('doViewChange');
+  const headers = durable.headers;
+  const top = headers[0];
+  assert(top !== undefined && top !== null, 'the head is never unknown');
+  const op = top.header.op;
+  let nackBits = 0;
+  let presentBits = 0;
+  headers.forEach((entry, index) => {
+    const at = Op(op - index);
+    const same = entry === null || r.journal.has(at, entry.header.checksum);
+    if (entry !== null && same && r.journal.isPresent(at)) presentBits |= 1 << index;
+    // What was executed here was committed: it is never denied, whatever became of its slot.
+    if (at <= r.commitMin) return;
+    if (same ? r.journal.isNack(at) : !r.journal.isFaulty(at)) nackBits |= 1 << index;
+  });
+  const ballot: Ballot = {
+    replica: r.slot,
+    logView: r.logView,
+    op,
+    commitMin: r.commitMin,
+    headers,
+    nackBits: nackBits >>> 0,
+    presentBits: presentBits >>> 0,
+  };
+  if (primarySlot(r.view) === r.slot) {
+    collectBallot(r, ballot);
+    return;
+  }
+  const { replica: _, headers: __, ...facts } = ballot;
+  const fields = { ...facts, checkpointOp: r.checkpoint.op };
+  send(r, primarySlot(r.view), 'doViewChange', fields, encodeHeaderList(headers));
+}
+
+/** New primary: the log of one replica; a quorum of them decides which log the view begins with. */
+export function onDoViewChange(r: Replica, message: Message<'doViewChange'>): void {
+  const { header } = message;
+  if (r.status === 'recovering_head') return;
+  if (header.view < r.view || primarySlot(header.view) !== r.slot) {
+    drop(r, message, 'stale_view');
+    return;
+  }
+  if (header.view > r.view) transitionToViewChange(r, header.view);
+  if (r.logView === r.view) {
+    // The view has begun already: the sender has missed its start_view.
+    sendStartView(r, { to: header.replica, nonce: 0n });
+    return;
+  }
+  const ballot = decodeBallot(r, message);
+  if (ballot === null) {
+    drop(r, message, 'invalid_metadata');
+    return;
+  }
+  collectBallot(r, ballot);
+}
+
+/** Checks that a do_view_change is one that a replica can have sent. */
+function decodeBallot(r: Replica, { header, body }: Message<'doViewChange'>): Ballot | null {
+  const headers = decodeHeaderList(body, r.checksum);
+  if (headers === null || headers.length > r.config.pipelineMax + 1) return null;
+  if (headers[0] === null || headers[0] === undefined) return null;
+  if (header.logView >= header.view || header.commitMin > header.op) return null;
+  const misplaced = headers.some(
+    (entry, index) => entry !== null && entry.header.op !== header.op - index,
+  );
+  const broken = headers.some((entry, index) => {
+    const below = headers[index + 1];
+    return entry !== null && below && entry.header.parent !== below.header.checksum;
+  });
+  if (misplaced || broken) return null;
+  const { replica, logView, op, commitMin, nackBits, presentBits } = header;
+  return { replica, logView, op, commitMin, headers, nackBits, presentBits };
+}
+
+function collectBallot(r: Replica, ballot: Ballot): void {
+  const { ballots } = r.viewChange;
+  const known = ballots.get(ballot.replica);
+  if (known !== undefined && (known.op !== ballot.op || known.logView !== ballot.logView)) return;
+  ballots.set(ballot.replica, ballot);
+  // One's own log takes part only once one's own view is durable, as everyone's.
+  if (!ballots.has(r.slot)) return;
+  const selection = selectLog([...ballots.values()], {
+    quorums: r.quorums,
+    pipelineMax: r.config.pipelineMax,
+  });
+  if (selection.kind === 'selected') installLog(r, selection);
+}
+
+/**
+ * New primary: the chosen log becomes this replica's. log_view and log change at the same instant
+ * (rule log-view-with-log) and are made durable before anything is repaired or served.
+ */
+function installLog(r: Replica, selection: SelectedLog): void {
+  if (selection.op > r.checkpoint.op + r.config.walSlots || r.pendingSync !== null) {
+    // The ring cannot hold that log yet: another replica is further and must lead.
+    voteToLeave(r, 'behind_checkpoint');
+    return;
+  }
+  if (selection.commitMax < r.checkpoint.op || selection.op < r.commitMin) return;
+  if (selection.opBefore > selection.op) {
+    trace(r, { kind: 'truncated', op: selection.op, from: selection.opBefore, view: r.view });
+  }
+  r.logView = r.view;
+  installHeaders(r, { op: selection.op, headers: selection.headers });
+  r.commitMax = opMax(r.commitMax, selection.commitMax);
+  r.primary.timestampNext = Math.max(selection.timestampFloor, r.checkpoint.timestampNext);
+  r.viewChange.repairing = true;
+  r.timers.stop('doViewChange');
+  startViewChangeTimer(r);
+  r.timers.hurry('repair');
+  r.journal.pause();
+  updateSuperblock(r);
+}
+
+/** After a start: goes on with the view change that the superblock tells of. */
+export function resumeViewChange(r: Replica): void {
+  transitionToStatus(r, 'view_change');
+  r.viewChange.attempts = 1;
+  startViewChangeTimer(r);
+  sendDoViewChange(r);
+}
+
+/** The view (or log_view) is durable: what depends on it may be shown now. */
+export function onViewDurable(r: Replica): void {
+  const durable = r.superblock.durable;
+  if (durable.logView === r.logView) r.journal.resume();
+  if (durable.view !== r.view) return;
+  if (r.status === 'view_change' && r.logView < r.view) sendDoViewChange(r);
+  if (r.viewChange.repairing && durable.logView === r.view) broadcastStartView(r);
+}

@@ -1,0 +1,83 @@
+import type { Command } from '../message/layout.ts';
+import type { AnyMessage, Message } from '../message/message.ts';
+import { onDoViewChange } from './do-view-change.ts';
+import { onCommit } from './heartbeat.ts';
+import { onPing, onPong } from './ping.ts';
+import { onPrepare, onPrepareOk } from './prepare.ts';
+import { onHeaders, onRequestHeaders, onRequestPrepare } from './repair.ts';
+import type { Replica } from './replica.ts';
+import { onRequest } from './request.ts';
+import { onBlock, onRequestBlocks } from './restore.ts';
+import { drop, isVoter } from './send.ts';
+import { onRequestStartView, onStartView } from './start-view.ts';
+import { onStartViewChange } from './view-change.ts';
+
+interface Handler<C extends Command> {
+  readonly handle: (r: Replica, message: Message<C>) => void;
+  /**
+   * Its author is a member that speaks for itself. Of the others a client is the author (request),
+   * or the primary of the view that made it, whoever hands it on (prepare).
+   */
+  readonly fromPeer: boolean;
+}
+
+function fromPeer<C extends Command>(handle: Handler<C>['handle']): Handler<C> {
+  return { handle, fromPeer: true };
+}
+
+function fromAnyone<C extends Command>(handle: Handler<C>['handle']): Handler<C> {
+  return { handle, fromPeer: false };
+}
+
+/** Who takes which message; null for those that no replica is sent. */
+const HANDLERS: { readonly [C in Command]: Handler<C> | null } = {
+  request: fromAnyone(onRequest),
+  prepare: fromAnyone(onPrepare),
+  prepareOk: fromPeer(onPrepareOk),
+  commit: fromPeer(onCommit),
+  ping: fromPeer(onPing),
+  pong: fromPeer(onPong),
+  startViewChange: fromPeer(onStartViewChange),
+  doViewChange: fromPeer(onDoViewChange),
+  startView: fromPeer(onStartView),
+  requestStartView: fromPeer(onRequestStartView),
+  requestHeaders: fromPeer(onRequestHeaders),
+  headers: fromPeer(onHeaders),
+  requestPrepare: fromPeer(onRequestPrepare),
+  requestBlocks: fromPeer(onRequestBlocks),
+  block: fromPeer(onBlock),
+  reply: null,
+  refusal: null,
+  eviction: null,
+  hello: null,
+  rejection: null,
+  reserved: null,
+};
+
+/**
+ * The one gate for messages: a handler may take for granted that the cluster is its own, that this
+ * replica has started, and that a peer's message comes from a voter other than itself.
+ */
+export function onMessage(r: Replica, message: AnyMessage): void {
+  const { header } = message;
+  if (r.status === 'recovering') return;
+  if (header.cluster !== r.cluster) {
+    drop(r, message, 'wrong_cluster');
+    return;
+  }
+  // SAFETY: the table gives each command the handler of its own messages.
+  const handler = HANDLERS[header.command] as Handler<Command> | null;
+  if (handler === null) {
+    drop(r, message, 'unexpected_command');
+    return;
+  }
+  if (handler.fromPeer) {
+    if (header.replica === r.slot || !isVoter(r, header.replica)) {
+      drop(r, message, 'unknown_author');
+      return;
+    }
+    // Who is still in this view can still acknowledge: the primary counts on it.
+    if (header.view === r.view) r.primary.heard[header.replica] = r.tick;
+  }
+  handler.handle(r, message);
+}
