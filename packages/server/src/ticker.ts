@@ -2,9 +2,9 @@ import { TICK_MICROS } from '@kimberlite/vsr';
 
 const TICK_MILLIS = TICK_MICROS / 1000;
 /**
- * Ticks that are made up for at once after a pause: 30 s of them, so that a replica which was asleep
- * for hours does not count every tick of them. Most timeouts are shorter and are over then; a view
- * change timeout that has backed off may be longer, and only ends later for it.
+ * Ticks that are made up for at once after a pause: 30 s of them, so that a replica which was
+ * asleep for hours does not count them all. Most timeouts are shorter and are over then; that of a
+ * view change which has backed off may be longer, and only ends later for it.
  */
 const CATCH_UP_TICKS_MAX = 3000;
 

@@ -3,7 +3,7 @@ import { fileFault, makeFault, sha256 } from '@kimberlite/server';
 import {
   type ClusterConfig,
   CONFIG_DEFAULT,
-  decodeSuperblock,
+  decodeCopies,
   SUPERBLOCK_COPIES,
   SUPERBLOCK_COPY_SIZE,
   type SuperblockCopy,
@@ -47,12 +47,9 @@ export function withDataFile<T>(path: string, use: (file: DataFileReader) => T):
 }
 
 function readerOf(path: string, fd: number): DataFileReader {
-  const copies: (SuperblockCopy | null)[] = [];
-  for (let copy = 0; copy < SUPERBLOCK_COPIES; copy += 1) {
-    // The place of the superblock is the same whatever the sizes of the cluster.
-    const at = zoneOffset(CONFIG_DEFAULT, 'superblock') + copy * SUPERBLOCK_COPY_SIZE;
-    copies.push(decodeSuperblock(readAt(fd, at, SUPERBLOCK_COPY_SIZE), copy, sha256));
-  }
+  // The place of the superblock is the same whatever the sizes of the cluster.
+  const at = zoneOffset(CONFIG_DEFAULT, 'superblock');
+  const copies = decodeCopies(readAt(fd, at, SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE), sha256);
   const chosen = selectSuperblock(copies);
   if (chosen === 'not_found') {
     throw ofServerFault(makeFault('data_file_foreign', `${path} has no superblock`));

@@ -307,7 +307,7 @@ describe('ops that were given up', () => {
     script.stepUntil(() => (script.events('view_durable', primary).at(-1)?.logView ?? 0) > view);
     expect(script.events('truncated', primary).at(-1)).toMatchObject({ op, from: head });
     script.crash(primary);
-    expect(script.cluster.storage(primary).slotState(head)).toBe('readable');
+    expect(script.cluster.storage(primary).evidence.slotState(head)).toBe('readable');
     script.restart(primary);
     script.runUntil(() => script.events('started', primary).length === 2, 20);
     expect(script.events('started', primary).at(-1)).toMatchObject({ op, status: 'normal' });

@@ -52,7 +52,7 @@ describe('a backup whose log is rotten', () => {
     expect(started).toMatchObject({ status: 'normal', op });
     script.runUntil(() => script.converged([0, 1, 2]));
     for (const bad of ops(op)) {
-      if (bad > 0) expect(script.cluster.storage(slot).slotState(bad)).toBe('readable');
+      if (bad > 0) expect(script.cluster.storage(slot).evidence.slotState(bad)).toBe('readable');
     }
     expect(script.read(1)).toBe(8);
   });
@@ -267,7 +267,7 @@ describe('a replica that does not know its head', () => {
     // The other backup has lost an early op, and may fetch it from the doubtful one alone.
     script.drop({ from: primary, to: other, command: 'prepare' });
     restartDamaged(script, other, (disk) => rotBody(disk, 2));
-    script.runUntil(() => script.cluster.storage(other).slotState(2) === 'readable', 300);
+    script.runUntil(() => script.cluster.storage(other).evidence.slotState(2) === 'readable', 300);
     script.crash(primary);
     script.run(300);
     const commands = new Set(said.packets.map(({ command }) => command));
@@ -318,7 +318,7 @@ describe('every disk rotten in another place', () => {
     expect(script.read(1)).toBe(12);
     for (const slot of [0, 1, 2]) {
       for (let op = 1; op <= 12; op += 1) {
-        expect(script.cluster.storage(slot).slotState(op)).toBe('readable');
+        expect(script.cluster.storage(slot).evidence.slotState(op)).toBe('readable');
       }
     }
   });
@@ -337,6 +337,6 @@ describe('every disk rotten in another place', () => {
     script.runUntil(() => script.events('primary', next).length > 0, 300);
     expect(script.events('corrupt', next)).toMatchObject([{ what: 'prepare', place: op }]);
     script.runUntil(() => answer.body !== null);
-    expect(script.cluster.storage(next).slotState(op)).toBe('readable');
+    expect(script.cluster.storage(next).evidence.slotState(op)).toBe('readable');
   });
 });

@@ -7,7 +7,7 @@ import type {
   TraceEvent,
 } from '@kimberlite/vsr';
 import type { ClientObserver } from '../client/simulated-client.ts';
-import type { SimulatedStorage } from '../storage/storage.ts';
+import type { DiskEvidence } from '../storage/disk-evidence.ts';
 import type { Workload, WorkloadRequest } from '../workload/workload.ts';
 import { checkBounds } from './bounds.ts';
 import { OneHistory } from './history.ts';
@@ -20,7 +20,8 @@ import { check } from './violation.ts';
 
 export interface CheckersSetup {
   readonly config: ClusterConfig;
-  readonly storages: readonly SimulatedStorage[];
+  /** One of each replica, in the order of slots. */
+  readonly disks: readonly DiskEvidence[];
   readonly workload: Workload;
   /** Links duplicate nothing that a client sends, so a definite refusal can be believed. */
   readonly checkRefusals: boolean;
@@ -34,7 +35,7 @@ export class Checkers implements ClientObserver {
   readonly history: OneHistory;
   readonly replies: Replies;
   private readonly config: ClusterConfig;
-  private readonly storages: readonly SimulatedStorage[];
+  private readonly disks: readonly DiskEvidence[];
   private readonly promises: Promises;
   private readonly stores: StoresEqual;
   private readonly primaries: OnePrimary;
@@ -42,10 +43,10 @@ export class Checkers implements ClientObserver {
 
   constructor(setup: CheckersSetup) {
     this.config = setup.config;
-    this.storages = setup.storages;
-    this.history = new OneHistory(setup.storages.length);
+    this.disks = setup.disks;
+    this.history = new OneHistory(setup.disks.length);
     this.replies = new Replies(this.history, setup.config, setup.workload.model());
-    this.promises = new Promises(setup.storages);
+    this.promises = new Promises(setup.disks);
     this.stores = new StoresEqual();
     this.primaries = new OnePrimary();
     this.checkRefusals = setup.checkRefusals;
@@ -56,7 +57,7 @@ export class Checkers implements ClientObserver {
       case 'committed': {
         const entry = this.history.onCommitted(slot, event);
         if (entry === null) return;
-        checkQuorumDurable(entry, this.storages);
+        checkQuorumDurable(entry, this.disks);
         this.replies.onHistory(entry);
         return;
       }

@@ -33,7 +33,7 @@ function formatted() {
   });
   const identity = { cluster: 1n, slot: 0, replicaCount: 3, incarnation: 1n };
   storage.format(formatReplica({ config, checksum: mix128, ...identity }));
-  return { storage, promises: new Promises([storage]) };
+  return { storage, promises: new Promises([storage.evidence]) };
 }
 
 function common(view: number) {

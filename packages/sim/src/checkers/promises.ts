@@ -7,7 +7,7 @@ import {
   type ReplicaSnapshot,
   type TraceEvent,
 } from '@kimberlite/vsr';
-import type { SimulatedStorage } from '../storage/storage.ts';
+import type { DiskEvidence } from '../storage/disk-evidence.ts';
 import { check } from './violation.ts';
 
 interface Views {
@@ -42,11 +42,11 @@ const SHOWS_NO_VIEW: ReadonlySet<string> = new Set([
  */
 export class Promises {
   private readonly replicas: Promised[];
-  private readonly storages: readonly SimulatedStorage[];
+  private readonly disks: readonly DiskEvidence[];
 
-  constructor(storages: readonly SimulatedStorage[]) {
-    this.storages = storages;
-    this.replicas = storages.map(() => ({
+  constructor(disks: readonly DiskEvidence[]) {
+    this.disks = disks;
+    this.replicas = disks.map(() => ({
       view: 0,
       logView: 0,
       acknowledged: new Map(),
@@ -91,8 +91,8 @@ export class Promises {
       () => `replica ${slot} forgot log view ${promised.logView}`,
     );
     if (status === 'recovering_head') {
-      const storage = this.storages[slot];
-      const damaged = promised.uncertain || storage === undefined || storage.logAmbiguous();
+      const disk = this.disks[slot];
+      const damaged = promised.uncertain || disk === undefined || disk.logAmbiguous();
       check('recovery', damaged, () => `replica ${slot} doubts its head over a sound log`);
       promised.uncertain = true;
       return;
@@ -147,7 +147,7 @@ export class Promises {
 
   /** What a start would find on this disk. */
   private durable(slot: number): Views {
-    const superblock = this.storages[slot]?.superblock() ?? 'not_found';
+    const superblock = this.disks[slot]?.superblock() ?? 'not_found';
     check(
       'promises',
       typeof superblock !== 'string',
@@ -181,7 +181,7 @@ export class Promises {
     );
     check(
       'promises',
-      this.storages[slot]?.prepareDurable(op, checksum) ?? false,
+      this.disks[slot]?.prepareDurable(op, checksum) ?? false,
       () => `replica ${slot} acknowledges op ${op} before it is on its disk`,
     );
     const before = promised.acknowledged.get(op);

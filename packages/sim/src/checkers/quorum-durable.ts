@@ -1,5 +1,5 @@
 import { replicationQuorum } from '../cluster/quorums.ts';
-import type { SimulatedStorage } from '../storage/storage.ts';
+import type { DiskEvidence } from '../storage/disk-evidence.ts';
 import type { HistoryEntry } from './history.ts';
 import { check } from './violation.ts';
 
@@ -10,10 +10,10 @@ import { check } from './violation.ts';
  */
 export function checkQuorumDurable(
   { op, checksum }: Pick<HistoryEntry, 'op' | 'checksum'>,
-  storages: readonly Pick<SimulatedStorage, 'wasDurable'>[],
+  disks: readonly Pick<DiskEvidence, 'wasDurable'>[],
 ): void {
-  const holders = storages.filter((storage) => storage.wasDurable(checksum)).length;
-  const quorum = replicationQuorum(storages.length);
+  const holders = disks.filter((disk) => disk.wasDurable(checksum)).length;
+  const quorum = replicationQuorum(disks.length);
   check(
     'quorum_durable',
     holders >= quorum,

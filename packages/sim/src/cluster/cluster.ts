@@ -22,6 +22,7 @@ import { FaultAtlas } from '../storage/fault-atlas.ts';
 import { SimulatedStorage, type StorageOptions } from '../storage/storage.ts';
 import type { Workload } from '../workload/workload.ts';
 import { type ClockOptions, SimulatedClock } from './clock.ts';
+import { describeEvent, describeMessage } from './describe.ts';
 import { type ProcessPorts, ReplicaProcess } from './replica-process.ts';
 import { TraceTally } from './trace-tally.ts';
 
@@ -137,7 +138,7 @@ export class Cluster {
     this.replicas = slots.map((slot) => this.createProcess(slot));
     this.checkers = new Checkers({
       config: options.config,
-      storages: this.storages,
+      disks: this.storages.map(({ evidence }) => evidence),
       workload: options.workload,
       checkRefusals: !options.network.replayRequests,
     });
@@ -329,7 +330,7 @@ export class Cluster {
     if (isCommand(message, 'prepare')) {
       this.checkers.history.observePrepare(message.header.checksum, message.header.parent);
     }
-    this.log(() => `${from} > ${to}  ${describe(message)}`);
+    this.log(() => `${from} > ${to}  ${describeMessage(message)}`);
     if (to >= this.options.replicaCount) {
       this.clients[to - this.options.replicaCount]?.receive(message);
       return;
@@ -355,7 +356,7 @@ export class Cluster {
   /** A cluster of one sends no prepares: its parents are read from its disk. */
   private observeOwnPrepare(slot: number, op: number, checksum: bigint): void {
     if (this.options.replicaCount > 1) return;
-    const parent = this.storage(slot).prepareParent(op, checksum);
+    const parent = this.storage(slot).evidence.prepareParent(op, checksum);
     if (parent !== null) this.checkers.history.observePrepare(checksum, parent);
   }
 
@@ -376,45 +377,3 @@ export class Cluster {
     this.checkers.onStopped(slot);
   }
 }
-
-function describe({ header }: AnyMessage): string {
-  const parts: string[] = [header.command, `view ${header.view}`];
-  for (const [name, value] of Object.entries(header)) {
-    if (SHOWN.has(name)) parts.push(`${name} ${String(value)}`);
-    else if (name === 'checksum' || name === 'prepareChecksum' || name === 'parent') {
-      parts.push(`${name} ${short(value)}`);
-    }
-  }
-  return parts.join(' ');
-}
-
-function short(value: unknown): string {
-  return typeof value === 'bigint' ? (value & 0xffffffn).toString(16).padStart(6, '0') : '';
-}
-
-function describeEvent(event: TraceEvent): string {
-  const parts: string[] = [event.kind];
-  for (const [name, value] of Object.entries(event)) {
-    if (name === 'kind' || value instanceof Uint8Array) continue;
-    parts.push(`${name} ${typeof value === 'bigint' ? short(value) : String(value)}`);
-  }
-  return parts.join(' ');
-}
-
-const SHOWN: ReadonlySet<string> = new Set([
-  'op',
-  'commit',
-  'commitMin',
-  'logView',
-  'checkpointOp',
-  'request',
-  'session',
-  'opMin',
-  'opMax',
-  'nackBits',
-  'presentBits',
-  'address',
-  'reason',
-  'status',
-  'count',
-]);

@@ -180,13 +180,6 @@ export class Network {
     }
   }
 
-  /** Packets in flight on the link that holds the most. */
-  longestLink(): number {
-    let longest = 0;
-    for (const link of this.links) longest = Math.max(longest, link.inFlight.length);
-    return longest;
-  }
-
   private link(from: number, to: number): Link {
     const link = this.links[from * this.nodeCount + to];
     assert(link !== undefined, 'both nodes exist');

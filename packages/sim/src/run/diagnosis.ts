@@ -40,7 +40,9 @@ function lostPrepare(cluster: Cluster, core: readonly number[]): string | null {
   for (let op = Math.max(lowest, checkpoint) + 1; op <= history.head; op += 1) {
     const entry = history.at(op);
     if (entry === null) continue;
-    const held = core.some((slot) => cluster.storage(slot).prepareReadable(op, entry.checksum));
+    const held = core.some((slot) =>
+      cluster.storage(slot).evidence.prepareReadable(op, entry.checksum),
+    );
     if (!held) return `no readable copy of committed op ${op} is in the core`;
   }
   return null;
@@ -60,16 +62,19 @@ function undecidableOp(cluster: Cluster, core: readonly number[]): string | null
   const logView = Math.max(...voting.map((state) => state.logView));
   for (let op = head + 1; op <= head + 2 * config.pipelineMax; op += 1) {
     // Only logs of the highest log view say what the op is; a copy of an older log is a nack.
-    const held = voting.map((state) => ({
-      canonical: state.logView === logView,
-      state: cluster.storage(state.slot).slotState(op),
-    }));
-    const canonical = held.filter((each) => each.canonical).map((each) => each.state);
+    const held = voting.map((state) => {
+      const canonical = state.logView === logView;
+      // What stands in its slot above the head of a canonical log was given up, and is no copy.
+      const givenUp = canonical && state.op < op;
+      const { evidence } = cluster.storage(state.slot);
+      return { canonical, found: givenUp ? 'absent' : evidence.slotState(op) };
+    });
+    const canonical = held.filter((each) => each.canonical).map((each) => each.found);
     // The canonical log may also know the op by its header alone, and need a copy from anyone.
-    const unheard = canonical.includes('damaged') ? canonical : held.map((each) => each.state);
+    const unheard = canonical.includes('damaged') ? canonical : held.map((each) => each.found);
     if (unheard.includes('readable') || !unheard.includes('damaged')) continue;
     const nacks = held.filter(
-      (each) => each.state === 'absent' || (!each.canonical && each.state === 'readable'),
+      (each) => each.found === 'absent' || (!each.canonical && each.found === 'readable'),
     ).length;
     if (nacks < nackQuorum(replicaCount)) return `op ${op} can be neither kept nor dropped`;
   }
@@ -79,8 +84,8 @@ function undecidableOp(cluster: Cluster, core: readonly number[]): string | null
 /** A damaged block of one member that no other member of the core can give. */
 function lostBlock(cluster: Cluster, core: readonly number[]): string | null {
   for (const slot of core) {
-    for (const { sector, bytes } of cluster.storage(slot).damagedBlocks()) {
-      const held = core.some((other) => cluster.storage(other).holdsBlock(sector, bytes));
+    for (const { sector, bytes } of cluster.storage(slot).evidence.damagedBlocks()) {
+      const held = core.some((other) => cluster.storage(other).evidence.holdsBlock(sector, bytes));
       if (!held) return `block sector ${sector} of replica ${slot} has no copy in the core`;
     }
   }

@@ -94,10 +94,10 @@ export class LivenessPhase {
 
   /** An op above its checkpoint that is not right on its disk; null when there is none. */
   private unsoundOp({ slot, checkpointOp, commitMin }: ReplicaSnapshot): number | null {
-    const storage = this.cluster.storage(slot);
+    const { evidence } = this.cluster.storage(slot);
     for (let op = checkpointOp + 1; op <= commitMin; op += 1) {
       const entry = this.cluster.checkers.history.at(op);
-      if (entry === null || !storage.prepareSound(op, entry.checksum)) return op;
+      if (entry === null || !evidence.prepareSound(op, entry.checksum)) return op;
     }
     return null;
   }

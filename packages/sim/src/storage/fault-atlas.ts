@@ -23,6 +23,7 @@ export interface AtlasOptions {
  * that of whatever a quorum has acknowledged one good copy remains, and any loss is a bug.
  */
 export class FaultAtlas {
+  readonly replicaCount: number;
   private readonly options: AtlasOptions;
   private readonly faultyMax: number;
   private readonly blockSeed: bigint;
@@ -34,6 +35,7 @@ export class FaultAtlas {
   private readonly prepares: boolean[][];
 
   constructor(prng: Prng, options: AtlasOptions) {
+    this.replicaCount = options.replicaCount;
     this.options = options;
     this.faultyMax = replicationQuorum(options.replicaCount) - 1;
     this.blockSeed = prng.u64();

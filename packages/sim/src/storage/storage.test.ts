@@ -166,18 +166,18 @@ describe('simulated disk', () => {
       'disk_order',
     );
     drain();
-    expect(storage.prepareDurable(5, checksum)).toBe(false);
+    expect(storage.evidence.prepareDurable(5, checksum)).toBe(false);
     storage.write('wal_headers', 0, ringSector(5, bytes), () => {});
     drain();
-    expect(storage.prepareDurable(5, checksum)).toBe(true);
-    expect(storage.prepareReadable(5, checksum)).toBe(true);
-    expect(storage.wasDurable(checksum)).toBe(true);
+    expect(storage.evidence.prepareDurable(5, checksum)).toBe(true);
+    expect(storage.evidence.prepareReadable(5, checksum)).toBe(true);
+    expect(storage.evidence.wasDurable(checksum)).toBe(true);
     const other = prepare(5 + config.walSlots);
     storage.write('wal_prepares', slot, other.bytes, () => {});
     drain();
-    expect(storage.prepareDurable(5, checksum)).toBe(false);
-    expect(storage.wasDurable(checksum)).toBe(true);
-    expect(storage.wasDurable(other.checksum)).toBe(false);
+    expect(storage.evidence.prepareDurable(5, checksum)).toBe(false);
+    expect(storage.evidence.wasDurable(checksum)).toBe(true);
+    expect(storage.evidence.wasDurable(other.checksum)).toBe(false);
   });
 });
 

@@ -1,23 +1,18 @@
-import { assert, type ChecksumFunction, readU128 } from '@kimberlite/store';
+import { assert, type ChecksumFunction } from '@kimberlite/store';
 import {
   type ClusterConfig,
-  COMMAND_FIELDS_OFFSET,
-  decodeHeader,
-  HEADER_SIZE,
   type Prng,
-  readSuperblock,
   SECTOR_SIZE,
   type StoragePort,
-  type SuperblockState,
   type Zone,
   zoneSize,
 } from '@kimberlite/vsr';
 import type { EventQueue } from '../std/event-queue.ts';
 import { drawExponential } from '../std/exponential.ts';
-import { checkHeaderWrite, sameBytes } from './disk-order.ts';
+import { DiskEvidence } from './disk-evidence.ts';
+import { checkHeaderWrite } from './disk-order.ts';
 import type { FaultAtlas } from './fault-atlas.ts';
 import { type FaultPlaces, mayRot, misdirectPlaces } from './fault-places.ts';
-import { logIsAmbiguous } from './log-damage.ts';
 import { type Damage, SectorMemory } from './sector-memory.ts';
 
 /** How a disk behaves. Times in microseconds; probabilities per operation. */
@@ -50,12 +45,9 @@ export const STORAGE_CALM: StorageOptions = {
 
 /** What a disk did and suffered. */
 export interface StorageCounts {
-  reads: number;
   writes: number;
   corruptReads: number;
-  readErrors: number;
   corruptReadsHealed: number;
-  rotten: number;
   misdirected: number;
   tornSectors: number;
   lostWrites: number;
@@ -88,6 +80,8 @@ export interface StorageSetup {
  */
 export class SimulatedStorage implements StoragePort {
   readonly counts: StorageCounts;
+  /** Answers what checkers ask of these bytes. */
+  readonly evidence: DiskEvidence;
   private readonly queue: EventQueue;
   private readonly prng: Prng;
   private readonly config: ClusterConfig;
@@ -97,8 +91,6 @@ export class SimulatedStorage implements StoragePort {
   private readonly places: FaultPlaces;
   private readonly memory: Readonly<Record<Zone, SectorMemory>>;
   private options: StorageOptions;
-  /** Checksums of prepares of which both parts were on this disk at some time. */
-  private readonly everDurable: Set<bigint>;
   private inFlight: Write[];
   /** Moves with every crash; completions of an older one are dead. */
   private generation: number;
@@ -118,16 +110,18 @@ export class SimulatedStorage implements StoragePort {
       wal_prepares: new SectorMemory(setup.prng.u64()),
       blocks: new SectorMemory(setup.prng.u64()),
     };
-    this.everDurable = new Set();
+    this.evidence = new DiskEvidence({
+      memory: this.memory,
+      config: setup.config,
+      checksum: setup.checksum,
+      replicaCount: setup.atlas.replicaCount,
+    });
     this.inFlight = [];
     this.generation = 0;
     this.counts = {
-      reads: 0,
       writes: 0,
       corruptReads: 0,
-      readErrors: 0,
       corruptReadsHealed: 0,
-      rotten: 0,
       misdirected: 0,
       tornSectors: 0,
       lostWrites: 0,
@@ -198,110 +192,13 @@ export class SimulatedStorage implements StoragePort {
       if (this.prng.chance(this.options.crashFaultProbability)) this.tear(write);
       else if (this.prng.chance(0.5)) this.storeAll(write);
       else this.counts.lostWrites += 1;
-      this.noteDurable(write);
+      this.noteWritten(write);
     }
-  }
-
-  /** The superblock that a start would read from this disk now, or why there is none. */
-  superblock(): SuperblockState | string {
-    const zone = new Uint8Array(zoneSize(this.config, 'superblock') ?? 0);
-    for (let at = 0; at < zone.length; at += SECTOR_SIZE) {
-      zone.set(this.memory.superblock.pristine(at / SECTOR_SIZE), at);
-    }
-    return readSuperblock(zone, this.checksum);
-  }
-
-  /** Both parts of the prepare are on disk, as far as the disk ever promised. */
-  prepareDurable(op: number, checksum: bigint): boolean {
-    const walSlot = op % this.config.walSlots;
-    const body = this.bodyHeader(walSlot);
-    const headerOffset = walSlot * HEADER_SIZE;
-    const ring = this.memory.wal_headers.pristine(Math.floor(headerOffset / SECTOR_SIZE));
-    const within = headerOffset % SECTOR_SIZE;
-    return (
-      readU128(new DataView(body.buffer, body.byteOffset, 16), 0) === checksum &&
-      sameBytes(body, ring.subarray(within, within + HEADER_SIZE))
-    );
-  }
-
-  /** Both parts of this prepare were on this disk at some time, so it may have been promised. */
-  wasDurable(checksum: bigint): boolean {
-    return this.everDurable.has(checksum);
-  }
-
-  /** Durable, and no read has found its body damaged since. */
-  prepareSound(op: number, checksum: bigint): boolean {
-    const perSlot = this.config.messageSizeMax / SECTOR_SIZE;
-    const first = (op % this.config.walSlots) * perSlot;
-    const seen = this.memory.wal_prepares.damageSeen();
-    if (seen.some((sector) => sector >= first && sector < first + perSlot)) return false;
-    return this.prepareDurable(op, checksum);
-  }
-
-  /** Parent of this prepare, when its body was written here; null otherwise. */
-  prepareParent(op: number, checksum: bigint): bigint | null {
-    const body = this.bodyHeader(op % this.config.walSlots);
-    const view = new DataView(body.buffer, body.byteOffset, body.length);
-    if (readU128(view, 0) !== checksum) return null;
-    return readU128(view, COMMAND_FIELDS_OFFSET);
-  }
-
-  /** A read of the prepare's body would give it back. */
-  prepareReadable(op: number, checksum: bigint): boolean {
-    const walSlot = op % this.config.walSlots;
-    const perSlot = this.config.messageSizeMax / SECTOR_SIZE;
-    const body = this.bodyHeader(walSlot);
-    if (readU128(new DataView(body.buffer, body.byteOffset, 16), 0) !== checksum) return false;
-    for (let sector = walSlot * perSlot; sector < (walSlot + 1) * perSlot; sector += 1) {
-      if (this.memory.wal_prepares.isDamaged(sector)) return false;
-    }
-    return true;
-  }
-
-  /** A replica that reads this log may rightly doubt where it ends. */
-  logAmbiguous(): boolean {
-    return logIsAmbiguous({
-      headers: this.memory.wal_headers,
-      prepares: this.memory.wal_prepares,
-      config: this.config,
-      checksum: this.checksum,
-    });
-  }
-
-  /** What a read of the slot of `op` would find: that op, damage, or something else. */
-  slotState(op: number): 'readable' | 'damaged' | 'absent' {
-    const walSlot = op % this.config.walSlots;
-    const perSlot = this.config.messageSizeMax / SECTOR_SIZE;
-    for (let sector = walSlot * perSlot; sector < (walSlot + 1) * perSlot; sector += 1) {
-      if (this.memory.wal_prepares.isDamaged(sector)) return 'damaged';
-    }
-    const ringSector = Math.floor((walSlot * HEADER_SIZE) / SECTOR_SIZE);
-    if (this.memory.wal_headers.isDamaged(ringSector)) return 'damaged';
-    const header = decodeHeader(this.bodyHeader(walSlot), this.checksum);
-    if (typeof header === 'string') return 'damaged';
-    return header.command === 'prepare' && header.op === op ? 'readable' : 'absent';
-  }
-
-  /** Block sectors that a read found damaged, with the bytes that should be there. */
-  damagedBlocks(): { readonly sector: number; readonly bytes: Uint8Array }[] {
-    const { blocks } = this.memory;
-    return blocks.damageSeen().map((sector) => ({ sector, bytes: blocks.pristine(sector) }));
-  }
-
-  /** This disk gives back exactly these bytes for a block sector. */
-  holdsBlock(sector: number, bytes: Uint8Array): boolean {
-    const { blocks } = this.memory;
-    return !blocks.isDamaged(sector) && sameBytes(blocks.pristine(sector), bytes);
   }
 
   /** Damages a sector, whatever the atlas says. For scripted tests. */
   damage(zone: Zone, sector: number, damage: Damage): void {
     this.memory[zone].damage(sector, damage);
-  }
-
-  private bodyHeader(walSlot: number): Uint8Array {
-    const sector = (walSlot * this.config.messageSizeMax) / SECTOR_SIZE;
-    return this.memory.wal_prepares.pristine(sector).subarray(0, HEADER_SIZE);
   }
 
   private assertInBounds(zone: Zone, offset: number, length: number): void {
@@ -322,7 +219,6 @@ export class SimulatedStorage implements StoragePort {
   }
 
   private finishRead(zone: Zone, offset: number, length: number): Uint8Array | null {
-    this.counts.reads += 1;
     const bytes = new Uint8Array(length);
     const first = offset / SECTOR_SIZE;
     const memory = this.memory[zone];
@@ -340,7 +236,6 @@ export class SimulatedStorage implements StoragePort {
       if (!memory.load(sector, target)) readable = false;
       this.overlayInFlight(zone, sector, target);
     }
-    if (!readable) this.counts.readErrors += 1;
     return readable ? bytes : null;
   }
 
@@ -361,7 +256,7 @@ export class SimulatedStorage implements StoragePort {
       : null;
     const stale = target === null ? null : this.staleSectors(write);
     this.storeAll(write);
-    this.noteDurable(write);
+    this.noteWritten(write);
     if (target !== null && stale !== null) {
       this.counts.misdirected += 1;
       write.sectors.forEach((bytes, at) => {
@@ -383,19 +278,8 @@ export class SimulatedStorage implements StoragePort {
     }
   }
 
-  /** Remembers the prepares that this write completed. */
-  private noteDurable(write: Write): void {
-    const { config } = this;
-    if (write.zone !== 'wal_headers' && write.zone !== 'wal_prepares') return;
-    const ring = write.zone === 'wal_headers';
-    const unit = ring ? HEADER_SIZE : config.messageSizeMax;
-    const first = Math.floor((write.firstSector * SECTOR_SIZE) / unit);
-    const end = Math.ceil(((write.firstSector + write.sectors.length) * SECTOR_SIZE) / unit);
-    for (let walSlot = first; walSlot < Math.min(end, config.walSlots); walSlot += 1) {
-      const body = this.bodyHeader(walSlot);
-      const checksum = readU128(new DataView(body.buffer, body.byteOffset, 16), 0);
-      if (this.prepareDurable(walSlot, checksum)) this.everDurable.add(checksum);
-    }
+  private noteWritten({ zone, firstSector, sectors }: Write): void {
+    this.evidence.noteWritten({ zone, firstSector, sectorCount: sectors.length });
   }
 
   private storeAll(write: Write): void {
@@ -426,7 +310,6 @@ export class SimulatedStorage implements StoragePort {
   private rot(zone: Zone, sector: number): void {
     const memory = this.memory[zone];
     if (memory.isDamaged(sector)) return;
-    this.counts.rotten += 1;
     const error = this.prng.chance(0.2);
     // Half of the flips hit a header for sure: most of a sector is padding.
     const bits = (this.prng.chance(0.5) ? SECTOR_SIZE / 16 : SECTOR_SIZE) * 8;

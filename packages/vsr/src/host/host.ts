@@ -2,9 +2,8 @@ import type { AnyMessage } from '../message/message.ts';
 import type { ReplicaSnapshot } from '../replica/trace.ts';
 
 /**
- * How whoever runs a replica talks to it: the server, the simulator, a browser. Implemented by
- * `createHost` below the pump; none of the calls throws but for a bug (AssertionError), which must
- * end the process.
+ * How whoever runs a replica talks to it: the server, the simulator, a browser. `createHost` makes
+ * one; none of the calls throws but for a bug (AssertionError), which must end the process.
  */
 export interface ReplicaHost {
   /** Reads the data file and begins; before that, messages are dropped. */

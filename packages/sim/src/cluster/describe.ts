@@ -1,0 +1,46 @@
+import type { AnyMessage, TraceEvent } from '@kimberlite/vsr';
+
+/** Fields of a header that are shown as they are. */
+const SHOWN: ReadonlySet<string> = new Set([
+  'op',
+  'commit',
+  'commitMin',
+  'logView',
+  'checkpointOp',
+  'request',
+  'session',
+  'opMin',
+  'opMax',
+  'nackBits',
+  'presentBits',
+  'address',
+  'reason',
+  'status',
+  'count',
+]);
+
+/** A message in one line: its command, view, and the fields that tell a story. */
+export function describeMessage({ header }: AnyMessage): string {
+  const parts: string[] = [header.command, `view ${header.view}`];
+  for (const [name, value] of Object.entries(header)) {
+    if (SHOWN.has(name)) parts.push(`${name} ${String(value)}`);
+    else if (name === 'checksum' || name === 'prepareChecksum' || name === 'parent') {
+      parts.push(`${name} ${short(value)}`);
+    }
+  }
+  return parts.join(' ');
+}
+
+/** A trace event in one line, its numbers and names; checksums are cut to six digits. */
+export function describeEvent(event: TraceEvent): string {
+  const parts: string[] = [event.kind];
+  for (const [name, value] of Object.entries(event)) {
+    if (name === 'kind' || value instanceof Uint8Array) continue;
+    parts.push(`${name} ${typeof value === 'bigint' ? short(value) : String(value)}`);
+  }
+  return parts.join(' ');
+}
+
+function short(value: unknown): string {
+  return typeof value === 'bigint' ? (value & 0xffffffn).toString(16).padStart(6, '0') : '';
+}

@@ -1,0 +1,183 @@
+import { type ChecksumFunction, readU128 } from '@kimberlite/store';
+import {
+  type ClusterConfig,
+  COMMAND_FIELDS_OFFSET,
+  decodeHeader,
+  decodeMessage,
+  HEADER_SIZE,
+  type Header,
+  readSuperblock,
+  SECTOR_SIZE,
+  type SuperblockState,
+  type Zone,
+  zoneSize,
+} from '@kimberlite/vsr';
+import { sameBytes } from './disk-order.ts';
+import { logIsAmbiguous } from './log-damage.ts';
+import type { SectorMemory } from './sector-memory.ts';
+
+export interface DiskEvidenceSetup {
+  readonly memory: Readonly<Record<Zone, SectorMemory>>;
+  readonly config: ClusterConfig;
+  readonly checksum: ChecksumFunction;
+  /** Of the cluster: a replica without peers does not mind what follows a prepare in its sector. */
+  readonly replicaCount: number;
+}
+
+/** Sectors that were written, which checkers judge by their bytes. */
+export interface WrittenSectors {
+  readonly zone: Zone;
+  readonly firstSector: number;
+  readonly sectorCount: number;
+}
+
+/**
+ * What the bytes of one disk prove, and what a read of them would give: the checkers' questions.
+ * They are answered without a read, so asking changes nothing.
+ */
+export class DiskEvidence {
+  private readonly setup: DiskEvidenceSetup;
+  /** Checksums of prepares of which both parts were on this disk at some time. */
+  private readonly everDurable: Set<bigint>;
+
+  constructor(setup: DiskEvidenceSetup) {
+    this.setup = setup;
+    this.everDurable = new Set();
+  }
+
+  /** Remembers the prepares that this write completed. */
+  noteWritten({ zone, firstSector, sectorCount }: WrittenSectors): void {
+    const { messageSizeMax, walSlots } = this.setup.config;
+    if (zone !== 'wal_headers' && zone !== 'wal_prepares') return;
+    const unit = zone === 'wal_headers' ? HEADER_SIZE : messageSizeMax;
+    const first = Math.floor((firstSector * SECTOR_SIZE) / unit);
+    const end = Math.ceil(((firstSector + sectorCount) * SECTOR_SIZE) / unit);
+    for (let walSlot = first; walSlot < Math.min(end, walSlots); walSlot += 1) {
+      const checksum = checksumIn(this.bodyHeader(walSlot));
+      if (this.prepareDurable(walSlot, checksum)) this.everDurable.add(checksum);
+    }
+  }
+
+  /** The superblock that a start would read from this disk now, or why there is none. */
+  superblock(): SuperblockState | string {
+    const { memory, config, checksum } = this.setup;
+    const zone = new Uint8Array(zoneSize(config, 'superblock') ?? 0);
+    for (let at = 0; at < zone.length; at += SECTOR_SIZE) {
+      zone.set(memory.superblock.pristine(at / SECTOR_SIZE), at);
+    }
+    return readSuperblock(zone, checksum);
+  }
+
+  /** Both parts of the prepare are on disk, as far as the disk ever promised. */
+  prepareDurable(op: number, checksum: bigint): boolean {
+    const walSlot = op % this.setup.config.walSlots;
+    const body = this.bodyHeader(walSlot);
+    const headerOffset = walSlot * HEADER_SIZE;
+    const ring = this.setup.memory.wal_headers.pristine(Math.floor(headerOffset / SECTOR_SIZE));
+    const within = headerOffset % SECTOR_SIZE;
+    return (
+      checksumIn(body) === checksum && sameBytes(body, ring.subarray(within, within + HEADER_SIZE))
+    );
+  }
+
+  /** Both parts of this prepare were on this disk at some time, so it may have been promised. */
+  wasDurable(checksum: bigint): boolean {
+    return this.everDurable.has(checksum);
+  }
+
+  /** Durable, and no read has found its body damaged since. */
+  prepareSound(op: number, checksum: bigint): boolean {
+    const seen = new Set(this.setup.memory.wal_prepares.damageSeen());
+    if (this.sectorsOf(op).some((sector) => seen.has(sector))) return false;
+    return this.prepareDurable(op, checksum);
+  }
+
+  /** Parent of this prepare, when its body was written here; null otherwise. */
+  prepareParent(op: number, checksum: bigint): bigint | null {
+    const body = this.bodyHeader(op % this.setup.config.walSlots);
+    if (checksumIn(body) !== checksum) return null;
+    const view = new DataView(body.buffer, body.byteOffset, body.length);
+    return readU128(view, COMMAND_FIELDS_OFFSET);
+  }
+
+  /** A read of the prepare's body would give it back, whole. */
+  prepareReadable(op: number, checksum: bigint): boolean {
+    const body = this.bodyHeader(op % this.setup.config.walSlots);
+    if (checksumIn(body) !== checksum || this.slotDamaged(op)) return false;
+    const header = decodeHeader(body, this.setup.checksum);
+    return typeof header !== 'string' && this.messageWhole(op, header);
+  }
+
+  /** What a read of the slot of `op` would find: that op, damage, or something else. */
+  slotState(op: number): 'readable' | 'damaged' | 'absent' {
+    const { memory, config, checksum } = this.setup;
+    const walSlot = op % config.walSlots;
+    const ringSector = Math.floor((walSlot * HEADER_SIZE) / SECTOR_SIZE);
+    if (this.slotDamaged(op) || memory.wal_headers.isDamaged(ringSector)) return 'damaged';
+    const header = decodeHeader(this.bodyHeader(walSlot), checksum);
+    if (typeof header === 'string') return 'damaged';
+    if (header.command !== 'prepare' || header.op !== op) return 'absent';
+    // A torn write may leave the header new and what is behind it old: no op of this slot at all.
+    return this.messageWhole(op, header) ? 'readable' : 'damaged';
+  }
+
+  /** A replica that reads this log may rightly doubt where it ends. */
+  logAmbiguous(): boolean {
+    const { memory, config, checksum } = this.setup;
+    const { wal_headers: headers, wal_prepares: prepares } = memory;
+    return logIsAmbiguous({ headers, prepares, config, checksum });
+  }
+
+  /** Block sectors that a read found damaged, with the bytes that should be there. */
+  damagedBlocks(): { readonly sector: number; readonly bytes: Uint8Array }[] {
+    const { blocks } = this.setup.memory;
+    return blocks.damageSeen().map((sector) => ({ sector, bytes: blocks.pristine(sector) }));
+  }
+
+  /** This disk gives back exactly these bytes for a block sector. */
+  holdsBlock(sector: number, bytes: Uint8Array): boolean {
+    const { blocks } = this.setup.memory;
+    return !blocks.isDamaged(sector) && sameBytes(blocks.pristine(sector), bytes);
+  }
+
+  private bodyHeader(walSlot: number): Uint8Array {
+    const { memory, config } = this.setup;
+    const sector = (walSlot * config.messageSizeMax) / SECTOR_SIZE;
+    return memory.wal_prepares.pristine(sector).subarray(0, HEADER_SIZE);
+  }
+
+  /** Sectors of the prepare ring that make up the slot of `op`. */
+  private sectorsOf(op: number): number[] {
+    const { messageSizeMax, walSlots } = this.setup.config;
+    const perSlot = messageSizeMax / SECTOR_SIZE;
+    const first = (op % walSlots) * perSlot;
+    return Array.from({ length: perSlot }, (_, at) => first + at);
+  }
+
+  private slotDamaged(op: number): boolean {
+    const { wal_prepares: prepares } = this.setup.memory;
+    return this.sectorsOf(op).some((sector) => prepares.isDamaged(sector));
+  }
+
+  /**
+   * What was written behind this header in the slot of `op` is the whole message, and padding as a
+   * replica wants it.
+   */
+  private messageWhole(op: number, { size }: Header): boolean {
+    const { memory, config, checksum, replicaCount } = this.setup;
+    if (size > config.messageSizeMax) return false;
+    const length = Math.ceil(size / SECTOR_SIZE) * SECTOR_SIZE;
+    const bytes = new Uint8Array(length);
+    this.sectorsOf(op)
+      .slice(0, length / SECTOR_SIZE)
+      .forEach((sector, at) => {
+        bytes.set(memory.wal_prepares.pristine(sector), at * SECTOR_SIZE);
+      });
+    if (typeof decodeMessage(bytes.subarray(0, size), checksum) === 'string') return false;
+    return replicaCount === 1 || bytes.subarray(size).every((byte) => byte === 0);
+  }
+}
+
+function checksumIn(header: Uint8Array): bigint {
+  return readU128(new DataView(header.buffer, header.byteOffset, HEADER_SIZE), 0);
+}
