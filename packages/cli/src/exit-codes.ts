@@ -9,7 +9,8 @@ export type ExitName =
   | 'no_answer'
   | 'refused'
   | 'wrong_peer'
-  | 'replica_ended';
+  | 'replica_ended'
+  | 'damaged';
 
 export interface ExitCode {
   readonly code: number;
@@ -45,6 +46,11 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
     meaning: 'The endpoint is of another cluster or version, or no replica. Nothing was sent.',
   },
   replica_ended: { code: 7, meaning: '`dev`: a replica ended that was not told to.' },
+  damaged: {
+    code: 8,
+    meaning:
+      '`inspect integrity`, `verify`: something is not as it was written; the output names it.',
+  },
 };
 
 /** The exit code of a client's error; one that may have happened is never `refused`. */

@@ -4,6 +4,8 @@ export interface Io {
   write(chunk: string | Uint8Array): void;
   /** Standard error: what is said beside the result. */
   writeError(text: string): void;
+  /** Whether a person sees standard error: then work that takes long shows how far it is. */
+  readonly errorIsTerminal: boolean;
   /** All of standard input. */
   readInput(): Promise<Uint8Array>;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -17,6 +19,7 @@ export const processIo: Io = {
   writeError(text: string): void {
     process.stderr.write(text);
   },
+  errorIsTerminal: process.stderr.isTTY === true,
   async readInput(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of process.stdin) {

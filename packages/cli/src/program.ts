@@ -11,6 +11,7 @@ import { addDataCommands, addReplCommand } from './repl.ts';
 import { addFormatCommand } from './replica/format-command.ts';
 import { addStartCommand } from './replica/start-command.ts';
 import { addStatusCommand } from './status.ts';
+import { addVerifyCommands } from './verify/verify-commands.ts';
 import { addVersionCommand } from './version.ts';
 
 /**
@@ -70,7 +71,8 @@ Exit codes: 0 done, 2 usage, 3 not found, 4 no answer, 5 refused; all of them in
   addDataCommands(program, oneShotContext(io, setExitCode));
   addReplCommand(program, io);
   addBenchCommand(program, io);
-  addInspectCommands(program, io);
+  addInspectCommands(program, io, setExitCode);
+  addVerifyCommands(program, oneShotContext(io, setExitCode));
   addVersionCommand(program, io);
   return program;
 }

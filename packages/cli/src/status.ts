@@ -10,6 +10,7 @@ import {
 import { EXIT_CODES } from './exit-codes.ts';
 import { cliError, errorLine } from './fault.ts';
 import { type Io, writeJson } from './io.ts';
+import { tableText } from './text.ts';
 
 interface StatusFlags extends ConnectionFlags, OutputFlags {
   readonly http?: string;
@@ -112,14 +113,5 @@ export function statusText(reports: readonly ReplicaReport[]): string {
       report.http,
     ]);
   }
-  const widths = rows[0]?.map((_, column) => {
-    return Math.max(...rows.map((row) => (row[column] ?? '').length));
-  });
-  const lines = rows.map((row) => {
-    return row
-      .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  });
-  return `${lines.join('\n')}\n`;
+  return tableText(rows);
 }

@@ -10,10 +10,12 @@ export interface DecodedBody {
 }
 
 /**
- * The last body that was decoded. A request is validated, weighed, prefetched and executed one
- * right after another, each over the same view of its prepare: without this it would be decoded
- * four times. Asked by identity, so whoever holds the view must not change its bytes; nobody
- * changes a message.
+ * The last body that was decoded. A primary validates and weighs a request when it comes; every
+ * replica validates, prefetches and executes it when its op commits. The questions of either moment
+ * are asked one right after another, of one view, and so decode it once. Between the moments other
+ * bodies come, and the second asks of the prepare's view, not the request's: one entry is all that
+ * helps. Asked by identity, so whoever holds the view must not change its bytes; nobody changes a
+ * message.
  */
 export class DecodedMemo {
   private body: Uint8Array | null;

@@ -1,6 +1,5 @@
-import { unreachable } from '@kimberlite/store';
+import { compareBytes, unreachable } from '@kimberlite/store';
 import type { ExecuteContext, TableReader } from '@kimberlite/vsr';
-import { compareBytes } from './codec/bytes.ts';
 import type { Compare, Relation, TxnCall } from './codec/call.ts';
 import {
   type KeyOperationResult,

@@ -13,7 +13,6 @@ export { revisionTaken } from './execute-call.ts';
 export { createKernel } from './kernel.ts';
 export { KernelModel } from './model.ts';
 export { CHAIN_START, chainNext } from './stream-record.ts';
-export { MemoryRunner } from './testing/memory-context.ts';
 export {
   NO_HINTS,
   randomCall,

@@ -62,11 +62,6 @@ export class KernelModel {
     return this.namespace(namespace).streams.get(nameOf(stream))?.events.length ?? null;
   }
 
-  /** Live keys of a namespace. */
-  keyCount(namespace: Uint8Array): number {
-    return this.namespace(namespace).keys.size;
-  }
-
   private namespace(bytes: Uint8Array): Namespace {
     const name = nameOf(bytes);
     const known = this.namespaces.get(name);

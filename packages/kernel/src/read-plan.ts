@@ -1,4 +1,4 @@
-import { compareBytes } from './codec/bytes.ts';
+import { compareBytes } from '@kimberlite/store';
 import type { RangeOperation, StreamReadCall } from './codec/call.ts';
 import { entrySize, eventSize } from './codec/result-sizes.ts';
 import { namespacedKey, namespaceEnd } from './tables.ts';

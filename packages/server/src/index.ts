@@ -42,12 +42,14 @@ export {
   type StartReplicaOptions,
   startReplica,
 } from './replica-process.ts';
-export { type OpenDataFile, openDataFile } from './storage/data-file.ts';
+export { type OpenDataFile, openDataFile, superblockFault } from './storage/data-file.ts';
 export {
   type FormatDataFileOptions,
   formatDataFile,
   randomU128,
   type WrittenDataFile,
 } from './storage/data-file-format.ts';
+export { type CallDone, type FileCalls, systemCalls } from './storage/file-calls.ts';
+export { type FileLock, lockFile } from './storage/file-lock.ts';
 export { THREAD_POOL_SIZE } from './storage/file-storage.ts';
 export type { IoMode } from './storage/io-mode.ts';

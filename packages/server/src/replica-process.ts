@@ -28,6 +28,7 @@ import { exitWith, fatalFault } from './process-end.ts';
 import { timeoutsOf } from './profile.ts';
 import { VERSION } from './release.ts';
 import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
+import type { FileCalls } from './storage/file-calls.ts';
 import { FileStorage, THREAD_POOL_SIZE } from './storage/file-storage.ts';
 import type { IoObserver } from './storage/io-queue.ts';
 import { systemTickerClock, Ticker } from './ticker.ts';
@@ -53,6 +54,8 @@ export interface StartReplicaOptions {
   readonly peerAddress?: (slot: number) => Address | null;
   /** Puts something between the replica and its file, for tests that take the power away. */
   readonly wrapStorage?: (storage: StoragePort) => StoragePort;
+  /** Stands between the replica and the system's calls on its file, for tests of bad disks. */
+  readonly fileCalls?: FileCalls;
 }
 
 export interface RunningReplica {
@@ -145,6 +148,7 @@ class ReplicaProcess implements RunningReplica {
       config,
       onFatal: (fault): void => this.#die(fault, onFatal),
       observer: this.#ioObserver(),
+      ...(options.fileCalls === undefined ? {} : { calls: options.fileCalls }),
     });
     const prng = new Prng(randomBytes(8).readBigUInt64LE());
     const shared = {

@@ -15,8 +15,6 @@ export class BlockFetch {
   private head = 0;
   /** Index of the next block to ask for; head ≤ asked ≤ head + FETCH_WINDOW. */
   private asked = 0;
-  /** Asked for before and to be asked for again. */
-  private readonly again: Set<number> = new Set();
   /** Arrived and not yet used. */
   private readonly early: Map<number, Uint8Array> = new Map();
 
@@ -33,11 +31,6 @@ export class BlockFetch {
 
   take(limit: number): BlockReference[] {
     const taken: BlockReference[] = [];
-    for (const index of this.again) {
-      if (taken.length >= limit) break;
-      this.again.delete(index);
-      taken.push(this.reference(index));
-    }
     const end = Math.min(this.references.length, this.head + FETCH_WINDOW);
     while (taken.length < limit && this.asked < end) {
       taken.push(this.reference(this.asked));
@@ -56,7 +49,6 @@ export class BlockFetch {
   /** The payload may be a view of a buffer that will be used again: what waits is copied. */
   arrived(index: number, payload: Uint8Array): void {
     assert(index >= this.head && !this.early.has(index), 'a block arrives once');
-    this.again.delete(index);
     this.early.set(index, index === this.head ? payload : payload.slice());
   }
 
@@ -67,10 +59,6 @@ export class BlockFetch {
     this.early.delete(this.head);
     this.head += 1;
     return payload;
-  }
-
-  retry(index: number): void {
-    this.again.add(index);
   }
 
   private reference(index: number): BlockReference {

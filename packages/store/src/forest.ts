@@ -122,18 +122,9 @@ export class Forest {
     return this.foldingNow;
   }
 
-  /** All blocks of the durable tree; none while another is being loaded. */
+  /** All blocks of the durable tree, as they were written; none while another is being loaded. */
   references(): readonly BlockReference[] {
     return this.current.blocks.references;
-  }
-
-  holds(reference: BlockReference): boolean {
-    return this.current.blocks.holds(reference);
-  }
-
-  /** Highest address that the durable tree uses; 0 when it is empty. */
-  get blockCountMax(): number {
-    return this.current.blocks.addressMax;
   }
 
   /**
@@ -169,9 +160,9 @@ export class Forest {
 
   /**
    * The bytes of a wanted block; they are copied where they are kept. 'bad' when they are not what
-   * the reference names: the block stays missing, and `retryWanted` has it named again. When a
-   * block is what its name says and still no part of a tree, nothing more is wanted: such a root
-   * was never made by a replica.
+   * the reference names: the block stays missing, is not named again, and may be provided once more
+   * with other bytes. When a block is what its name says and still no part of a tree, nothing more
+   * is wanted: such a root was never made by a replica.
    */
   provide(reference: BlockReference, bytes: Uint8Array): ProvideResult {
     if (this.loader === null) return 'unwanted';
@@ -183,11 +174,6 @@ export class Forest {
       for (const table of this.ordered) table.loadEnd();
     }
     return result;
-  }
-
-  /** A block that was taken and could not be had is named by a later takeWanted again. */
-  retryWanted(reference: BlockReference): void {
-    this.loader?.retry(reference);
   }
 
   /** Whether everything that beginRestore asked for is loaded; true when nothing was asked. */

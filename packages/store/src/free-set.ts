@@ -11,11 +11,6 @@ export class BlockSet {
     return this.all.length;
   }
 
-  /** Highest address in use; 0 when empty. */
-  get addressMax(): number {
-    return Math.max(0, this.byAddress.length - 1);
-  }
-
   /** In the order in which they were added. */
   get references(): readonly BlockReference[] {
     return this.all;
@@ -31,10 +26,6 @@ export class BlockSet {
 
   uses(address: number): boolean {
     return this.byAddress[address] !== undefined;
-  }
-
-  holds(reference: BlockReference): boolean {
-    return this.byAddress[reference.address]?.checksum === reference.checksum;
   }
 }
 

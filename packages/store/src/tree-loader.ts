@@ -79,11 +79,6 @@ export class TreeLoader {
     return this.broken ? [] : this.fetch.take(limit);
   }
 
-  retry(reference: BlockReference): void {
-    const index = this.fetch.missing(reference);
-    if (index >= 0) this.fetch.retry(index);
-  }
-
   provide(reference: BlockReference, bytes: Uint8Array): ProvideResult {
     const index = this.fetch.missing(reference);
     if (index < 0) return 'unwanted';

@@ -1,8 +1,25 @@
 export {
   assert,
+  BlockKind,
+  type BlockReference,
+  blockPayload,
   type ChecksumFunction,
   checksumOfDigest,
+  Forest,
+  manifestDecode,
+  manifestLevels,
+  payloadSizeMax,
   present,
+  REFERENCE_SIZE,
+  RecordKind,
+  type RecordVisitor,
+  type Run,
+  RunReader,
+  readU128,
+  referencesDecode,
+  rootDecode,
+  type TableOptions,
+  type TableRuns,
   unreachable,
 } from '@kimberlite/store';
 export type * from './client/client-session.ts';
@@ -12,6 +29,8 @@ export * from './format.ts';
 export * from './host/create-host.ts';
 export * from './host/host.ts';
 export type * from './host/ports.ts';
+export { type PartRead, recoverLog, type SlotRead } from './journal/recover.ts';
+export type { SlotDecision } from './journal/recovery-table.ts';
 export * from './membership.ts';
 export * from './message/batch.ts';
 export * from './message/frame-decoder.ts';
@@ -21,6 +40,7 @@ export * from './message/layout.ts';
 export * from './message/message.ts';
 export * from './message/release.ts';
 export type { FatalReason } from './replica/effect.ts';
+export { type Session, Sessions, TABLE_SESSIONS } from './replica/sessions.ts';
 export { TIMEOUTS_DEFAULT, type TimeoutTable, timeoutsFault } from './replica/timers.ts';
 export type * from './replica/trace.ts';
 export * from './state-machine.ts';

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { fileFault, makeFault, sha256 } from '@kimberlite/server';
+import { fileFault, lockFile, sha256, superblockFault } from '@kimberlite/server';
 import {
   type ClusterConfig,
   CONFIG_DEFAULT,
@@ -7,13 +7,22 @@ import {
   SUPERBLOCK_COPIES,
   SUPERBLOCK_COPY_SIZE,
   type SuperblockCopy,
+  type SuperblockFault,
   selectSuperblock,
   type Zone,
   zoneOffset,
 } from '@kimberlite/vsr';
-import { ofServerFault } from '../fault.ts';
+import { CliError, ofServerFault, unwrap } from '../fault.ts';
 
-/** A data file as it is on disk, for looking only: nothing is locked, nothing is written. */
+/** The bytes of a file, for looking only: nothing is ever written. */
+export interface RawFile {
+  readonly path: string;
+  readonly size: number;
+  /** Fewer bytes where the file ends. Throws the system's error. */
+  readAt(position: number, length: number): Uint8Array;
+}
+
+/** A data file as it is on disk. */
 export interface DataFileReader {
   readonly path: string;
   readonly size: number;
@@ -24,51 +33,129 @@ export interface DataFileReader {
   readonly config: ClusterConfig;
   /** Bytes of a zone; fewer where the file ends. */
   read(zone: Zone, offset: number, length: number): Uint8Array;
+  /** The same, or null where the file ends before that or the device fails. */
+  readWhole(zone: Zone, offset: number, length: number): Uint8Array | null;
 }
 
-/** Opens a data file, lets `use` look into it, and closes it. Throws CliError. */
+/**
+ * Opens a data file, lets `use` look into it, and closes it. A replica may have it open: then what
+ * is seen is of no one moment. Throws CliError.
+ */
 export function withDataFile<T>(path: string, use: (file: DataFileReader) => T): T {
-  let fd: number;
+  const { fd, file } = openRaw(path);
   try {
-    fd = openSync(path, 'r');
+    return use(readerOf(file));
   } catch (error) {
-    throw ofServerFault(fileFault(error, path, 'open'));
-  }
-  try {
-    return use(readerOf(path, fd));
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error) {
-      throw ofServerFault(fileFault(error, path, 'read'));
-    }
-    throw error;
+    throw namedError(error, path);
   } finally {
     closeSync(fd);
   }
 }
 
-function readerOf(path: string, fd: number): DataFileReader {
-  // The place of the superblock is the same whatever the sizes of the cluster.
+/**
+ * The same for what makes sense at rest only: the file is locked meanwhile, so no replica has it
+ * and none can start on it. Throws CliError, `data_file_locked` among them.
+ */
+export async function withOfflineFile<T>(path: string, use: (file: RawFile) => T): Promise<T> {
+  const { fd, file } = openRaw(path);
+  try {
+    const lock = unwrap(await lockFile(fd, path));
+    try {
+      return use(file);
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    throw namedError(error, path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openRaw(path: string): { readonly fd: number; readonly file: RawFile } {
+  try {
+    const fd = openSync(path, 'r');
+    const { size } = fstatSync(fd);
+    return { fd, file: { path, size, readAt: (at, length) => readFrom(fd, at, length) } };
+  } catch (error) {
+    throw ofServerFault(fileFault(error, path, 'open'));
+  }
+}
+
+function namedError(error: unknown, path: string): unknown {
+  if (error instanceof CliError || !isSystemError(error)) return error;
+  return ofServerFault(fileFault(error, path, 'read'));
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
+}
+
+/** The superblock zone; zeros where the file is shorter or the device fails. */
+function superblockOf(file: RawFile): Uint8Array {
+  const zone = new Uint8Array(SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE);
+  // Its place is the same whatever the sizes of the cluster.
   const at = zoneOffset(CONFIG_DEFAULT, 'superblock');
-  const copies = decodeCopies(readAt(fd, at, SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE), sha256);
+  for (let copy = 0; copy < SUPERBLOCK_COPIES; copy += 1) {
+    const offset = copy * SUPERBLOCK_COPY_SIZE;
+    zone.set(tryReadAt(file, at + offset, SUPERBLOCK_COPY_SIZE) ?? NOTHING, offset);
+  }
+  return zone;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** The four copies, decoded; null for what is none or can't be read. */
+export function copiesOf(file: RawFile): readonly (SuperblockCopy | null)[] {
+  return decodeCopies(superblockOf(file), sha256);
+}
+
+/** What a replica would say that could not choose a superblock. */
+export function refusalOf(file: RawFile, reason: SuperblockFault): CliError {
+  const { path, size } = file;
+  return ofServerFault(superblockFault({ path, size, superblock: superblockOf(file), reason }));
+}
+
+/** Throws CliError where a replica would not start on it for want of a superblock. */
+export function readerOf(file: RawFile): DataFileReader {
+  const copies = copiesOf(file);
   const chosen = selectSuperblock(copies);
-  if (chosen === 'not_found') {
-    throw ofServerFault(makeFault('data_file_foreign', `${path} has no superblock`));
-  }
-  if (typeof chosen === 'string') {
-    throw ofServerFault(makeFault('data_file_damaged', `${path}: superblock ${chosen}`));
-  }
+  if (typeof chosen === 'string') throw refusalOf(file, chosen);
+  return readerFrom(file, copies, chosen);
+}
+
+/** A reader that believes this copy, chosen by whoever knows better than a start. */
+export function readerFrom(
+  file: RawFile,
+  copies: readonly (SuperblockCopy | null)[],
+  chosen: SuperblockCopy,
+): DataFileReader {
   const { config } = chosen.state.identity;
   return {
-    path,
-    size: fstatSync(fd).size,
+    path: file.path,
+    size: file.size,
     copies,
     chosen,
     config,
-    read: (zone, offset, length) => readAt(fd, zoneOffset(config, zone) + offset, length),
+    read: (zone, offset, length) => file.readAt(zoneOffset(config, zone) + offset, length),
+    readWhole(zone, offset, length): Uint8Array | null {
+      const bytes = tryReadAt(file, zoneOffset(config, zone) + offset, length);
+      return bytes?.length === length ? bytes : null;
+    },
   };
 }
 
-function readAt(fd: number, position: number, length: number): Uint8Array {
+/** Null where the device fails. */
+function tryReadAt(file: RawFile, position: number, length: number): Uint8Array | null {
+  try {
+    return file.readAt(position, length);
+  } catch (error) {
+    if (isSystemError(error)) return null;
+    throw error;
+  }
+}
+
+function readFrom(fd: number, position: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {

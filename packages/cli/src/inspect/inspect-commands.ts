@@ -1,7 +1,17 @@
 import type { Command } from 'commander';
 import { type OutputFlags, withOutput } from '../connection-options.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
 import { type Io, writeJson } from '../io.ts';
-import { withDataFile } from './data-file-reader.ts';
+import { ProgressLine } from '../progress.ts';
+import { hex128, tableText } from '../text.ts';
+import {
+  type DataFileReader,
+  readerOf,
+  withDataFile,
+  withOfflineFile,
+} from './data-file-reader.ts';
+import { findingJson, findingText } from './finding.ts';
+import { checkIntegrity } from './integrity.ts';
 import {
   checkpointReport,
   type Report,
@@ -9,23 +19,31 @@ import {
   type WalSlotReport,
   walReport,
 } from './reports.ts';
+import { type SessionReport, sessionReports, tableReports } from './state-reports.ts';
 
 interface WalFlags extends OutputFlags {
   readonly all?: boolean;
 }
 
-/** Adds inspect superblock, wal and checkpoint. */
-export function addInspectCommands(program: Command, io: Io): void {
+/** Adds inspect superblock, wal, checkpoint, sessions, tables and integrity. */
+export function addInspectCommands(
+  program: Command,
+  io: Io,
+  setExitCode: (code: number) => void,
+): void {
   const inspect = program
     .command('inspect')
     .description('Look into a data file. Reads only; best while the replica is stopped.')
     .addHelpText(
       'after',
       `
+sessions, tables and integrity read the checkpoint and lock the file meanwhile: exit code 28 when a
+replica has it open.
+
 Examples:
   kimberlite inspect superblock data/replica-0.data
   kimberlite inspect wal data/replica-0.data -o json
-  kimberlite inspect checkpoint data/replica-0.data`,
+  kimberlite inspect integrity data/replica-0.data`,
     );
   addReport(inspect, io, {
     name: 'superblock',
@@ -38,6 +56,9 @@ Examples:
     description: 'The checkpoint that the replica would start from.',
     report: (path) => withDataFile(path, checkpointReport),
   });
+  addSessions(inspect, io);
+  addTables(inspect, io);
+  addIntegrity(inspect, io, setExitCode);
 }
 
 interface ReportCommand {
@@ -82,6 +103,117 @@ Examples:
           else io.write(walLine(slot));
         }
       });
+    });
+}
+
+/** A list, one thing a line, of the checkpoint of a file that nobody has open. */
+function addList<T>(
+  inspect: Command,
+  io: Io,
+  list: {
+    readonly name: string;
+    readonly description: string;
+    readonly read: (file: DataFileReader) => readonly T[];
+    readonly json: (item: T) => Report;
+    readonly heading: readonly string[];
+    readonly cells: (item: T) => readonly string[];
+  },
+): void {
+  withOutput(inspect.command(list.name))
+    .description(list.description)
+    .argument('<data-file>')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kimberlite inspect ${list.name} data/replica-0.data
+  kimberlite inspect ${list.name} data/replica-0.data -o json`,
+    )
+    .action(async (path: string, flags: OutputFlags) => {
+      const items = await withOfflineFile(path, (file) => list.read(readerOf(file)));
+      if (flags.output === 'json') for (const item of items) writeJson(io, list.json(item));
+      else io.write(tableText([list.heading, ...items.map(list.cells)]));
+    });
+}
+
+function addSessions(inspect: Command, io: Io): void {
+  addList<SessionReport>(inspect, io, {
+    name: 'sessions',
+    description: 'The client sessions of the checkpoint; the next to be evicted comes first.',
+    read: sessionReports,
+    json: (session) => ({
+      client: hex128(session.client),
+      session: session.session,
+      request: session.request,
+      operation: session.operation,
+      op: session.op,
+      index: session.index,
+      timestamp: session.timestamp,
+      reply_bytes: session.replySize,
+    }),
+    heading: ['CLIENT', 'SESSION', 'REQUEST', 'OP', 'INDEX', 'REPLY', 'LAST USED'],
+    cells: (session) => [
+      hex128(session.client),
+      String(session.session),
+      String(session.request),
+      String(session.op),
+      String(session.index),
+      String(session.replySize),
+      new Date(session.timestamp / 1000).toISOString(),
+    ],
+  });
+}
+
+function addTables(inspect: Command, io: Io): void {
+  addList(inspect, io, {
+    name: 'tables',
+    description: 'The tables of the checkpoint: runs, records in them, bytes and blocks.',
+    read: tableReports,
+    json: (table) => ({ ...table }),
+    heading: ['ID', 'NAME', 'RUNS', 'ENTRIES', 'BYTES', 'BLOCKS'],
+    cells: ({ id, name, runs, entries, bytes, blocks }) => [
+      String(id),
+      name,
+      String(runs),
+      String(entries),
+      String(bytes),
+      String(blocks),
+    ],
+  });
+}
+
+function addIntegrity(inspect: Command, io: Io, setExitCode: (code: number) => void): void {
+  withOutput(inspect.command('integrity'))
+    .description('Check everything in a data file that a replica would believe.')
+    .argument('<data-file>')
+    .addHelpText(
+      'after',
+      `
+A line for each finding, with its place and what repairs it, then a summary. "damage" is what is
+not as it was written: exit code ${EXIT_CODES.damaged.code}. "note" is what a crash leaves, or
+rot where nothing is in use. The file is locked meanwhile and not changed.
+
+Examples:
+  kimberlite inspect integrity data/replica-0.data
+  kimberlite inspect integrity data/replica-0.data -o json`,
+    )
+    .action(async (path: string, flags: OutputFlags) => {
+      const progress = new ProgressLine(io);
+      const json = flags.output === 'json';
+      const result = await withOfflineFile(path, (file) => {
+        return checkIntegrity(
+          file,
+          (finding) => {
+            if (json) writeJson(io, findingJson(finding));
+            else io.write(findingText(finding));
+          },
+          progress,
+        );
+      });
+      if (json)
+        writeJson(io, { result: result.damages === 0 ? 'sound' : 'damaged', ...result.report });
+      else io.write(reportText(result.report));
+      if (result.damages > 0) setExitCode(EXIT_CODES.damaged.code);
     });
 }
 

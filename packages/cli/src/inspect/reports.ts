@@ -10,7 +10,7 @@ import {
   peekSize,
   type SuperblockCopy,
 } from '@kimberlite/vsr';
-import { hexOf } from '../text.ts';
+import { hex128, hexOf } from '../text.ts';
 import type { DataFileReader } from './data-file-reader.ts';
 
 /** What `inspect` shows, as JSON with names of the wire. */
@@ -132,8 +132,4 @@ function asPrepare(part: Header | string): PrepareHeader | null {
 function partText(part: Header | string): string {
   if (typeof part === 'string') return `bad (${part})`;
   return part.command === 'prepare' ? 'ok' : part.command;
-}
-
-export function hex128(value: bigint): string {
-  return value.toString(16).padStart(32, '0');
 }

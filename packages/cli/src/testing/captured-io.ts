@@ -11,12 +11,14 @@ export function capturedIo(
   options: {
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly input?: string;
+    readonly errorIsTerminal?: boolean;
   } = {},
 ): CapturedIo {
   let out: Uint8Array[] = [];
   let err = '';
   return {
     env: options.env ?? {},
+    errorIsTerminal: options.errorIsTerminal ?? false,
     write(chunk): void {
       out.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
     },

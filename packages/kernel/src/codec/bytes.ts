@@ -1,19 +1,3 @@
-/** Small helpers on byte strings; the order of keys is theirs. */
-
-/** Below, at or above 0 as `first` sorts before, with or after `other`: bytewise, shorter first. */
-export function compareBytes(first: Uint8Array, other: Uint8Array): number {
-  const common = Math.min(first.length, other.length);
-  for (let at = 0; at < common; at += 1) {
-    const difference = (first[at] ?? 0) - (other[at] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return first.length - other.length;
-}
-
-export function equalBytes(first: Uint8Array, other: Uint8Array): boolean {
-  return first.length === other.length && compareBytes(first, other) === 0;
-}
-
 /** The smallest byte string above `key`: where a range goes on that stopped at it. */
 export function keyAfter(key: Uint8Array): Uint8Array {
   const after = new Uint8Array(key.length + 1);

@@ -1,4 +1,4 @@
-import { assert } from '@kimberlite/store';
+import { assert, compareBytes } from '@kimberlite/store';
 import {
   type ExecuteContext,
   type KeyNames,
@@ -8,7 +8,6 @@ import {
   type TableEntry,
   type TableReader,
 } from '@kimberlite/vsr';
-import { compareBytes } from '../codec/bytes.ts';
 import { type FoldOrder, MemoryTables } from './memory-tables.ts';
 
 interface NamedRange {

@@ -1,6 +1,5 @@
-import { assert, present, type TableOptions } from '@kimberlite/store';
+import { assert, compareBytes, present, type TableOptions } from '@kimberlite/store';
 import type { TableEntry } from '@kimberlite/vsr';
-import { compareBytes } from '../codec/bytes.ts';
 
 /**
  * When deltas are folded into what is below them: at once; at each read, oldest first; or at each

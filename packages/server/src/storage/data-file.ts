@@ -3,8 +3,10 @@ import type { ChecksumFunction } from '@kimberlite/store';
 import {
   type Identity,
   readSuperblockIdentity,
+  SECTOR_SIZE,
   SUPERBLOCK_COPIES,
   SUPERBLOCK_COPY_SIZE,
+  type SuperblockFault,
   zoneOffset,
 } from '@kimberlite/vsr';
 import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
@@ -78,12 +80,10 @@ function lookInside(
   } catch (error) {
     return fileFault(error, path, 'read');
   }
-  if (superblock.every((byte) => byte === 0)) {
-    return makeFault('data_file_incomplete', `${path} was never formatted to the end`);
-  }
   const identity = readSuperblockIdentity(superblock, checksum);
-  if (typeof identity === 'string')
-    return unreadableFault({ path, size, superblock, reason: identity });
+  if (typeof identity === 'string') {
+    return superblockFault({ path, size, superblock, reason: identity });
+  }
   if (identity.checksumName !== checksum.name) {
     return makeFault(
       'data_file_foreign',
@@ -100,26 +100,40 @@ function lookInside(
   return identityFault(path, identity, expected) ?? { identity, size };
 }
 
-/** The superblock zone; zeros where the file is shorter. */
+/** The superblock zone; zeros where the file is shorter, and where the device fails. */
 function readStart(fd: number): Uint8Array {
   const length = SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE;
   const bytes = alignedBytes(length);
-  for (let at = 0; at < length; ) {
-    const read = readSync(fd, bytes, at, length - at, at);
-    if (read === 0) break;
-    at += read;
+  let failure: unknown = null;
+  let failed = 0;
+  // Sector by sector: one that is unreadable must not hide the copies that are not.
+  for (let at = 0; at < length; at += SECTOR_SIZE) {
+    try {
+      readSync(fd, bytes, at, SECTOR_SIZE, at);
+    } catch (error) {
+      failure = error;
+      failed += SECTOR_SIZE;
+    }
   }
+  if (failed === length) throw failure;
   return bytes;
 }
 
-/** A damaged file of ours still has the magic in some copy; a foreign one has it in none. */
-function unreadableFault(found: {
+/**
+ * What a file is whose superblock can't be chosen for `reason`. A damaged file of ours still has
+ * the magic in some copy; a foreign one has it in none.
+ */
+export function superblockFault(found: {
   readonly path: string;
   readonly size: number;
+  /** The superblock zone; zeros where the file is shorter. */
   readonly superblock: Uint8Array;
-  readonly reason: string;
+  readonly reason: SuperblockFault;
 }): ServerFault {
   const { path, size, superblock, reason } = found;
+  if (superblock.every((byte) => byte === 0)) {
+    return makeFault('data_file_incomplete', `${path} was never formatted to the end`);
+  }
   const ours = Array.from({ length: SUPERBLOCK_COPIES }, (_, copy) => {
     const at = copy * SUPERBLOCK_COPY_SIZE + MAGIC_OFFSET;
     return String.fromCharCode(...superblock.subarray(at, at + MAGIC.length)) === MAGIC;

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { CONFIG_SIMULATION, Prng, SECTOR_SIZE, type Zone, zoneOffset } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isFault, type ServerFault } from '../errors.ts';
+import { FaultyCalls } from '../testing/faulty-calls.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { BLOCK_AREA_INITIAL, formatDataFile } from './data-file-format.ts';
+import { type FileCalls, systemCalls } from './file-calls.ts';
 import { FileStorage } from './file-storage.ts';
 import { IO_MODES, type IoMode, ioFlags, openBestMode } from './io-mode.ts';
 
@@ -30,7 +32,7 @@ afterEach(async () => {
   directory.remove();
 });
 
-function openWith(fd: number, mode: IoMode): FileStorage {
+function openWith(fd: number, mode: IoMode, calls: FileCalls = systemCalls): FileStorage {
   const storage = new FileStorage({
     fd,
     path,
@@ -39,6 +41,7 @@ function openWith(fd: number, mode: IoMode): FileStorage {
     config,
     onFatal: (fault) => fatal.push(fault),
     observer: { onIo: (): void => {} },
+    calls,
   });
   opened.push({ fd, storage });
   return storage;
@@ -169,6 +172,48 @@ describe('FileStorage', () => {
   it('answers null when the device fails a read', async () => {
     const storage = openWith(openSync(directory.path, 'r'), 'dsync');
     expect(await read(storage, 'superblock', 0, 4096)).toBeNull();
+  });
+
+  it('gives what stands beside a sector that the device does not give', async () => {
+    const bad = zoneOffset(config, 'superblock') + 5 * SECTOR_SIZE;
+    const calls = new FaultyCalls(({ kind, position, length }) => {
+      if (kind !== 'read' || position > bad || position + length <= bad) return null;
+      return { kind: 'error', code: 'EIO' };
+    });
+    const { fd, mode } = openBestMode(path, { create: false });
+    const storage = openWith(fd, mode, calls);
+    const bytes = await read(storage, 'superblock', 0, 16 * SECTOR_SIZE);
+    const expected = new Uint8Array(readFileSync(path).subarray(0, 16 * SECTOR_SIZE));
+    expected.fill(0, 5 * SECTOR_SIZE, 6 * SECTOR_SIZE);
+    expect(bytes).toEqual(expected);
+    expect(calls.count('error')).toBe(2);
+    expect(await read(storage, 'superblock', 5 * SECTOR_SIZE, SECTOR_SIZE)).toBeNull();
+    expect(await read(storage, 'superblock', 6 * SECTOR_SIZE, SECTOR_SIZE)).not.toBeNull();
+  });
+
+  it('goes on with what is left when the system transfers less than asked', async () => {
+    const calls = new FaultyCalls(() => ({ kind: 'short' }));
+    const { fd, mode } = openBestMode(path, { create: false });
+    const storage = openWith(fd, mode, calls);
+    await write(storage, 'blocks', 0, pattern(20_000, 4));
+    const bytes = await read(storage, 'blocks', 0, 5 * SECTOR_SIZE);
+    expect(bytes?.subarray(0, 20_000)).toEqual(pattern(20_000, 4));
+    expect(calls.count('short')).toBeGreaterThanOrEqual(10);
+  });
+
+  it('ends everything at a failed sync, and never syncs again', async () => {
+    const calls = new FaultyCalls(({ kind }) => {
+      return kind === 'sync' ? { kind: 'error', code: 'EIO' } : null;
+    });
+    const storage = openWith(openSync(path, 'r+'), 'write_fdatasync', calls);
+    let completed = false;
+    storage.write('wal_prepares', 0, pattern(10, 1), () => {
+      completed = true;
+    });
+    await storage.close();
+    expect(fatal).toMatchObject([{ code: 'write_failed', exitCode: 31 }]);
+    expect(calls.count('error')).toBe(1);
+    expect(completed).toBe(false);
   });
 
   it('ends everything at a failed write, and completes nothing afterwards', async () => {

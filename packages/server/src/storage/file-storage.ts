@@ -1,4 +1,3 @@
-import { fdatasync, read, write } from 'node:fs';
 import { assert } from '@kimberlite/store';
 import {
   type ClusterConfig,
@@ -11,6 +10,7 @@ import {
 import type { ServerFault } from '../errors.ts';
 import { StagingPool } from './aligned-memory.ts';
 import { BlockArea, type Growth } from './block-area.ts';
+import { type FileCalls, systemCalls } from './file-calls.ts';
 import type { IoMode } from './io-mode.ts';
 import {
   decideEmptyWrite,
@@ -37,6 +37,8 @@ export interface FileStorageOptions {
   /** Must not return into the replica: what could not be written ends the process. */
   readonly onFatal: (fault: ServerFault) => void;
   readonly observer: IoObserver;
+  /** Those of the system by default. */
+  readonly calls?: FileCalls;
 }
 
 /**
@@ -45,6 +47,7 @@ export interface FileStorageOptions {
  */
 export class FileStorage implements StoragePort {
   readonly #options: FileStorageOptions;
+  readonly #calls: FileCalls;
   readonly #queue: IoQueue;
   readonly #area: BlockArea;
   /** Block writes beyond the end of the area, in order, until it has grown. */
@@ -55,6 +58,7 @@ export class FileStorage implements StoragePort {
 
   constructor(options: FileStorageOptions) {
     this.#options = options;
+    this.#calls = options.calls ?? systemCalls;
     const bufferSize = Math.max(options.config.messageSizeMax, 64 * 1024);
     this.#queue = new IoQueue({
       pool: new StagingPool({ count: THREAD_POOL_SIZE, bufferSize }),
@@ -80,6 +84,8 @@ export class FileStorage implements StoragePort {
       bytes,
       progress: 0,
       retries: 0,
+      bySector: false,
+      unreadable: 0,
       startedAt: 0,
       finish: (ok): void => done(ok ? bytes : null),
       growth: null,
@@ -98,6 +104,8 @@ export class FileStorage implements StoragePort {
       bytes,
       progress: 0,
       retries: 0,
+      bySector: false,
+      unreadable: 0,
       startedAt: 0,
       finish: (): void => done(),
       growth: null,
@@ -143,6 +151,8 @@ export class FileStorage implements StoragePort {
       bytes: EMPTY,
       progress: 0,
       retries: 0,
+      bySector: false,
+      unreadable: 0,
       startedAt: 0,
       finish: (ok): void => this.#onGrowth(growth, ok),
       growth,
@@ -167,11 +177,12 @@ export class FileStorage implements StoragePort {
 
   /** Starts the next piece of an operation that holds a staging buffer. */
   #step(operation: Operation, staging: Uint8Array): void {
-    const piece = Math.min(operation.length - operation.progress, staging.length);
+    const pieceMax = operation.bySector ? SECTOR_SIZE : staging.length;
+    const piece = Math.min(operation.length - operation.progress, pieceMax);
     const position = operation.position + operation.progress;
     const { fd } = this.#options;
     if (operation.kind === 'read') {
-      read(fd, staging, 0, piece, position, (error, count) =>
+      this.#calls.read(fd, staging.subarray(0, piece), position, (error, count) =>
         this.#onRead(operation, staging, { error, count }),
       );
       return;
@@ -179,7 +190,7 @@ export class FileStorage implements StoragePort {
     const part = operation.bytes.subarray(operation.progress, operation.progress + piece);
     staging.set(part);
     if (part.length < piece) staging.fill(0, part.length, piece);
-    write(fd, staging, 0, piece, position, (error, count) =>
+    this.#calls.write(fd, staging.subarray(0, piece), position, (error, count) =>
       this.#onWritten(operation, staging, { error, count }),
     );
   }
@@ -199,14 +210,36 @@ export class FileStorage implements StoragePort {
       this.#step(operation, staging);
       return;
     }
-    const whole = error === null ? count - (count % SECTOR_SIZE) : 0;
+    if (error !== null) {
+      this.#onUnreadable(operation, staging);
+      return;
+    }
+    const whole = count - (count % SECTOR_SIZE);
     if (whole === 0) {
-      // An error, or beyond the end of the file: either way nothing is there to be believed.
+      // Beyond the end of the file: nothing is there to be believed.
       this.#queue.finish(operation, false);
       return;
     }
     operation.bytes.set(staging.subarray(0, whole), operation.progress);
     this.#advance(operation, staging, whole);
+  }
+
+  /**
+   * One bad sector must not hide what stands beside it: the four copies of the superblock are one
+   * read, and so are the headers of all slots. What the device does not give is zeros, which match
+   * no checksum.
+   */
+  #onUnreadable(operation: Operation, staging: Uint8Array): void {
+    const left = operation.length - operation.progress;
+    if (!operation.bySector && left > SECTOR_SIZE) {
+      operation.bySector = true;
+      operation.retries = 0;
+      this.#step(operation, staging);
+      return;
+    }
+    operation.unreadable += SECTOR_SIZE;
+    if (operation.unreadable === operation.length) this.#queue.finish(operation, false);
+    else this.#advance(operation, staging, SECTOR_SIZE);
   }
 
   #onWritten(
@@ -233,7 +266,7 @@ export class FileStorage implements StoragePort {
       this.#advance(operation, staging, whole);
       return;
     }
-    fdatasync(this.#options.fd, (failed) => {
+    this.#calls.sync(this.#options.fd, (failed) => {
       if (this.#dead) this.#queue.abandon(operation);
       else if (failed === null) this.#advance(operation, staging, whole);
       else this.#decide(operation, staging, decideSyncError(failed, path));

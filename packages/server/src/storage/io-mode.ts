@@ -62,6 +62,14 @@ export function openBestMode(path: string, options: { readonly create: boolean }
 /** One page in the second half of a mapping: catches memory that is aligned only at its start. */
 function tryTransfer(fd: number, write: boolean): void {
   const page = alignedBytes(2 * PAGE_SIZE).subarray(PAGE_SIZE);
-  if (write) writeSync(fd, page, 0, PAGE_SIZE, 0);
-  else readSync(fd, page, 0, PAGE_SIZE, 0);
+  if (write) {
+    writeSync(fd, page, 0, PAGE_SIZE, 0);
+    return;
+  }
+  try {
+    readSync(fd, page, 0, PAGE_SIZE, 0);
+  } catch (error) {
+    // A sector that is bad says nothing against the mode; another copy may still be read.
+    if (systemCode(error) !== 'EIO') throw error;
+  }
 }

@@ -16,6 +16,10 @@ export interface Operation {
   progress: number;
   /** Tries in a row without progress. */
   retries: number;
+  /** Of a read: the device failed a larger piece of it, so the rest goes sector by sector. */
+  bySector: boolean;
+  /** Of a read: bytes that the device does not give. */
+  unreadable: number;
   /** When it was asked for, in milliseconds of the monotonic clock. */
   startedAt: number;
   readonly finish: (ok: boolean) => void;

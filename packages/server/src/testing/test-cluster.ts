@@ -7,6 +7,7 @@ import { isFault, type ServerFault } from '../errors.ts';
 import type { Address } from '../network/address.ts';
 import { type RunningReplica, startReplica } from '../replica-process.ts';
 import { formatDataFile } from '../storage/data-file-format.ts';
+import type { FileCalls } from '../storage/file-calls.ts';
 import { PowerLossStorage } from './power-loss-storage.ts';
 import { TestClient } from './test-client.ts';
 
@@ -16,6 +17,10 @@ export interface TestClusterOptions {
   readonly config: ClusterConfig;
   /** Puts a cache that forgets in front of every file; a lying one reports what it only caches. */
   readonly powerLoss: 'none' | 'honest' | 'lying';
+  /** Stands between a replica and its file, asked at each start; the system by default. */
+  readonly calls?: (slot: number) => FileCalls;
+  /** Where a file is that is not with the others; null for the others. */
+  readonly pathOf?: (slot: number) => string | null;
 }
 
 /** Number of every test cluster. */
@@ -43,7 +48,7 @@ export class TestCluster {
   }
 
   path(slot: number): string {
-    return join(this.#options.directory, `${slot}.data`);
+    return this.#options.pathOf?.(slot) ?? join(this.#options.directory, `${slot}.data`);
   }
 
   async formatAll(): Promise<void> {
@@ -83,12 +88,14 @@ export class TestCluster {
   async start(slot: number): Promise<void> {
     this.#lives += 1n;
     const prng = new Prng(this.#lives);
+    const calls = this.#options.calls?.(slot);
     const started = await startReplica({
       configuration: this.configuration(slot),
       stateMachine: createKernel(),
       writeLog: (line) => this.log.push(line),
       onFatal: (fault) => this.fatal.push(fault),
       peerAddress: (peer) => this.#peerAddresses[peer] ?? null,
+      ...(calls === undefined ? {} : { fileCalls: calls }),
       wrapStorage: (inner): StoragePort => {
         const { powerLoss } = this.#options;
         if (powerLoss === 'none') return inner;

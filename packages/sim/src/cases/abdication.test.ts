@@ -200,6 +200,32 @@ describe('a primary whose disk hangs', () => {
     script.runUntil(() => script.converged());
   });
 
+  it('says so when requests wait for a checkpoint that it cannot write', () => {
+    const { script, primary } = settle({ replicaCount: 3 });
+    const { checkpointInterval } = script.cluster.options.config;
+    const { view } = script.state(primary);
+    // The backups' votes commit without this disk, up to the deadline of the next checkpoint.
+    script.tap.hang(primary, 'blocks');
+    let asked = 0;
+    while (script.state(primary).op < checkpointInterval * 1.5) {
+      script.add(1, 1);
+      asked += 1;
+    }
+    script.run(LONG);
+    expect(script.events('abdicated')).toEqual([]);
+    const answer = script.submit(addOne(1));
+    script.runUntil(() => script.events('abdicated').length > 0, 5);
+    expect(script.events('abdicated', primary)).toMatchObject([{ view, reason: 'disk_stall' }]);
+    expect(script.events('vote', primary)).toContainEqual(
+      expect.objectContaining({ view, reason: 'disk_stall' }),
+    );
+    script.runUntil(() => answer.body !== null, 300);
+    expect(script.primary()).not.toBe(primary);
+    script.tap.release(primary);
+    script.runUntil(() => script.converged([0, 1, 2]));
+    expect(script.read(1)).toBe(asked + 1);
+  });
+
   it('harms nobody while idle, and gives way once there is work', () => {
     const settled = settle({ replicaCount: 5, clientCount: 3 });
     const { script, primary } = settled;

@@ -60,14 +60,16 @@ function undecidableOp(cluster: Cluster, core: readonly number[]): string | null
     .snapshots()
     .filter(({ slot, status }) => core.includes(slot) && status !== 'recovering_head');
   const logView = Math.max(...voting.map((state) => state.logView));
-  for (let op = head + 1; op <= head + 2 * config.pipelineMax; op += 1) {
+  const longest = Math.max(
+    ...voting.filter((state) => state.logView === logView).map((state) => state.op),
+  );
+  for (let op = head + 1; op <= Math.min(longest, head + 2 * config.pipelineMax); op += 1) {
     // Only logs of the highest log view say what the op is; a copy of an older log is a nack.
     const held = voting.map((state) => {
       const canonical = state.logView === logView;
-      // What stands in its slot above the head of a canonical log was given up, and is no copy.
-      const givenUp = canonical && state.op < op;
-      const { evidence } = cluster.storage(state.slot);
-      return { canonical, found: givenUp ? 'absent' : evidence.slotState(op) };
+      // A log that ends below the op denies it: what still stands in its slot was given up.
+      const found = state.op < op ? 'absent' : cluster.storage(state.slot).evidence.slotState(op);
+      return { canonical, found };
     });
     const canonical = held.filter((each) => each.canonical).map((each) => each.found);
     // The canonical log may also know the op by its header alone, and need a copy from anyone.

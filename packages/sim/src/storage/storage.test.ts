@@ -1,11 +1,15 @@
 import { mix128 } from '@kimberlite/store';
 import {
+  batchEntrySize,
+  ClientId,
   CONFIG_SIMULATION,
   encodeMessage,
+  HEADER_SIZE,
   Op,
   Prng,
   SECTOR_SIZE,
   View,
+  writeBatch,
   ZERO_CHECKSUM,
   type Zone,
 } from '@kimberlite/vsr';
@@ -16,11 +20,15 @@ import { SimulatedStorage, STORAGE_CALM, type StorageOptions } from './storage.t
 
 const config = CONFIG_SIMULATION;
 
-function disk(options: Partial<StorageOptions> = {}, faults = false) {
+function disk(
+  options: Partial<StorageOptions> = {},
+  faults = false,
+  { replicaCount = 3, config = CONFIG_SIMULATION } = {},
+) {
   const queue = new EventQueue();
   const prng = new Prng(5n);
   const flags = { wal: faults, blocks: faults };
-  const atlas = new FaultAtlas(prng.fork(), { replicaCount: 3, config, ...flags });
+  const atlas = new FaultAtlas(prng.fork(), { replicaCount, config, ...flags });
   const storage = new SimulatedStorage({
     queue,
     prng: prng.fork(),
@@ -48,13 +56,22 @@ function filled(value: number): Uint8Array {
   return new Uint8Array(SECTOR_SIZE).fill(value);
 }
 
-function prepare(op: number): { readonly bytes: Uint8Array; readonly checksum: bigint } {
+/** A prepare of one request with this body, or of none. */
+function prepare(
+  op: number,
+  body: Uint8Array | null = null,
+): { readonly bytes: Uint8Array; readonly checksum: bigint } {
   const fields = { cluster: 1n, replica: 0, view: View(0), release: 1, incarnation: 0n };
+  const asked = { client: ClientId(2n), session: 1, request: 1, operation: 16 };
+  const requests =
+    body === null ? [] : [encodeMessage('request', { ...fields, ...asked }, body, mix128)];
+  const batch = new Uint8Array(body === null ? 0 : batchEntrySize(body.length));
+  writeBatch(batch, 0, requests);
   const own = { parent: ZERO_CHECKSUM, checkpointId: ZERO_CHECKSUM, commit: Op(0), timestamp: 1 };
   const message = encodeMessage(
     'prepare',
-    { ...fields, ...own, op: Op(op), count: 0 },
-    null,
+    { ...fields, ...own, op: Op(op), count: requests.length },
+    batch,
     mix128,
   );
   return { bytes: message.bytes, checksum: message.header.checksum };
@@ -178,6 +195,84 @@ describe('simulated disk', () => {
     expect(storage.evidence.prepareDurable(5, checksum)).toBe(false);
     expect(storage.evidence.wasDurable(checksum)).toBe(true);
     expect(storage.evidence.wasDurable(other.checksum)).toBe(false);
+  });
+});
+
+describe('a prepare on a simulated disk', () => {
+  const OP = 5;
+  const OFFSET = OP * config.messageSizeMax;
+  const REQUEST = new Uint8Array([1, 2, 3]);
+
+  /** A disk with both parts of a prepare, and then with these bytes in its slot. */
+  function written(change: (sector: Uint8Array) => void, replicaCount = 3) {
+    const { storage } = disk({}, false, { replicaCount });
+    const { bytes, checksum } = prepare(OP, REQUEST);
+    const sector = new Uint8Array(SECTOR_SIZE);
+    sector.set(bytes);
+    change(sector);
+    storage.format([
+      { zone: 'wal_prepares', offset: OFFSET, bytes: sector },
+      { zone: 'wal_headers', offset: 0, bytes: ringSector(OP, bytes) },
+    ]);
+    const { evidence } = storage;
+    return {
+      storage,
+      slotState: evidence.slotState(OP),
+      readable: evidence.prepareReadable(OP, checksum),
+    };
+  }
+
+  it('can be read when it is whole', () => {
+    const found = written(() => {});
+    expect(found).toMatchObject({ slotState: 'readable', readable: true });
+    // What was there before or comes after in the same slot is another op.
+    expect(found.storage.evidence.slotState(OP + config.walSlots)).toBe('absent');
+    expect(found.storage.evidence.slotState(OP + 1)).toBe('damaged');
+  });
+
+  it('is torn when its header is there and its body is not', () => {
+    const torn = written((sector) => sector.fill(9, HEADER_SIZE));
+    expect(torn).toMatchObject({ slotState: 'damaged', readable: false });
+    const lastByte = written((sector) => {
+      sector[HEADER_SIZE + batchEntrySize(REQUEST.length) - 1] = 0xff;
+    });
+    expect(lastByte).toMatchObject({ slotState: 'damaged', readable: false });
+  });
+
+  it('with something behind it is as good as torn, unless nobody else has it', () => {
+    const dirty = (sector: Uint8Array): void => {
+      sector[SECTOR_SIZE - 1] = 1;
+    };
+    expect(written(dirty)).toMatchObject({ slotState: 'damaged', readable: false });
+    expect(written(dirty, 1)).toMatchObject({ slotState: 'readable', readable: true });
+  });
+
+  it('can no longer be read when its sector is damaged', () => {
+    const { storage } = written(() => {});
+    storage.damage('wal_prepares', OFFSET / SECTOR_SIZE, { kind: 'flip', bit: 5 });
+    expect(storage.evidence.slotState(OP)).toBe('damaged');
+    const headerLost = written(() => {}).storage;
+    headerLost.damage('wal_headers', 0, { kind: 'error' });
+    expect(headerLost.evidence.slotState(OP)).toBe('damaged');
+  });
+
+  it('of several sectors is torn when only the first was written', () => {
+    const large = { ...config, messageSizeMax: 3 * SECTOR_SIZE };
+    const { storage } = disk({}, false, { config: large });
+    const { bytes, checksum } = prepare(OP, new Uint8Array(2 * SECTOR_SIZE).fill(7));
+    const offset = OP * large.messageSizeMax;
+    storage.format([
+      { zone: 'wal_prepares', offset, bytes },
+      { zone: 'wal_headers', offset: 0, bytes: ringSector(OP, bytes) },
+    ]);
+    expect(storage.evidence.slotState(OP)).toBe('readable');
+    expect(storage.evidence.prepareReadable(OP, checksum)).toBe(true);
+    const old = [1, 2].map((at) => ({ offset: offset + at * SECTOR_SIZE, bytes: filled(3) }));
+    storage.format(old.map((sector) => ({ zone: 'wal_prepares' as const, ...sector })));
+    expect(storage.evidence.slotState(OP)).toBe('damaged');
+    expect(storage.evidence.prepareReadable(OP, checksum)).toBe(false);
+    // Both headers are there all the same: what was promised is another question.
+    expect(storage.evidence.prepareDurable(OP, checksum)).toBe(true);
   });
 });
 

@@ -2,6 +2,7 @@ import {
   type ClusterConfig,
   HEADER_SIZE,
   HEADERS_PER_SECTOR,
+  type PrepareMessage,
   SECTOR_SIZE,
   SUPERBLOCK_COPY_SIZE,
 } from '@kimberlite/vsr';
@@ -22,6 +23,26 @@ export interface LogDisk {
 export function rotBody({ storage, config }: LogDisk, op: number): void {
   const sector = ((op % config.walSlots) * config.messageSizeMax) / SECTOR_SIZE;
   storage.damage('wal_prepares', sector, { kind: 'flip', bit: IN_BODY * 8 });
+}
+
+/**
+ * Inverts a bit behind the prepare in the slot of `op`, where it is shorter than a sector: nothing
+ * of what it says is touched.
+ */
+export function rotPadding({ storage, config }: LogDisk, op: number): void {
+  const sector = ((op % config.walSlots) * config.messageSizeMax) / SECTOR_SIZE;
+  storage.damage('wal_prepares', sector, { kind: 'flip', bit: SECTOR_SIZE * 8 - 1 });
+}
+
+/**
+ * The write of this prepare was torn: its header is in its slot, and behind it not what belongs
+ * there. No sector counts as damaged: this is what the disk was left with.
+ */
+export function tearBody({ storage, config }: LogDisk, prepare: PrepareMessage): void {
+  const bytes = prepare.bytes.slice();
+  bytes.fill(0xee, HEADER_SIZE);
+  const offset = (prepare.header.op % config.walSlots) * config.messageSizeMax;
+  storage.format([{ zone: 'wal_prepares', offset, bytes }]);
 }
 
 /** The slot of `op` in the prepare ring can't be read at all. */

@@ -1,0 +1,78 @@
+import type { ClusterConfig, Zone } from '@kimberlite/vsr';
+import { HEADER_SIZE, zoneOffset } from '@kimberlite/vsr';
+
+/** Who puts right what was found. */
+export type Repair =
+  /** The replica itself, at its next start. */
+  | 'start'
+  /** Its peers, while it runs. */
+  | 'peers'
+  /** Nobody needs what stands there. */
+  | 'not_needed'
+  /** The op that comes next to this slot of the log. */
+  | 'reuse'
+  /** Nothing on this file. */
+  | 'replacement';
+
+const REPAIRS: Readonly<Record<Repair, string>> = {
+  start: 'repaired by the replica itself at its next start',
+  peers: 'repaired by its peers while it runs',
+  not_needed: 'needs no repair: nothing there is in use',
+  reuse: 'written over when the log comes round to it; nothing there is in use',
+  replacement: 'not repaired by anything on this machine: replace the replica from its peers',
+};
+
+/** One thing that is not as it was written, or not finished. */
+export interface Finding {
+  /** A `note` is what a crash leaves, or what nobody needs; it is no damage. */
+  readonly severity: 'damage' | 'note';
+  /** `log` is what the two zones of the log say together. */
+  readonly zone: Zone | 'file' | 'log';
+  /** Copy of the superblock, slot of the log, or address of the block; null for no one place. */
+  readonly place: number | null;
+  /** Byte in the file, or null. */
+  readonly offset: number | null;
+  readonly op: number | null;
+  readonly problem: string;
+  readonly repair: Repair;
+}
+
+/** Takes findings as they come. */
+export type FindingSink = (finding: Finding) => void;
+
+/** What the numbers of a zone count. */
+const PLACES: Readonly<Record<Finding['zone'], string>> = {
+  superblock: 'copy',
+  wal_headers: 'slot',
+  wal_prepares: 'slot',
+  blocks: 'block',
+  log: 'slot',
+  file: 'part',
+};
+
+/** One line. */
+export function findingText(finding: Finding): string {
+  const { severity, zone, place, offset, op, problem, repair } = finding;
+  const where = [
+    place === null ? zone : `${zone} ${PLACES[zone]} ${place}`,
+    ...(op === null ? [] : [`op ${op}`]),
+    ...(offset === null ? [] : [`byte ${offset}`]),
+  ];
+  return `${severity}  ${where.join(', ')}: ${problem}; ${REPAIRS[repair]}\n`;
+}
+
+/** The same as JSON. */
+export function findingJson(finding: Finding): Readonly<Record<string, unknown>> {
+  const { repair, ...rest } = finding;
+  return { ...rest, repaired_by: repair };
+}
+
+/** Byte of the file where a slot of the log begins. */
+export function slotOffset(
+  config: ClusterConfig,
+  zone: 'wal_headers' | 'wal_prepares',
+  slot: number,
+): number {
+  const size = zone === 'wal_headers' ? HEADER_SIZE : config.messageSizeMax;
+  return zoneOffset(config, zone) + slot * size;
+}

@@ -1,0 +1,125 @@
+import { sha256 } from '@kimberlite/server';
+import { checkpointId, zoneOffset } from '@kimberlite/vsr';
+import type { ProgressLine } from '../progress.ts';
+import { hex128 } from '../text.ts';
+import {
+  copiesOf,
+  type DataFileReader,
+  type RawFile,
+  readerFrom,
+  refusalOf,
+} from './data-file-reader.ts';
+import type { FindingSink } from './finding.ts';
+import { checkChain, checkSlots } from './log-check.ts';
+import { readFoundLog } from './log-reader.ts';
+import { checkSuperblock } from './superblock-check.ts';
+import { type Manifest, TreeReader } from './tree-reader.ts';
+
+/** What was looked at, and found. */
+export interface IntegrityResult {
+  readonly damages: number;
+  readonly notes: number;
+  readonly report: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Checks all of a data file that a replica would believe: the copies of the superblock and their
+ * chain, every slot of the log with header, body and hash chain, and every block of the checkpoint.
+ * Free space is not looked at. Throws CliError where no copy of the superblock is valid: then not
+ * even the places of the rest are known.
+ */
+export function checkIntegrity(
+  raw: RawFile,
+  tell: FindingSink,
+  progress: ProgressLine,
+): IntegrityResult {
+  let damages = 0;
+  let notes = 0;
+  const onFinding: FindingSink = (finding) => {
+    if (finding.severity === 'damage') damages += 1;
+    else notes += 1;
+    progress.clear();
+    tell(finding);
+  };
+  const copies = copiesOf(raw);
+  if (copies.every((copy) => copy === null)) throw refusalOf(raw, 'not_found');
+  const chosen = checkSuperblock(copies, onFinding);
+  if (chosen === null) throw refusalOf(raw, 'not_found');
+  const file = readerFrom(raw, copies, chosen);
+  checkSize(file, onFinding);
+  const log = readFoundLog(file, (done, total) => progress.show('log', done, total));
+  checkSlots(file, log, onFinding);
+  checkChain(file, log, onFinding);
+  const manifest = checkTree(file, onFinding, progress);
+  progress.clear();
+  const { checkpoint, identity } = chosen.state;
+  return {
+    damages,
+    notes,
+    report: {
+      data_file: file.path,
+      cluster: identity.cluster.toString(),
+      replica: identity.slot,
+      sequence: chosen.state.sequence,
+      checkpoint_op: checkpoint.op,
+      checkpoint_id: hex128(checkpointId(checkpoint, sha256)),
+      head_op: log.recovered.head,
+      wal_slots: log.slots.length,
+      blocks: manifest?.blockCount ?? null,
+      damages,
+      notes,
+    },
+  };
+}
+
+function checkSize(file: DataFileReader, onFinding: FindingSink): void {
+  const needed = zoneOffset(file.config, 'blocks');
+  if (file.size >= needed) return;
+  onFinding({
+    severity: 'damage',
+    zone: 'file',
+    place: null,
+    offset: file.size,
+    op: null,
+    problem: `it ends here, ${needed - file.size} bytes too early: a replica refuses to start`,
+    repair: 'replacement',
+  });
+}
+
+/** Every block, and the order of the keys in every run; null where the manifest is lost. */
+function checkTree(
+  file: DataFileReader,
+  onFinding: FindingSink,
+  progress: ProgressLine,
+): Manifest | null {
+  const solo = file.chosen.state.identity.replicaCount === 1;
+  const { blockSize } = file.config;
+  let done = 0;
+  let total = 0;
+  const reader = new TreeReader(file, {
+    onBlock: () => {
+      done += 1;
+      if (total > 0) progress.show('blocks', done, total);
+    },
+    onFault: ({ address, problem, rotten }) => {
+      const start = zoneOffset(file.config, 'blocks');
+      onFinding({
+        severity: 'damage',
+        zone: 'blocks',
+        place: address,
+        offset: address === null ? null : start + (address - 1) * blockSize,
+        op: null,
+        problem,
+        // What was never right is the same on every replica that holds this checkpoint.
+        repair: rotten && !solo ? 'peers' : 'replacement',
+      });
+    },
+  });
+  const manifest = reader.manifest();
+  if (manifest === null) return null;
+  total = manifest.blockCount;
+  for (const { table, runs } of manifest.tables) {
+    for (const run of runs) reader.run(table, run, () => {});
+  }
+  return manifest;
+}
