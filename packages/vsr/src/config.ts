@@ -3,7 +3,7 @@ import { HEADER_SIZE } from './message/layout.ts';
 
 /**
  * Sizes of a cluster, chosen at format and the same on all members; a peer with others is refused
- * in the greeting. They feed the protocol's windows (DESIGN: slots ≥ I + D + p), so they never
+ * in the greeting. They feed the protocol's windows (slots ≥ I + D + p), so they never
  * change in the life of a cluster.
  */
 export interface ClusterConfig {

@@ -2,7 +2,7 @@ import { assert } from '@kimberlite/store';
 import { type SlotSet, setAdd, setHas } from './std/bitset.ts';
 import { View } from './std/numbers.ts';
 
-/** Member slots that exist; the primary of view v is the voter in slot v mod 16 (DESIGN 4.11). */
+/** Member slots that exist; the primary of view v is the voter in slot v mod 16. */
 export const SLOT_COUNT = 16;
 
 /** Voters, at most, in one membership. */

@@ -35,7 +35,7 @@ export interface StateMachine {
 
 /** Table ids below this belong to the core. */
 export const TABLE_USER_MIN = 16;
-/** A stored reply's body, at most (DESIGN 4.7). */
+/** A stored reply's body, at most (docs/protocol.md, limits). */
 export const REPLY_BODY_MAX: number = 64 * 1024;
 
 export interface Request {

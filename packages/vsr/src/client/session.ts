@@ -64,7 +64,7 @@ interface InFlight {
 /**
  * One client session, sans-IO: registers, sends one request at a time, sends the identical bytes
  * again until it is answered, and says what became of it. At most one execution of each request is
- * the replicas' promise; this class keeps the client's half of it (DESIGN 4.7):
+ * the replicas' promise; this class keeps the client's half of it:
  *
  * - Request numbers grow by one, and a number is used for other bytes only when no copy of the
  *   first ones can be in a log: after a definite refusal.

@@ -11,7 +11,10 @@ export type Zone = 'superblock' | 'wal_headers' | 'wal_prepares' | 'blocks';
  * flight.
  */
 export interface StoragePort {
-  /** Reads; `null` where the device reports an error (treated as corruption, repaired by peers). */
+  /**
+   * Reads. What the device cannot give is corruption, repaired by peers: zeros for the sectors that
+   * it refuses, or `null` for the whole.
+   */
   read(zone: Zone, offset: number, length: number, done: (bytes: Uint8Array | null) => void): void;
   /**
    * Writes durably: `done` means the bytes survive a power loss. `bytes` may be shorter than the

@@ -1,4 +1,4 @@
-import { assert } from '@kimberlite/store';
+import { assert, compareBytes } from '@kimberlite/store';
 import type { KeyNames, Request, TableEntry, TableReader } from '../state-machine.ts';
 import { TABLE_USER_MIN } from '../state-machine.ts';
 import type { Checksum, Op } from '../std/numbers.ts';
@@ -14,15 +14,6 @@ interface NamedRange {
 
 /** Rounds of prefetch, at most: each may name what the one before has read. */
 const PREFETCH_ROUNDS_MAX = 16;
-
-function compareBytes(first: Uint8Array, other: Uint8Array): number {
-  const length = Math.min(first.length, other.length);
-  for (let at = 0; at < length; at += 1) {
-    const difference = (first[at] ?? 0) - (other[at] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return first.length - other.length;
-}
 
 /** A key as a map key: one character a byte. */
 function keyText(table: number, key: Uint8Array): string {
