@@ -3,7 +3,7 @@ import { assertConfig, type ClusterConfig, SECTOR_SIZE } from './config.ts';
 import type { Zone } from './host/ports.ts';
 import { logHeaderOf } from './message/header-list.ts';
 import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
-import { encodeMessage, type PrepareMessage } from './message/message.ts';
+import { encodeMessage, type Message, type PrepareMessage } from './message/message.ts';
 import { Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
 import {
@@ -52,14 +52,14 @@ export function rootPrepare(cluster: bigint, checksum: ChecksumFunction): Prepar
   );
 }
 
-/** The header of a WAL slot that holds nothing: valid, with the slot's own number. */
-export function reservedHeader(
+/** What a WAL slot that holds nothing contains: a header alone, with the slot's own number. */
+export function reservedSlot(
   walSlot: number,
   options: { readonly cluster: bigint; readonly checksum: ChecksumFunction },
-): Uint8Array {
+): Message<'reserved'> {
   const { cluster, checksum } = options;
   const fields = { cluster, replica: NO_REPLICA, view: View(0), release: 0, incarnation: 0n };
-  return encodeMessage('reserved', { ...fields, op: Op(walSlot) }, null, checksum).bytes;
+  return encodeMessage('reserved', { ...fields, op: Op(walSlot) }, null, checksum);
 }
 
 /**
@@ -73,7 +73,7 @@ export function* formatReplica(options: FormatOptions): Generator<FormatWrite, v
   const root = rootPrepare(cluster, checksum);
   const headers = new Uint8Array(config.walSlots * HEADER_SIZE);
   for (let slot = 0; slot < config.walSlots; slot += 1) {
-    const bytes = slot === 0 ? root.bytes : reservedHeader(slot, { cluster, checksum });
+    const bytes = slot === 0 ? root.bytes : reservedSlot(slot, { cluster, checksum }).bytes;
     headers.set(bytes.subarray(0, HEADER_SIZE), slot * HEADER_SIZE);
     const sector = new Uint8Array(SECTOR_SIZE);
     sector.set(bytes);

@@ -1,11 +1,13 @@
 import type { Mutant } from './mutant.ts';
 
 const ACKNOWLEDGE = 'vsr/src/replica/acknowledge.ts';
+const CLEAR_SLOTS = 'vsr/src/replica/clear-slots.ts';
 const COMMIT = 'vsr/src/replica/commit.ts';
 const EXECUTE = 'vsr/src/replica/execute.ts';
 const JOURNAL = 'vsr/src/journal/journal.ts';
 const PREPARE = 'vsr/src/replica/prepare.ts';
 const RECOVER = 'vsr/src/journal/recover.ts';
+const REPAIR = 'vsr/src/replica/repair.ts';
 const SELECT_LOG = 'vsr/src/replica/select-log.ts';
 const SEND = 'vsr/src/replica/send.ts';
 const SESSIONS = 'vsr/src/replica/sessions.ts';
@@ -308,6 +310,28 @@ export const MUTANTS: readonly Mutant[] = [
         file: SUPERBLOCK_QUORUM,
         find: 'count >= SUPERBLOCK_READ_QUORUM',
         replace: 'count >= 1',
+      },
+    ],
+  },
+  {
+    name: 'slot_cleared_while_head_uncertain',
+    bug: 'unreadable slots above the known head are written over before the head is certain',
+    scenario: 'uncertain_heads',
+    edits: [
+      {
+        file: REPAIR,
+        find: '  requestMissingBlocks(r);\n',
+        replace: '  requestMissingBlocks(r);\n  clearUnusedSlots(r);\n',
+      },
+      {
+        file: CLEAR_SLOTS,
+        find: "if (r.status !== 'normal' || !r.restored || !isChainComplete(r)) return;",
+        replace: 'void isChainComplete;',
+      },
+      {
+        file: CLEAR_SLOTS,
+        find: 'if (r.superblock.durable.logView !== r.view) return;',
+        replace: '',
       },
     ],
   },

@@ -65,6 +65,23 @@ function storageFaults(seed: bigint): SimulationOptions {
   };
 }
 
+/** Heads are doubted often, and for long: rot, crashes at every turn, and slow answers. */
+function uncertainHeads(seed: bigint): SimulationOptions {
+  const drawn = storageFaults(seed);
+  return {
+    ...drawn,
+    requestsTarget: drawn.config.walSlots * 3,
+    network: { ...NETWORK_CALM, delayMinMicros: 20_000, delayMeanMicros: 100_000 },
+    storage: { ...drawn.storage, readFaultProbability: 0.2, misdirectProbability: 0 },
+    processes: {
+      ...PROCESS_FAULTS_OFF,
+      crashProbability: 1 / 100,
+      crashDelayEventsMax: 50,
+      restartProbability: 1 / 5,
+    },
+  };
+}
+
 function partitioned(seed: bigint): SimulationOptions {
   const drawn = threeOf(swarm(seed));
   return {
@@ -159,6 +176,11 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'storage_faults',
     purpose: 'rotten, torn and misdirected sectors, crashes; a calm network',
     options: storageFaults,
+  },
+  {
+    name: 'uncertain_heads',
+    purpose: 'replicas that doubt their heads, crash while they do, and are answered slowly',
+    options: uncertainHeads,
   },
   {
     name: 'partitions',

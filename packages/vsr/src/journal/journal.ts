@@ -2,14 +2,17 @@ import { assert } from '@kimberlite/store';
 import { type ClusterConfig, SECTOR_SIZE } from '../config.ts';
 import type { LogHeader } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
-import type { PrepareMessage } from '../message/message.ts';
+import type { Message, PrepareMessage } from '../message/message.ts';
 import type { Checksum, Op } from '../std/numbers.ts';
 import { HEADERS_PER_SECTOR } from '../storage-layout.ts';
 import type { RecoveredLog } from './recover.ts';
 
+/** What a WAL slot is given: a prepare, or the mark that it holds nothing. */
+export type SlotMessage = PrepareMessage | Message<'reserved'>;
+
 /** Writes that the journal wants on disk now. */
 export interface JournalOut {
-  writePrepare(walSlot: number, message: PrepareMessage): void;
+  writePrepare(walSlot: number, message: SlotMessage): void;
   writeHeaders(sector: number, bytes: Uint8Array): void;
 }
 
@@ -42,10 +45,12 @@ export class Journal {
   private readonly faulty: Uint8Array;
   /** The body is right on disk, only its redundant header is being written. */
   private readonly fixing: Uint8Array;
+  /** The slot is being given the mark that it holds nothing. */
+  private readonly clearing: Uint8Array;
   private readonly bodies: (PrepareMessage | null)[];
   /** What the redundant ring holds or is to hold; zeros are deliberately invalid. */
   private readonly redundant: Uint8Array;
-  private readonly writing: (PrepareMessage | null)[];
+  private readonly writing: (SlotMessage | null)[];
   private readonly queue: PrepareMessage[];
   private readonly sectors: Sector[];
   private readonly writesMax: number;
@@ -68,6 +73,7 @@ export class Journal {
     this.dirty = Uint8Array.from(recovered.slots, (slot) => (slot.dirty || slot.fix ? 1 : 0));
     this.faulty = Uint8Array.from(recovered.slots, (slot) => (slot.faulty ? 1 : 0));
     this.fixing = Uint8Array.from(recovered.slots, (slot) => (slot.fix ? 1 : 0));
+    this.clearing = new Uint8Array(config.walSlots);
     this.bodies = recovered.slots.map(() => null);
     this.redundant = options.redundant;
     this.writing = recovered.slots.map(() => null);
@@ -215,6 +221,7 @@ export class Journal {
     this.entries[slot] = entry;
     this.bodies[slot] = null;
     this.fixing[slot] = 0;
+    this.clearing[slot] = 0;
     this.setDirty(slot, 1);
   }
 
@@ -274,6 +281,27 @@ export class Journal {
     this.pump();
   }
 
+  /**
+   * Gives an unreadable slot that no op of the log uses a body and a header that say so, in this
+   * order. Left as it is, the rot would wait for the next start, and there hide an op that never
+   * was: enough of it on enough replicas, and no head of the cluster is certain.
+   */
+  clear(reserved: Message<'reserved'>): void {
+    const slot: number = reserved.header.op;
+    assert(this.entries[slot] === null && this.faulty[slot] === 1, 'unreadable and not in use');
+    if (this.paused || this.writing[slot] !== null || this.clearing[slot] === 1) return;
+    if (this.writesInFlight >= this.writesMax) return;
+    this.clearing[slot] = 1;
+    this.writing[slot] = reserved;
+    this.writesInFlight += 1;
+    this.out.writePrepare(slot, reserved);
+  }
+
+  /** The slot is unreadable and nothing is known of it. */
+  isUnknown(walSlot: number): boolean {
+    return this.faulty[walSlot] === 1 && this.entries[walSlot] === null;
+  }
+
   pause(): void {
     this.paused = true;
   }
@@ -314,11 +342,18 @@ export class Journal {
     this.writing[walSlot] = null;
     this.writesInFlight -= 1;
     const entry = this.entries[walSlot] ?? null;
-    if (entry !== null && entry.header.checksum === checksum) this.wantHeader(walSlot, entry);
+    if (entry !== null) {
+      if (entry.header.checksum === checksum) this.wantHeader(walSlot, entry);
+    } else if (this.clearing[walSlot] === 1) {
+      this.wantHeader(walSlot, { header: message.header, bytes: message.bytes });
+    }
     this.pump(); // After the header: a strict order lets nothing overtake it.
   }
 
-  private wantHeader(slot: number, entry: LogHeader): void {
+  private wantHeader(
+    slot: number,
+    entry: Pick<SlotMessage, 'bytes'> & { readonly header: { readonly checksum: Checksum } },
+  ): void {
     this.redundant.set(entry.bytes, slot * HEADER_SIZE);
     const index = Math.floor(slot / HEADERS_PER_SECTOR);
     const sector = this.sectors[index];
@@ -345,8 +380,12 @@ export class Journal {
     const durable: Op[] = [];
     for (const [slot, checksum] of sector.inFlight) {
       const entry = this.entries[slot] ?? null;
-      if (entry === null || entry.header.checksum !== checksum) continue;
       if (this.writing[slot] !== null) continue;
+      if (entry === null && this.clearing[slot] === 1) {
+        this.clearing[slot] = 0;
+        this.clearFault(slot); // Both parts say now that the slot holds nothing.
+      }
+      if (entry === null || entry.header.checksum !== checksum) continue;
       this.setDirty(slot, 0);
       this.fixing[slot] = 0;
       this.clearFault(slot);

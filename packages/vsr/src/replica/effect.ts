@@ -1,5 +1,6 @@
 import type { BlockReference } from '@kimberlite/store';
-import type { AnyMessage, PrepareMessage } from '../message/message.ts';
+import type { SlotMessage } from '../journal/journal.ts';
+import type { AnyMessage } from '../message/message.ts';
 import type { Checksum, ClientId, Op } from '../std/numbers.ts';
 import type { TraceEvent } from './trace.ts';
 
@@ -17,7 +18,7 @@ export type ReadPurpose =
 export type Effect =
   | { readonly kind: 'send'; readonly to: number; readonly message: AnyMessage }
   | { readonly kind: 'send_client'; readonly client: ClientId; readonly message: AnyMessage }
-  | { readonly kind: 'write_prepare'; readonly walSlot: number; readonly message: PrepareMessage }
+  | { readonly kind: 'write_prepare'; readonly walSlot: number; readonly message: SlotMessage }
   | { readonly kind: 'write_headers'; readonly sector: number; readonly bytes: Uint8Array }
   | { readonly kind: 'read_headers' }
   | {

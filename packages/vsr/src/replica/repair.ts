@@ -5,6 +5,7 @@ import { Op, opMax, opMin, opNext, opPrevious, ZERO_CHECKSUM } from '../std/numb
 import { acknowledge } from './acknowledge.ts';
 import { askEveryone } from './ask-view.ts';
 import { extendChain } from './chain.ts';
+import { clearUnusedSlots } from './clear-slots.ts';
 import type { Replica } from './replica.ts';
 import { requestMissingBlocks } from './restore.ts';
 import {
@@ -33,6 +34,7 @@ export function onRepairTimeout(r: Replica): void {
   requestMissingBlocks(r);
   if (r.status !== 'normal' && !r.viewChange.repairing) return;
   noteProgress(r);
+  clearUnusedSlots(r);
   requestHeaders(r);
   requestBodies(r);
   requestNext(r);

@@ -127,6 +127,40 @@ describe('an uncertain head', () => {
     expect(harness.replica).toMatchObject({ status: 'normal', op: 6 });
   });
 
+  it('is not made uncertain again by rot in slots that are not in use', () => {
+    const harness = backup(6);
+    for (const unused of [7, 8]) {
+      const { walSlots } = harness.config;
+      harness.file.spoil('wal_headers', (unused % walSlots) * HEADER_SIZE);
+    }
+    const doubting = harness.restart();
+    expect(doubting.replica).toMatchObject({ status: 'recovering_head', op: 6 });
+    // While the head is uncertain what looks unused may be what was acknowledged last.
+    doubting.tick(20);
+    expect(doubting.waiting).toEqual([]);
+    const nonce = present(doubting.take('requestStartView')[0]).message.header.nonce;
+    doubting.deliver(startViewOf({ slot: 0, view: 0 }, CHAIN.slice(0, 7), { nonce }));
+    doubting.settle();
+    doubting.tick(20);
+    doubting.settle();
+    expect(doubting.restart().replica).toMatchObject({ status: 'normal', op: 6 });
+  });
+
+  it('does not clear the slot of an op that comes meanwhile', () => {
+    const harness = backup(6);
+    harness.file.spoil('wal_headers', 7 * HEADER_SIZE);
+    const doubting = harness.restart();
+    const nonce = present(doubting.take('requestStartView')[0]).message.header.nonce;
+    doubting.deliver(startViewOf({ slot: 0, view: 0 }, CHAIN.slice(0, 7), { nonce }));
+    doubting.settle();
+    doubting.tick(20);
+    expect(doubting.waiting).toContain('write_prepare');
+    doubting.deliver(present(CHAIN[7]));
+    doubting.settle();
+    expect(doubting.replica.journal.isDurable(Op(7))).toBe(true);
+    expect(doubting.restart().replica).toMatchObject({ status: 'normal', op: 7 });
+  });
+
   it('is ended by the start_view of a later view', () => {
     const harness = uncertain();
     harness.deliver(startViewOf({ slot: 2, view: 2 }, CHAIN.slice(0, 7)));

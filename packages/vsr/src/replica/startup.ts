@@ -1,7 +1,7 @@
 import { assert } from '@kimberlite/store';
 import { ClusterClock } from '../clock/cluster-clock.ts';
 import { configEquals, SECTOR_SIZE } from '../config.ts';
-import { reservedHeader } from '../format.ts';
+import { reservedSlot } from '../format.ts';
 import { Journal } from '../journal/journal.ts';
 import { type PartRead, recoverLog, type SlotRead } from '../journal/recover.ts';
 import { primarySlot, quorumsOf, votersOf } from '../membership.ts';
@@ -200,7 +200,7 @@ function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): vo
   recovered.slots.forEach((slot, walSlot) => {
     if (slot.entry !== null || slot.faulty) return;
     // What was dropped is not carried along either: its header would vouch for a body that is gone.
-    startup.redundant.set(reservedHeader(walSlot, r), walSlot * HEADER_SIZE);
+    startup.redundant.set(reservedSlot(walSlot, r).bytes, walSlot * HEADER_SIZE);
   });
   r.journal = new Journal({
     config: r.config,

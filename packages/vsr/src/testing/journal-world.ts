@@ -1,9 +1,10 @@
-import { assert, present } from '@kimberlite/store';
+import { assert, mix128, present } from '@kimberlite/store';
 import { CONFIG_SIMULATION } from '../config.ts';
-import { Journal } from '../journal/journal.ts';
-import { type RecoveredLog, recoverLog } from '../journal/recover.ts';
+import { reservedSlot } from '../format.ts';
+import { Journal, type SlotMessage } from '../journal/journal.ts';
+import { type PartRead, type RecoveredLog, recoverLog } from '../journal/recover.ts';
 import { type LogHeader, logHeaderOf } from '../message/header-list.ts';
-import type { PrepareMessage } from '../message/message.ts';
+import { isCommand, type PrepareMessage } from '../message/message.ts';
 import { Op, View } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
 import type { SuperblockState } from '../superblock/superblock.ts';
@@ -17,6 +18,10 @@ interface WorldOptions {
   readonly solo: boolean;
   /** Whether bodies on disk go bad while nobody looks. */
   readonly rot: boolean;
+}
+
+function contentOf(message: SlotMessage): PartRead {
+  return isCommand(message, 'prepare') ? logHeaderOf(message) : 'reserved';
 }
 
 /**
@@ -33,7 +38,7 @@ export class JournalWorld {
   private journal: Journal;
   /** The log as this replica has it; index = op. */
   private chain: PrepareMessage[];
-  private readonly bodies: { readonly slot: number; readonly message: PrepareMessage }[];
+  private readonly bodies: { readonly slot: number; readonly message: SlotMessage }[];
   private readonly sectors: { readonly sector: number; readonly bytes: Uint8Array }[];
   private durable: SuperblockState;
   private pending: SuperblockState | null;
@@ -109,7 +114,7 @@ export class JournalWorld {
     if (this.bodies.length === 0) return;
     const [done] = this.bodies.splice(this.prng.below(this.bodies.length), 1);
     const { slot, message } = present(done);
-    present(this.disk.slots[slot]).prepare = logHeaderOf(message);
+    present(this.disk.slots[slot]).prepare = contentOf(message);
     this.journal.onPrepareWritten(slot, message.header.checksum);
   }
 
@@ -200,8 +205,14 @@ export class JournalWorld {
   }
 
   private spoil(): void {
+    if (!this.rot) return;
+    const unused = this.unusedSlots();
+    if (unused.length > 0 && this.prng.chance(0.3)) {
+      present(this.disk.slots[this.prng.pick(unused)]).header = 'bad';
+      return;
+    }
     const ops = this.durableOps();
-    if (!this.rot || ops.length === 0) return;
+    if (ops.length === 0) return;
     const op = this.prng.pick(ops);
     const slot = this.disk.slot(op);
     if (this.prng.chance(0.3)) slot.header = 'bad';
@@ -215,6 +226,16 @@ export class JournalWorld {
   private repair(): void {
     if (this.pending !== null) return;
     for (const message of this.chain.slice(this.durable.checkpoint.op + 1)) this.write(message);
+    this.unusedSlots()
+      .filter((slot) => this.journal.isUnknown(slot))
+      .forEach((slot) => this.journal.clear(reservedSlot(slot, { cluster: 1n, checksum: mix128 })));
+  }
+
+  /** Slots that hold no op of the log above the checkpoint. */
+  private unusedSlots(): number[] {
+    const next = this.head + 1;
+    const count = Math.max(0, this.durable.checkpoint.op + SLOTS - this.head);
+    return Array.from({ length: count }, (_, index) => (next + index) % SLOTS);
   }
 
   /** Never more bodies in flight than allowed, never two writes of one place. */
@@ -238,7 +259,7 @@ export class JournalWorld {
       const state = this.prng.below(3);
       const at = present(this.disk.slots[slot]);
       if (state === 1) at.prepare = 'bad';
-      if (state === 2) at.prepare = logHeaderOf(message);
+      if (state === 2) at.prepare = contentOf(message);
     }
     for (const { sector, bytes } of this.sectors.splice(0)) {
       if (this.prng.chance(0.5)) this.disk.writeHeaders(sector, bytes);

@@ -102,8 +102,9 @@ export function isEntry(part: PartRead): part is LogHeader {
 function partOf(bytes: Uint8Array): PartRead {
   if (bytes.every((byte) => byte === 0xaa)) return 'reserved';
   const header = decodeHeader(bytes, mix128);
-  if (typeof header === 'string' || header.command !== 'prepare') return 'bad';
-  return { header, bytes };
+  if (typeof header === 'string') return 'bad';
+  if (header.command === 'reserved') return 'reserved';
+  return header.command === 'prepare' ? { header, bytes } : 'bad';
 }
 
 /**
