@@ -258,6 +258,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'suffix_kept_after_start_view',
     bug: 'ops above the head of a new view stay in the log',
+    scenario: 'duelling_views',
     edits: [{ file: CHAIN, find: 'r.journal.truncate(log.op);', replace: '' }],
   },
   {
