@@ -1,6 +1,7 @@
 import type { SuperblockState } from '../superblock/superblock.ts';
 import type { SuperblockStep } from '../superblock/superblock-writer.ts';
 import type { Replica } from './replica.ts';
+import { fatal } from './send.ts';
 
 /**
  * Asks for a superblock of the replica's state as it now is: view, log_view, headers, commit and
@@ -39,6 +40,10 @@ export function emit(r: Replica, step: SuperblockStep): SuperblockState | null {
       r.out.push({ kind: 'read_superblock' });
       return null;
     case 'idle':
+      return null;
+    case 'unreadable':
+      // Nothing can be promised any more, and to write on for ever would only hide it.
+      fatal(r, 'superblock_quorum_lost');
       return null;
     case 'durable':
       return step.state;

@@ -78,6 +78,7 @@ function finish(writer: SuperblockWriter, zone: Zone, first: SuperblockStep): Zo
         step = writer.continue();
         break;
       case 'idle':
+      case 'unreadable':
         return disk;
     }
   }
@@ -113,6 +114,35 @@ describe('a superblock write', () => {
     expect(step.state.view).toBe(1);
     expect(writer.durable).toBe(step.state);
     expect(writer.busy).toBe(false);
+    expect(viewOn(zone)).toBe(1);
+  });
+
+  it('is given up when the device takes every write and gives none back', () => {
+    const { writer } = open(formatted());
+    let readBacks = 0;
+    let step = writer.update(at(1));
+    while (step.kind !== 'unreadable') {
+      if (step.kind === 'read_back') readBacks += 1;
+      step = step.kind === 'write' ? writer.onWritten() : writer.onReadBack(null);
+    }
+    expect(readBacks).toBe(16);
+    expect(writer.durable.view).toBe(0);
+  });
+
+  it('forgives a device that fails for a while', () => {
+    let zone = formatted();
+    const { writer } = open(zone);
+    let failures = 15;
+    let step = writer.update(at(1));
+    while (step.kind !== 'durable') {
+      if (step.kind === 'write') {
+        zone = written(zone, step);
+        step = writer.onWritten();
+      } else {
+        failures -= 1;
+        step = writer.onReadBack(failures >= 0 ? null : zone);
+      }
+    }
     expect(viewOn(zone)).toBe(1);
   });
 

@@ -14,7 +14,12 @@ export type SuperblockStep =
   | { readonly kind: 'write'; readonly copy: number; readonly bytes: Uint8Array }
   | { readonly kind: 'read_back' }
   | { readonly kind: 'durable'; readonly state: SuperblockState }
-  | { readonly kind: 'idle' };
+  | { readonly kind: 'idle' }
+  /** What was written again and again can't be read back: the device keeps nothing. */
+  | { readonly kind: 'unreadable' };
+
+/** Times that one superblock is read back without its quorum before the device is given up. */
+const READ_BACKS_MAX = 16;
 
 /** What may change between two superblocks; the rest is worked out here. */
 export type SuperblockChange = Omit<SuperblockState, 'identity' | 'sequence' | 'parent'>;
@@ -38,6 +43,8 @@ export class SuperblockWriter {
   private badCopies: readonly number[];
   private queued: SuperblockChange | null;
   private reading: boolean;
+  /** Times that the one in flight was read back without its quorum. */
+  private failures: number;
 
   /** Stands on the superblock that was opened; `repairCopies` comes first where some were bad. */
   constructor(options: {
@@ -55,6 +62,7 @@ export class SuperblockWriter {
     this.badCopies = [];
     this.queued = null;
     this.reading = false;
+    this.failures = 0;
   }
 
   /**
@@ -105,6 +113,7 @@ export class SuperblockWriter {
 
   private begin(state: SuperblockState, copies: number[]): SuperblockStep {
     this.staging = state;
+    this.failures = 0;
     this.bytes = encodeSuperblock(state, this.checksum);
     const decoded = decodeSuperblock(this.bytes, 0, this.checksum);
     assert(decoded !== null, 'what is written can be read');
@@ -139,6 +148,8 @@ export class SuperblockWriter {
       if (!this.holds(zone, copy)) bad.push(copy);
     }
     if (SUPERBLOCK_COPIES - bad.length < SUPERBLOCK_WRITE_QUORUM) {
+      this.failures += 1;
+      if (this.failures === READ_BACKS_MAX) return { kind: 'unreadable' };
       this.copiesToWrite = bad;
       return this.next();
     }
