@@ -1,7 +1,7 @@
 /**
- * A tour of the client. Start a cluster with `npm start`, then run this file:
+ * A tour of the client. Start a cluster with `npm start`, then, in another terminal:
  *
- *   npx tsc -b && node --conditions=@kimberlite/source examples/client.ts
+ *   npm run example:client
  *
  * It talks to 127.0.0.1:7100, 7110 and 7120, or to what KIMBERLITE_ENDPOINTS names.
  */

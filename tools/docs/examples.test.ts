@@ -26,3 +26,17 @@ describe('npm run demo', () => {
     expect(text.match(/commit \d+ <= op \d+: true/g)).toHaveLength(3);
   });
 });
+
+describe('npm run example:state-machine', () => {
+  it('replicates the counters of the example, and refuses what they do not know', () => {
+    const script = 'examples/state-machine.ts';
+    const text = execFileSync(process.execPath, ['--conditions=@kimberlite/source', script], {
+      cwd: root,
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    expect(text).toBe(
+      'added 1\nadded 2\nadded 3\nvisits: 6\noperation 18: Error: refused: invalid\n',
+    );
+  }, 60_000);
+});

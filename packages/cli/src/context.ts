@@ -44,6 +44,7 @@ export function sharedContext(io: Io, client: Client): Context {
   return {
     io,
     withCluster: withOutput,
+    // Each line of the repl has its own.
     setExitCode: () => {},
     withClient: (_flags, use) => use(client),
   };

@@ -10,7 +10,8 @@ export type ExitName =
   | 'refused'
   | 'wrong_peer'
   | 'replica_ended'
-  | 'damaged';
+  | 'damaged'
+  | 'below_quorum';
 
 export interface ExitCode {
   readonly code: number;
@@ -39,7 +40,7 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
     code: 5,
     meaning:
       'Refused, and definitely not done: a compare that does not hold, a wrong offset, a stream ' +
-      'that exists, a value too large, no quorum.',
+      'that exists, a value too large.',
   },
   wrong_peer: {
     code: 6,
@@ -50,6 +51,10 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
     code: 8,
     meaning:
       '`inspect integrity`, `verify`: something is not as it was written; the output names it.',
+  },
+  below_quorum: {
+    code: 9,
+    meaning: '`status`: so few replicas answered that nothing can be committed.',
   },
 };
 

@@ -1,5 +1,6 @@
 import { ClientError } from '@kimberlite/client';
 import { isFault, type ServerFault } from '@kimberlite/server';
+import type { CommanderError } from 'commander';
 import { EXIT_CODES, type ExitName, exitOfClientError } from './exit-codes.ts';
 
 /** Ends a command: one line that says what happened, what was not harmed, and what to do next. */
@@ -36,6 +37,19 @@ export function usageError(message: string): CliError {
   return cliError('usage', message, 'See --help of the command; nothing was sent or changed.');
 }
 
+/**
+ * What commander refused, in the form of all our errors; null when it has only shown the help that
+ * was asked for, or that stands for a command that was not given.
+ */
+export function ofCommanderError(error: CommanderError): CliError | null {
+  if (error.exitCode === 0 || error.code === 'commander.help') return null;
+  const message = error.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\(Did you mean ([^\n]*)\)$/, '; did you mean $1')
+    .replace(/\s*\n\s*/g, ' ');
+  return usageError(message);
+}
+
 /** The value, or the server's refusal thrown as this program's error. */
 export function unwrap<T>(value: T | ServerFault): T {
   if (isFault(value)) throw ofServerFault(value);
@@ -64,7 +78,7 @@ export function cliErrorOf(error: unknown): CliError | null {
 
 /** The one line that a person sees. */
 export function errorLine(error: CliError): string {
-  const message = error.message.endsWith('.') ? error.message : `${error.message}.`;
+  const message = /[.?!]$/.test(error.message) ? error.message : `${error.message}.`;
   return `error: ${message} ${error.remedy} [${error.code}]\n`;
 }
 

@@ -16,7 +16,7 @@ import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sharedContext } from './context.ts';
 import { buildProgram, runProgram } from './program.ts';
-import { runLine } from './repl.ts';
+import { runLine, runLines } from './repl.ts';
 import { type CapturedIo, capturedIo } from './testing/captured-io.ts';
 
 // One real replica in this process, on a data file in a temporary directory: what the commands
@@ -81,6 +81,16 @@ describe('key commands', () => {
   it('get prints the value and a newline and nothing else', async () => {
     expect((await run(['put', 'k1', 'hello, world'])).out).toMatch(/^revision \d+\n$/);
     expect(await run(['get', 'k1'])).toEqual({ code: 0, out: 'hello, world\n', err: '' });
+  });
+
+  it('get --raw prints the bytes of the value and nothing else', async () => {
+    await run(['put', 'raw', '-'], { input: 'line 1\nline 2' });
+    expect(await run(['get', 'raw', '--raw'])).toEqual({
+      code: 0,
+      out: 'line 1\nline 2',
+      err: '',
+    });
+    expect((await run(['get', 'raw', '--raw', '-o', 'json'])).code).toBe(2);
   });
 
   it('get of an absent key has an exit code of its own and prints nothing', async () => {
@@ -148,7 +158,12 @@ describe('txn', () => {
   it('does the first branch, then refuses with its own exit code', async () => {
     const words = ['txn', '--if', 'absent lock', '--then', 'put lock me'];
     expect(await run(words)).toMatchObject({ code: 0, err: '' });
-    expect(await run(words)).toMatchObject({ code: 5, out: 'else: revision unchanged\n' });
+    const again = await run(words);
+    expect(again).toMatchObject({ code: 5, out: 'else: revision unchanged\n' });
+    expect(again.err).toMatch(/^error: the compares do not hold[^\n]* \[compare_failed\]\n$/);
+    const json = await run([...words, '-o', 'json']);
+    expect(json).toMatchObject({ code: 5, err: '' });
+    expect(parsed(json)).toMatchObject({ succeeded: false });
   });
 
   it('does the other branch, which is no failure', async () => {
@@ -185,6 +200,10 @@ describe('stream', () => {
     expect((await run(['stream', 'create', 's'])).code).toBe(5);
     expect((await run(['stream', 'append', 's', 'x', '--expect', '9'])).code).toBe(5);
     expect((await run(['stream', 'read', 'nowhere'])).code).toBe(3);
+    expect((await run(['stream', 'read', 's', '--offset', '2'])).code).toBe(0);
+    const beyond = await run(['stream', 'read', 's', '--offset', '3']);
+    expect(beyond).toMatchObject({ code: 5, out: '' });
+    expect(beyond.err).toContain('[wrong_offset]');
   });
 });
 
@@ -205,8 +224,19 @@ describe('what goes wrong', () => {
     for (const words of lines) {
       const ran = await run(words);
       expect(ran, words.join(' ')).toMatchObject({ code: 2, out: '' });
-      expect(ran.err).toMatch(/^error: /);
+      expect(ran.err).toMatch(/^error: [^\n]+ \[(usage|invalid_argument)\]\n$/);
     }
+  });
+
+  it('names the command that was probably meant, in the one line', async () => {
+    const ran = await run(['statsu']);
+    expect(ran.err).toMatch(/^error: unknown command 'statsu'; did you mean status\? See .*\n$/);
+  });
+
+  it('is no command at all: the help, as a usage error', async () => {
+    const ran = await run([]);
+    expect(ran).toMatchObject({ code: 2, out: '' });
+    expect(ran.err).toMatch(/^Usage: kimberlite/);
   });
 
   it('is usage as JSON when that was asked for', async () => {
@@ -228,6 +258,19 @@ describe('what goes wrong', () => {
     const ran = await run(['put', 'a', 'b', '--cluster', '8']);
     expect(ran).toMatchObject({ code: 6, out: '' });
     expect(ran.err).toContain('it belongs to cluster 7');
+  });
+
+  it('is a port for peers or HTTP: exit code 6, and which port it is', async () => {
+    const ports = [
+      [replica.peerAddress, 'this is the peer port of a replica'],
+      [replica.httpAddress, 'this is an HTTP port'],
+    ] as const;
+    for (const [address, reason] of ports) {
+      const endpoint = address === null ? '' : formatAddress(address);
+      const ran = await run(['get', 'a', '--endpoints', endpoint]);
+      expect(ran, reason).toMatchObject({ code: 6, out: '' });
+      expect(ran.err).toContain(`${endpoint}: ${reason}`);
+    }
   });
 
   it('is too large: exit code 5', async () => {
@@ -313,13 +356,36 @@ describe('the repl', () => {
         'help',
         "txn --if 'value repl = \"a b\"' --then 'del repl'",
       ];
-      for (const line of lines) expect(await runLine(line, context), line).toBe(false);
-      expect(await runLine('exit', context)).toBe(true);
+      const exitCodes: number[] = [];
+      for (const line of lines) {
+        const { leave, exitCode } = await runLine(line, context);
+        expect(leave, line).toBe(false);
+        exitCodes.push(exitCode);
+      }
+      expect(exitCodes).toEqual([0, 0, 0, 0, 3, 2, 2, 0, 0]);
+      expect(await runLine('exit', context)).toEqual({ leave: true, exitCode: 0 });
       expect(io.out()).toMatch(/^revision \d+\na b\n/);
       expect(io.out()).toMatch(/then: revision \d+\ndel: deleted 1\n$/);
       expect(io.err()).toContain('[not_found]');
       expect(io.err()).toContain("unknown command 'nonsense'");
       expect(io.err()).toContain('is not closed');
+    } finally {
+      await client.close();
+    }
+  });
+
+  it('ends with the first failure of its lines, and runs all of them up to exit', async () => {
+    const io: CapturedIo = capturedIo();
+    const client = await connect({ endpoints: [endpoints], lanes: 1 });
+    async function* lines(...texts: readonly string[]): AsyncGenerator<string> {
+      yield* texts;
+    }
+    try {
+      const context = sharedContext(io, client);
+      const failing = ['get absent-here -o json', 'nonsense', 'put repl 2', 'exit', 'get repl'];
+      expect(await runLines(lines(...failing), context)).toBe(3);
+      expect(io.out()).toMatch(/"found":false\}\nrevision \d+\n$/);
+      expect(await runLines(lines('get repl', 'help'), context)).toBe(0);
     } finally {
       await client.close();
     }
@@ -349,5 +415,7 @@ describe('help', () => {
   it('is no error', async () => {
     expect(await run(['--help'])).toMatchObject({ code: 0, err: '' });
     expect((await run(['get', '--help'])).out).toContain('Examples:');
+    const start = (await run(['start', '--help'])).out.replace(/\s+/g, ' ');
+    expect(start).toContain('lines to write: debug, info, warn, error.');
   });
 });

@@ -4,7 +4,7 @@ import { addBenchCommand } from './bench.ts';
 import { oneShotContext } from './context.ts';
 import { addDevCommand } from './dev/dev-command.ts';
 import { EXIT_CODES } from './exit-codes.ts';
-import { cliErrorOf, errorLine, errorRecord, usageError } from './fault.ts';
+import { type CliError, cliErrorOf, errorLine, errorRecord, ofCommanderError } from './fault.ts';
 import { addInspectCommands } from './inspect/inspect-commands.ts';
 import { type Io, writeJson } from './io.ts';
 import { addDataCommands, addReplCommand } from './repl.ts';
@@ -29,18 +29,21 @@ export async function runProgram(words: readonly string[], io: Io): Promise<numb
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return EXIT_CODES.ok.code;
-      // Commander has told it on standard error, with the help that belongs to it.
-      const message = error.message.replace(/^error: /, '');
-      if (wantsJson(words)) writeJson(io, errorRecord(usageError(message)));
-      return EXIT_CODES.usage.code;
+      const refused = ofCommanderError(error);
+      if (refused !== null) return tell(refused, words, io);
+      return error.exitCode === 0 ? EXIT_CODES.ok.code : EXIT_CODES.usage.code;
     }
     const known = cliErrorOf(error);
     if (known === null) throw error;
-    if (wantsJson(words)) writeJson(io, errorRecord(known));
-    io.writeError(errorLine(known));
-    return known.exitCode;
+    return tell(known, words, io);
   }
+}
+
+/** Says what ended the program, once for people and once for scripts that asked for JSON. */
+function tell(error: CliError, words: readonly string[], io: Io): number {
+  if (wantsJson(words)) writeJson(io, errorRecord(error));
+  io.writeError(errorLine(error));
+  return error.exitCode;
 }
 
 /** The whole command line; `setExitCode` is for commands that print a result and still fail. */
@@ -51,8 +54,9 @@ export function buildProgram(io: Io, setExitCode: (code: number) => void): Comma
     .configureOutput({
       writeOut: (text) => io.write(text),
       writeErr: (text) => io.writeError(text),
+      // Told by runProgram, in the one line of all errors.
+      outputError: () => {},
     })
-    .showHelpAfterError('Nothing was done. See --help.')
     .version(VERSION, '-V, --version')
     .addHelpText(
       'after',
@@ -69,7 +73,7 @@ Exit codes: 0 done, 2 usage, 3 not found, 4 no answer, 5 refused; all of them in
   addStartCommand(program, io);
   addStatusCommand(program, io, setExitCode);
   addDataCommands(program, oneShotContext(io, setExitCode));
-  addReplCommand(program, io);
+  addReplCommand(program, io, setExitCode);
   addBenchCommand(program, io);
   addInspectCommands(program, io, setExitCode);
   addVerifyCommands(program, oneShotContext(io, setExitCode));

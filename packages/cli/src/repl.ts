@@ -5,7 +5,8 @@ import { type Context, sharedContext } from './context.ts';
 import { addKeyCommands } from './data/key-commands.ts';
 import { addStreamCommands } from './data/stream-commands.ts';
 import { addTxnCommand } from './data/txn-command.ts';
-import { cliErrorOf, errorLine } from './fault.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import { type CliError, cliErrorOf, errorLine, ofCommanderError } from './fault.ts';
 import type { Io } from './io.ts';
 import { splitWords } from './words.ts';
 
@@ -17,13 +18,18 @@ export function addDataCommands(program: Command, context: Context): void {
 }
 
 /** Adds repl. */
-export function addReplCommand(program: Command, io: Io): void {
+export function addReplCommand(
+  program: Command,
+  io: Io,
+  setExitCode: (code: number) => void,
+): void {
   withConnection(program.command('repl'))
     .description('Read commands line by line over one connection: the data commands, help, exit.')
     .addHelpText(
       'after',
       `
-Words are split as in a shell: 'single', "double" with \\n \\t \\xNN. Lines may come from a pipe.
+Words are split as in a shell: 'single', "double" with \\n \\t \\xNN. Lines may come
+from a pipe; then the exit code is that of the first line that failed, and all lines are run.
 
 Examples:
   kimberlite repl
@@ -33,30 +39,65 @@ Examples:
       const client = openClient(flags, io, 1);
       try {
         await client.connected();
-        await readLines(io, async (line) => runLine(line, sharedContext(io, client)));
+        const interactive = process.stdin.isTTY === true;
+        const lines = readLines(io, interactive);
+        const exitCode = await runLines(lines, sharedContext(io, client));
+        // A person has seen what failed, and has left on purpose.
+        if (!interactive) setExitCode(exitCode);
       } finally {
         await client.close();
       }
     });
 }
 
-/** Runs one line; what goes wrong with it is told and ends nothing. True: the line was `exit`. */
-export async function runLine(line: string, context: Context): Promise<boolean> {
-  const { io } = context;
+/** What became of a line. */
+export interface LineOutcome {
+  /** It was `exit`. */
+  readonly leave: boolean;
+  readonly exitCode: number;
+}
+
+/** Runs lines one after another until one says stop; resolves to the first exit code but 0. */
+export async function runLines(lines: AsyncIterable<string>, context: Context): Promise<number> {
+  let first: number = EXIT_CODES.ok.code;
+  for await (const line of lines) {
+    const { leave, exitCode } = await runLine(line, context);
+    if (first === EXIT_CODES.ok.code) first = exitCode;
+    if (leave) break;
+  }
+  return first;
+}
+
+/** Runs one line; what goes wrong with it is told and ends nothing. */
+export async function runLine(line: string, context: Context): Promise<LineOutcome> {
+  let exitCode: number = EXIT_CODES.ok.code;
+  const setExitCode = (code: number): void => {
+    exitCode = code;
+  };
   try {
     const words = splitWords(line);
     const [verb] = words;
-    if (verb === undefined || verb.startsWith('#')) return false;
-    if (verb === 'exit' || verb === 'quit') return true;
-    await lineProgram(context).parseAsync(words, { from: 'user' });
+    if (verb === undefined || verb.startsWith('#')) return { leave: false, exitCode };
+    if (verb === 'exit' || verb === 'quit') return { leave: true, exitCode };
+    await lineProgram({ ...context, setExitCode }).parseAsync(words, { from: 'user' });
   } catch (error) {
-    // Commander has already printed its help or complaint.
-    if (error instanceof CommanderError) return false;
-    const known = cliErrorOf(error);
-    if (known === null) throw error;
-    io.writeError(errorLine(known));
+    const known = lineErrorOf(error);
+    if (known !== null) {
+      context.io.writeError(errorLine(known));
+      exitCode = known.exitCode;
+    } else if (error instanceof CommanderError && error.exitCode !== 0) {
+      exitCode = EXIT_CODES.usage.code;
+    }
   }
-  return false;
+  return { leave: false, exitCode };
+}
+
+/** What is to be told of a line that failed; null for help. Throws what is a bug. */
+function lineErrorOf(error: unknown): CliError | null {
+  if (error instanceof CommanderError) return ofCommanderError(error);
+  const known = cliErrorOf(error);
+  if (known === null) throw error;
+  return known;
 }
 
 function lineProgram(context: Context): Command {
@@ -67,16 +108,15 @@ function lineProgram(context: Context): Command {
     .configureOutput({
       writeOut: (text) => io.write(text),
       writeErr: (text) => io.writeError(text),
-    })
-    .showHelpAfterError('(help shows the commands)');
+      outputError: () => {},
+    });
   addDataCommands(program, context);
   program.command('exit').description('Leave.');
   return program;
 }
 
-/** Calls back for each line, one after another, until one says stop or the input ends. */
-async function readLines(io: Io, run: (line: string) => Promise<boolean>): Promise<void> {
-  const interactive = process.stdin.isTTY === true;
+/** The lines of standard input; a terminal is prompted for each. */
+async function* readLines(io: Io, interactive: boolean): AsyncGenerator<string, void, undefined> {
   if (interactive) io.writeError('kimberlite repl: help shows the commands, exit leaves.\n');
   const lines = createInterface({
     input: process.stdin,
@@ -86,7 +126,7 @@ async function readLines(io: Io, run: (line: string) => Promise<boolean>): Promi
   try {
     if (interactive) lines.prompt();
     for await (const line of lines) {
-      if (await run(line)) return;
+      yield line;
       if (interactive) lines.prompt();
     }
   } finally {

@@ -1,5 +1,6 @@
 import { parseEndpoint } from '@kimberlite/client';
 import { formatAddress, type StatusRecord } from '@kimberlite/server';
+import { quorumsOf } from '@kimberlite/vsr';
 import { type Command, Option } from 'commander';
 import {
   type ConnectionFlags,
@@ -7,8 +8,7 @@ import {
   type OutputFlags,
   withConnection,
 } from './connection-options.ts';
-import { EXIT_CODES } from './exit-codes.ts';
-import { cliError, errorLine } from './fault.ts';
+import { type CliError, cliError, errorLine } from './fault.ts';
 import { type Io, writeJson } from './io.ts';
 import { tableText } from './text.ts';
 
@@ -39,7 +39,8 @@ export function addStatusCommand(
     .addHelpText(
       'after',
       `
-Exit code 4 when no replica answers; one that does not is shown as such.
+One that does not answer is shown as such. Exit code 4 when none does, 9 when so few do that
+nothing can be committed.
 
 Examples:
   kimberlite status
@@ -52,11 +53,33 @@ Examples:
       const reports = await Promise.all(addresses.map((http) => askReplica(http, timeout)));
       if (flags.output === 'json') writeJson(io, { replicas: reports });
       else io.write(statusText(reports));
-      if (!reports.every((report) => 'error' in report)) return;
-      const remedy = 'Check that the replicas run and that --endpoints or --http name them.';
-      io.writeError(errorLine(cliError('no_answer', 'no replica answered', remedy)));
-      setExitCode(EXIT_CODES.no_answer.code);
+      const fault = availabilityFault(reports);
+      if (fault === null) return;
+      io.writeError(errorLine(fault));
+      setExitCode(fault.exitCode);
     });
+}
+
+/**
+ * What the answers say against the cluster as a whole; null when they rule nothing out. Replicas
+ * that were not asked count as running: whoever asks one of three learns of that one only.
+ */
+export function availabilityFault(reports: readonly ReplicaReport[]): CliError | null {
+  const found = reports.flatMap((report) => ('status' in report ? [report.status] : []));
+  const [first] = found;
+  const remedy = 'Check that the replicas run and that --endpoints or --http name them.';
+  if (first === undefined) return cliError('no_answer', 'no replica answered', remedy);
+  const { replicaCount } = first;
+  const answered = new Set(found.map(({ replica }) => replica)).size;
+  const silent = reports.length - found.length;
+  const { replication } = quorumsOf(replicaCount);
+  // Addresses beyond the number of replicas, as the default ones for a cluster of one, say nothing.
+  if (answered >= replication || replicaCount - silent >= replication) return null;
+  return cliError(
+    'below_quorum',
+    `${answered} of ${replicaCount} replicas answered: no quorum, nothing can be committed`,
+    `Start the others; nothing acknowledged is lost. If they run: ${remedy}`,
+  );
 }
 
 function httpAddresses(flags: StatusFlags, io: Io): string[] {

@@ -10,7 +10,14 @@ const encoder = new TextEncoder();
  * the `slice` of a Buffer does not copy.
  */
 export function toBytes(value: Bytes, what: string): Uint8Array {
-  if (typeof value === 'string') return encoder.encode(value);
+  if (typeof value === 'string') {
+    // The encoder would put U+FFFD in its place, and two different keys would become one.
+    const at = value.search(/\p{Surrogate}/u);
+    if (at < 0) return encoder.encode(value);
+    throw invalidArgument(
+      `${what} has half a surrogate pair at ${at}, which is no text; pass bytes`,
+    );
+  }
   if (value instanceof Uint8Array) return new Uint8Array(value);
   throw invalidArgument(`${what} must be a string or a Uint8Array`);
 }

@@ -49,7 +49,7 @@ export type Expectation = Bytes | null | { readonly modRevision: number };
  * requests and have no order among them, awaited ones do. Every call ends by its timeout, and
  * rejects with ClientError only, whose `definite` says whether the call can have happened.
  */
-export class Client {
+export class Client implements AsyncDisposable {
   /** Event streams. */
   readonly stream: Streams;
   private readonly dispatcher: Dispatcher;
@@ -218,6 +218,11 @@ export class Client {
   /** Settles every call at once and closes the connections. Idempotent, safe at any moment. */
   close(): Promise<void> {
     return this.dispatcher.close();
+  }
+
+  /** The same as `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   private tell(event: ConnectionEvent): void {

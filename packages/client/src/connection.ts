@@ -14,6 +14,7 @@ import {
   SECTOR_SIZE,
   VOTERS_MAX,
 } from '@kimberlite/vsr';
+import { text } from './bytes.ts';
 import type { Endpoint } from './options.ts';
 
 /** Milliseconds from the first SYN to the replica's hello, at most. */
@@ -24,6 +25,7 @@ const RECONNECT_MILLIS_MAX = 1_000;
 const SEND_BUFFER_MAX: number = 8 * 1024 * 1024;
 /** No cluster's messages are larger; the cluster's own limit comes with its hello. */
 const MESSAGE_SIZE_LIMIT: number = 1024 * 1024;
+const HTTP_PORT = 'this is an HTTP port; give the client port of a replica';
 
 /**
  * `connecting`: TCP or greeting under way. `connected`: greeted. `disconnected`: waits to try
@@ -67,6 +69,8 @@ export class Connection {
   private rejectionNow: RejectionReason | null;
   private failedAtNow: number;
   private unansweredSince: number | null;
+  /** What answers before any greeting speaks HTTP. */
+  private speaksHttp: boolean;
 
   constructor(options: ConnectionOptions) {
     this.endpoint = options.endpoint;
@@ -81,6 +85,7 @@ export class Connection {
     this.rejectionNow = null;
     this.failedAtNow = Number.NEGATIVE_INFINITY;
     this.unansweredSince = null;
+    this.speaksHttp = false;
   }
 
   get state(): ConnectionState {
@@ -116,6 +121,7 @@ export class Connection {
     const { host, port } = this.endpoint;
     const socket = createConnection({ host, port, noDelay: true, keepAlive: true });
     this.socket = socket;
+    this.speaksHttp = false;
     this.decoder = new FrameDecoder({
       messageSizeMax: MESSAGE_SIZE_LIMIT,
       checksum: this.options.checksum,
@@ -127,8 +133,8 @@ export class Connection {
       socket.write(clientHello({ cluster: sentCluster, release, checksum }).bytes);
     });
     socket.on('data', (chunk) => this.onData(socket, chunk, sentCluster));
-    socket.on('error', (error) => this.fail(socket, describe(error), null));
-    socket.on('close', () => this.fail(socket, 'the replica closed the connection', null));
+    socket.on('error', (error) => this.onEnd(socket, describe(error)));
+    socket.on('close', () => this.onEnd(socket, 'the replica closed the connection'));
     this.timer = setTimeout(() => {
       this.fail(socket, 'no greeting in time', null);
     }, GREETING_TIMEOUT_MILLIS);
@@ -169,6 +175,7 @@ export class Connection {
   private onData(socket: Socket, chunk: Uint8Array, sentCluster: bigint): void {
     const decoder = this.decoder;
     if (socket !== this.socket || decoder === null) return;
+    if (this.stateNow !== 'connected') this.speaksHttp ||= beginsHttp(chunk);
     decoder.push(chunk);
     this.unansweredSince = null;
     while (socket === this.socket) {
@@ -181,11 +188,20 @@ export class Connection {
     }
   }
 
+  /** An HTTP server answers a greeting with a refusal that is too short to be a message. */
+  private onEnd(socket: Socket, reason: string): void {
+    if (this.speaksHttp) this.fail(socket, HTTP_PORT, 'badMessage');
+    else this.fail(socket, reason, null);
+  }
+
   private onFault(socket: Socket, fault: FrameFault): void {
     if (fault === 'version')
       this.fail(socket, 'it speaks another protocol version', 'wrongVersion');
     else if (this.stateNow === 'connected') this.fail(socket, `garbled bytes (${fault})`, null);
-    else this.fail(socket, 'it does not answer like a replica', 'badMessage');
+    else {
+      const reason = this.speaksHttp ? HTTP_PORT : 'it does not answer like a replica';
+      this.fail(socket, reason, 'badMessage');
+    }
   }
 
   private onRejection(socket: Socket, header: HeaderOf<'rejection'>, sentCluster: bigint): void {
@@ -199,6 +215,11 @@ export class Connection {
         this.open();
         return;
       }
+    }
+    if (reason === 'wrongMember') {
+      // Only peers are told so: the client port takes every client.
+      this.fail(socket, 'this is the peer port of a replica; give its client port', reason);
+      return;
     }
     const detail =
       reason === 'wrongCluster' ? `it belongs to cluster ${header.cluster}` : `reason: ${reason}`;
@@ -253,6 +274,10 @@ export class Connection {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
   }
+}
+
+function beginsHttp(chunk: Uint8Array): boolean {
+  return text(chunk.subarray(0, 5)) === 'HTTP/';
 }
 
 function describe(error: Error): string {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import { type Call, callFault, LIST_HEADER_SIZE, type Result } from '@kimberlite/kernel';
+import { type Call, callProblem, LIST_HEADER_SIZE, type Result } from '@kimberlite/kernel';
 import {
   type AnyMessage,
   BATCH_ENTRY_SIZE,
@@ -12,7 +12,7 @@ import {
 import { CallQueue } from './call-queue.ts';
 import { sha256 } from './checksum.ts';
 import { Connection } from './connection.ts';
-import { ClientError, type ClientErrorCode, invalidArgument } from './errors.ts';
+import { ClientError, type ClientErrorCode, problemError } from './errors.ts';
 import { type ClusterFacts, Lane, type LaneHost } from './lane.ts';
 import type { ClientSettings } from './options.ts';
 import { outlookOf } from './outlook.ts';
@@ -110,8 +110,8 @@ export class Dispatcher {
     const onSettledQueued = (settled: PendingCall): void => this.queue.onSettled(settled);
     const pending = new PendingCall({ call, signal, deadline, now, onSettledQueued });
     this.queue.push(pending);
-    const tooLarge = this.facts !== null && pending.size > this.callSizeMax(this.facts);
-    if (tooLarge) pending.reject(tooLargeError());
+    const sizeMax = this.facts === null ? pending.size : this.callSizeMax(this.facts);
+    if (pending.size > sizeMax) pending.reject(tooLargeError(pending.size, sizeMax));
     this.deadlineNext = Math.min(this.deadlineNext, deadline);
     this.scheduleFlush();
     this.startTicking();
@@ -158,11 +158,8 @@ export class Dispatcher {
   private refusalOf(call: Call, signal: AbortSignal | null): ClientError | null {
     if (this.closing !== null) return closedError(true);
     if (signal?.aborted === true) return abortedError(signal, true);
-    const fault = callFault(call);
-    if (fault === 'too_large') return tooLargeError();
-    if (fault === 'invalid') {
-      return invalidArgument('an empty key, name or list, or a limit out of range');
-    }
+    const problem = callProblem(call);
+    if (problem !== null) return problemError(problem);
     // Counted by what the values take; the few bytes around them do not matter here.
     if (this.queue.hasRoom(0)) return null;
     const message = 'too many calls are waiting to be sent';
@@ -253,8 +250,9 @@ export class Dispatcher {
     const [first] = taken;
     if (first === undefined) return;
     // Queued before the cluster's sizes were known; such a call is always alone in its batch.
-    if (first.size > this.callSizeMax(facts)) {
-      for (const pending of taken) pending.reject(tooLargeError());
+    const sizeMax = this.callSizeMax(facts);
+    if (first.size > sizeMax) {
+      for (const pending of taken) pending.reject(tooLargeError(pending.size, sizeMax));
       return;
     }
     lane.submit(taken);
@@ -353,7 +351,7 @@ function closedError(definite: boolean): ClientError {
   });
 }
 
-function tooLargeError(): ClientError {
-  const message = 'the call, or the reply that it asks for, is larger than the limits allow';
+function tooLargeError(size: number, most: number): ClientError {
+  const message = `the call takes ${size} bytes; a message of this cluster has room for ${most}`;
   return new ClientError({ code: 'too_large', message, definite: true });
 }

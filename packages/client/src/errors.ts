@@ -1,3 +1,5 @@
+import type { CallProblem } from '@kimberlite/kernel';
+
 /** What went wrong, as a stable name. */
 export type ClientErrorCode =
   | 'invalid_argument'
@@ -20,16 +22,15 @@ export type ClientErrorCode =
 
 /**
  * Every way in which a call can fail, with what the person who reads it can do. Whether the call
- * may have happened is not in this table: each error says it itself (`definite`).
+ * may have happened is not in this table: each error says it itself (`definite`), and its remedy
+ * adds how to find out.
  */
 export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
   invalid_argument: 'Correct the argument; nothing was sent.',
   too_large: 'Send less in one call; the limits are in docs/client.md. Nothing was changed.',
   queue_full: 'Slow down, or wait for calls in flight; this call was not sent.',
   aborted: 'The signal of the call was aborted.',
-  timeout:
-    'Check `kimberlite status`: is a quorum of replicas up and reachable? A call that may have ' +
-    'happened can be checked by reading.',
+  timeout: 'Check `kimberlite status`: is a quorum of replicas up and reachable?',
   unreachable:
     'Check that the replicas run and that the endpoints name their client ports; ' +
     '`kimberlite dev` starts a local cluster.',
@@ -37,9 +38,7 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
   wrong_version: 'Client and replica speak different protocol versions. Upgrade the older one.',
   rejected: 'Check that the endpoint is the client port of a replica.',
   no_quorum: 'Start the replicas that are down, or heal the network between them, and try again.',
-  evicted:
-    'The session was given to another client. Later calls use a new session; find out by reading ' +
-    'whether this call happened.',
+  evicted: 'The session was given to another client. Later calls use a new session.',
   refused: 'The cluster does not understand this request; check that the versions match.',
   bad_reply: 'The reply could not be read; check that the versions match.',
   closed: 'The client was closed; connect again.',
@@ -48,6 +47,9 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
   wrong_offset:
     'Read from the length that the error names, then decide again. Nothing was changed.',
 };
+
+/** What to do besides when a call may have happened. */
+const FIND_OUT = 'Find out by reading whether this call happened.';
 
 export interface ClientErrorOptions {
   readonly code: ClientErrorCode;
@@ -75,9 +77,19 @@ export class ClientError extends Error {
     super(options.message, options.cause === undefined ? {} : { cause: options.cause });
     this.code = options.code;
     this.definite = options.definite;
-    this.remedy = CLIENT_ERRORS[options.code];
+    const remedy = CLIENT_ERRORS[options.code];
+    this.remedy = options.definite ? remedy : `${remedy} ${FIND_OUT}`;
     this.length = options.length ?? null;
   }
+}
+
+/** Refuses a call that every replica would refuse, before anything is sent. */
+export function problemError(problem: CallProblem): ClientError {
+  const { fault, part, isBytes, size, least, most } = problem;
+  const found = isBytes ? `${part} has ${size} bytes` : `${part} is ${size}`;
+  const message = `${found}; allowed are ${least} to ${most}`;
+  const code = fault === 'invalid' ? 'invalid_argument' : fault;
+  return new ClientError({ code, message, definite: true });
 }
 
 /** Refuses an argument before anything is sent. */

@@ -1,4 +1,5 @@
 import { invalidArgument } from './errors.ts';
+import { nearestName } from './nearest.ts';
 
 /** How a client reaches its cluster. */
 export interface ClientOptions {
@@ -51,11 +52,25 @@ export interface ClientSettings {
 export const LANES_MAX = 4;
 export const REQUEST_TIMEOUT_DEFAULT = 5_000;
 export const NAMESPACE_DEFAULT = 'default';
+/** Every option of a client; the type keeps the list complete. */
+const OPTION_NAMES: Readonly<Record<keyof ClientOptions, true>> = {
+  endpoints: true,
+  cluster: true,
+  requestTimeout: true,
+  namespace: true,
+  lanes: true,
+  queueCallsMax: true,
+  queueBytesMax: true,
+};
 const TIMEOUT_MAX = 24 * 60 * 60 * 1000;
 
 /** Checks the options of a client; throws `invalid_argument`. */
 export function settingsOf(options: ClientOptions): ClientSettings {
+  refuseUnknown(options);
   const { endpoints, cluster } = options;
+  if (typeof endpoints === 'string') {
+    throw invalidArgument(`endpoints must be a list of strings, such as ['${String(endpoints)}']`);
+  }
   if (!Array.isArray(endpoints) || endpoints.length === 0) {
     throw invalidArgument('at least one endpoint is needed');
   }
@@ -72,17 +87,30 @@ export function settingsOf(options: ClientOptions): ClientSettings {
   };
 }
 
+/** A misspelt option that was silently ignored would be found out on the day it matters. */
+function refuseUnknown(options: ClientOptions): void {
+  const names = Object.keys(OPTION_NAMES);
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue;
+    const nearest = nearestName(name, names);
+    const hint = nearest === null ? '' : ` (did you mean ${nearest}?)`;
+    throw invalidArgument(`${name} is not an option of a client${hint}`);
+  }
+}
+
 /** Milliseconds of a call's timeout; throws `invalid_argument`. */
 export function timeoutOf(timeout: number | undefined, otherwise: number): number {
   if (timeout === undefined) return otherwise;
   if (typeof timeout !== 'number' || !(timeout > 0) || timeout > TIMEOUT_MAX) {
-    throw invalidArgument('a timeout is a number of milliseconds, above zero and at most a day');
+    const rule = 'a timeout is a number of milliseconds, above zero and at most a day';
+    throw invalidArgument(`${rule}, not ${String(timeout)}`);
   }
   return timeout;
 }
 
 /** Reads `host:port` or `[address]:port`; throws `invalid_argument`. */
 export function parseEndpoint(name: string): Endpoint {
+  if (typeof name !== 'string') throw invalidArgument('an endpoint is a string, host:port');
   const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(name.trim());
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
@@ -94,5 +122,5 @@ export function parseEndpoint(name: string): Endpoint {
 
 function count(name: string, value: number, most: number = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
-  throw invalidArgument(`${name} is a whole number of 1 to ${most}`);
+  throw invalidArgument(`${name} is a whole number of 1 to ${most}, not ${String(value)}`);
 }

@@ -79,7 +79,7 @@ export function compareOf(compare: TxnCompare): Compare {
     case 'version': {
       const { target, operand } = compare;
       if (!Number.isSafeInteger(operand) || operand < 0) {
-        throw invalidArgument(`${target} is compared with a natural number`);
+        throw invalidArgument(`${target} is compared with a whole number, not ${String(operand)}`);
       }
       return { target, key, relation: compare.relation ?? 'equal', operand };
     }
@@ -134,7 +134,7 @@ export function rangeOf(request: RangeRequest): RangeOperation {
   const end = to === undefined ? null : toBytes(to, 'a bound of a range');
   const limit = natural('limit', request.limit ?? RANGE_LIMIT_DEFAULT);
   if (limit < 1 || limit > RANGE_LIMIT_MAX) {
-    throw invalidArgument(`a range's limit is 1 to ${RANGE_LIMIT_MAX}`);
+    throw invalidArgument(`a range's limit is 1 to ${RANGE_LIMIT_MAX}, not ${limit}`);
   }
   return {
     kind: 'range',
@@ -149,5 +149,5 @@ export function rangeOf(request: RangeRequest): RangeOperation {
 /** A natural number of at most 53 bits; throws `invalid_argument`. */
 export function natural(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw invalidArgument(`${name} is a natural number`);
+  throw invalidArgument(`${name} is a whole number, 0 or more, not ${String(value)}`);
 }

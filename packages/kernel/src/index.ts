@@ -1,6 +1,6 @@
 export * from './codec/bytes.ts';
 export * from './codec/call.ts';
-export { type CallFault, callFault } from './codec/call-fault.ts';
+export { type CallFault, type CallProblem, callFault, callProblem } from './codec/call-fault.ts';
 export { decodeCalls } from './codec/decode-calls.ts';
 export { decodeResults } from './codec/decode-results.ts';
 export { callSize, encodeCalls } from './codec/encode-calls.ts';

@@ -30,6 +30,23 @@ describe('the error catalogue', () => {
     }
   });
 
+  it('never sends a replica that may have run to a new format, or to what does not exist', () => {
+    for (const { remedy } of Object.values(ERRORS)) {
+      expect(remedy).not.toMatch(/from its peers|format again\.|with `kimberlite format`/);
+    }
+    for (const code of [
+      'data_file_missing',
+      'data_file_incomplete',
+      'data_file_truncated',
+      'data_file_foreign',
+      'data_file_damaged',
+    ] as const) {
+      expect(ERRORS[code].remedy).toContain('must not be formatted again');
+      expect(ERRORS[code].remedy).toContain('There is no `recover` yet');
+    }
+    expect(ERRORS.diverged.remedy).toContain('do not format it again');
+  });
+
   it('names system errors', () => {
     expect(fileFault({ code: 'EACCES' }, '/x', 'open').code).toBe('permission_denied');
     expect(fileFault({ code: 'ENOSPC' }, '/x', 'write').code).toBe('disk_full');

@@ -1,8 +1,49 @@
+/** What went wrong, by name; stable. */
+export type ErrorCode =
+  | 'configuration_invalid'
+  | 'port_in_use'
+  | 'address_unavailable'
+  | 'data_file_missing'
+  | 'data_file_exists'
+  | 'data_file_incomplete'
+  | 'data_file_truncated'
+  | 'data_file_foreign'
+  | 'data_file_damaged'
+  | 'data_file_wrong_replica'
+  | 'data_file_wrong_cluster'
+  | 'data_file_locked'
+  | 'permission_denied'
+  | 'disk_full'
+  | 'write_failed'
+  | 'io_failed'
+  | 'disk_without_sync'
+  | 'diverged'
+  | 'internal';
+
+export interface ErrorEntry {
+  /** Of a process that ends because of it. */
+  readonly exitCode: number;
+  readonly summary: string;
+  /** What to do next, and what was not harmed. */
+  readonly remedy: string;
+}
+
+/** Advice that must never lead to a second life of a replica that has forgotten its first. */
+const NEVER_FORMAT_AGAIN =
+  'A replica that has never run may be formatted. One that has run must not be formatted again ' +
+  'in its place: it would have forgotten what it acknowledged, and the cluster could lose writes.';
+/** There is no command that replaces a replica. */
+const KEEP_OTHERS =
+  'There is no `recover` yet that replaces a replica: keep the others running, ' +
+  'they go on as long as they are a quorum.';
+/** All of it, for a file that cannot be used. */
+const LOST = `${NEVER_FORMAT_AGAIN} Bring back its disk as it was. ${KEEP_OTHERS}`;
+
 /**
  * Every way in which the server refuses or gives up, with what the person who reads it can do.
  * docs/errors.md is the same table for people; a test compares the two.
  */
-export const ERRORS = {
+export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   configuration_invalid: {
     exitCode: 10,
     summary: 'The configuration has an unknown key, a bad value or lacks a key.',
@@ -21,7 +62,7 @@ export const ERRORS = {
   data_file_missing: {
     exitCode: 20,
     summary: 'There is no data file at the path.',
-    remedy: 'Check data-file, or make the file once with `kimberlite format`.',
+    remedy: `Check data-file. ${LOST}`,
   },
   data_file_exists: {
     exitCode: 21,
@@ -31,24 +72,24 @@ export const ERRORS = {
   },
   data_file_incomplete: {
     exitCode: 22,
-    summary: 'Formatting of the file was interrupted; it never held any data.',
-    remedy: 'Remove the file and format again.',
+    summary:
+      'Formatting of the file was interrupted: it has no superblock, and no op was ever written to it.',
+    remedy: `The file was not touched. ${LOST}`,
   },
   data_file_truncated: {
     exitCode: 23,
     summary: 'The file is shorter than its sizes say: a part was cut off.',
-    remedy:
-      'The file was not touched. Restore the whole file, or replace this replica from its peers.',
+    remedy: `The file was not touched. ${LOST}`,
   },
   data_file_foreign: {
     exitCode: 24,
     summary: 'The file is not a data file of this program, or one of another format version.',
-    remedy: 'The file was not touched. Check data-file.',
+    remedy: `The file was not touched. Check data-file. ${LOST}`,
   },
   data_file_damaged: {
     exitCode: 25,
     summary: 'Too few intact copies of the superblock: the file cannot be trusted.',
-    remedy: 'The file was not touched. Keep a copy of it and replace this replica from its peers.',
+    remedy: `The file was not touched; keep a copy of it. ${LOST}`,
   },
   data_file_wrong_replica: {
     exitCode: 26,
@@ -96,7 +137,8 @@ export const ERRORS = {
     exitCode: 34,
     summary: 'The state of this replica differs from that of its peers after the same ops.',
     remedy:
-      'It stopped before it could answer wrongly. Keep the file, and replace this replica from its peers.',
+      'It stopped before it could answer wrongly. Keep the file and leave this replica stopped; ' +
+      `do not format it again. ${KEEP_OTHERS}`,
   },
   internal: {
     exitCode: 70,
@@ -104,9 +146,7 @@ export const ERRORS = {
       'The program found itself in an impossible state and stopped before answering wrongly.',
     remedy: 'Please report it with the lines above; the replica may be started again.',
   },
-} as const;
-
-export type ErrorCode = keyof typeof ERRORS;
+};
 
 /** An expected failure, as a value. `message` says what happened, with the names involved. */
 export interface ServerFault {

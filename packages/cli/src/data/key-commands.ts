@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { type ConnectionFlags, type OutputFlags, positive } from '../connection-options.ts';
 import type { Context } from '../context.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
-import { CliError } from '../fault.ts';
+import { CliError, usageError } from '../fault.ts';
 import { writeJson } from '../io.ts';
 import { jsonBytes, printable } from '../text.ts';
 import { foundJson, recordJson, valueText } from './records.ts';
@@ -58,15 +58,19 @@ function addGet(program: Command, context: Context): void {
     .withCluster(program.command('get'))
     .description('Print the value of a key and a newline. Exit code 3 when the key is absent.')
     .argument('<key>')
+    .option('--raw', 'print the bytes of the value, without a newline behind them')
     .addHelpText(
       'after',
       `
 Examples:
   kimberlite get greeting
-  kimberlite get config > config.json
+  kimberlite get config --raw > config.json
   kimberlite get greeting -o json`,
     )
-    .action(async (key: string, flags: Flags) => {
+    .action(async (key: string, flags: Flags & { readonly raw?: boolean }) => {
+      if (flags.raw === true && flags.output === 'json') {
+        throw usageError('--raw prints bytes; it cannot be combined with -o json');
+      }
       const found = await context.withClient(flags, (client) => client.get(key));
       if (flags.output === 'json') {
         writeJson(io, { key, ...foundJson(found) });
@@ -82,7 +86,7 @@ Examples:
         });
       }
       io.write(found.value);
-      io.write('\n');
+      if (flags.raw !== true) io.write('\n');
     });
 }
 

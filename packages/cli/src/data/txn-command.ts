@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { ConnectionFlags, OutputFlags } from '../connection-options.ts';
 import type { Context } from '../context.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
-import { usageError } from '../fault.ts';
+import { CliError, usageError } from '../fault.ts';
 import { writeJson } from '../io.ts';
 import { operationJson, operationLines } from './records.ts';
 import { parseCompare, parseOperation } from './txn-grammar.ts';
@@ -57,6 +57,15 @@ Examples:
           for (const line of operationLines(result)) io.write(`${line}\n`);
         }
       }
-      if (!succeeded && request.else.length === 0) context.setExitCode(EXIT_CODES.refused.code);
+      if (succeeded || request.else.length > 0) return;
+      const exitCode = EXIT_CODES.refused.code;
+      // The result says it; with JSON there is no other line.
+      if (flags.output === 'json') return context.setExitCode(exitCode);
+      throw new CliError({
+        exitCode,
+        code: 'compare_failed',
+        message: 'the compares do not hold, and there is no --else',
+        remedy: 'Nothing was changed. Read the keys and decide again, or add an --else.',
+      });
     });
 }

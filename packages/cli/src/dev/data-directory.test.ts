@@ -1,6 +1,18 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sha256 } from '@kimberlite/server';
+import { CONFIG_DEV, formatReplica, zoneOffset } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DirectoryPlan, dataFilePath, prepareDirectory } from './data-directory.ts';
 
@@ -12,6 +24,15 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 function plan(changes: Partial<DirectoryPlan> = {}): DirectoryPlan {
   return { directory: join(directory, 'd'), replicas: 1, size: null, ...changes };
+}
+
+const OF = { config: CONFIG_DEV, cluster: 7n, slot: 0, replicaCount: 1, checksum: sha256 };
+
+/** As an interrupted format, or an editor, leaves it. */
+function forgetFormatted(): void {
+  const description = join(plan().directory, 'cluster.json');
+  const text = readFileSync(description, 'utf8');
+  writeFileSync(description, text.replace('"formatted": true', '"formatted": false'));
 }
 
 describe('the directory of dev', () => {
@@ -37,15 +58,37 @@ describe('the directory of dev', () => {
 
   it('finishes a format that was interrupted', async () => {
     const { cluster } = await prepareDirectory(plan(), () => {});
-    const description = join(plan().directory, 'cluster.json');
-    const text = readFileSync(description, 'utf8').replace(
-      '"formatted": true',
-      '"formatted": false',
-    );
-    writeFileSync(description, text);
-    writeFileSync(dataFilePath(plan().directory, 0), 'half a file');
-    expect(await prepareDirectory(plan(), () => {})).toMatchObject({ cluster, formatted: true });
-    expect(statSync(dataFilePath(plan().directory, 0)).size).toBeGreaterThan(1_000_000);
+    forgetFormatted();
+    const path = dataFilePath(plan().directory, 0);
+    // Between the zeros and the superblock, before anything but zeros, and after all of one file.
+    const zeros = Buffer.alloc(1 << 20);
+    const writes = formatReplica({ ...OF, incarnation: 9n });
+    for (const content of [
+      Buffer.concat([zeros, writes.next().value?.bytes ?? zeros]),
+      zeros,
+      null,
+    ]) {
+      if (content !== null) writeFileSync(path, content);
+      expect(await prepareDirectory(plan(), () => {})).toMatchObject({ cluster, formatted: true });
+      expect(statSync(path).size).toBeGreaterThan(1_000_000);
+      forgetFormatted();
+    }
+  });
+
+  it('deletes no file that a replica may have run on, whatever cluster.json says', async () => {
+    await prepareDirectory(plan(), () => {});
+    const path = dataFilePath(plan().directory, 0);
+    const fd = openSync(path, 'r+');
+    // The first op of a replica that has run, in the second slot of the header ring.
+    writeSync(fd, Buffer.alloc(256, 7), 0, 256, zoneOffset(CONFIG_DEV, 'wal_headers') + 256);
+    closeSync(fd);
+    forgetFormatted();
+    const before = readFileSync(path);
+    await expect(prepareDirectory(plan(), () => {})).rejects.toThrow(/is no unfinished format/);
+    expect(readFileSync(path).equals(before)).toBe(true);
+    writeFileSync(path, 'half a file');
+    await expect(prepareDirectory(plan(), () => {})).rejects.toThrow(/is no unfinished format/);
+    expect(readFileSync(path, 'utf8')).toBe('half a file');
   });
 
   it('refuses other sizes, another number of replicas, files without a description', async () => {
@@ -67,5 +110,18 @@ describe('the directory of dev', () => {
     writeFileSync(join(directory, 'file'), '');
     const blocked = plan({ directory: join(directory, 'file', 'd') });
     await expect(prepareDirectory(blocked, () => {})).rejects.toThrow(/cannot be made/);
+    const file = plan({ directory: join(directory, 'file') });
+    await expect(prepareDirectory(file, () => {})).rejects.toThrow(/cannot be made \(ENOTDIR\)/);
+  });
+
+  it('makes parents', async () => {
+    const deep = plan({ directory: join(directory, 'a', 'b', 'c') });
+    expect(await prepareDirectory(deep, () => {})).toMatchObject({ formatted: true });
+  });
+
+  // Node's own recursive mkdir never comes back from it.
+  it.runIf(existsSync('/proc/self'))('gives up where no directory can be made', async () => {
+    const nowhere = plan({ directory: '/proc/kimberlite/deep' });
+    await expect(prepareDirectory(nowhere, () => {})).rejects.toThrow(/cannot be made \(ENOENT\)/);
   });
 });

@@ -1,7 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { formatDataFile } from '@kimberlite/server';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { formatDataFile, neverRan } from '@kimberlite/server';
 import { cliError, unwrap } from '../fault.ts';
 import { SIZES, type SizeName } from '../replica/format-command.ts';
 
@@ -54,11 +62,12 @@ export async function prepareDirectory(
     refuseMissing(directory, replicas);
     return known;
   }
+  refuseUsed(directory, replicas);
   writeCluster(directory, known);
   for (let slot = 0; slot < replicas; slot += 1) {
     const path = dataFilePath(directory, slot);
     onFormat(path);
-    // Left over from a format that was interrupted; no replica has ever run on it.
+    // Left over from a format that was interrupted: refuseUsed has looked.
     rmSync(path, { force: true });
     const { cluster } = known;
     unwrap(
@@ -90,6 +99,23 @@ function newCluster(plan: DirectoryPlan): DevCluster {
   return { cluster, replicas: plan.replicas, size: plan.size ?? 'dev', formatted: false };
 }
 
+/**
+ * Files of a cluster that was never complete are made anew, which must not happen to one that a
+ * replica may have run on, whatever cluster.json says: what it acknowledged would be lost.
+ */
+function refuseUsed(directory: string, replicas: number): void {
+  for (let slot = 0; slot < replicas; slot += 1) {
+    const path = dataFilePath(directory, slot);
+    if (!existsSync(path) || neverRan(path)) continue;
+    throw cliError(
+      'error',
+      `${path} is no unfinished format, but cluster.json does not say "formatted": true`,
+      'Nothing was changed. If this cluster has run, put "formatted": true back; if it never ' +
+        'has, remove the directory; or use another --data.',
+    );
+  }
+}
+
 function refuseMissing(directory: string, replicas: number): void {
   for (let slot = 0; slot < replicas; slot += 1) {
     const path = dataFilePath(directory, slot);
@@ -104,8 +130,15 @@ function refuseMissing(directory: string, replicas: number): void {
 }
 
 function makeDirectory(directory: string): void {
+  const missing: string[] = [];
+  for (let path = directory; !existsSync(path); path = dirname(path)) missing.unshift(path);
   try {
-    mkdirSync(directory, { recursive: true });
+    // One at a time: the recursive mkdir of Node.js never returns where the system says ENOENT of a
+    // directory whose parent is there, as it does in /proc.
+    for (const path of missing) makeOne(path);
+    if (!statSync(directory).isDirectory()) {
+      throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' });
+    }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw cliError(
@@ -113,6 +146,15 @@ function makeDirectory(directory: string): void {
       `the directory ${directory} cannot be made (${code})`,
       'Nothing was changed. Choose another --data, or give this user permission.',
     );
+  }
+}
+
+function makeOne(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Somebody else was faster.
+    if (!existsSync(path)) throw error;
   }
 }
 

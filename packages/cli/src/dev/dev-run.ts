@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Client, ClientError } from '@kimberlite/client';
 import { ERRORS } from '@kimberlite/server';
-import { CliError, cliError } from '../fault.ts';
+import { CliError, cliError, ofServerFault } from '../fault.ts';
 import type { Io } from '../io.ts';
 import type { SizeName } from '../replica/format-command.ts';
 import type { StopReason } from '../replica/signals.ts';
@@ -11,7 +11,8 @@ import {
   prepareDirectory,
   writeJsonFile,
 } from './data-directory.ts';
-import { findFreeBase, portsOf, type ReplicaPorts } from './ports.ts';
+import { endedText, howEnded } from './ended-text.ts';
+import { findFreeBase, portFault, portsOf, type ReplicaPorts } from './ports.ts';
 import { type ChildEnd, ReplicaChild } from './replica-child.ts';
 
 /** Where `dev` writes its first value; users' namespaces stay empty. */
@@ -59,6 +60,11 @@ export class DevRun {
   /** Resolves when a write has committed, or when it is asked to stop before that. */
   async start(stop: Promise<StopReason>): Promise<void> {
     const { io, directory, replicas, size } = this.options;
+    if (this.options.basePort !== 0) {
+      // Before tens of megabytes are written that would then be of no use.
+      const taken = await portFault(portsOf(this.options.basePort, replicas));
+      if (taken !== null) throw ofServerFault(taken);
+    }
     const cluster = await prepareDirectory({ directory, replicas, size }, (path) => {
       io.writeError(`formatting ${path}\n`);
     });
@@ -172,12 +178,10 @@ export class DevRun {
   private onEnded(child: ReplicaChild, end: ChildEnd): void {
     if (this.stopping) return;
     this.endedByItself.add(child.slot);
-    const rest = this.children.length - this.endedByItself.size;
-    const others = rest === 0 ? 'No replica is left.' : `The other ${rest} go on.`;
-    this.options.io.writeError(
-      `replica ${child.slot} ended (${howEnded(end)}) and is not restarted. ${others} ` +
-        `Start it again with: kimberlite ${child.command.join(' ')}\n`,
-    );
+    const replicas = this.children.length;
+    const left = replicas - this.endedByItself.size;
+    const { command } = child;
+    this.options.io.writeError(endedText({ end, replicas, left, command }));
   }
 
   private async stopChildren(): Promise<void> {
@@ -185,11 +189,6 @@ export class DevRun {
     await Promise.all(this.children.map((child) => child.stop()));
     this.children = [];
   }
-}
-
-function howEnded(end: ChildEnd): string {
-  if (end.signal !== null) return end.signal;
-  return `exit code ${end.code}${end.line.startsWith('error:') ? `, ${end.line}` : ''}`;
 }
 
 /** The child's own line and exit code, for they say what to do. */

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { findFreeBase, isFree, portsOf } from './ports.ts';
+import { findFreeBase, isFree, portFault, portsOf } from './ports.ts';
 
 /** Fractions that go round [0, 1) without repeating soon: which ports are free is not ours. */
 function fractions(): () => number {
@@ -28,6 +28,10 @@ describe('the ports of dev', () => {
     });
     try {
       expect(await isFree(base + 1)).toBe(false);
+      expect(await portFault(portsOf(base, 1))).toMatchObject({
+        code: 'port_in_use',
+        message: `cannot listen for peers on 127.0.0.1:${base + 1}: EADDRINUSE`,
+      });
       // The first draw leads to the port that is taken; the next must not.
       const draws = [(base - 11_000) / 20_000];
       const others = fractions();
@@ -35,6 +39,7 @@ describe('the ports of dev', () => {
       expect(found).not.toBe(base);
       for (const { client, peer, http } of portsOf(found, 1)) {
         for (const port of [client, peer, http]) expect(await isFree(port)).toBe(true);
+        expect(await portFault(portsOf(found, 1))).toBeNull();
       }
       base = found;
     } finally {

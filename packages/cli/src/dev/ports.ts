@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { listenFault, type ServerFault } from '@kimberlite/server';
 import { cliError } from '../fault.ts';
 
 /** Client, peer and HTTP port of one replica. */
@@ -36,12 +37,35 @@ export async function findFreeBase(replicas: number, random: () => number): Prom
 }
 
 /** Whether the port can be listened on. */
-export function isFree(port: number): Promise<boolean> {
+export async function isFree(port: number): Promise<boolean> {
+  return (await tryListen(port)) === null;
+}
+
+/**
+ * The fault of the first port that cannot be listened on, as a replica would name it; null when
+ * all can. Asked before anything is made on disk.
+ */
+export async function portFault(ports: readonly ReplicaPorts[]): Promise<ServerFault | null> {
+  for (const { client, peer, http } of ports) {
+    for (const [port, what] of [
+      [peer, 'peers'],
+      [client, 'clients'],
+      [http, 'HTTP'],
+    ] as const) {
+      const error = await tryListen(port);
+      if (error !== null) return listenFault(error, `${HOST}:${port}`, what);
+    }
+  }
+  return null;
+}
+
+/** The system's error; null when it works. */
+function tryListen(port: number): Promise<Error | null> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(false));
+    server.once('error', resolve);
     server.listen({ host: HOST, port, exclusive: true }, () => {
-      server.close(() => resolve(true));
+      server.close(() => resolve(null));
     });
   });
 }

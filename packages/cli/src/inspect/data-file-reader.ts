@@ -113,7 +113,15 @@ export function copiesOf(file: RawFile): readonly (SuperblockCopy | null)[] {
 /** What a replica would say that could not choose a superblock. */
 export function refusalOf(file: RawFile, reason: SuperblockFault): CliError {
   const { path, size } = file;
-  return ofServerFault(superblockFault({ path, size, superblock: superblockOf(file), reason }));
+  return ofServerFault(
+    superblockFault({
+      path,
+      size,
+      superblock: superblockOf(file),
+      reason,
+      readAt: (position, length) => file.readAt(position, length),
+    }),
+  );
 }
 
 /** Throws CliError where a replica would not start on it for want of a superblock. */

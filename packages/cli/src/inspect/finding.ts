@@ -19,7 +19,9 @@ const REPAIRS: Readonly<Record<Repair, string>> = {
   peers: 'repaired by its peers while it runs',
   not_needed: 'needs no repair: nothing there is in use',
   reuse: 'written over when the log comes round to it; nothing there is in use',
-  replacement: 'not repaired by anything on this machine: replace the replica from its peers',
+  replacement:
+    'not repaired by anything on this machine, and no `recover` exists yet: ' +
+    'keep the other replicas running',
 };
 
 /** One thing that is not as it was written, or not finished. */

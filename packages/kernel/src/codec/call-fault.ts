@@ -19,110 +19,159 @@ import { resultSizeLimit } from './result-size-limit.ts';
 /** What is wrong with a call whatever the state. */
 export type CallFault = 'invalid' | 'too_large';
 
+/** A fault with the part of the call that has it, for people. */
+export interface CallProblem {
+  readonly fault: CallFault;
+  /** The part, as the subject of a sentence. */
+  readonly part: string;
+  /** Whether `size`, `least` and `most` are bytes of the part, or the part is a number itself. */
+  readonly isBytes: boolean;
+  readonly size: number;
+  readonly least: number;
+  readonly most: number;
+}
+
 /**
  * The reason why every replica refuses this call without looking at the state, or null. `invalid`:
  * an empty namespace, key, stream name or list, or a zero limit. `too_large`: a size or count above
  * limits.ts, or a reply that might not fit. A client may ask before it sends.
  */
 export function callFault(call: Call): CallFault | null {
-  const fault = sizeFault(call.namespace.length, 1, NAMESPACE_MAX) ?? bodyFault(call);
-  if (fault !== null) return fault;
-  return resultSizeLimit(call) > RESULTS_SIZE_MAX ? 'too_large' : null;
+  return callProblem(call)?.fault ?? null;
 }
 
-function bodyFault(call: Call): CallFault | null {
+/** The same as `callFault`, with what a person needs to correct the call. */
+export function callProblem(call: Call): CallProblem | null {
+  return (
+    bytesProblem('the namespace', call.namespace, 1, NAMESPACE_MAX) ??
+    bodyProblem(call) ??
+    problemOf('the longest possible reply', true, resultSizeLimit(call), 0, RESULTS_SIZE_MAX)
+  );
+}
+
+function bodyProblem(call: Call): CallProblem | null {
   switch (call.kind) {
     case 'put':
     case 'get':
     case 'delete':
     case 'range':
-      return operationFault(call);
+      return operationProblem(call);
     case 'txn':
-      return txnFault(call);
+      return txnProblem(call);
     case 'streamCreate':
     case 'streamLength':
-      return streamFault(call.stream);
+      return streamProblem(call.stream);
     case 'streamAppend':
       return (
-        streamFault(call.stream) ??
-        sizeFault(call.events.length, 1, EVENTS_MAX) ??
-        firstFault(call.events, (event) => sizeFault(event.length, 0, EVENT_MAX))
+        streamProblem(call.stream) ??
+        numberProblem('the number of events', call.events.length, 1, EVENTS_MAX) ??
+        firstProblem(call.events, (event) => bytesProblem('an event', event, 0, EVENT_MAX))
       );
     case 'streamRead':
       return (
-        streamFault(call.stream) ??
-        sizeFault(call.limit, 1, EVENTS_MAX) ??
-        sizeFault(call.bytesMax, 0, BYTES_MAX)
+        streamProblem(call.stream) ??
+        numberProblem('limit', call.limit, 1, EVENTS_MAX) ??
+        numberProblem('bytesMax', call.bytesMax, 0, BYTES_MAX)
       );
     default:
       return unreachable(call);
   }
 }
 
-function txnFault(call: TxnCall): CallFault | null {
+function txnProblem(call: TxnCall): CallProblem | null {
+  const { compares, then, else: other } = call;
   return (
-    sizeFault(call.compares.length, 0, TXN_COMPARES_MAX) ??
-    sizeFault(call.then.length, 0, TXN_OPERATIONS_MAX) ??
-    sizeFault(call.else.length, 0, TXN_OPERATIONS_MAX) ??
-    firstFault(call.compares, compareFault) ??
-    firstFault(call.then, operationFault) ??
-    firstFault(call.else, operationFault)
+    numberProblem('the number of compares', compares.length, 0, TXN_COMPARES_MAX) ??
+    numberProblem('the number of operations of then', then.length, 0, TXN_OPERATIONS_MAX) ??
+    numberProblem('the number of operations of else', other.length, 0, TXN_OPERATIONS_MAX) ??
+    firstProblem(compares, compareProblem) ??
+    firstProblem(then, operationProblem) ??
+    firstProblem(other, operationProblem)
   );
 }
 
-function compareFault(compare: Compare): CallFault | null {
-  const fault = keyFault(compare.key);
-  if (fault !== null || compare.target !== 'value') return fault;
-  return sizeFault(compare.value.length, 0, VALUE_MAX);
+function compareProblem(compare: Compare): CallProblem | null {
+  const problem = keyProblem(compare.key);
+  if (problem !== null || compare.target !== 'value') return problem;
+  return bytesProblem('a compared value', compare.value, 0, VALUE_MAX);
 }
 
-function operationFault(operation: KeyOperation): CallFault | null {
+function operationProblem(operation: KeyOperation): CallProblem | null {
   switch (operation.kind) {
     case 'put':
       return (
-        keyFault(operation.key) ??
-        sizeFault(operation.value.length, 0, VALUE_MAX) ??
-        sizeFault(operation.previousBytesMax ?? 0, 0, BYTES_MAX)
+        keyProblem(operation.key) ??
+        bytesProblem('the value', operation.value, 0, VALUE_MAX) ??
+        numberProblem('previousBytesMax', operation.previousBytesMax ?? 0, 0, BYTES_MAX)
       );
     case 'get':
-      return keyFault(operation.key) ?? sizeFault(operation.bytesMax, 0, BYTES_MAX);
+      return (
+        keyProblem(operation.key) ?? numberProblem('bytesMax', operation.bytesMax, 0, BYTES_MAX)
+      );
     case 'delete':
       return (
-        sizeFault(operation.keys.length, 1, DELETE_KEYS_MAX) ?? firstFault(operation.keys, keyFault)
+        numberProblem('the number of keys', operation.keys.length, 1, DELETE_KEYS_MAX) ??
+        firstProblem(operation.keys, keyProblem)
       );
     case 'range':
       return (
-        sizeFault(operation.from.length, 0, KEY_MAX + 1) ??
-        sizeFault(operation.to?.length ?? 0, 0, KEY_MAX + 1) ??
-        sizeFault(operation.limit, 1, RANGE_LIMIT_MAX) ??
-        sizeFault(operation.bytesMax, 0, BYTES_MAX)
+        bytesProblem('the start of the range', operation.from, 0, KEY_MAX + 1) ??
+        (operation.to === null
+          ? null
+          : bytesProblem('the end of the range', operation.to, 0, KEY_MAX + 1)) ??
+        numberProblem('limit', operation.limit, 1, RANGE_LIMIT_MAX) ??
+        numberProblem('bytesMax', operation.bytesMax, 0, BYTES_MAX)
       );
     default:
       return unreachable(operation);
   }
 }
 
-function keyFault(key: Uint8Array): CallFault | null {
-  return sizeFault(key.length, 1, KEY_MAX);
+function keyProblem(key: Uint8Array): CallProblem | null {
+  return bytesProblem('the key', key, 1, KEY_MAX);
 }
 
-function streamFault(stream: Uint8Array): CallFault | null {
-  return sizeFault(stream.length, 1, STREAM_NAME_MAX);
+function streamProblem(stream: Uint8Array): CallProblem | null {
+  return bytesProblem('the name of the stream', stream, 1, STREAM_NAME_MAX);
 }
 
-function sizeFault(size: number, least: number, most: number): CallFault | null {
-  if (size < least) return 'invalid';
-  return size > most ? 'too_large' : null;
+function bytesProblem(
+  part: string,
+  bytes: Uint8Array,
+  least: number,
+  most: number,
+): CallProblem | null {
+  return problemOf(part, true, bytes.length, least, most);
 }
 
-/** The fault of the first item that has one: the answer must not depend on anything else. */
-function firstFault<T>(
+function numberProblem(
+  part: string,
+  value: number,
+  least: number,
+  most: number,
+): CallProblem | null {
+  return problemOf(part, false, value, least, most);
+}
+
+function problemOf(
+  part: string,
+  isBytes: boolean,
+  size: number,
+  least: number,
+  most: number,
+): CallProblem | null {
+  if (size >= least && size <= most) return null;
+  return { fault: size < least ? 'invalid' : 'too_large', part, isBytes, size, least, most };
+}
+
+/** The problem of the first item that has one: the answer must not depend on anything else. */
+function firstProblem<T>(
   items: readonly T[],
-  faultOf: (item: T) => CallFault | null,
-): CallFault | null {
+  problemOfItem: (item: T) => CallProblem | null,
+): CallProblem | null {
   for (const item of items) {
-    const fault = faultOf(item);
-    if (fault !== null) return fault;
+    const problem = problemOfItem(item);
+    if (problem !== null) return problem;
   }
   return null;
 }

@@ -162,6 +162,18 @@ describe('loading the configuration', () => {
     expect(refusal({ file: join(directory.path, 'absent.toml') })).toContain('absent.toml');
   });
 
+  it('advises what fits the refusal', () => {
+    const advice = (inputs: Partial<ConfigurationInputs>): string => {
+      const result = loadConfiguration({ file: null, env: {}, flags: {}, ...inputs });
+      return isFault(result) ? result.remedy : '';
+    };
+    const absent = join(directory.path, 'absent.toml');
+    expect(advice({ file: absent })).toMatch(/^Check the path of the configuration file; nothing/);
+    expect(advice({ file: toml('profile = = 3') })).toMatch(/^Correct that line; .* nothing/);
+    expect(advice({})).toMatch(/^Give the missing key; nothing/);
+    expect(advice({ flags: { ...NEEDED, profle: 'lan' } })).toMatch(/^Correct the named key/);
+  });
+
   it('prints what is in effect as TOML that loads to the same', () => {
     const configuration = load({
       flags: { ...NEEDED, cluster: '12' },

@@ -91,11 +91,17 @@ function readToml(path: string): Record<string, unknown> | ConfigurationFault {
   } catch (error) {
     if (!(error instanceof TomlError)) {
       const fault = fileFault(error, path, 'read');
-      return makeFault('configuration_invalid', fault.message);
+      return advised(fault.message, 'Check the path of the configuration file');
     }
     const problem = error.message.split('\n')[0] ?? '';
-    return makeFault('configuration_invalid', `${path}:${error.line}: ${problem}`);
+    return advised(`${path}:${error.line}: ${problem}`, 'Correct that line; the file is TOML');
   }
+}
+
+/** A refusal that names no key, with the advice that fits instead. */
+function advised(message: string, advice: string): ConfigurationFault {
+  const remedy = `${advice}; nothing was started or changed.`;
+  return { ...makeFault('configuration_invalid', message), remedy };
 }
 
 /** Under the TOML names; what is not ours is left out. */
@@ -128,7 +134,7 @@ function spelling(key: string, source: ConfigurationSource): string {
 
 function unknownKey(name: string, where: string, source: ConfigurationSource): ConfigurationFault {
   const nearest = nearestName(name, CONFIGURATION_KEYS);
-  const hint = nearest === null ? '' : `; did you mean ${spelling(nearest, source)}?`;
+  const hint = nearest === null ? '' : ` (did you mean ${spelling(nearest, source)}?)`;
   return makeFault(
     'configuration_invalid',
     `${spelling(name, source)} in ${where} is not a known key${hint}`,
@@ -145,9 +151,9 @@ function invalidValue(
   const key = CONFIGURATION_KEYS.find((known) => known === name);
   const source = key === undefined ? undefined : sources.get(key);
   if (source === undefined) {
-    return makeFault(
-      'configuration_invalid',
+    return advised(
       `${name} is missing: give --${name}, ${environmentName(name)} or ${name} in the file`,
+      'Give the missing key',
     );
   }
   const where = source === 'file' ? ` in ${file}` : '';

@@ -78,7 +78,10 @@ export const configurationSchema: z.ZodType<ConfigurationValues> = z.strictObjec
     .default(1024)
     .describe('Client connections at once, at most.'),
   profile: z.enum(PROFILES).default('default').describe('Set of timeouts: default, lan or wan.'),
-  'log-level': z.enum(LOG_LEVELS).default('info').describe('Least important lines to write.'),
+  'log-level': z
+    .enum(LOG_LEVELS)
+    .default('info')
+    .describe(`Least important lines to write: ${LOG_LEVELS.join(', ')}.`),
 });
 
 /** How a text from the environment or the command line becomes a value. */

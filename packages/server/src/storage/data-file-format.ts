@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { close, closeSync, fsync, fsyncSync, openSync, unlinkSync, write } from 'node:fs';
+import {
+  close,
+  closeSync,
+  existsSync,
+  fsync,
+  fsyncSync,
+  openSync,
+  unlinkSync,
+  write,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -123,6 +132,8 @@ const MADE_BY_THEN: readonly ErrorCode[] = ['io_failed', 'disk_full', 'disk_with
 function createFault(error: unknown, path: string): ServerFault {
   const fault = fileFault(error, path, 'create');
   if (fault.code === 'data_file_missing') {
+    // Some directories, such as /proc, are there and say the same to whoever makes a file.
+    if (existsSync(dirname(path))) return makeFault('io_failed', fault.message);
     return makeFault('io_failed', `the directory ${dirname(path)} does not exist`);
   }
   // The file was made by then; the other faults mean that it was not, or that it is not ours.

@@ -3,20 +3,34 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { CONFIG_SIMULATION, formatReplica, zoneOffset } from '@kimberlite/vsr';
+import {
+  CONFIG_SIMULATION,
+  encodeMessage,
+  formatReplica,
+  Op,
+  rootPrepare,
+  SUPERBLOCK_COPIES,
+  SUPERBLOCK_COPY_SIZE,
+  zoneOffset,
+} from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../checksum.ts';
 import { isFault, type ServerFault } from '../errors.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { type ExpectedIdentity, type OpenDataFile, openDataFile } from './data-file.ts';
 import { BLOCK_AREA_INITIAL, formatDataFile, writeDataFile } from './data-file-format.ts';
+import { neverRan } from './unused-log.ts';
 
+const SUPERBLOCK_SIZE = SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE;
 const ANY: ExpectedIdentity = { cluster: null, slot: null, replicaCount: null };
 /** What `format` writes here: replica 1 of 3. */
 const SECOND = { config: CONFIG_SIMULATION, cluster: 5n, slot: 1, replicaCount: 3 };
@@ -49,6 +63,24 @@ async function expectRefused(code: string, expected: ExpectedIdentity = ANY): Pr
   const result = await open(expected);
   expect(result).toMatchObject({ kind: 'fault', code });
   expect(readFileSync(path).equals(before)).toBe(true);
+}
+
+function overwrite(position: number, bytes: Uint8Array): void {
+  const fd = openSync(path, 'r+');
+  writeSync(fd, bytes, 0, bytes.length, position);
+  closeSync(fd);
+}
+
+function zero(position: number, length: number): void {
+  overwrite(position, new Uint8Array(length));
+}
+
+/** The header of op 1, as a replica that has run has it in its log. */
+function writeOp(position: number): void {
+  const { header } = rootPrepare(SECOND.cluster, sha256);
+  const { command: _, ...fields } = header;
+  const first = encodeMessage('prepare', { ...fields, op: Op(1) }, null, sha256);
+  overwrite(position, first.bytes);
 }
 
 describe('formatting a data file', () => {
@@ -108,6 +140,14 @@ describe('formatting a data file', () => {
     expect(result).toMatchObject({ kind: 'fault', code: 'io_failed' });
   });
 
+  it.runIf(existsSync('/proc/self'))('does not miss a directory that is there', async () => {
+    const made = writeDataFile({ path: '/proc/9.data', config: CONFIG_SIMULATION, writes: [] });
+    expect(await made).toMatchObject({
+      code: 'io_failed',
+      message: expect.not.stringMatching('exist'),
+    });
+  });
+
   it.skipIf(process.getuid?.() === 0)('says when the directory may not be written', async () => {
     chmodSync(directory.path, 0o500);
     const result = await writeDataFile({ path, config: CONFIG_SIMULATION, writes: [] });
@@ -155,11 +195,55 @@ describe('opening a data file', () => {
     await expectRefused('data_file_foreign');
   });
 
-  it('refuses an empty file and one whose format was interrupted', async () => {
-    writeFileSync(path, '');
-    await expectRefused('data_file_incomplete');
+  it('refuses a file whose format was interrupted, wherever that was', async () => {
     writeFileSync(path, Buffer.alloc(1 << 20));
     await expectRefused('data_file_incomplete');
+    rmSync(path);
+    await format();
+    zero(0, SUPERBLOCK_SIZE);
+    await expectRefused('data_file_incomplete');
+    zero(zoneOffset(CONFIG_SIMULATION, 'wal_headers'), 4096);
+    await expectRefused('data_file_incomplete');
+    truncateSync(path, 1 << 20);
+    await expectRefused('data_file_incomplete');
+  });
+
+  it('does not call a file unfinished that lost its superblock and has a log', async () => {
+    for (const zone of ['wal_prepares', 'wal_headers', 'blocks'] as const) {
+      await format();
+      writeOp(zoneOffset(CONFIG_SIMULATION, zone));
+      zero(0, SUPERBLOCK_SIZE);
+      await expectRefused('data_file_damaged');
+      rmSync(path);
+    }
+    await format();
+    zero(0, SUPERBLOCK_SIZE);
+    // Neither zeros nor a header: rot, perhaps of something that was acknowledged.
+    overwrite(zoneOffset(CONFIG_SIMULATION, 'wal_prepares') + 700, Buffer.from([1]));
+    await expectRefused('data_file_damaged');
+  });
+
+  it('says of an empty file that it may have been cut off', async () => {
+    writeFileSync(path, '');
+    await expectRefused('data_file_truncated');
+  });
+
+  it('tells whether a replica can ever have run on a file', async () => {
+    writeFileSync(path, '');
+    expect(neverRan(path)).toBe(false);
+    writeFileSync(path, Buffer.alloc(5000));
+    expect(neverRan(path)).toBe(true);
+    rmSync(path);
+    await format();
+    expect(neverRan(path)).toBe(true);
+    zero(SUPERBLOCK_SIZE / 4, (SUPERBLOCK_SIZE * 3) / 4);
+    expect(neverRan(path)).toBe(true);
+    overwrite(100, Buffer.from([1]));
+    expect(neverRan(path)).toBe(false);
+    rmSync(path);
+    await format();
+    writeOp(zoneOffset(CONFIG_SIMULATION, 'wal_headers') + 256);
+    expect(neverRan(path)).toBe(false);
   });
 
   it('refuses a truncated file', async () => {

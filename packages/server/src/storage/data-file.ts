@@ -13,6 +13,7 @@ import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
 import { alignedBytes } from './aligned-memory.ts';
 import { type FileLock, lockFile } from './file-lock.ts';
 import { type IoMode, type OpenedFile, openBestMode } from './io-mode.ts';
+import { fileReader, holdsNoOp, type ReadAt } from './unused-log.ts';
 
 /** What the operator says that the file is; null where nothing was said. */
 export interface ExpectedIdentity {
@@ -82,7 +83,7 @@ function lookInside(
   }
   const identity = readSuperblockIdentity(superblock, checksum);
   if (typeof identity === 'string') {
-    return superblockFault({ path, size, superblock, reason: identity });
+    return superblockFault({ path, size, superblock, reason: identity, readAt: fileReader(fd) });
   }
   if (identity.checksumName !== checksum.name) {
     return makeFault(
@@ -121,7 +122,8 @@ function readStart(fd: number): Uint8Array {
 
 /**
  * What a file is whose superblock can't be chosen for `reason`. A damaged file of ours still has
- * the magic in some copy; a foreign one has it in none.
+ * the magic in some copy; a foreign one has it in none. Zeros in place of the superblock alone do
+ * not mean an interrupted format: the log behind them may be full of what was acknowledged.
  */
 export function superblockFault(found: {
   readonly path: string;
@@ -129,10 +131,14 @@ export function superblockFault(found: {
   /** The superblock zone; zeros where the file is shorter. */
   readonly superblock: Uint8Array;
   readonly reason: SuperblockFault;
+  readonly readAt: ReadAt;
 }): ServerFault {
-  const { path, size, superblock, reason } = found;
+  const { path, size, superblock, reason, readAt } = found;
+  if (size === 0) return makeFault('data_file_truncated', `${path} is empty`);
   if (superblock.every((byte) => byte === 0)) {
-    return makeFault('data_file_incomplete', `${path} was never formatted to the end`);
+    return holdsNoOp(readAt)
+      ? makeFault('data_file_incomplete', `${path} was never formatted to the end`)
+      : makeFault('data_file_damaged', `${path}: the superblock is all zeros, but the log is not`);
   }
   const ours = Array.from({ length: SUPERBLOCK_COPIES }, (_, copy) => {
     const at = copy * SUPERBLOCK_COPY_SIZE + MAGIC_OFFSET;

@@ -1,11 +1,12 @@
-import { spawn } from 'node:child_process';
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isFault } from '../errors.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { lockFile } from './file-lock.ts';
+import { lockHolder } from './lock-holder.ts';
 
 let directory: ReturnType<typeof temporaryDirectory>;
 let path: string;
@@ -28,6 +29,7 @@ const HOLDER = `
 /** Another process that tries to take the lock, and keeps it until it is killed. */
 async function otherProcess(env: NodeJS.ProcessEnv): Promise<{
   readonly said: string;
+  readonly pid: number | undefined;
   kill(): Promise<void>;
 }> {
   const module = new URL('./file-lock.ts', import.meta.url).href;
@@ -48,6 +50,7 @@ async function otherProcess(env: NodeJS.ProcessEnv): Promise<{
   });
   return {
     said,
+    pid: child.pid,
     async kill(): Promise<void> {
       child.kill('SIGKILL');
       await ended;
@@ -87,6 +90,20 @@ describe('the lock on a data file', () => {
       after.release();
     });
   }
+
+  // Where the flock tool and /proc are.
+  it.runIf(existsSync('/proc/self/fdinfo') && spawnSync('flock', ['--version']).status === 0)(
+    'names the process that holds it',
+    async () => {
+      const other = await otherProcess(process.env);
+      const fd = openSync(path, 'r+');
+      const refused = await lockFile(fd, path);
+      expect(refused).toMatchObject({ message: `${path} is open in process ${other.pid}` });
+      await other.kill();
+      expect(lockHolder(fd)).toBeNull();
+      closeSync(fd);
+    },
+  );
 
   it('keeps a second opening of the same process out', async () => {
     const first = await tryLock();

@@ -4,6 +4,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileFault, makeFault, type ServerFault, systemCode } from '../errors.ts';
+import { lockHolder } from './lock-holder.ts';
 
 /** Held until `release`, or until the process ends in whatever way. */
 export interface FileLock {
@@ -25,7 +26,7 @@ export type LockMeans = 'flock' | 'abstract_socket' | 'socket_file';
 export async function lockFile(fd: number, path: string): Promise<FileLock | ServerFault> {
   const means: LockMeans[] = [];
   const flocked = flockByTool(fd);
-  if (flocked === 'held_by_another') return lockedFault(path);
+  if (flocked === 'held_by_another') return lockedFault(fd, path);
   if (flocked === 'locked') means.push('flock');
 
   const socketPath = process.platform === 'linux' ? abstractName(fd) : socketFile(fd);
@@ -33,7 +34,7 @@ export async function lockFile(fd: number, path: string): Promise<FileLock | Ser
   let server: Server | null = null;
   if (needed) {
     const held = await holdSocket(socketPath);
-    if (held === 'held_by_another') return lockedFault(path);
+    if (held === 'held_by_another') return lockedFault(fd, path);
     if (typeof held === 'string') return fileFault({ code: held }, path, 'lock');
     server = held;
     means.push(process.platform === 'linux' ? 'abstract_socket' : 'socket_file');
@@ -41,8 +42,10 @@ export async function lockFile(fd: number, path: string): Promise<FileLock | Ser
   return { means, release: (): void => void server?.close() };
 }
 
-function lockedFault(path: string): ServerFault {
-  return makeFault('data_file_locked', `${path} is open in another process`);
+function lockedFault(fd: number, path: string): ServerFault {
+  const holder = lockHolder(fd);
+  const who = holder === null ? 'another process' : `process ${holder}`;
+  return makeFault('data_file_locked', `${path} is open in ${who}`);
 }
 
 /** Descriptor number under which the child finds the file. */

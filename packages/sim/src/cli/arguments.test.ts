@@ -30,6 +30,7 @@ describe('command line', () => {
     const wrong = [
       ['--bogus'],
       ['frobnicate'],
+      ['replay', '--help'],
       ['run', 'twice'],
       ['run', '--seed', '-1'],
       ['run', '--seed', '18446744073709551616'],

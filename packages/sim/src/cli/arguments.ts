@@ -70,12 +70,12 @@ export function parseCommand(argv: readonly string[]): Command {
     return { kind: 'usage', error: text.split('. ')[0] ?? text };
   }
   const { values, positionals } = parsed;
-  if (values.help === true) return { kind: 'help' };
-  if (values.version === true) return { kind: 'version' };
   const name = positionals[0] ?? null;
   if (name !== null && !COMMANDS.includes(name)) {
     return { kind: 'usage', error: `'${name}' is no command; there are ${COMMANDS.join(', ')}` };
   }
+  if (values.help === true) return { kind: 'help' };
+  if (values.version === true) return { kind: 'version' };
   const listed = values['list-invariants'] === true || values['list-scenarios'] === true;
   if (listed || name === 'list' || name === 'scenarios') return { kind: 'list' };
   if (name === null && argv.length === 0) return { kind: 'help' };

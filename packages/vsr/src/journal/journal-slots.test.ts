@@ -159,6 +159,17 @@ describe('what a slot says', () => {
 });
 
 describe('fixes of start-up', () => {
+  it('carry no old header of a neighbour that is fixed too', () => {
+    const disk = new WalDisk(SLOTS);
+    for (const op of [1, 2]) disk.slot(op).prepare = logHeaderOf(message(op));
+    const bench = new JournalBench({ disk });
+    bench.journal.startFixes();
+    expect(bench.take()).toEqual(['headers 0']);
+    for (const op of [1, 2]) {
+      expect(headerIn(bench.sectors[0], op)).toEqual(logHeaderOf(message(op)).bytes);
+    }
+  });
+
   it('write the redundant header only, and then the op counts', () => {
     const disk = new WalDisk(SLOTS);
     disk.acknowledge(message(1));

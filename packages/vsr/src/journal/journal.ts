@@ -100,11 +100,15 @@ export class Journal {
 
   /** Writes the redundant headers that start-up found missing. */
   startFixes(): void {
+    const fixes: { readonly slot: number; readonly entry: LogHeader }[] = [];
     this.fixing.forEach((fixing, slot) => {
-      const entry = this.entries[slot];
-      if (fixing !== 1 || this.faulty[slot] === 1) return;
-      if (entry !== null && entry !== undefined) this.wantHeader(slot, entry);
+      const entry = this.entries[slot] ?? null;
+      if (fixing === 1 && this.faulty[slot] === 0 && entry !== null) fixes.push({ slot, entry });
     });
+    // All of them first: the write of one sector carries the headers of its neighbours, and an old
+    // one among them would stand over a newer body.
+    for (const { slot, entry } of fixes) this.redundant.set(entry.bytes, slot * HEADER_SIZE);
+    for (const { slot, entry } of fixes) this.wantHeader(slot, entry);
   }
 
   /** The body is a copy of what it says, but may not be what was acknowledged last in its slot. */
@@ -292,6 +296,8 @@ export class Journal {
     if (this.paused || this.writing[slot] !== null || this.clearing[slot] === 1) return;
     if (this.writesInFlight >= this.writesMax) return;
     this.clearing[slot] = 1;
+    // A header of what stood here must not be carried to the disk along with a neighbour's.
+    this.clearRedundant(slot);
     this.writing[slot] = reserved;
     this.writesInFlight += 1;
     this.out.writePrepare(slot, reserved);

@@ -111,8 +111,8 @@ describe('a superblock write', () => {
       }
     }
     expect(kinds).toEqual(['write 0', 'write 1', 'write 2', 'write 3', 'read_back']);
-    expect(step.state.view).toBe(1);
-    expect(writer.durable).toBe(step.state);
+    expect(step).toEqual({ kind: 'durable', state: writer.durable });
+    expect(writer.durable.view).toBe(1);
     expect(writer.busy).toBe(false);
     expect(viewOn(zone)).toBe(1);
   });
@@ -171,7 +171,8 @@ describe('a superblock write', () => {
       } else if (step.kind === 'read_back') {
         step = writer.onReadBack(zone);
       } else {
-        durable.push(step.state.view);
+        expect(step.kind).toBe('durable');
+        durable.push(writer.durable.view);
         step = writer.continue();
       }
     }

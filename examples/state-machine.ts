@@ -1,0 +1,148 @@
+/**
+ * A state machine of one's own, replicated: `npm run example:state-machine`. docs/state-machine.md
+ * explains each part.
+ *
+ * Counters by name. Three replicas run in this one process, each on a data file and sockets as in
+ * production; an application would run `startReplica` once in each of three processes.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  formatDataFile,
+  isFault,
+  loadConfiguration,
+  type RunningReplica,
+  type ServerFault,
+  startReplica,
+} from '@kimberlite/server';
+import {
+  CONFIG_DEV,
+  type ExecuteContext,
+  type KeyNames,
+  type Request,
+  type StateMachine,
+} from '@kimberlite/vsr';
+import { SmallClient } from './small-client.ts';
+
+/** Adds to a counter. Body: amount (u8), then the name. Empty reply. */
+const OPERATION_ADD = 16;
+/** Body: the name. Reply: its value (u32, little-endian). */
+const OPERATION_READ = 17;
+const TABLE_COUNTERS = 16;
+const NAME_MAX = 64;
+
+function numberOf(bytes: Uint8Array | null): number {
+  return bytes === null ? 0 : new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+}
+
+function bytesOf(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}
+
+const counters: StateMachine = {
+  tables: [
+    {
+      id: TABLE_COUNTERS,
+      name: 'counters',
+      // What `merge` wrote, folded into what was there; so an add reads nothing.
+      combine: (older, delta) => bytesOf(numberOf(older) + numberOf(delta)),
+    },
+  ],
+
+  validate(operation: number, body: Uint8Array): boolean {
+    const name = body.length - (operation === OPERATION_ADD ? 1 : 0);
+    if (operation !== OPERATION_ADD && operation !== OPERATION_READ) return false;
+    return name >= 1 && name <= NAME_MAX;
+  },
+
+  replyLimit(operation: number): number {
+    return operation === OPERATION_READ ? 4 : 0;
+  },
+
+  prefetch(request: Request, names: KeyNames): boolean {
+    if (request.operation === OPERATION_READ) names.key(TABLE_COUNTERS, request.body);
+    return false;
+  },
+
+  execute({ operation, body }: Request, context: ExecuteContext): Uint8Array {
+    if (operation === OPERATION_READ) return bytesOf(numberOf(context.get(TABLE_COUNTERS, body)));
+    context.merge(TABLE_COUNTERS, body.subarray(1), bytesOf(body[0] ?? 0));
+    return new Uint8Array(0);
+  },
+};
+
+function ok<T extends object>(value: T | ServerFault): T {
+  if (isFault(value)) throw new Error(`${value.message}. ${value.remedy}`);
+  return value;
+}
+
+/** A port that is free now. An application has its own, the same for ever. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen({ host: '127.0.0.1', port: 0 }, resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+const SLOTS = [0, 1, 2];
+/** Of this cluster, for ever; here a new one each time. */
+const cluster = BigInt(`0x${randomBytes(8).toString('hex')}`) + 1n;
+
+async function start(path: string, peers: readonly string[]): Promise<RunningReplica> {
+  const configuration = ok(
+    loadConfiguration({
+      file: null,
+      env: {},
+      flags: {
+        'data-file': path,
+        addresses: peers,
+        'client-address': '127.0.0.1:0',
+        'http-address': 'off',
+        'log-level': 'error',
+      },
+    }),
+  );
+  return ok(await startReplica({ configuration, stateMachine: counters }));
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'kimberlite-example-'));
+const replicas: RunningReplica[] = [];
+try {
+  const peers = (await Promise.all(SLOTS.map(freePort))).map((port) => `127.0.0.1:${port}`);
+  for (const slot of SLOTS) {
+    const path = join(directory, `${slot}.data`);
+    // Once in the life of a replica; never again after it has run.
+    const identity = { cluster, slot, replicaCount: SLOTS.length };
+    ok(await formatDataFile({ path, config: CONFIG_DEV, ...identity }));
+    replicas.push(await start(path, peers));
+  }
+  const client = new SmallClient({
+    cluster,
+    ports: replicas.map(({ clientAddress }) => clientAddress.port),
+  });
+  const name = new TextEncoder().encode('visits');
+  for (const amount of [1, 2, 3]) {
+    await client.request(OPERATION_ADD, Uint8Array.of(amount, ...name));
+    process.stdout.write(`added ${amount}\n`);
+  }
+  const value = numberOf(await client.request(OPERATION_READ, name));
+  process.stdout.write(`visits: ${value}\n`);
+  const refused = await client.request(18, name).catch((error: unknown) => String(error));
+  process.stdout.write(`operation 18: ${String(refused)}\n`);
+  client.close();
+  process.exitCode = value === 6 ? 0 : 1;
+} finally {
+  await Promise.all(replicas.map((replica) => replica.stop()));
+  rmSync(directory, { recursive: true });
+}
