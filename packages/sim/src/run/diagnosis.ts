@@ -1,3 +1,4 @@
+import type { ReplicaSnapshot } from '@kimberlite/vsr';
 import type { Cluster } from '../cluster/cluster.ts';
 import { nackQuorum, viewChangeQuorum } from '../cluster/quorums.ts';
 
@@ -60,15 +61,15 @@ function undecidableOp(cluster: Cluster, core: readonly number[]): string | null
     .snapshots()
     .filter(({ slot, status }) => core.includes(slot) && status !== 'recovering_head');
   const logView = Math.max(...voting.map((state) => state.logView));
-  const longest = Math.max(
-    ...voting.filter((state) => state.logView === logView).map((state) => state.op),
-  );
+  const logs = voting.filter((state) => state.logView === logView);
+  const longest = Math.max(...logs.map((state) => state.op));
   for (let op = head + 1; op <= Math.min(longest, head + 2 * config.pipelineMax); op += 1) {
     // Only logs of the highest log view say what the op is; a copy of an older log is a nack.
+    const wanted = namedAbove(cluster, logs, op);
     const held = voting.map((state) => {
       const canonical = state.logView === logView;
       // A log that ends below the op denies it: what still stands in its slot was given up.
-      const found = state.op < op ? 'absent' : cluster.storage(state.slot).evidence.slotState(op);
+      const found = state.op < op ? 'absent' : slotOf(cluster, state.slot, { op, wanted });
       return { canonical, found };
     });
     const canonical = held.filter((each) => each.canonical).map((each) => each.found);
@@ -81,6 +82,27 @@ function undecidableOp(cluster: Cluster, core: readonly number[]): string | null
     if (nacks < nackQuorum(replicaCount)) return `op ${op} can be neither kept nor dropped`;
   }
   return null;
+}
+
+/** The prepare of `op` that the op above it names as its parent; null when nobody can tell. */
+function namedAbove(cluster: Cluster, logs: readonly ReplicaSnapshot[], op: number): bigint | null {
+  for (const { slot, op: head } of logs) {
+    const parent = head > op ? cluster.storage(slot).evidence.parentIn(op + 1) : null;
+    if (parent !== null) return parent;
+  }
+  return null;
+}
+
+/** What a slot has of the op: a whole prepare that the log does not want there is a denial. */
+function slotOf(
+  cluster: Cluster,
+  slot: number,
+  { op, wanted }: { readonly op: number; readonly wanted: bigint | null },
+): 'readable' | 'damaged' | 'absent' {
+  const { evidence } = cluster.storage(slot);
+  const found = evidence.slotState(op);
+  if (found !== 'readable' || wanted === null) return found;
+  return evidence.prepareReadable(op, wanted) ? 'readable' : 'absent';
 }
 
 /** A damaged block of one member that no other member of the core can give. */

@@ -121,6 +121,14 @@ export class DiskEvidence {
     return this.messageWhole(op, header) ? 'readable' : 'damaged';
   }
 
+  /** What the prepare that a read of the slot of `op` would give names as the one before it. */
+  parentIn(op: number): bigint | null {
+    if (this.slotState(op) !== 'readable') return null;
+    const body = this.bodyHeader(op % this.setup.config.walSlots);
+    const view = new DataView(body.buffer, body.byteOffset, body.length);
+    return readU128(view, COMMAND_FIELDS_OFFSET);
+  }
+
   /** A replica that reads this log may rightly doubt where it ends. */
   logAmbiguous(): boolean {
     const { memory, config, checksum } = this.setup;
