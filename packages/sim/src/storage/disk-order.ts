@@ -35,10 +35,13 @@ export function checkHeaderWrite(
       header.op % config.walSlots === walSlot,
       () => `header of op ${header.op} is written to slot ${walSlot}`,
     );
-    const body = prepares.pristine((walSlot * config.messageSizeMax) / SECTOR_SIZE);
+    const first = (walSlot * config.messageSizeMax) / SECTOR_SIZE;
+    // Where the last write of a body went astray, a start finds the one before, and rightly gives
+    // that one its header back.
+    const bodies = [prepares.pristine(first), prepares.standing(first)];
     check(
       'disk_order',
-      sameBytes(bytes, body.subarray(0, HEADER_SIZE)),
+      bodies.some((body) => sameBytes(bytes, body.subarray(0, HEADER_SIZE))),
       () => `header of op ${header.op} is written before its prepare is on disk`,
     );
   }

@@ -44,6 +44,12 @@ export class SectorMemory {
     return bytes;
   }
 
+  /** What stands there where a write went astray: an older content; else what was written last. */
+  standing(sector: number): Uint8Array {
+    const damage = this.damaged.get(sector)?.damage;
+    return damage?.kind === 'bytes' ? damage.bytes : this.pristine(sector);
+  }
+
   /** Stores a sector; takes the buffer. True when it healed damage that a read had met. */
   store(sector: number, bytes: Uint8Array): boolean {
     assert(bytes.length === SECTOR_SIZE, 'a whole sector');

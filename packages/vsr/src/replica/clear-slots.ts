@@ -13,16 +13,16 @@ export function clearUnusedSlots(r: Replica): void {
   if (r.journal.dirtyCount === 0 || r.replicaCount === 1) return;
   if (r.status !== 'normal' || !r.restored || !isChainComplete(r)) return;
   if (r.superblock.durable.logView !== r.view) return;
-  const { walSlots } = r.config;
+  const { walSlots, pipelineMax } = r.config;
   // The slots of the next ops up to a whole ring above the checkpoint hold none of the log.
   for (let op = r.op + 1; op <= r.checkpoint.op + walSlots; op += 1) {
     const walSlot = op % walSlots;
-    if (r.journal.isUnknown(walSlot)) {
-      r.journal.clear(reservedSlot(walSlot, r));
-      continue;
-    }
-    // A copy from the lap before beside an unreadable header: nothing newer was acknowledged here.
+    // A copy of the lap before, which a checkpoint covers, beside an unreadable header. (What is
+    // told in a view change is left alone.)
     const old = op - walSlots;
-    if (old >= 0 && r.journal.isDoubtful(Op(old))) r.journal.confirm(Op(old));
+    if (old >= 0 && old < r.op - pipelineMax && r.journal.isDoubtful(Op(old))) {
+      r.journal.dropHeader(Op(old));
+    }
+    if (r.journal.isUnknown(walSlot)) r.journal.clear(reservedSlot(walSlot, r));
   }
 }
