@@ -1,6 +1,7 @@
 import { reservedSlot } from '../format.ts';
 import { Op } from '../std/numbers.ts';
 import { isChainComplete } from './chain.ts';
+import { provenCheckpoint } from './checkpoint.ts';
 import type { Replica } from './replica.ts';
 
 /**
@@ -14,15 +15,14 @@ export function clearUnusedSlots(r: Replica): void {
   if (r.status !== 'normal' || !r.restored || !isChainComplete(r)) return;
   if (r.superblock.durable.logView !== r.view) return;
   const { walSlots, pipelineMax } = r.config;
+  const oldest = Math.min(provenCheckpoint(r).op, r.op - pipelineMax);
   // The slots of the next ops up to a whole ring above the checkpoint hold none of the log.
   for (let op = r.op + 1; op <= r.checkpoint.op + walSlots; op += 1) {
     const walSlot = op % walSlots;
-    // A copy of the lap before, which a checkpoint covers, beside an unreadable header. (What is
-    // told in a view change is left alone.)
+    // A copy of the lap before beside an unreadable header goes too, once nobody can need it any
+    // more: who lacks that op is given the checkpoint, and no view change tells of it.
     const old = op - walSlots;
-    if (old >= 0 && old < r.op - pipelineMax && r.journal.isDoubtful(Op(old))) {
-      r.journal.dropHeader(Op(old));
-    }
+    if (old >= 0 && old < oldest && r.journal.isDoubtful(Op(old))) r.journal.dropHeader(Op(old));
     if (r.journal.isUnknown(walSlot)) r.journal.clear(reservedSlot(walSlot, r));
   }
 }

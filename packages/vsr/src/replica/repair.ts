@@ -5,6 +5,7 @@ import { Op, opMax, opMin, opNext, opPrevious, ZERO_CHECKSUM } from '../std/numb
 import { acknowledge } from './acknowledge.ts';
 import { askEveryone } from './ask-view.ts';
 import { extendChain } from './chain.ts';
+import { provenCheckpoint } from './checkpoint.ts';
 import { clearUnusedSlots } from './clear-slots.ts';
 import type { Replica } from './replica.ts';
 import { requestMissingBlocks } from './restore.ts';
@@ -71,10 +72,17 @@ function requestHeaders(r: Replica): void {
   send(r, peer, 'requestHeaders', fields);
 }
 
-/** Known headers whose bodies are not here. */
+/**
+ * Known headers whose bodies are not here. What is executed is repaired too, down to the checkpoint
+ * that others can be given: who is still above that one needs the ops, and only the primary may say
+ * which they are.
+ */
 function requestBodies(r: Replica): void {
   if (r.journal.dirtyCount === 0) return;
-  const first = opMax(r.chainOp, opNext(r.checkpoint.op));
+  const first = opMax(
+    opNext(provenCheckpoint(r).op),
+    r.chainOp <= opNext(r.commitMin) ? Op(0) : r.chainOp,
+  );
   let asked = 0;
   for (let op = first; op <= r.op && asked < BODIES_PER_ROUND; op = opNext(op)) {
     const entry = r.journal.header(op);
@@ -152,7 +160,8 @@ export function onRepairPrepare(r: Replica, message: PrepareMessage): void {
   const { op, checksum } = message.header;
   r.budget.recordRepairCompleted(bodyKey(checksum), r.tick);
   if (r.status === 'recovering_head') return;
-  if (op > r.op || op < r.chainOp || !r.journal.has(op, checksum)) {
+  const decided = op >= r.chainOp || op <= r.commitMin;
+  if (op > r.op || !decided || !r.journal.has(op, checksum)) {
     // Repair fills in behind the head, and only what was decided there: a replayed prepare of a
     // dropped op could otherwise attach itself to the log again.
     drop(r, message, 'not_wanted');
