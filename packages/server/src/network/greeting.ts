@@ -1,13 +1,13 @@
 import type { ChecksumFunction } from '@kimberlite/store';
 import {
   type ClusterConfig,
+  configEquals,
   encodeMessage,
   HELLO_ROLES,
   type Message,
   NO_REPLICA,
   REJECTION_REASONS,
   type RejectionReason,
-  sizesAgree,
   sizesOf,
   View,
 } from '@kimberlite/vsr';
@@ -70,7 +70,7 @@ export function replicaHelloFault(
   if (header.role !== HELLO_ROLES.replica) return 'wrongMember';
   if (header.replica >= self.replicaCount || header.replica === self.slot) return 'wrongMember';
   if (slot !== null && header.replica !== slot) return 'wrongMember';
-  const same = header.replicaCount === self.replicaCount && sizesAgree(self.config, header);
+  const same = header.replicaCount === self.replicaCount && configEquals(self.config, header);
   return same ? null : 'wrongSizes';
 }
 

@@ -95,9 +95,7 @@ export class DiskEvidence {
   /** Parent of this prepare, when its body was written here; null otherwise. */
   prepareParent(op: number, checksum: bigint): bigint | null {
     const body = this.bodyHeader(op % this.setup.config.walSlots);
-    if (checksumIn(body) !== checksum) return null;
-    const view = new DataView(body.buffer, body.byteOffset, body.length);
-    return readU128(view, COMMAND_FIELDS_OFFSET);
+    return checksumIn(body) === checksum ? parentOf(body) : null;
   }
 
   /** A read of the prepare's body would give it back, whole. */
@@ -124,9 +122,7 @@ export class DiskEvidence {
   /** What the prepare that a read of the slot of `op` would give names as the one before it. */
   parentIn(op: number): bigint | null {
     if (this.slotState(op) !== 'readable') return null;
-    const body = this.bodyHeader(op % this.setup.config.walSlots);
-    const view = new DataView(body.buffer, body.byteOffset, body.length);
-    return readU128(view, COMMAND_FIELDS_OFFSET);
+    return parentOf(this.bodyHeader(op % this.setup.config.walSlots));
   }
 
   /** A replica that reads this log may rightly doubt where it ends. */
@@ -184,6 +180,11 @@ export class DiskEvidence {
     if (typeof decodeMessage(bytes.subarray(0, size), checksum) === 'string') return false;
     return replicaCount === 1 || bytes.subarray(size).every((byte) => byte === 0);
   }
+}
+
+function parentOf(prepare: Uint8Array): bigint {
+  const view = new DataView(prepare.buffer, prepare.byteOffset, prepare.length);
+  return readU128(view, COMMAND_FIELDS_OFFSET);
 }
 
 function checksumIn(header: Uint8Array): bigint {

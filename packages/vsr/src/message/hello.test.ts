@@ -1,7 +1,7 @@
 import { sha256Checksum } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
-import { type ClusterConfig, CONFIG_DEFAULT } from '../config.ts';
-import { clientHello, sizesAgree, sizesOf } from './hello.ts';
+import { type ClusterConfig, CONFIG_DEFAULT, configEquals } from '../config.ts';
+import { clientHello, sizesOf } from './hello.ts';
 import { COMMANDS, HELLO_ROLES, NO_REPLICA } from './layout.ts';
 import { decodeMessage } from './message.ts';
 
@@ -15,9 +15,9 @@ describe('the greeting', () => {
 
   it.each(sizes)('does not agree when %s differs', (name) => {
     const other = { ...CONFIG_DEFAULT, [name]: CONFIG_DEFAULT[name] + 1 };
-    expect(sizesAgree(CONFIG_DEFAULT, { ...CONFIG_DEFAULT })).toBe(true);
-    expect(sizesAgree(CONFIG_DEFAULT, other)).toBe(false);
-    expect(sizesAgree(other, CONFIG_DEFAULT)).toBe(false);
+    expect(configEquals(CONFIG_DEFAULT, { ...CONFIG_DEFAULT })).toBe(true);
+    expect(configEquals(CONFIG_DEFAULT, other)).toBe(false);
+    expect(configEquals(other, CONFIG_DEFAULT)).toBe(false);
   });
 
   it('of a client names itself and no size', () => {

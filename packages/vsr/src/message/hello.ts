@@ -14,15 +14,6 @@ export function sizesOf(config: ClusterConfig): ClusterConfig {
   return { messageSizeMax, walSlots, pipelineMax, checkpointInterval, blockSize, sessionsMax };
 }
 
-/** Whether both have the same sizes, every one of them. */
-export function sizesAgree(config: ClusterConfig, other: ClusterConfig): boolean {
-  const otherSizes = sizesOf(other);
-  for (const [name, size] of Object.entries(sizesOf(config))) {
-    if (otherSizes[name as keyof ClusterConfig] !== size) return false; // SAFETY: the same keys.
-  }
-  return true;
-}
-
 /** A client knows no sizes; it learns those of the cluster from the answer. */
 const UNKNOWN_SIZES: ClusterConfig = {
   messageSizeMax: 0,
