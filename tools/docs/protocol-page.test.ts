@@ -45,9 +45,13 @@ describe('docs/protocol.md', () => {
   });
 
   it('names mutants and checkers that exist', () => {
-    const names = (path: string, pattern: RegExp): Set<string> =>
-      new Set([...read(path).matchAll(pattern)].map(([, name = '']) => name));
-    const mutants = names('packages/sim/src/mutants/catalogue.ts', /name: '(\w+)'/g);
+    const names = (files: string, pattern: RegExp): Set<string> =>
+      new Set(
+        globSync(files, { cwd: root }).flatMap((path) =>
+          [...read(path).matchAll(pattern)].map(([, name = '']) => name),
+        ),
+      );
+    const mutants = names('packages/sim/src/mutants/*-mutants.ts', /name: '(\w+)'/g);
     const checkers = names('packages/sim/src/checkers/violation.ts', /^ {2}(\w+): '/gm);
     const text = page.replaceAll('\n', ' ');
     for (const [known, pattern] of [

@@ -44,6 +44,23 @@ describe('command line', () => {
     expect(parseCommand(['run', '--seed', '18446744073709551615']).kind).toBe('run');
   });
 
+  it('reads which mutants to plant', () => {
+    expect(parseCommand(['mutants', 'reply_before_commit'])).toMatchObject({
+      kind: 'mutants',
+      runs: null,
+      names: ['reply_before_commit'],
+      part: { index: 0, of: 1 },
+    });
+    const part = { index: 5, of: 10 };
+    expect(parseCommand(['mutants', '--part', '98765/10', '--runs', '3'])).toMatchObject({
+      part,
+      runs: 3,
+    });
+    for (const wrong of ['10', '1/0', 'x/3', '1/2/3', '-1/3']) {
+      expect(parseCommand(['mutants', `--part=${wrong}`]).kind, wrong).toBe('usage');
+    }
+  });
+
   it('shows help when nothing is asked', () => {
     expect(parseCommand([]).kind).toBe('help');
     expect(parseCommand(['mutants', '--help']).kind).toBe('help');

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { MutantPart } from '../mutants/mutant.ts';
 import { SCENARIOS } from '../run/scenarios.ts';
 
 /** What was asked for. */
@@ -24,11 +25,14 @@ export interface RunArguments {
 
 export interface MutantArguments {
   readonly seed: bigint;
-  readonly runs: number;
+  /** Runs that a mutant may survive; null for the usual budget. */
+  readonly runs: number | null;
   readonly jobs: number;
   readonly json: boolean;
   /** Names to plant; empty for all. */
   readonly names: readonly string[];
+  /** Every how-many-th of the catalogue, from which place on. */
+  readonly part: MutantPart;
 }
 
 const OPTIONS = {
@@ -43,6 +47,7 @@ const OPTIONS = {
   trace: { type: 'boolean' },
   'fail-fast': { type: 'boolean' },
   'check-determinism': { type: 'boolean' },
+  part: { type: 'string' },
   'vsr-mode': { type: 'boolean' },
   'list-invariants': { type: 'boolean' },
   'list-scenarios': { type: 'boolean' },
@@ -116,12 +121,23 @@ function runCommand(values: Values): Command {
 
 function mutantsCommand(values: Values, names: readonly string[]): Command {
   const seed = seedOf(values.seed ?? '1');
-  const runs = countOf('--runs', values.runs ?? values.iterations ?? '2000', 1_000_000);
+  const given = values.runs ?? values.iterations ?? null;
+  const runs = given === null ? null : countOf('--runs', given, 1_000_000);
   const jobs = countOf('--jobs', values.jobs ?? '1', 1024);
   if (typeof seed === 'string') return { kind: 'usage', error: seed };
   if (typeof runs === 'string') return { kind: 'usage', error: runs };
   if (typeof jobs === 'string') return { kind: 'usage', error: jobs };
-  return { kind: 'mutants', seed, runs, jobs, names, json: values.json ?? false };
+  const part = partOf(values.part ?? '0/1');
+  if (typeof part === 'string') return { kind: 'usage', error: part };
+  return { kind: 'mutants', seed, runs, jobs, names, part, json: values.json ?? false };
+}
+
+/** `K/N`: any K, so that a seed or a count of builds will do. */
+function partOf(text: string): MutantPart | string {
+  const match = /^([0-9]{1,20})\/([1-9][0-9]{0,3})$/.exec(text);
+  if (match === null) return `--part takes K/N, such as 3/10, not '${text}'`;
+  const of = Number(match[2]);
+  return { of, index: Number(BigInt(match[1] ?? '0') % BigInt(of)) };
 }
 
 function seedOf(text: string): bigint | string {

@@ -6,7 +6,7 @@ export const HELP = `vopr - runs the replication core under simulated faults, fr
 
 Usage
   vopr run [--seed S] [--runs N] [--jobs J] [options]
-  vopr mutants [NAME...] [--seed S] [--runs N] [--jobs J] [--json]
+  vopr mutants [NAME...] [--part K/N] [--seed S] [--runs N] [--jobs J] [--json]
   vopr list | vopr scenarios
   vopr --help | --version
 
@@ -22,10 +22,13 @@ Options of run
       --vsr-mode         accepted and without effect: the real core runs, always
 
 Options of mutants
-      --runs N           runs that a mutant may survive; default 2000
+      --runs N           runs that a mutant may survive; default 2000 of the swarm,
+                         500 of a scenario made for it
+      --part K/N         only part K mod N of N, as for a build that takes another one each time
 
 Exit codes
-  0 no failure   2 usage   127 crash (assertion)   128 liveness   129 correctness
+  0 no failure   1 a mutant survived   2 usage
+  127 crash (assertion)   128 liveness   129 correctness
 `;
 
 /** Text of `vopr list`. */

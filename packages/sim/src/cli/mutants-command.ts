@@ -1,10 +1,13 @@
 import process from 'node:process';
 import { MUTANTS } from '../mutants/catalogue.ts';
-import type { Mutant } from '../mutants/mutant.ts';
+import { type Mutant, mutantsOfPart } from '../mutants/mutant.ts';
 import { type MutantResult, runMutant } from '../mutants/run-mutants.ts';
 import type { MutantArguments } from './arguments.ts';
 
 const EXIT_USAGE = 2;
+/** Runs that a mutant may survive: of the swarm, and of the scenario that is made for it. */
+const RUNS_SWARM = 2_000;
+const RUNS_SCENARIO = 500;
 
 /** `vopr mutants`: the kill table. Returns 0 when each planted bug was caught, else 1. */
 export async function mutantsCommand(options: MutantArguments): Promise<number> {
@@ -14,12 +17,13 @@ export async function mutantsCommand(options: MutantArguments): Promise<number> 
     process.stderr.write(`vopr: there is no mutant '${unknown}'; there are ${names}\n`);
     return EXIT_USAGE;
   }
-  const chosen = MUTANTS.filter(
+  const chosen = mutantsOfPart(MUTANTS, options.part).filter(
     ({ name }) => options.names.length === 0 || options.names.includes(name),
   );
   const rows: { readonly mutant: Mutant; readonly result: MutantResult }[] = [];
   for (const mutant of chosen) {
-    const result = await runMutant(mutant, options);
+    const runs = options.runs ?? (mutant.scenario === undefined ? RUNS_SWARM : RUNS_SCENARIO);
+    const result = await runMutant(mutant, { seed: options.seed, runs, jobs: options.jobs });
     rows.push({ mutant, result });
     if (!options.json) process.stdout.write(`${rowText(mutant, result)}\n`);
   }

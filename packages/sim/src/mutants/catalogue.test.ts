@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MUTANTS } from './catalogue.ts';
-import { applyEdit } from './mutant.ts';
+import { applyEdit, mutantsOfPart } from './mutant.ts';
 
 const packages = new URL('../../../', import.meta.url);
 
@@ -19,6 +19,12 @@ describe('mutants', () => {
 
   it('have names of their own', () => {
     expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
+  });
+
+  it('fall into parts that are the whole together', () => {
+    const parts = [0, 1, 2].map((index) => mutantsOfPart(MUTANTS, { index, of: 3 }));
+    expect(new Set(parts.flat())).toEqual(new Set(MUTANTS));
+    expect(parts.flat()).toHaveLength(MUTANTS.length);
   });
 
   it('are planted exactly once or not at all', () => {

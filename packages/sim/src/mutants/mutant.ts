@@ -13,12 +13,27 @@ export interface Mutant {
   readonly name: string;
   /** What is wrong with it, in one line. */
   readonly bug: string;
+  /** Numbers in the list of bugs that were seen elsewhere (docs/vopr.md); left out for our own. */
+  readonly entry?: string;
   /** More than one where two guards stand before the same harm. */
   readonly edits: readonly MutantEdit[];
   /** Why it harms nothing, where the design makes the bug impossible: it may survive. */
   readonly harmless?: string;
   /** The scenario that is made for it; the swarm when left out. */
   readonly scenario?: string;
+}
+
+/** One of `of` equal parts of a catalogue. */
+export interface MutantPart {
+  /** From 0 to `of` - 1. */
+  readonly index: number;
+  /** At least 1. */
+  readonly of: number;
+}
+
+/** Every `of`-th mutant, so that neighbours, which are alike, fall into different parts. */
+export function mutantsOfPart(mutants: readonly Mutant[], part: MutantPart): Mutant[] {
+  return mutants.filter((_, at) => at % part.of === part.index);
 }
 
 /** The patched source, or why the edit does not fit it (any more). */

@@ -1,0 +1,59 @@
+import type { Mutant } from './mutant.ts';
+
+const CLEAR_SLOTS = 'vsr/src/replica/clear-slots.ts';
+const JOURNAL = 'vsr/src/journal/journal.ts';
+const RECOVER = 'vsr/src/journal/recover.ts';
+const REPAIR = 'vsr/src/replica/repair.ts';
+
+/** The log on disk: the order of its writes and what a start makes of it. */
+export const JOURNAL_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'header_before_body',
+    entry: 'M23',
+    bug: 'the redundant header is written together with the body',
+    edits: [
+      {
+        file: JOURNAL,
+        find: 'this.out.writePrepare(slot, message);',
+        replace:
+          'this.out.writePrepare(slot, message);\n' +
+          '        const early = this.entries[slot] ?? null;\n' +
+          '        if (early !== null) this.wantHeader(slot, early);',
+      },
+    ],
+  },
+  {
+    name: 'truncated_ops_come_back',
+    entry: 'M42',
+    bug: 'after a restart the ring is believed beyond what the durable view headers permit',
+    edits: [
+      {
+        file: RECOVER,
+        find: 'if (!normal || entry.header.view !== superblock.logView) slots[index] = keepFault(slot);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'slot_cleared_while_head_uncertain',
+    bug: 'unreadable slots above the known head are written over before the head is certain',
+    scenario: 'uncertain_heads',
+    edits: [
+      {
+        file: REPAIR,
+        find: '  requestMissingBlocks(r);\n',
+        replace: '  requestMissingBlocks(r);\n  clearUnusedSlots(r);\n',
+      },
+      {
+        file: CLEAR_SLOTS,
+        find: "if (r.status !== 'normal' || !r.restored || !isChainComplete(r)) return;",
+        replace: 'void isChainComplete;',
+      },
+      {
+        file: CLEAR_SLOTS,
+        find: 'if (r.superblock.durable.logView !== r.view) return;',
+        replace: '',
+      },
+    ],
+  },
+];

@@ -1,0 +1,58 @@
+import type { Mutant } from './mutant.ts';
+
+const DO_VIEW_CHANGE = 'vsr/src/replica/do-view-change.ts';
+const JOURNAL = 'vsr/src/journal/journal.ts';
+const SELECT_LOG = 'vsr/src/replica/select-log.ts';
+
+/** The log of a new view: which one is chosen, and what may be dropped from it. */
+export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'view_change_quorum_less_one',
+    entry: 'M4',
+    bug: 'a log is chosen from one do_view_change too few',
+    edits: [
+      {
+        file: SELECT_LOG,
+        find: 'ballots.length < quorums.viewChange',
+        replace: 'ballots.length < quorums.viewChange - 1',
+      },
+    ],
+  },
+  {
+    name: 'log_chosen_by_op_only',
+    entry: 'M12',
+    bug: 'the longest log wins, whatever its log_view',
+    scenario: 'duelling_views',
+    edits: [
+      {
+        file: SELECT_LOG,
+        find: 'ballots.filter((ballot) => ballot.logView === logViewMax)',
+        replace:
+          'ballots.filter((one) => one.op === Math.max(...ballots.map(({ op }) => op))).slice(0, 1)',
+      },
+    ],
+  },
+  {
+    name: 'nack_quorum_less_one',
+    entry: 'M6',
+    bug: 'an op is dropped with one proof of absence too few',
+    edits: [{ file: SELECT_LOG, find: '>= quorums.nack)', replace: '>= quorums.nack - 1)' }],
+  },
+  {
+    name: 'checksum_failure_as_nack',
+    entry: 'M13',
+    bug: 'an unreadable slot is taken for one that never held the op',
+    edits: [
+      {
+        file: JOURNAL,
+        find: 'if (this.faulty[slot] === 1) return false;',
+        replace: 'if (this.faulty[slot] === 1) return true;',
+      },
+      {
+        file: DO_VIEW_CHANGE,
+        find: ': !r.journal.isFaulty(at)) nackBits',
+        replace: ': true) nackBits',
+      },
+    ],
+  },
+];
