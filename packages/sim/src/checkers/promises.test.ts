@@ -30,6 +30,7 @@ function formatted() {
     checksum: mix128,
     slot: 0,
     atlas: new FaultAtlas(new Prng(1n), options),
+    faults: null,
   });
   const identity = { cluster: 1n, slot: 0, replicaCount: 3, incarnation: 1n };
   storage.format(formatReplica({ config, checksum: mix128, ...identity }));

@@ -1,11 +1,7 @@
+import { snake } from '../explain/describe.ts';
 import { EXIT_CODES, type RunResult } from '../run/run-seed.ts';
 import type { Totals } from '../run/totals.ts';
 import type { Campaign } from './campaign.ts';
-
-/** camelCase to snake_case, as names are spelled outside the code. */
-export function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
 
 /** The command that shows a failure again. */
 export function reproCommand(result: RunResult, scenario: string): string {

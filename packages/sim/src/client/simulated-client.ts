@@ -49,6 +49,8 @@ export interface SimulatedClientSetup {
   readonly prng: Prng;
   readonly workload: Workload;
   readonly release: number;
+  /** It never says a word. */
+  readonly silent: boolean;
   readonly observer: ClientObserver;
   readonly send: (replica: number, message: AnyMessage) => void;
 }
@@ -59,6 +61,8 @@ export interface SimulatedClientSetup {
  */
 export class SimulatedClient {
   readonly node: number;
+  /** It never says a word: the run is replayed without it. */
+  readonly silent: boolean;
   /** Requests that were answered. */
   answered: number;
   private readonly setup: SimulatedClientSetup;
@@ -72,6 +76,7 @@ export class SimulatedClient {
 
   constructor(setup: SimulatedClientSetup) {
     this.node = setup.node;
+    this.silent = setup.silent;
     this.setup = setup;
     this.answered = 0;
     this.sessionPrng = setup.prng.fork();
@@ -92,12 +97,23 @@ export class SimulatedClient {
     return this.pending !== null;
   }
 
+  /** Its number among the clients, from 0. */
+  get index(): number {
+    return this.node - this.setup.replicaCount;
+  }
+
+  /** Registered, and without a request under way. */
+  get mayAsk(): boolean {
+    return !this.silent && this.session.state === 'ready';
+  }
+
   get registered(): boolean {
     return this.session.state === 'ready' || this.session.state === 'busy';
   }
 
   /** Once a tick: timers of the session. */
   tick(): void {
+    if (this.silent) return;
     const out: ClientEffect[] = [];
     if (this.session.state === 'idle') this.session.register(out);
     else this.session.onTick(out);

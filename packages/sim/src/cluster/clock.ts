@@ -1,4 +1,5 @@
 import type { ClockPort, Prng } from '@kimberlite/vsr';
+import type { FaultGate } from '../faults/fault-gate.ts';
 import type { EventQueue } from '../std/event-queue.ts';
 
 /** How one replica's clock errs. */
@@ -54,11 +55,12 @@ export class SimulatedClock implements ClockPort {
     return Math.max(1, Math.round((localMicros * 1_000_000) / (1_000_000 + drift)));
   }
 
-  /** Once a tick while faults are on. */
-  tick(): void {
+  /** Once a tick while faults are on. `place` is the slot of the replica. */
+  tick(faults: FaultGate, place: number): void {
     const { stepProbability, stepMicrosMax } = this.options;
     if (!this.prng.chance(stepProbability)) return;
-    this.stepped += this.prng.between(-stepMicrosMax, stepMicrosMax);
+    const step = this.prng.between(-stepMicrosMax, stepMicrosMax);
+    if (faults.allow('clock_step', place)) this.stepped += step;
   }
 
   private local(now: number): number {

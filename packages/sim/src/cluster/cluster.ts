@@ -14,6 +14,7 @@ import {
 } from '@kimberlite/vsr';
 import { Checkers } from '../checkers/checkers.ts';
 import { type ClientOptions, SimulatedClient } from '../client/simulated-client.ts';
+import { type DrawnFault, FaultGate, type FaultKind, type Removed } from '../faults/fault-gate.ts';
 import { Network, type NetworkOptions, type Packet } from '../network/network.ts';
 import { emptyTotals, type Totals } from '../run/totals.ts';
 import { EventQueue } from '../std/event-queue.ts';
@@ -22,7 +23,7 @@ import { FaultAtlas } from '../storage/fault-atlas.ts';
 import { SimulatedStorage, type StorageOptions } from '../storage/storage.ts';
 import type { Workload } from '../workload/workload.ts';
 import { type ClockOptions, SimulatedClock } from './clock.ts';
-import { describeEvent, describeMessage } from './describe.ts';
+import { type Happening, type Observer, roleOf } from './observer.ts';
 import { type ProcessPorts, ReplicaProcess } from './replica-process.ts';
 import { TraceTally } from './trace-tally.ts';
 
@@ -71,9 +72,26 @@ export interface ClusterOptions {
   readonly clocks: readonly ClockOptions[];
   readonly clients: ClientOptions;
   readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
-  /** Told a line for everything that happens; null for none. */
-  readonly log: ((line: string) => void) | null;
+  /** Sees everything that happens; null costs nothing. */
+  readonly observer: Observer | null;
+  /** What the run goes without. */
+  readonly removed: Removed;
+  /** From this event on there are no new faults; null for never. */
+  readonly calmFrom: number | null;
+  /** So many events are taken for an endless run, and end it. */
+  readonly eventsMax: number;
 }
+
+/** Faults whose place is a replica. */
+const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'crash',
+  'pause',
+  'clock_step',
+  'read_fault',
+  'write_fault',
+  'misdirect',
+  'torn_write',
+]);
 
 /** Version of the simulated clients: 0.1.0. */
 const RELEASE = 0x000100;
@@ -87,6 +105,8 @@ export class Cluster {
   readonly options: ClusterOptions;
   readonly queue: EventQueue;
   readonly network: Network;
+  /** Numbers the faults, and holds back those that the run goes without. */
+  readonly faults: FaultGate;
   readonly storages: readonly SimulatedStorage[];
   readonly clocks: readonly SimulatedClock[];
   readonly replicas: readonly ReplicaProcess[];
@@ -108,6 +128,9 @@ export class Cluster {
     this.options = options;
     this.prng = prng;
     this.queue = new EventQueue();
+    const { removed, calmFrom } = options;
+    this.faults = new FaultGate(this.queue, { removed, closedFrom: calmFrom });
+    if (options.observer !== null) this.faults.onFault = (fault) => this.observeFault(fault);
     this.totals = emptyTotals();
     this.totals.runs = 1;
     this.hash = new TraceHash();
@@ -120,6 +143,7 @@ export class Cluster {
       prng: prng.fork(),
       options: options.network,
       nodeCount: replicaCount + clientCount,
+      faults: this.faults,
       receive: (packet) => this.receive(packet),
     });
     const atlas = new FaultAtlas(prng.fork(), {
@@ -155,7 +179,7 @@ export class Cluster {
   }
 
   start(slot: number): void {
-    this.log(() => `start replica ${slot}`);
+    this.observeProcess(slot, 'start');
     this.connections[slot]?.clear();
     this.checkers.onStarting(slot);
     this.replica(slot).start();
@@ -205,11 +229,38 @@ export class Cluster {
     this.totals.ticks += 1;
     for (const client of this.clients) client.tick();
     for (const state of this.snapshots()) this.checkers.onSnapshot(state);
+    if (this.queue.processed > this.options.eventsMax) throw new Error('events without end');
   }
 
+  /** Draws the jumps of all clocks, once a tick while faults are on. */
+  tickClocks(): void {
+    this.clocks.forEach((clock, slot) => clock.tick(this.faults, slot));
+  }
+
+  /** Tells the observer something about the run itself. */
   log(line: () => string): void {
-    const { log } = this.options;
-    if (log !== null) log(`${(this.queue.now / 1000).toFixed(3).padStart(12)} ms  ${line()}`);
+    if (this.options.observer !== null) this.observe(null, { kind: 'note', text: line() });
+  }
+
+  observeProcess(slot: number, what: 'start' | 'crash' | 'pause' | 'unpause'): void {
+    if (this.options.observer !== null) this.observe(slot, { kind: 'process', what });
+  }
+
+  /** Tells the observer, if there is one. `slot` is the replica that it happened to, or null. */
+  observe(slot: number | null, what: Happening): void {
+    const { observer } = this.options;
+    if (observer === null) return;
+    const replica = slot === null ? null : (this.replicas[slot] ?? null);
+    const state = replica === null ? null : replica.snapshot();
+    const role = roleOf(state, { paused: replica?.paused ?? false, standby: false });
+    observer({
+      event: this.queue.processed,
+      micros: this.queue.now,
+      slot: replica === null ? null : slot,
+      role,
+      state,
+      what,
+    });
   }
 
   /** Takes the counters that parts keep for themselves into the totals. */
@@ -232,6 +283,11 @@ export class Cluster {
     return totals;
   }
 
+  private observeFault(fault: DrawnFault): void {
+    const own = FAULTS_OF_REPLICAS.has(fault.kind) && fault.place >= 0;
+    this.observe(own ? fault.place : null, { kind: 'fault', fault });
+  }
+
   private createStorage(slot: number, atlas: FaultAtlas): SimulatedStorage {
     const { config, checksum, maker, replicaCount } = this.options;
     const storage = new SimulatedStorage({
@@ -242,6 +298,7 @@ export class Cluster {
       checksum,
       slot,
       atlas,
+      faults: this.faults,
     });
     const incarnation = this.prng.u128() | 1n;
     const cluster = this.clusterId;
@@ -294,6 +351,7 @@ export class Cluster {
       prng: this.prng.fork(),
       workload: this.options.workload,
       release: RELEASE,
+      silent: this.options.removed.clients.includes(index),
       observer: {
         invoked: (client) => checkers.invoked(client),
         replied: (client, request, reply) => checkers.replied(client, request, reply),
@@ -330,7 +388,9 @@ export class Cluster {
     if (isCommand(message, 'prepare')) {
       this.checkers.history.observePrepare(message.header.checksum, message.header.parent);
     }
-    this.log(() => `${from} > ${to}  ${describeMessage(message)}`);
+    if (this.options.observer !== null) {
+      this.observe(to, { kind: 'message', from, to, message });
+    }
     if (to >= this.options.replicaCount) {
       this.clients[to - this.options.replicaCount]?.receive(message);
       return;
@@ -346,7 +406,7 @@ export class Cluster {
   private onTrace(slot: number, event: TraceEvent): void {
     this.hash.number(slot);
     this.hash.fields(event);
-    this.log(() => `     ${slot}  ${describeEvent(event)}`);
+    if (this.options.observer !== null) this.observe(slot, { kind: 'trace', event });
     if (event.kind === 'started') this.startedNow.add(slot);
     if (event.kind === 'committed') this.observeOwnPrepare(slot, event.op, event.checksum);
     this.tally.onTrace(event);
@@ -367,7 +427,7 @@ export class Cluster {
   }
 
   private countCrash(slot: number): void {
-    this.log(() => `crash replica ${slot}`);
+    this.observeProcess(slot, 'crash');
     this.totals.crashes += 1;
     if (this.storage(slot).writesInFlight > 0) this.totals.crashesWithWritesInFlight += 1;
   }

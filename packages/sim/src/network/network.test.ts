@@ -24,6 +24,7 @@ function network(options: Partial<NetworkOptions>, nodeCount = 3) {
     prng: new Prng(3n),
     options: { ...NETWORK_CALM, ...options },
     nodeCount,
+    faults: null,
     receive: (packet) => received.push(packet),
   });
   const drain = (): void => {
@@ -139,6 +140,8 @@ describe('partitions', () => {
       },
       replicaCount: 5,
       nodeCount: 5,
+      faults: null,
+      onHealed: () => {},
     });
     faults.tick();
     const cuts: [number, number][] = [];

@@ -1,5 +1,6 @@
 import { assert } from '@kimberlite/store';
 import type { AnyMessage, Command, Prng } from '@kimberlite/vsr';
+import type { FaultGate } from '../faults/fault-gate.ts';
 import type { EventQueue } from '../std/event-queue.ts';
 import { drawExponential } from '../std/exponential.ts';
 
@@ -83,6 +84,8 @@ export interface NetworkSetup {
   readonly prng: Prng;
   readonly options: NetworkOptions;
   readonly nodeCount: number;
+  /** Asked about each fault that was drawn; null lets all happen. */
+  readonly faults: FaultGate | null;
   /** Takes a packet that arrives, with no verdict yet about its bytes. */
   readonly receive: (packet: Packet) => void;
 }
@@ -99,6 +102,7 @@ export class Network {
   private readonly queue: EventQueue;
   private readonly prng: Prng;
   private readonly nodeCount: number;
+  private readonly faults: FaultGate | null;
   private readonly receive: (packet: Packet) => void;
   private readonly links: Link[];
   private options: NetworkOptions;
@@ -108,6 +112,7 @@ export class Network {
     this.queue = setup.queue;
     this.prng = setup.prng;
     this.nodeCount = setup.nodeCount;
+    this.faults = setup.faults;
     this.receive = setup.receive;
     this.options = setup.options;
     this.filter = null;
@@ -148,7 +153,11 @@ export class Network {
       this.counts.cut += 1;
       return;
     }
-    if (this.prng.chance(this.options.lossProbability)) {
+    const { from, to } = packet;
+    if (
+      this.prng.chance(this.options.lossProbability) &&
+      (this.faults?.allow('loss', from, to) ?? true)
+    ) {
       this.counts.lost += 1;
       return;
     }
@@ -175,8 +184,12 @@ export class Network {
     if (clogProbability === 0) return;
     for (const link of this.links) {
       if (!this.prng.chance(clogProbability)) continue;
+      const length = drawExponential(this.prng, clogMeanMicros);
+      const index = this.links.indexOf(link);
+      const from = Math.floor(index / this.nodeCount);
+      if (this.faults?.allow('clog', from, index % this.nodeCount) === false) continue;
       this.counts.clogs += 1;
-      link.clogUntil = this.queue.now + drawExponential(this.prng, clogMeanMicros);
+      link.clogUntil = this.queue.now + length;
     }
   }
 
@@ -188,17 +201,21 @@ export class Network {
 
   private garble(packet: Packet): Packet {
     if (!this.prng.chance(this.options.garbleProbability)) return packet;
-    this.counts.garbled += 1;
     const bytes = packet.bytes.slice();
     const at = this.prng.below(bytes.length);
     bytes[at] = (bytes[at] ?? 0) ^ (1 << this.prng.below(8));
+    if (this.faults?.allow('garble', packet.from, packet.to) === false) return packet;
+    this.counts.garbled += 1;
     return { ...packet, bytes };
   }
 
   private enqueue(link: Link, packet: Packet): void {
     const entry: InFlight = { packet, dropped: false };
     link.inFlight.push(entry);
-    if (link.inFlight.length > this.options.capacity) {
+    if (
+      link.inFlight.length > this.options.capacity &&
+      (this.faults?.allow('overflow', packet.from, packet.to) ?? true)
+    ) {
       const at = this.prng.below(link.inFlight.length);
       const victim = link.inFlight[at];
       assert(victim !== undefined, 'the victim is in flight');
@@ -231,11 +248,13 @@ export class Network {
     if (
       replayProbability > 0 &&
       (replayRequests || packet.command !== 'request') &&
-      this.prng.chance(replayProbability)
+      this.prng.chance(replayProbability) &&
+      (this.faults?.allow('replay', packet.from, packet.to) ?? true)
     ) {
       this.counts.replayed += 1;
       this.enqueue(link, packet);
     }
+    if (this.faults?.allow('delivery', packet.from, packet.to) === false) return;
     this.counts.delivered += 1;
     this.receive(packet);
   }

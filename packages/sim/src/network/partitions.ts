@@ -1,4 +1,5 @@
 import type { Prng } from '@kimberlite/vsr';
+import type { FaultGate } from '../faults/fault-gate.ts';
 import type { Network } from './network.ts';
 
 /** How the nodes are divided. */
@@ -39,6 +40,9 @@ export interface PartitionSetup {
   readonly options: PartitionOptions;
   readonly replicaCount: number;
   readonly nodeCount: number;
+  readonly faults: FaultGate | null;
+  /** Told when all links are whole again. */
+  readonly onHealed: () => void;
 }
 
 /**
@@ -52,6 +56,8 @@ export class PartitionFaults {
   private readonly options: PartitionOptions;
   private readonly replicaCount: number;
   private readonly nodeCount: number;
+  private readonly faults: FaultGate | null;
+  private readonly onHealed: () => void;
   private divided: boolean;
   private ticksSinceChange: number;
 
@@ -61,6 +67,8 @@ export class PartitionFaults {
     this.options = setup.options;
     this.replicaCount = setup.replicaCount;
     this.nodeCount = setup.nodeCount;
+    this.faults = setup.faults;
+    this.onHealed = setup.onHealed;
     this.divided = false;
     this.ticksSinceChange = 0;
     this.counts = {
@@ -91,6 +99,7 @@ export class PartitionFaults {
         if (from !== to) this.network.setCut(from, to, false);
       }
     }
+    this.onHealed();
   }
 
   private begin(): void {
@@ -100,10 +109,12 @@ export class PartitionFaults {
       this.options.symmetry === 'mixed'
         ? this.prng.chance(0.5)
         : this.options.symmetry === 'symmetric';
-    this.counts[mode] += 1;
-    this.counts[symmetric ? 'symmetric' : 'one_way'] += 1;
     this.divided = true;
     this.ticksSinceChange = 0;
+    const [first, other] = [sideBits(sides, 0), sideBits(sides, 1)];
+    if (this.faults?.allow('partition', first, other) === false) return;
+    this.counts[mode] += 1;
+    this.counts[symmetric ? 'symmetric' : 'one_way'] += 1;
     for (let from = 0; from < this.nodeCount; from += 1) {
       for (let to = 0; to < this.nodeCount; to += 1) {
         const source = sides[from] ?? null;
@@ -131,4 +142,9 @@ export class PartitionFaults {
     }
     return sides;
   }
+}
+
+/** The nodes of one side as a bit set. */
+function sideBits(sides: readonly (number | null)[], side: number): number {
+  return sides.reduce<number>((bits, at, node) => (at === side ? bits + 2 ** node : bits), 0);
 }

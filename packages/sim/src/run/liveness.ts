@@ -45,11 +45,12 @@ export class LivenessPhase {
 
   run(ticksMax: number): LivenessOutcome {
     const { cluster } = this;
-    const answeredBefore = cluster.clients.map((client) => client.answered);
+    const clients = cluster.clients.filter(({ silent }) => !silent);
+    const answeredBefore = clients.map((client) => client.answered);
     for (let tick = 0; tick < ticksMax; tick += 1) {
       cluster.runTick();
       let waiting = false;
-      cluster.clients.forEach((client, index) => {
+      clients.forEach((client, index) => {
         const answered = client.answered - (answeredBefore[index] ?? 0);
         if (answered < FINAL_REQUESTS && !client.busy) client.ask();
         waiting ||= answered < FINAL_REQUESTS || client.busy;
@@ -61,7 +62,7 @@ export class LivenessPhase {
     }
     const reason = unrecoverableReason(cluster, this.core);
     if (reason !== null) return { kind: 'unrecoverable', reason };
-    const unanswered = cluster.clients.filter((client) => client.busy).length;
+    const unanswered = clients.filter((client) => client.busy).length;
     const text = `${unanswered} clients wait; ${this.differences().join('; ')}`;
     return { kind: 'stuck', reason: text };
   }

@@ -22,7 +22,9 @@ export class ProcessFaults {
   tick(): void {
     const { replicas } = this.cluster;
     for (const { slot } of replicas) this.age(slot);
-    if (this.prng.chance(this.options.crashAllProbability)) this.crashAll();
+    if (this.prng.chance(this.options.crashAllProbability)) {
+      if (this.cluster.faults.allow('power_cut', -1)) this.crashAll();
+    }
     for (const { slot } of replicas) this.tickReplica(slot);
   }
 
@@ -44,15 +46,17 @@ export class ProcessFaults {
     const writing = cluster.storage(slot).writesInFlight > 0;
     const crash = options.crashProbability + (writing ? options.crashWhileWritingProbability : 0);
     if (settled && prng.chance(crash)) {
-      replica.armCrash(prng.between(1, options.crashDelayEventsMax));
+      const delay = prng.between(1, options.crashDelayEventsMax);
+      if (cluster.faults.allow('crash', slot)) replica.armCrash(delay);
       return;
     }
     if (!replica.paused && prng.chance(options.pauseProbability)) {
-      cluster.log(() => `pause replica ${slot}`);
+      if (!cluster.faults.allow('pause', slot)) return;
       cluster.totals.pauses += 1;
       replica.pause();
+      cluster.observeProcess(slot, 'pause');
     } else if (replica.paused && prng.chance(options.unpauseProbability)) {
-      cluster.log(() => `unpause replica ${slot}`);
+      cluster.observeProcess(slot, 'unpause');
       replica.unpause();
     }
   }

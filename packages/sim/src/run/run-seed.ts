@@ -2,6 +2,9 @@ import { AssertionError, type ChecksumFunction, mix128, sha256Checksum } from '@
 import { Prng } from '@kimberlite/vsr';
 import { type CheckerName, Violation } from '../checkers/violation.ts';
 import { Cluster, type ReplicaMaker } from '../cluster/cluster.ts';
+import type { Observer } from '../cluster/observer.ts';
+import { traceLine } from '../explain/trace-line.ts';
+import { type FaultKind, NOTHING_REMOVED, type Removed } from '../faults/fault-gate.ts';
 import { PartitionFaults } from '../network/partitions.ts';
 import { counterWorkload } from '../testing/counter-machine.ts';
 import { KernelWorkload } from '../workload/kernel-workload.ts';
@@ -36,6 +39,11 @@ export interface RunResult {
   readonly traceHash: string;
   /** What the seed switched on. */
   readonly options: string;
+  /** Faults, requests and deliveries that were drawn, by kind. */
+  readonly faults: Readonly<Record<FaultKind, number>>;
+  /** Simulated microseconds that the run took. */
+  readonly micros: number;
+  /** Its `events` is also the number of the event with which the run ended. */
   readonly totals: Totals;
 }
 
@@ -45,6 +53,14 @@ export interface RunOptions {
   readonly simulation?: SimulationOptions;
   /** Told a line for everything that happens. */
   readonly log?: (line: string) => void;
+  /** Sees everything that happens, as values. */
+  readonly observer?: Observer;
+  /** What the run goes without; nothing when left out. */
+  readonly removed?: Removed;
+  /** From this event on there are no new faults. */
+  readonly calmFrom?: number;
+  /** The run is cut short, as a crash, after so many events. */
+  readonly eventsMax?: number;
   /** Instead of the production core. */
   readonly maker?: ReplicaMaker;
 }
@@ -65,7 +81,10 @@ export function runSeed(run: RunOptions): RunResult {
       checksum: checksumNamed(simulation.checksum),
       workload: workloadOf(simulation),
       maker: run.maker ?? productionMaker,
-      log: run.log ?? null,
+      observer: observerOf(run),
+      removed: run.removed ?? NOTHING_REMOVED,
+      calmFrom: run.calmFrom ?? null,
+      eventsMax: run.eventsMax ?? EVENTS_MAX,
     },
     clusterPrng,
   );
@@ -78,8 +97,15 @@ export function runSeed(run: RunOptions): RunResult {
     ...outcome,
     traceHash: cluster.traceHash(),
     options: described,
+    faults: { ...cluster.faults.counts },
+    micros: cluster.queue.now,
     totals: simulator.totals(),
   };
+}
+
+function observerOf({ log, observer }: RunOptions): Observer | null {
+  if (observer !== undefined) return observer;
+  return log === undefined ? null : (seen) => log(traceLine(seen));
 }
 
 type Outcome = Pick<RunResult, 'verdict' | 'checker' | 'message' | 'stack'>;
@@ -102,6 +128,8 @@ class Simulator {
       options: options.partitions,
       replicaCount: options.replicaCount,
       nodeCount: options.replicaCount + options.clientCount,
+      faults: cluster.faults,
+      onHealed: () => cluster.observe(null, { kind: 'healed' }),
     });
     this.processes = new ProcessFaults(cluster, prng.fork(), options.processes);
     this.livenessPrng = prng.fork();
@@ -148,7 +176,7 @@ class Simulator {
     this.partitions.tick();
     this.processes.tick();
     this.cluster.network.tick();
-    for (const clock of this.cluster.clocks) clock.tick();
+    this.cluster.tickClocks();
   }
 
   private driveClients(): void {
@@ -158,13 +186,14 @@ class Simulator {
       this.idle = !this.idle;
     }
     for (const client of cluster.clients) {
-      if (prng.chance(clients.crashProbability)) {
+      const { index } = client;
+      if (prng.chance(clients.crashProbability) && cluster.faults.allow('client_crash', index)) {
         cluster.totals.clientCrashes += 1;
         client.crash();
       }
-      if (!this.idle && prng.chance(clients.requestProbability)) client.ask();
+      if (this.idle || !prng.chance(clients.requestProbability) || !client.mayAsk) continue;
+      if (cluster.faults.allow('request', index)) client.ask();
     }
-    if (cluster.queue.processed > EVENTS_MAX) throw new Error('events without end');
   }
 
   private judge(liveness: LivenessPhase): Outcome {

@@ -37,6 +37,7 @@ function disk(
     checksum: mix128,
     slot: 0,
     atlas,
+    faults: null,
   });
   const drain = (): void => {
     while (queue.step());

@@ -7,6 +7,7 @@ import {
   type Zone,
   zoneSize,
 } from '@kimberlite/vsr';
+import type { FaultGate } from '../faults/fault-gate.ts';
 import type { EventQueue } from '../std/event-queue.ts';
 import { drawExponential } from '../std/exponential.ts';
 import { DiskEvidence } from './disk-evidence.ts';
@@ -72,6 +73,8 @@ export interface StorageSetup {
   readonly checksum: ChecksumFunction;
   readonly slot: number;
   readonly atlas: FaultAtlas;
+  /** Asked about each fault that was drawn; null lets all happen. */
+  readonly faults: FaultGate | null;
 }
 
 /**
@@ -88,6 +91,7 @@ export class SimulatedStorage implements StoragePort {
   private readonly checksum: ChecksumFunction;
   private readonly slot: number;
   private readonly atlas: FaultAtlas;
+  private readonly faults: FaultGate | null;
   private readonly places: FaultPlaces;
   private readonly memory: Readonly<Record<Zone, SectorMemory>>;
   private options: StorageOptions;
@@ -103,6 +107,7 @@ export class SimulatedStorage implements StoragePort {
     this.checksum = setup.checksum;
     this.slot = setup.slot;
     this.atlas = setup.atlas;
+    this.faults = setup.faults;
     this.places = { slot: setup.slot, atlas: setup.atlas, config: setup.config };
     this.memory = {
       superblock: new SectorMemory(setup.prng.u64()),
@@ -189,8 +194,12 @@ export class SimulatedStorage implements StoragePort {
     const torn = this.inFlight;
     this.inFlight = [];
     for (const write of torn) {
-      if (this.prng.chance(this.options.crashFaultProbability)) this.tear(write);
-      else if (this.prng.chance(0.5)) this.storeAll(write);
+      if (
+        this.prng.chance(this.options.crashFaultProbability) &&
+        (this.faults?.allow('torn_write', this.slot, write.firstSector) ?? true)
+      ) {
+        this.tear(write);
+      } else if (this.prng.chance(0.5)) this.storeAll(write);
       else this.counts.lostWrites += 1;
       this.noteWritten(write);
     }
@@ -229,7 +238,7 @@ export class SimulatedStorage implements StoragePort {
         this.prng.chance(this.options.readFaultProbability) &&
         mayRot(this.places, zone, sector)
       ) {
-        this.rot(zone, sector);
+        this.rot('read_fault', zone, sector);
       }
       if (memory.isDamaged(sector)) this.counts.corruptReads += 1;
       const target = bytes.subarray(at * SECTOR_SIZE, (at + 1) * SECTOR_SIZE);
@@ -254,7 +263,9 @@ export class SimulatedStorage implements StoragePort {
     const target = this.prng.chance(this.options.misdirectProbability)
       ? this.misdirectTarget(write)
       : null;
-    const stale = target === null ? null : this.staleSectors(write);
+    const astray =
+      target !== null && (this.faults?.allow('misdirect', this.slot, write.firstSector) ?? true);
+    const stale = target === null || !astray ? null : this.staleSectors(write);
     this.storeAll(write);
     this.noteWritten(write);
     if (target !== null && stale !== null) {
@@ -273,7 +284,7 @@ export class SimulatedStorage implements StoragePort {
         this.prng.chance(this.options.writeFaultProbability) &&
         mayRot(this.places, write.zone, sector)
       ) {
-        this.rot(write.zone, sector);
+        this.rot('write_fault', write.zone, sector);
       }
     }
   }
@@ -307,13 +318,15 @@ export class SimulatedStorage implements StoragePort {
     return places.length === 0 ? null : this.prng.pick(places);
   }
 
-  private rot(zone: Zone, sector: number): void {
+  private rot(kind: 'read_fault' | 'write_fault', zone: Zone, sector: number): void {
     const memory = this.memory[zone];
     if (memory.isDamaged(sector)) return;
     const error = this.prng.chance(0.2);
     // Half of the flips hit a header for sure: most of a sector is padding.
     const bits = (this.prng.chance(0.5) ? SECTOR_SIZE / 16 : SECTOR_SIZE) * 8;
-    memory.damage(sector, error ? { kind: 'error' } : { kind: 'flip', bit: this.prng.below(bits) });
+    const damage: Damage = error ? { kind: 'error' } : { kind: 'flip', bit: this.prng.below(bits) };
+    if (this.faults?.allow(kind, this.slot, sector) === false) return;
+    memory.damage(sector, damage);
   }
 
   private tear(write: Write): void {

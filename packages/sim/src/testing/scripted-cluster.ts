@@ -12,6 +12,8 @@ import {
 import { CLIENTS_BUSY } from '../client/simulated-client.ts';
 import { CLOCK_CALM, type ClockOptions } from '../cluster/clock.ts';
 import { Cluster, type ReplicaMaker } from '../cluster/cluster.ts';
+import { traceLine } from '../explain/trace-line.ts';
+import { NOTHING_REMOVED } from '../faults/fault-gate.ts';
 import { NETWORK_CALM, type NetworkOptions, type Packet } from '../network/network.ts';
 import { productionMaker } from '../run/production-maker.ts';
 import { STORAGE_CALM, type StorageOptions } from '../storage/storage.ts';
@@ -74,7 +76,7 @@ export class ScriptedCluster {
   private readonly rules: Rule[];
 
   constructor(options: ScriptedOptions) {
-    const { replicaCount } = options;
+    const { replicaCount, log } = options;
     this.rules = [];
     this.tap = new ProcessTap();
     this.cluster = new Cluster(
@@ -90,7 +92,10 @@ export class ScriptedCluster {
         clocks: options.clocks ?? Array.from({ length: replicaCount }, () => CLOCK_CALM),
         clients: CLIENTS_BUSY,
         atlas: { wal: false, blocks: false },
-        log: options.log ?? null,
+        observer: log === undefined ? null : (seen) => log(traceLine(seen)),
+        removed: NOTHING_REMOVED,
+        calmFrom: null,
+        eventsMax: Number.MAX_SAFE_INTEGER,
       },
       new Prng(options.seed ?? 1n),
     );

@@ -19,13 +19,18 @@ const SHOWN: ReadonlySet<string> = new Set([
   'count',
 ]);
 
+/** camelCase to snake_case, as names are spelled outside the code. */
+export function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 /** A message in one line: its command, view, and the fields that tell a story. */
 export function describeMessage({ header }: AnyMessage): string {
-  const parts: string[] = [header.command, `view ${header.view}`];
+  const parts: string[] = [snake(header.command), `view ${header.view}`];
   for (const [name, value] of Object.entries(header)) {
-    if (SHOWN.has(name)) parts.push(`${name} ${String(value)}`);
+    if (SHOWN.has(name)) parts.push(`${snake(name)} ${String(value)}`);
     else if (name === 'checksum' || name === 'prepareChecksum' || name === 'parent') {
-      parts.push(`${name} ${short(value)}`);
+      parts.push(`${snake(name)} ${short(value)}`);
     }
   }
   return parts.join(' ');
@@ -36,7 +41,7 @@ export function describeEvent(event: TraceEvent): string {
   const parts: string[] = [event.kind];
   for (const [name, value] of Object.entries(event)) {
     if (name === 'kind' || value instanceof Uint8Array) continue;
-    parts.push(`${name} ${typeof value === 'bigint' ? short(value) : String(value)}`);
+    parts.push(`${snake(name)} ${typeof value === 'bigint' ? short(value) : String(value)}`);
   }
   return parts.join(' ');
 }

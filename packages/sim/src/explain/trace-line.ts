@@ -1,0 +1,85 @@
+import { type ReplicaSnapshot, TICK_MICROS } from '@kimberlite/vsr';
+import type { Happening, Observed } from '../cluster/observer.ts';
+import type { DrawnFault } from '../faults/fault-gate.ts';
+import { describeEvent, describeMessage } from './describe.ts';
+
+/**
+ * One line of a trace: tick, number of the event, the replica and what it is, its view/log_view,
+ * head op, commit_min/commit_max and checkpoint, then what happened.
+ */
+export function traceLine(seen: Observed): string {
+  const tick = String(Math.floor(seen.micros / TICK_MICROS)).padStart(6);
+  const event = `#${seen.event}`.padEnd(8);
+  const who = seen.slot === null ? '-'.padEnd(16) : `${seen.slot} ${seen.role.padEnd(14)}`;
+  return `${tick} ${event} ${who} ${stateText(seen.state)}  ${happeningText(seen.what)}`;
+}
+
+const STATE_WIDTH = 40;
+
+function stateText(state: ReplicaSnapshot | null): string {
+  if (state === null) return ''.padEnd(STATE_WIDTH);
+  const { view, logView, op, commitMin, commitMax, checkpointOp } = state;
+  const numbers = `view ${view}/${logView} op ${op} commit ${commitMin}/${commitMax}`;
+  return `${numbers} cp ${checkpointOp}`.padEnd(STATE_WIDTH);
+}
+
+/** What happened, without when and where. */
+export function happeningText(what: Happening): string {
+  switch (what.kind) {
+    case 'message':
+      return `${what.from} > ${what.to}  ${describeMessage(what.message)}`;
+    case 'trace':
+      return describeEvent(what.event);
+    case 'process':
+      return what.what.toUpperCase();
+    case 'fault':
+      return faultText(what.fault);
+    case 'healed':
+      return 'all links are whole';
+    case 'note':
+      return what.text;
+  }
+}
+
+/** A fault in a few words: its kind and ordinal, as minimised bundles name it, and where. */
+export function faultText({ kind, ordinal, removed, place, otherPlace }: DrawnFault): string {
+  const mark = removed ? 'WITHOUT ' : kind === 'request' ? '' : 'FAULT ';
+  return `${mark}${kind} ${ordinal}${faultPlace(kind, place, otherPlace)}`;
+}
+
+function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number): string {
+  switch (kind) {
+    case 'loss':
+    case 'overflow':
+    case 'replay':
+    case 'garble':
+    case 'clog':
+    case 'delivery':
+      return `: ${place} > ${otherPlace}`;
+    case 'partition':
+      return `: ${nodesOf(place)} | ${nodesOf(otherPlace)}`;
+    case 'read_fault':
+    case 'write_fault':
+    case 'misdirect':
+    case 'torn_write':
+      return `: replica ${place}, sector ${otherPlace}`;
+    case 'crash':
+    case 'pause':
+    case 'clock_step':
+      return `: replica ${place}`;
+    case 'client_crash':
+    case 'request':
+      return `: client ${place}`;
+    case 'power_cut':
+      return ': all replicas';
+  }
+}
+
+/** Nodes of a bit set, as a list. */
+function nodesOf(bits: number): string {
+  const nodes: number[] = [];
+  for (let node = 0; 2 ** node <= bits; node += 1) {
+    if (Math.floor(bits / 2 ** node) % 2 === 1) nodes.push(node);
+  }
+  return nodes.length === 0 ? 'nobody' : nodes.join(', ');
+}

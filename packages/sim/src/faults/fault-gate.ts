@@ -1,0 +1,111 @@
+import type { EventQueue } from '../std/event-queue.ts';
+
+/** Every kind of thing that a run may be replayed without. */
+export const FAULT_KINDS = [
+  'loss',
+  'overflow',
+  'replay',
+  'garble',
+  'clog',
+  'partition',
+  'crash',
+  'power_cut',
+  'pause',
+  'clock_step',
+  'client_crash',
+  'read_fault',
+  'write_fault',
+  'misdirect',
+  'torn_write',
+  // No faults, but removable too: a client asks, a packet arrives.
+  'request',
+  'delivery',
+] as const;
+
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** Ordinals from the first to the second, both included; null is without end. */
+export type OrdinalRange = readonly [number, number | null];
+
+/** What a run is replayed without. Faults are named by their ordinal among those of their kind. */
+export interface Removed {
+  readonly faults: Readonly<Partial<Record<FaultKind, readonly OrdinalRange[]>>>;
+  /** Indices of clients that never say a word. */
+  readonly clients: readonly number[];
+}
+
+export const NOTHING_REMOVED: Removed = { faults: {}, clients: [] };
+
+/** A fault that was drawn. Two numbers say where: link ends, replica and sector, or the like. */
+export interface DrawnFault {
+  readonly kind: FaultKind;
+  readonly ordinal: number;
+  readonly removed: boolean;
+  readonly place: number;
+  /** -1 where one number says it all. */
+  readonly otherPlace: number;
+}
+
+export interface FaultGateOptions {
+  readonly removed: Removed;
+  /** From this event on nothing passes any more; null for never. */
+  readonly closedFrom: number | null;
+}
+
+/**
+ * Stands between the draw of a fault and the fault, numbers it, and holds it back where the run is
+ * to be replayed without it. It stands behind the draw so that the generators stay in step: a fault
+ * held back moves no other one, as far as what happens afterwards allows.
+ */
+export class FaultGate {
+  /** Faults drawn so far, by kind, those held back included. */
+  readonly counts: Record<FaultKind, number>;
+  /** Told each fault, for traces; null costs nothing. Deliveries are not told. */
+  onFault: ((fault: DrawnFault) => void) | null;
+  private readonly queue: EventQueue;
+  private readonly options: FaultGateOptions;
+  private readonly removed: ReadonlyMap<FaultKind, readonly OrdinalRange[]>;
+
+  constructor(queue: EventQueue, options: FaultGateOptions) {
+    this.counts = emptyFaultCounts();
+    this.onFault = null;
+    this.queue = queue;
+    this.options = options;
+    const entries = FAULT_KINDS.flatMap((kind): [FaultKind, readonly OrdinalRange[]][] => {
+      const ranges = options.removed.faults[kind];
+      return ranges === undefined || ranges.length === 0 ? [] : [[kind, ranges]];
+    });
+    this.removed = new Map(entries);
+  }
+
+  /** The fault may happen. Counts it in any case. */
+  allow(kind: FaultKind, place: number, otherPlace = -1): boolean {
+    const ordinal = this.counts[kind];
+    this.counts[kind] = ordinal + 1;
+    const removed = this.isRemoved(kind, ordinal);
+    if (this.onFault !== null && kind !== 'delivery') {
+      this.onFault({ kind, ordinal, removed, place, otherPlace });
+    }
+    return !removed;
+  }
+
+  private isRemoved(kind: FaultKind, ordinal: number): boolean {
+    const { closedFrom } = this.options;
+    const events = kind === 'request' || kind === 'delivery';
+    if (closedFrom !== null && !events && this.queue.processed >= closedFrom) return true;
+    if (this.removed.size === 0) return false;
+    const ranges = this.removed.get(kind);
+    return ranges !== undefined && inRanges(ranges, ordinal);
+  }
+}
+
+/** Whether one of the ranges holds the ordinal. */
+export function inRanges(ranges: readonly OrdinalRange[], ordinal: number): boolean {
+  return ranges.some(([first, last]) => ordinal >= first && (last === null || ordinal <= last));
+}
+
+/** No fault of any kind. */
+export function emptyFaultCounts(): Record<FaultKind, number> {
+  const zeros = FAULT_KINDS.map((kind) => [kind, 0] as const);
+  return Object.fromEntries(zeros) as Record<FaultKind, number>; // SAFETY: one of each kind.
+}
