@@ -31,6 +31,7 @@ export {
   PROCESS_FAULTS_OFF,
   type ProcessFaultOptions,
   type SimulationOptions,
+  type Witness,
 } from './run/options.ts';
 export {
   EXIT_CODES,
@@ -39,9 +40,10 @@ export {
   runSeed,
   type Verdict,
 } from './run/run-seed.ts';
-export { SCENARIOS, type Scenario, scenarioOptions } from './run/scenarios.ts';
 export { describeOptions, drawSwarm } from './run/swarm.ts';
 export { addTotals, emptyTotals, type Totals } from './run/totals.ts';
+export { SCENARIOS, scenarioNamed, scenarioOptions } from './scenarios/registry.ts';
+export { SCENARIO_GROUPS, type Scenario, type ScenarioGroup } from './scenarios/scenario.ts';
 export type { Damage } from './storage/sector-memory.ts';
 export { STORAGE_CALM, type StorageOptions } from './storage/storage.ts';
 export { counterWorkload } from './testing/counter-machine.ts';

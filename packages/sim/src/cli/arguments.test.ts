@@ -18,7 +18,7 @@ describe('command line', () => {
     const argv = ['--vsr-mode', '--scenario', 'baseline', '--iterations', '100', '--seed', '12345'];
     expect(parseCommand(argv)).toMatchObject({
       kind: 'run',
-      scenario: 'baseline',
+      scenario: 'Baseline',
       runs: 100,
       seed: 12345n,
     });

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { MutantPart } from '../mutants/mutant.ts';
-import { SCENARIOS } from '../run/scenarios.ts';
+import { SCENARIOS, scenarioNamed } from '../scenarios/registry.ts';
 
 /** What was asked for. */
 export type Command =
@@ -98,10 +98,11 @@ function runCommand(values: Values): Command {
   const jobs = countOf('--jobs', values.jobs ?? '1', 1024);
   if (typeof runs === 'string') return { kind: 'usage', error: runs };
   if (typeof jobs === 'string') return { kind: 'usage', error: jobs };
-  const scenario = (values.scenario ?? 'swarm').toLowerCase();
-  if (!SCENARIOS.some(({ name }) => name === scenario)) {
+  const asked = values.scenario ?? 'swarm';
+  const scenario = scenarioNamed(asked)?.name ?? null;
+  if (scenario === null) {
     const names = SCENARIOS.map(({ name }) => name).join(', ');
-    return { kind: 'usage', error: `there is no scenario '${scenario}'; there are ${names}` };
+    return { kind: 'usage', error: `there is no scenario '${asked}'; there are ${names}` };
   }
   if (values.trace === true && runs > 1) {
     return { kind: 'usage', error: '--trace shows one run; leave --runs out' };

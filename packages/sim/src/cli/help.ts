@@ -1,5 +1,6 @@
 import { CHECKERS } from '../checkers/violation.ts';
-import { SCENARIOS } from '../run/scenarios.ts';
+import { SCENARIOS } from '../scenarios/registry.ts';
+import { SCENARIO_GROUPS } from '../scenarios/scenario.ts';
 
 /** Text of `vopr --help`. */
 export const HELP = `vopr - runs the replication core under simulated faults, from a seed
@@ -29,12 +30,19 @@ Options of mutants
 Exit codes
   0 no failure   1 a mutant survived   2 usage
   127 crash (assertion)   128 liveness   129 correctness
+  130 what the scenario is about happened in no run
 `;
 
 /** Text of `vopr list`. */
 export function listText(): string {
-  const pad = (name: string): string => name.padEnd(22);
-  const scenarios = SCENARIOS.map(({ name, purpose }) => `  ${pad(name)}${purpose}`);
-  const checkers = Object.entries(CHECKERS).map(([name, what]) => `  ${pad(name)}${what}`);
-  return ['Scenarios', ...scenarios, '', 'Checkers', ...checkers, ''].join('\n');
+  const width = Math.max(...SCENARIOS.map(({ name }) => name.length)) + 2;
+  const pad = (name: string): string => name.padEnd(Math.max(width, 22));
+  const groups = Object.entries(SCENARIO_GROUPS).flatMap(([group, title]) => {
+    const rows = SCENARIOS.filter((scenario) => scenario.group === group).map(
+      ({ name, purpose }) => `    ${pad(name)}${purpose}`,
+    );
+    return rows.length === 0 ? [] : [`  ${title} (${group})`, ...rows];
+  });
+  const checkers = Object.entries(CHECKERS).map(([name, what]) => `    ${pad(name)}${what}`);
+  return ['Scenarios', ...groups, '', 'Checkers', ...checkers, ''].join('\n');
 }

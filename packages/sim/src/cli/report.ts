@@ -9,11 +9,16 @@ export function reproCommand(result: RunResult, scenario: string): string {
   return `npx vopr run${named} --seed ${result.seed}`;
 }
 
+/** Exit code when no run saw what its scenario is about: nothing failed, and nothing was shown. */
+const EXIT_NO_WITNESS = 130;
+
 /** The exit code of a campaign: a wrong answer before a crash before a standstill. */
 export function exitCode(campaign: Campaign): number {
   const worst = (['correctness', 'crash', 'liveness'] as const).find(
     (verdict) => campaign.verdicts[verdict] > 0,
   );
+  const { runs, witnessMissing } = campaign.totals;
+  if (worst === undefined && runs > 0 && witnessMissing === runs) return EXIT_NO_WITNESS;
   return EXIT_CODES[worst ?? 'ok'];
 }
 

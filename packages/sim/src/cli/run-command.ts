@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 import { runSeed } from '../run/run-seed.ts';
-import { scenarioOptions } from '../run/scenarios.ts';
+import { scenarioOptions } from '../scenarios/registry.ts';
 import type { RunArguments } from './arguments.ts';
 import { type Campaign, runCampaign } from './campaign.ts';
 import { campaignJson, exitCode, failureText, progressText, totalsText } from './report.ts';

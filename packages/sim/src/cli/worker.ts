@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { type RunResult, runSeed } from '../run/run-seed.ts';
-import { scenarioOptions } from '../run/scenarios.ts';
+import { scenarioOptions } from '../scenarios/registry.ts';
 
 /** One seed to run. */
 export interface Job {

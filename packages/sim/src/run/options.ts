@@ -4,6 +4,7 @@ import type { ClockOptions } from '../cluster/clock.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import type { PartitionOptions } from '../network/partitions.ts';
 import type { StorageOptions } from '../storage/storage.ts';
+import type { Totals } from './totals.ts';
 
 /** What befalls processes. Probabilities are per replica and tick unless said otherwise. */
 export interface ProcessFaultOptions {
@@ -32,6 +33,12 @@ export const PROCESS_FAULTS_OFF: ProcessFaultOptions = {
   unpauseProbability: 1,
 };
 
+/** Something that must have happened in a run, or the run proves nothing. */
+export interface Witness {
+  readonly counter: keyof Totals;
+  readonly least: number;
+}
+
 /** Everything that a seed decides about a run, apart from the draws during it. */
 export interface SimulationOptions {
   readonly replicaCount: number;
@@ -55,4 +62,6 @@ export interface SimulationOptions {
   readonly processes: ProcessFaultOptions;
   readonly clocks: readonly ClockOptions[];
   readonly clients: ClientOptions;
+  /** The safety phase waits for these too, as long as its time lasts. */
+  readonly witnesses: readonly Witness[];
 }

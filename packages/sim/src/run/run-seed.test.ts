@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { scenarioOptions } from '../scenarios/registry.ts';
 import { productionMaker } from './production-maker.ts';
 import { runSeed } from './run-seed.ts';
-import { SCENARIOS, scenarioOptions } from './scenarios.ts';
 import { addTotals, emptyTotals } from './totals.ts';
 
 describe('a run', () => {
@@ -46,18 +46,6 @@ describe('a run', () => {
       },
     });
     expect(result).toMatchObject({ verdict: 'crash', message: 'RangeError: canary' });
-  });
-});
-
-describe('scenarios', () => {
-  it('have parameters for every seed', () => {
-    for (const { name } of SCENARIOS) {
-      for (const seed of [0n, 1n, 99n]) {
-        const options = scenarioOptions(name, seed);
-        expect(options?.clocks.length).toBe(options?.replicaCount);
-      }
-    }
-    expect(scenarioOptions('nonsense', 1n)).toBeNull();
   });
 });
 

@@ -92,9 +92,12 @@ export function runSeed(run: RunOptions): RunResult {
   const described = describeOptions(simulation);
   cluster.log(() => described);
   const outcome = simulator.run();
+  const missing = outcome.verdict === 'ok' ? simulator.missingWitness() : null;
+  if (missing !== null) cluster.totals.witnessMissing = 1;
   return {
     seed: run.seed,
     ...outcome,
+    message: missing === null ? outcome.message : `${outcome.message}; ${missing}`,
     traceHash: cluster.traceHash(),
     options: described,
     faults: { ...cluster.faults.counts },
@@ -156,20 +159,37 @@ class Simulator {
     totals.partitionsIsolateOne = counts.isolate_one;
     totals.partitionsSymmetric = counts.symmetric;
     totals.partitionsOneWay = counts.one_way;
+    totals.partitions = counts.symmetric + counts.one_way;
     return totals;
   }
 
-  /** All faults on. True when enough requests were answered, false when the time was up first. */
+  /**
+   * All faults on, until enough requests were answered and the scenario's witnesses were seen. True
+   * when enough were answered, false when the time was up first.
+   */
   private safetyPhase(): boolean {
     const { cluster, options } = this;
+    let enough = false;
     for (let tick = 0; tick < options.safetyTicksMax; tick += 1) {
       this.drawFaults();
       cluster.runTick();
       this.driveClients();
       const answered = cluster.clients.reduce((sum, client) => sum + client.answered, 0);
-      if (answered >= options.requestsTarget) return true;
+      enough = answered >= options.requestsTarget;
+      if (enough && this.missingWitness() === null) return true;
     }
-    return false;
+    return enough;
+  }
+
+  /** What the scenario is about and has not happened yet; null when nothing is missing. */
+  missingWitness(): string | null {
+    const { witnesses } = this.options;
+    if (witnesses.length === 0) return null;
+    const totals = this.totals();
+    const missing = witnesses.filter(({ counter, least }) => totals[counter] < least);
+    if (missing.length === 0) return null;
+    const texts = missing.map(({ counter, least }) => `${counter} ${totals[counter]} of ${least}`);
+    return `witness missing: ${texts.join(', ')}`;
   }
 
   private drawFaults(): void {

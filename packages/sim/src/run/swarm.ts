@@ -41,6 +41,7 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     processes: drawProcesses(prng),
     clocks: Array.from({ length: replicaCount }, () => drawClock(prng)),
     clients: drawClients(prng),
+    witnesses: [],
   };
 }
 

@@ -22,6 +22,7 @@ export interface Totals {
   syncsFinished: number;
   walWraps: number;
   recoveringHeads: number;
+  partitions: number;
   partitionsUniformSize: number;
   partitionsUniformPartition: number;
   partitionsIsolateOne: number;
@@ -46,6 +47,8 @@ export interface Totals {
   clockLosses: number;
   /** Runs whose healed core could not go on for a reason outside what is promised. */
   unrecoverable: number;
+  /** Runs in which what the scenario is about did not happen: they prove nothing. */
+  witnessMissing: number;
 }
 
 export function emptyTotals(): Totals {
@@ -72,6 +75,7 @@ export function emptyTotals(): Totals {
     syncsFinished: 0,
     walWraps: 0,
     recoveringHeads: 0,
+    partitions: 0,
     partitionsUniformSize: 0,
     partitionsUniformPartition: 0,
     partitionsIsolateOne: 0,
@@ -95,6 +99,7 @@ export function emptyTotals(): Totals {
     duplicateRequests: 0,
     clockLosses: 0,
     unrecoverable: 0,
+    witnessMissing: 0,
   };
 }
 

@@ -1,0 +1,45 @@
+import { CONFIG_SIMULATION, Prng } from '@kimberlite/vsr';
+import { CLIENTS_BUSY } from '../client/simulated-client.ts';
+import { CLOCK_CALM } from '../cluster/clock.ts';
+import { NETWORK_CALM } from '../network/network.ts';
+import { PARTITIONS_OFF } from '../network/partitions.ts';
+import { PROCESS_FAULTS_OFF, type SimulationOptions } from '../run/options.ts';
+import { drawSwarm } from '../run/swarm.ts';
+import { STORAGE_CALM } from '../storage/storage.ts';
+
+/** Everything drawn from the seed, with all classes of faults that it happens to switch on. */
+export function drawn(seed: bigint): SimulationOptions {
+  return drawSwarm(new Prng(seed).fork());
+}
+
+/** The same with so many replicas; clocks that are missing then are right ones. */
+export function withReplicas(options: SimulationOptions, replicaCount: number): SimulationOptions {
+  const clocks = Array.from(
+    { length: replicaCount },
+    (_, slot) => options.clocks[slot] ?? CLOCK_CALM,
+  );
+  return { ...options, replicaCount, clocks };
+}
+
+/** A cluster in which nothing fails; the workload and the seed's other draws stay. */
+export function healthy(seed: bigint, replicaCount = 3): SimulationOptions {
+  return {
+    ...drawn(seed),
+    replicaCount,
+    clientCount: 4,
+    config: CONFIG_SIMULATION,
+    checksum: 'mix128',
+    network: NETWORK_CALM,
+    partitions: PARTITIONS_OFF,
+    storage: STORAGE_CALM,
+    atlas: { wal: false, blocks: false },
+    processes: PROCESS_FAULTS_OFF,
+    clocks: Array.from({ length: replicaCount }, () => CLOCK_CALM),
+    clients: CLIENTS_BUSY,
+  };
+}
+
+/** Three replicas in half of the seeds, five in the others. */
+export function threeOrFive(seed: bigint): number {
+  return seed % 2n === 0n ? 5 : 3;
+}
