@@ -9,13 +9,17 @@ import type {
 import type { ClientObserver } from '../client/simulated-client.ts';
 import type { DiskEvidence } from '../storage/disk-evidence.ts';
 import type { Workload, WorkloadRequest } from '../workload/workload.ts';
+import { AcknowledgedQuorum } from './acknowledged-quorum.ts';
 import { checkBounds } from './bounds.ts';
+import { CheckpointQuorum } from './checkpoint-quorum.ts';
 import { OneHistory } from './history.ts';
+import { NeverBack } from './never-back.ts';
 import { OnePrimary } from './one-primary.ts';
 import { Promises } from './promises.ts';
 import { checkQuorumDurable } from './quorum-durable.ts';
 import { Replies } from './replies.ts';
 import { StoresEqual } from './stores-equal.ts';
+import { ViewsVoted } from './views-voted.ts';
 import { check } from './violation.ts';
 
 export interface CheckersSetup {
@@ -39,6 +43,10 @@ export class Checkers implements ClientObserver {
   private readonly promises: Promises;
   private readonly stores: StoresEqual;
   private readonly primaries: OnePrimary;
+  private readonly acknowledged: AcknowledgedQuorum;
+  private readonly checkpoints: CheckpointQuorum;
+  private readonly views: ViewsVoted;
+  private readonly running: NeverBack;
   private readonly checkRefusals: boolean;
 
   constructor(setup: CheckersSetup) {
@@ -49,6 +57,10 @@ export class Checkers implements ClientObserver {
     this.promises = new Promises(setup.disks);
     this.stores = new StoresEqual();
     this.primaries = new OnePrimary();
+    this.acknowledged = new AcknowledgedQuorum(setup.disks);
+    this.checkpoints = new CheckpointQuorum(setup.config, setup.disks);
+    this.views = new ViewsVoted(setup.disks.length);
+    this.running = new NeverBack();
     this.checkRefusals = setup.checkRefusals;
   }
 
@@ -58,6 +70,8 @@ export class Checkers implements ClientObserver {
         const entry = this.history.onCommitted(slot, event);
         if (entry === null) return;
         checkQuorumDurable(entry, this.disks);
+        this.acknowledged.onHistory(entry);
+        this.checkpoints.onHistory(entry);
         this.replies.onHistory(entry);
         return;
       }
@@ -69,26 +83,34 @@ export class Checkers implements ClientObserver {
         return;
       case 'checkpoint_durable':
         this.stores.onCheckpoint(slot, event.op, event.id);
+        this.checkpoints.onTrace(slot, event);
+        return;
+      case 'sync_started':
+        this.checkpoints.onTrace(slot, event);
         return;
       case 'sync_finished':
         this.history.onSynced(slot, event.op);
+        this.checkpoints.onTrace(slot, event);
         return;
       case 'primary':
         this.primaries.onPrimary(slot, event.view);
         return;
       default:
         this.promises.onTrace(slot, event);
+        this.views.onTrace(slot, event);
     }
   }
 
   /** The process of a replica ended, in whatever way. */
   onStopped(slot: number): void {
     this.history.onRestart(slot);
+    this.running.onStopped(slot);
   }
 
   /** The process of a replica is about to begin. */
   onStarting(slot: number): void {
     this.promises.onStarting(slot);
+    this.checkpoints.onStarting(slot);
   }
 
   onStarted(slot: number, state: ReplicaSnapshot): void {
@@ -97,10 +119,17 @@ export class Checkers implements ClientObserver {
 
   onSend(slot: number, message: AnyMessage): void {
     this.promises.onSend(slot, message);
+    this.views.onSend(slot, message);
+  }
+
+  /** A message is about to be taken by a replica that runs. */
+  onReceive(slot: number, message: AnyMessage): void {
+    this.acknowledged.onReceive(slot, message);
   }
 
   onSnapshot(state: ReplicaSnapshot): void {
     checkBounds(state, this.config);
+    this.running.onSnapshot(state);
   }
 
   invoked(client: ClientId): void {

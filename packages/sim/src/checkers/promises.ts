@@ -25,6 +25,12 @@ interface Promised {
   uncertain: boolean;
 }
 
+/**
+ * Good copies of a superblock without which nothing counts as durable: one of four may be torn by
+ * the next write, and two must be left.
+ */
+const SUPERBLOCK_COPIES_LEAST = 3;
+
 /** Commands from which nobody concludes anything about the author's view. */
 const SHOWS_NO_VIEW: ReadonlySet<string> = new Set([
   'requestStartView',
@@ -141,6 +147,12 @@ export class Promises {
       'promises',
       disk.view >= view && disk.logView >= logView,
       () => `replica ${slot} takes view ${view} for durable before it is`,
+    );
+    const copies = this.disks[slot]?.superblockCopies() ?? 0;
+    check(
+      'promises',
+      copies >= SUPERBLOCK_COPIES_LEAST,
+      () => `replica ${slot} takes view ${view} for durable with ${copies} good superblocks`,
     );
     this.raise(slot, { view, logView });
   }

@@ -2,15 +2,19 @@
 export const CHECKERS = {
   one_history: 'every replica commits the same prepare at an op, chained to the one before',
   quorum_durable: 'an op that anybody commits was on the disks of a replication quorum',
+  acknowledged_quorum: 'an op commits on acknowledgements of one view from a replication quorum',
   one_primary: 'a view has one primary, ever',
+  views_voted: 'a view begins where a view-change quorum voted to leave the one before',
   promises: 'views, log views and acknowledged ops survive restarts and are never shown too early',
   acknowledged_writes: 'what a client was answered stays in the history',
   replies: 'replies equal a model of the state machine, in real-time order, once a request',
   stores_equal: 'replicas have the same checkpoint id at the same op',
+  checkpoint_quorum: 'the log lets go only what a replication quorum has in a checkpoint',
   timestamps: 'timestamps only grow',
+  never_back: 'views, commit numbers and checkpoints of a running replica only grow',
   bounds: 'queues, pipelines, sessions and logs stay within their sizes',
   recovery: 'a crash without damage to the log does not make a head uncertain',
-  disk_order: 'no redundant header becomes durable before its prepare',
+  disk_order: 'headers follow their prepares, superblocks their blocks, copies one another',
   liveness: 'a healed core converges',
 } as const;
 

@@ -400,6 +400,7 @@ export class Cluster {
     if (from >= this.options.replicaCount && isCommand(message, 'request')) {
       this.connections[to]?.set(message.header.client, from);
     }
+    this.checkers.onReceive(to, message);
     replica.deliver(message);
   }
 

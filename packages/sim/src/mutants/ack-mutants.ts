@@ -5,6 +5,7 @@ const JOURNAL = 'vsr/src/journal/journal.ts';
 const PREPARE = 'vsr/src/replica/prepare.ts';
 const SEND = 'vsr/src/replica/send.ts';
 const STEP = 'vsr/src/replica/step.ts';
+const PRIMARY_START = 'vsr/src/replica/primary-start.ts';
 
 /** Acknowledgements: who counts for what, and when it may be said. */
 export const ACK_MUTANTS: readonly Mutant[] = [
@@ -98,6 +99,116 @@ export const ACK_MUTANTS: readonly Mutant[] = [
           'for (const earlier of [...r.primary.pipeline]) {\n' +
           '    if (earlier.message.header.op <= header.op) countAck(r, earlier, header.replica);\n  }',
       },
+    ],
+  },
+  {
+    name: 'stale_prepare_ok_counted',
+    entry: 'M2',
+    bug: 'a prepare_ok of an older view counts',
+    scenario: 'duelling_views',
+    edits: [
+      {
+        file: PREPARE,
+        find:
+          'if (!isPrimary(r) || header.view !== r.view) {\n' +
+          "    drop(r, message, 'stale_view');",
+        replace:
+          'if (!isPrimary(r) || header.view > r.view) {\n' + "    drop(r, message, 'stale_view');",
+      },
+    ],
+  },
+  {
+    name: 'acks_kept_across_views',
+    entry: 'M41',
+    bug: 'the acknowledgements of a pipeline entry outlive its view',
+    scenario: 'duelling_views',
+    edits: [
+      {
+        file: PREPARE,
+        find: '/** Counts who has it on disk and commits, in order, what has its quorum. */\n',
+        replace:
+          'const KEPT = new WeakMap<Replica, Map<bigint, number>>();\n' +
+          '\n' +
+          'export function keptAcks(r: Replica): Map<bigint, number> {\n' +
+          '  const kept = KEPT.get(r) ?? new Map<bigint, number>();\n' +
+          '  KEPT.set(r, kept);\n' +
+          '  return kept;\n' +
+          '}\n' +
+          '\n',
+      },
+      {
+        file: PREPARE,
+        find: '  entry.acks = setAdd(entry.acks, slot);\n',
+        replace:
+          '  entry.acks = setAdd(entry.acks, slot);\n' +
+          '  keptAcks(r).set(entry.message.header.checksum, entry.acks);\n',
+      },
+      {
+        file: PRIMARY_START,
+        find: 'else pipeline.push({ message, acks: setAdd(0, r.slot), since: r.tick });',
+        replace:
+          'else {\n' +
+          '      const kept = keptAcks(r).get(message.header.checksum) ?? 0;\n' +
+          '      pipeline.push({ message, acks: setAdd(kept, r.slot), since: r.tick });\n' +
+          '    }',
+      },
+      {
+        file: PRIMARY_START,
+        find: 'import { indexInFlight, sendPipeline }',
+        replace: 'import { indexInFlight, keptAcks, sendPipeline }',
+      },
+    ],
+  },
+  {
+    name: 'ack_of_another_prepare_counted',
+    bug: 'a prepare_ok counts by its op alone, whatever prepare it names',
+    scenario: 'duelling_views',
+    edits: [
+      {
+        file: PREPARE,
+        find: 'if (entry.message.header.checksum !== header.prepareChecksum) {',
+        replace: 'if (header.prepareChecksum === 0n) {',
+      },
+      {
+        file: PREPARE,
+        find:
+          'if (!isPrimary(r) || header.view !== r.view) {\n' +
+          "    drop(r, message, 'stale_view');",
+        replace:
+          'if (!isPrimary(r) || header.view > r.view) {\n' + "    drop(r, message, 'stale_view');",
+      },
+    ],
+  },
+  {
+    name: 'ack_without_checkpoint',
+    bug: 'ops above the deadline are acknowledged before the checkpoint is durable',
+    edits: [
+      {
+        file: ACKNOWLEDGE,
+        find: 'if (!r.journal.isDurable(op) || !checkpointAllows(r, op)) return;',
+        replace: 'if (!r.journal.isDurable(op)) return;',
+      },
+      { file: ACKNOWLEDGE, find: "import { checkpointAllows } from './window.ts';\n", replace: '' },
+    ],
+  },
+  {
+    name: 'ack_below_the_chain',
+    bug: 'ops below a gap in the chain of headers are acknowledged',
+    scenario: 'duelling_views',
+    edits: [
+      {
+        file: ACKNOWLEDGE,
+        find: 'if (!isBackup(r) || op < r.chainOp || op > r.op || op === 0) return;',
+        replace: 'if (!isBackup(r) || op > r.op || op === 0) return;',
+      },
+    ],
+  },
+  {
+    name: 'own_copy_counted_at_view_start',
+    bug: 'a new primary counts its own copy of what it has not on its disk',
+    scenario: 'duelling_views',
+    edits: [
+      { file: PRIMARY_START, find: '    if (!r.journal.isDurable(op)) return;\n', replace: '' },
     ],
   },
 ];

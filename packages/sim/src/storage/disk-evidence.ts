@@ -2,13 +2,16 @@ import { type ChecksumFunction, readU128 } from '@kimberlite/store';
 import {
   type ClusterConfig,
   COMMAND_FIELDS_OFFSET,
+  decodeCopies,
   decodeHeader,
   decodeMessage,
   HEADER_SIZE,
   type Header,
   readSuperblock,
   SECTOR_SIZE,
+  SUPERBLOCK_COPY_SIZE,
   type SuperblockState,
+  selectSuperblock,
   type Zone,
   zoneSize,
 } from '@kimberlite/vsr';
@@ -60,12 +63,20 @@ export class DiskEvidence {
 
   /** The superblock that a start would read from this disk now, or why there is none. */
   superblock(): SuperblockState | string {
-    const { memory, config, checksum } = this.setup;
-    const zone = new Uint8Array(zoneSize(config, 'superblock') ?? 0);
-    for (let at = 0; at < zone.length; at += SECTOR_SIZE) {
-      zone.set(memory.superblock.pristine(at / SECTOR_SIZE), at);
-    }
-    return readSuperblock(zone, checksum);
+    return readSuperblock(this.superblockZone(), this.setup.checksum);
+  }
+
+  /** Copies of that superblock that reads would give back whole. */
+  superblockCopies(): number {
+    const { memory, checksum } = this.setup;
+    const zone = this.superblockZone();
+    const copies = decodeCopies(zone, checksum);
+    const chosen = selectSuperblock(copies);
+    if (typeof chosen === 'string') return 0;
+    const perCopy = SUPERBLOCK_COPY_SIZE / SECTOR_SIZE;
+    const sound = (copy: number): boolean =>
+      !memory.superblock.damagedSectors().some((sector) => Math.floor(sector / perCopy) === copy);
+    return copies.filter((each, copy) => each?.checksum === chosen.checksum && sound(copy)).length;
   }
 
   /** Both parts of the prepare are on disk, as far as the disk ever promised. */
@@ -142,6 +153,15 @@ export class DiskEvidence {
   holdsBlock(sector: number, bytes: Uint8Array): boolean {
     const { blocks } = this.setup.memory;
     return !blocks.isDamaged(sector) && sameBytes(blocks.pristine(sector), bytes);
+  }
+
+  private superblockZone(): Uint8Array {
+    const { memory, config } = this.setup;
+    const zone = new Uint8Array(zoneSize(config, 'superblock') ?? 0);
+    for (let at = 0; at < zone.length; at += SECTOR_SIZE) {
+      zone.set(memory.superblock.pristine(at / SECTOR_SIZE), at);
+    }
+    return zone;
   }
 
   private bodyHeader(walSlot: number): Uint8Array {

@@ -8,7 +8,7 @@ export interface FaultPlaces {
   readonly config: ClusterConfig;
 }
 
-/** Whether this sector may become unreadable. The superblock never: only a crash tears it. */
+/** Whether this sector may become unreadable. The superblock does so only as it is written. */
 export function mayRot(places: FaultPlaces, zone: Zone, sector: number): boolean {
   const { slot, atlas, config } = places;
   switch (zone) {

@@ -63,6 +63,11 @@ export class SectorMemory {
     this.damaged.set(sector, { damage, seen: false });
   }
 
+  /** Takes damage back: reads give again what was written. */
+  restore(sector: number): void {
+    this.damaged.delete(sector);
+  }
+
   isDamaged(sector: number): boolean {
     return this.damaged.has(sector);
   }

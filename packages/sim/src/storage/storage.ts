@@ -15,6 +15,8 @@ import { checkHeaderWrite } from './disk-order.ts';
 import type { FaultAtlas } from './fault-atlas.ts';
 import { type FaultPlaces, mayRot, misdirectPlaces } from './fault-places.ts';
 import { type Damage, SectorMemory } from './sector-memory.ts';
+import { checkSuperblockWrite } from './superblock-order.ts';
+import { WrongCopies } from './wrong-copies.ts';
 
 /** How a disk behaves. Times in microseconds; probabilities per operation. */
 export interface StorageOptions {
@@ -88,7 +90,7 @@ export class SimulatedStorage implements StoragePort {
   private readonly queue: EventQueue;
   private readonly prng: Prng;
   private readonly config: ClusterConfig;
-  private readonly checksum: ChecksumFunction;
+  readonly checksum: ChecksumFunction;
   private readonly slot: number;
   private readonly atlas: FaultAtlas;
   private readonly faults: FaultGate | null;
@@ -96,6 +98,7 @@ export class SimulatedStorage implements StoragePort {
   private readonly memory: Readonly<Record<Zone, SectorMemory>>;
   private options: StorageOptions;
   private inFlight: Write[];
+  private readonly wrongCopies: WrongCopies;
   /** Moves with every crash; completions of an older one are dead. */
   private generation: number;
 
@@ -122,6 +125,7 @@ export class SimulatedStorage implements StoragePort {
       replicaCount: setup.atlas.replicaCount,
     });
     this.inFlight = [];
+    this.wrongCopies = new WrongCopies(this.memory.superblock, setup.prng.fork());
     this.generation = 0;
     this.counts = {
       writes: 0,
@@ -171,6 +175,7 @@ export class SimulatedStorage implements StoragePort {
     const write = this.toWrite(zone, offset, bytes);
     this.assertInBounds(zone, offset, write.sectors.length * SECTOR_SIZE);
     for (const other of this.inFlight) assert(!overlap(write, other), 'no overlapping writes');
+    if (zone === 'superblock') checkSuperblockWrite({ offset, bytes }, this.inFlight, this);
     if (zone === 'wal_headers') {
       checkHeaderWrite({ offset, bytes }, this.memory.wal_headers, this.memory.wal_prepares, {
         config: this.config,
@@ -193,6 +198,7 @@ export class SimulatedStorage implements StoragePort {
     this.generation += 1;
     const torn = this.inFlight;
     this.inFlight = [];
+    this.wrongCopies.onCrash();
     for (const write of torn) {
       if (
         this.prng.chance(this.options.crashFaultProbability) &&
@@ -277,6 +283,14 @@ export class SimulatedStorage implements StoragePort {
         memory.damage(target + at, { kind: 'bytes', bytes });
       });
       return;
+    }
+    if (write.zone === 'superblock') {
+      const { firstSector } = write;
+      this.wrongCopies.onStored(
+        firstSector,
+        this.options.writeFaultProbability,
+        () => this.faults?.allow('write_fault', this.slot, firstSector) ?? true,
+      );
     }
     for (let at = 0; at < write.sectors.length; at += 1) {
       const sector = write.firstSector + at;

@@ -1,0 +1,175 @@
+import { mix128 } from '@kimberlite/store';
+import {
+  type AnyMessage,
+  Checksum,
+  CONFIG_SIMULATION,
+  encodeMessage,
+  Op,
+  type ReplicaSnapshot,
+  type TraceEvent,
+  View,
+} from '@kimberlite/vsr';
+import { describe, expect, it } from 'vitest';
+import { AcknowledgedQuorum } from './acknowledged-quorum.ts';
+import { CheckpointQuorum } from './checkpoint-quorum.ts';
+import { NeverBack } from './never-back.ts';
+import { ViewsVoted } from './views-voted.ts';
+import { Violation } from './violation.ts';
+
+// Canaries: each checker is shown what it allows, and the same with one thing wrong.
+
+function broken(run: () => void): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Violation) return error.checker;
+    throw error;
+  }
+  return 'nothing';
+}
+
+function common(replica: number, view: number) {
+  return { cluster: 1n, replica, view: View(view), release: 1, incarnation: 1n };
+}
+
+const PREPARE = Checksum(77n);
+
+function prepareOk(replica: number, view: number, durable = 1): AnyMessage {
+  const own = { prepareChecksum: PREPARE, op: Op(4), commitMin: Op(0), durable };
+  // SAFETY: of one command.
+  return encodeMessage(
+    'prepareOk',
+    { ...common(replica, view), ...own },
+    null,
+    mix128,
+  ) as AnyMessage;
+}
+
+describe('acknowledged_quorum', () => {
+  const disks = (holders: readonly number[]) =>
+    [0, 1, 2, 3, 4].map((slot) => ({ wasDurable: () => holders.includes(slot) }));
+  const commit = { op: 4, checksum: PREPARE as bigint };
+
+  it('allows what the primary and two backups of one view have', () => {
+    const checker = new AcknowledgedQuorum(disks([0, 1, 2]));
+    checker.onReceive(0, prepareOk(1, 16));
+    checker.onReceive(0, prepareOk(2, 16));
+    checker.onHistory(commit);
+  });
+
+  it('catches votes of two views that are a quorum only together', () => {
+    const checker = new AcknowledgedQuorum(disks([0, 1, 2]));
+    checker.onReceive(0, prepareOk(1, 0));
+    checker.onReceive(0, prepareOk(2, 16));
+    expect(broken(() => checker.onHistory(commit))).toBe('acknowledged_quorum');
+  });
+
+  it('catches a vote counted twice, one that is not durable, and one sent to another', () => {
+    const checker = new AcknowledgedQuorum(disks([0, 1, 2]));
+    checker.onReceive(0, prepareOk(1, 16));
+    checker.onReceive(0, prepareOk(1, 16));
+    checker.onReceive(0, prepareOk(2, 16, 0));
+    checker.onReceive(1, prepareOk(3, 16));
+    expect(broken(() => checker.onHistory(commit))).toBe('acknowledged_quorum');
+  });
+
+  it('catches a primary that counts itself before its own copy is there', () => {
+    const checker = new AcknowledgedQuorum(disks([1, 2]));
+    checker.onReceive(0, prepareOk(1, 16));
+    checker.onReceive(0, prepareOk(2, 16));
+    expect(broken(() => checker.onHistory(commit))).toBe('acknowledged_quorum');
+  });
+});
+
+describe('views_voted', () => {
+  const vote = (view: number): TraceEvent => ({
+    kind: 'vote',
+    view: View(view),
+    reason: 'primary_silent',
+  });
+  const durable = (view: number): TraceEvent => ({
+    kind: 'view_durable',
+    view: View(view),
+    logView: View(0),
+  });
+
+  it('allows a view that a quorum voted for, also where slots are skipped', () => {
+    const checker = new ViewsVoted(3);
+    checker.onTrace(0, vote(2));
+    const sent = encodeMessage('startViewChange', common(1, 2), null, mix128);
+    checker.onSend(1, sent as AnyMessage); // SAFETY: of one command.
+    checker.onTrace(2, durable(16));
+    checker.onTrace(0, durable(16));
+  });
+
+  it('catches one that a single replica moved to, by itself or by voting twice', () => {
+    const checker = new ViewsVoted(3);
+    checker.onTrace(1, vote(0));
+    checker.onTrace(1, vote(0));
+    expect(broken(() => checker.onTrace(1, durable(1)))).toBe('views_voted');
+    expect(broken(() => new ViewsVoted(3).onTrace(0, durable(5)))).toBe('views_voted');
+  });
+});
+
+describe('checkpoint_quorum', () => {
+  const { checkpointInterval: interval } = CONFIG_SIMULATION;
+  const disks = [0, 1, 2].map(() => ({ superblock: () => 'not_found' }));
+  const durable: TraceEvent = {
+    kind: 'checkpoint_durable',
+    op: Op(interval),
+    id: Checksum(1n),
+  };
+  const deadline = interval + interval / 2;
+
+  it('allows an op above the deadline and a transfer when two of three have it', () => {
+    const checker = new CheckpointQuorum(CONFIG_SIMULATION, disks);
+    checker.onHistory({ op: deadline });
+    checker.onTrace(0, durable);
+    checker.onTrace(1, durable);
+    checker.onHistory({ op: deadline + 1 });
+    checker.onTrace(2, { kind: 'sync_started', op: Op(3), target: Op(interval) });
+  });
+
+  it('catches them when one has it, however often it says so', () => {
+    const checker = new CheckpointQuorum(CONFIG_SIMULATION, disks);
+    checker.onTrace(0, durable);
+    checker.onTrace(0, durable);
+    const commit = (): void => checker.onHistory({ op: deadline + 1 });
+    expect(broken(commit)).toBe('checkpoint_quorum');
+    const sync: TraceEvent = { kind: 'sync_started', op: Op(3), target: Op(interval) };
+    expect(broken(() => checker.onTrace(2, sync))).toBe('checkpoint_quorum');
+  });
+});
+
+describe('never_back', () => {
+  const state: Parameters<NeverBack['onSnapshot']>[0] = {
+    slot: 1,
+    view: View(3),
+    logView: View(2),
+    commitMin: Op(7),
+    commitMax: Op(9),
+    checkpointOp: Op(0),
+  };
+
+  it('allows growth, and a commit number that begins anew with the process', () => {
+    const checker = new NeverBack();
+    checker.onSnapshot(state);
+    checker.onSnapshot({ ...state, commitMin: Op(8) });
+    checker.onStopped(1);
+    checker.onSnapshot({ ...state, commitMin: Op(0), commitMax: Op(0) });
+  });
+
+  it('catches each number that goes back', () => {
+    const back: Partial<ReplicaSnapshot>[] = [
+      { view: View(2) },
+      { logView: View(1) },
+      { commitMin: Op(6) },
+      { commitMax: Op(8) },
+    ];
+    for (const change of back) {
+      const checker = new NeverBack();
+      checker.onSnapshot(state);
+      expect(broken(() => checker.onSnapshot({ ...state, ...change }))).toBe('never_back');
+    }
+  });
+});
