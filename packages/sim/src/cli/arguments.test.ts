@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { SCENARIOS } from '../scenarios/registry.ts';
 import { parseCommand } from './arguments.ts';
+import { helpText } from './help.ts';
+import { COMMAND_NAMES, OPTIONS_OF } from './options.ts';
 
 describe('command line', () => {
   it('reads a run', () => {
@@ -8,7 +11,7 @@ describe('command line', () => {
       seed: 7n,
       runs: 10,
       jobs: 2,
-      scenario: 'swarm',
+      scenarios: ['swarm'],
       json: false,
     });
     expect(parseCommand(['run'])).toMatchObject({ kind: 'run', seed: null, runs: 1 });
@@ -18,7 +21,7 @@ describe('command line', () => {
     const argv = ['--vsr-mode', '--scenario', 'baseline', '--iterations', '100', '--seed', '12345'];
     expect(parseCommand(argv)).toMatchObject({
       kind: 'run',
-      scenario: 'Baseline',
+      scenarios: ['Baseline'],
       runs: 100,
       seed: 12345n,
     });
@@ -39,6 +42,20 @@ describe('command line', () => {
       ['run', '--jobs', '1.5'],
       ['run', '--scenario', 'nonsense'],
       ['run', '--trace', '--runs', '2'],
+      ['run', '--for', '10'],
+      ['run', '--for', '0m'],
+      ['run', '--shard', '3/2', '--seed', '1'],
+      ['run', '--shard', '0/2', '--seed', '1'],
+      ['run', '--shard', '1/2'],
+      ['run', '--mutant', 'nonsense'],
+      ['run', '--all-scenarios', '--scenario', 'swarm'],
+      ['run', '--replays', '3'],
+      ['repro'],
+      ['repro', 'one.json', 'two.json'],
+      ['repro', 'one.json', '--seed', '3'],
+      ['timeline'],
+      ['timeline', 'one.json', '--seed', '3'],
+      ['minimize', 'one.json', '--replays', '0'],
     ];
     for (const argv of wrong) expect(parseCommand(argv).kind, argv.join(' ')).toBe('usage');
     expect(parseCommand(['run', '--seed', '18446744073709551615']).kind).toBe('run');
@@ -62,7 +79,61 @@ describe('command line', () => {
   });
 
   it('shows help when nothing is asked', () => {
-    expect(parseCommand([]).kind).toBe('help');
-    expect(parseCommand(['mutants', '--help']).kind).toBe('help');
+    expect(parseCommand([])).toEqual({ kind: 'help', about: null });
+    for (const name of COMMAND_NAMES) {
+      expect(parseCommand([name, '--help'])).toEqual({ kind: 'help', about: name });
+      expect(helpText(name)).toMatch(new RegExp(`^vopr ${name}[^]*Example\\n  vopr `));
+      // Whatever the command takes, its help names.
+      for (const option of OPTIONS_OF[name]) {
+        if (option !== 'iterations' && option !== 'vsr-mode') {
+          expect(helpText(name), `${name} --${option}`).toContain(`--${option}`);
+        }
+      }
+    }
+  });
+
+  it('takes names in any spelling', () => {
+    for (const name of ['power_cuts', 'power-cuts', 'PowerCuts', 'POWER_CUTS', 'Power: Cuts']) {
+      expect(parseCommand(['run', '--scenario', name])).toMatchObject({
+        scenarios: ['power_cuts'],
+      });
+    }
+    expect(parseCommand(['run', '--mutant', 'ReplyBeforeCommit'])).toMatchObject({
+      mutant: 'reply_before_commit',
+    });
+    expect(parseCommand(['run', '--scenario', 'power'])).toMatchObject({
+      error: "there is no scenario 'power'; perhaps power_cuts",
+    });
+  });
+
+  it('reads how long a campaign is, and which share of it', () => {
+    expect(parseCommand(['run', '--for', '10m'])).toMatchObject({ seconds: 600, runs: null });
+    expect(parseCommand(['run', '--for', '90s', '--runs', '7'])).toMatchObject({
+      seconds: 90,
+      runs: 7,
+    });
+    expect(parseCommand(['run', '--seed', '1', '--shard', '2/8', '--all-scenarios'])).toMatchObject(
+      {
+        shard: { index: 1, of: 8 },
+        scenarios: SCENARIOS.map(({ name }) => name),
+      },
+    );
+  });
+
+  it('reads the commands that explain a failure', () => {
+    expect(parseCommand(['repro', 'a.json', '--trace'])).toEqual({
+      ...{ kind: 'repro', bundle: 'a.json', trace: true },
+    });
+    expect(parseCommand(['show', 'a.json'])).toEqual({ kind: 'show', bundle: 'a.json', events: 0 });
+    expect(parseCommand(['minimize', 'a.json', '-o', 'b.json'])).toMatchObject({
+      replays: 500,
+      output: 'b.json',
+    });
+    expect(parseCommand(['timeline', '--seed', '3', '--scenario', 'swarm'])).toMatchObject({
+      source: { seed: 3n, scenario: 'swarm', mutant: null },
+      width: 100,
+    });
+    expect(parseCommand(['bisect', 'a.json'])).toEqual({ kind: 'bisect', bundle: 'a.json' });
+    expect(parseCommand(['stats', 'a', 'b'])).toMatchObject({ kind: 'stats', paths: ['a', 'b'] });
   });
 });

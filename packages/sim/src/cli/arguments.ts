@@ -1,22 +1,47 @@
 import { parseArgs } from 'node:util';
+import { MUTANTS } from '../mutants/catalogue.ts';
 import type { MutantPart } from '../mutants/mutant.ts';
-import { SCENARIOS, scenarioNamed } from '../scenarios/registry.ts';
+import { SCENARIOS } from '../scenarios/registry.ts';
+import { COMMAND_NAMES, type CommandName, OPTIONS, OPTIONS_OF } from './options.ts';
+import {
+  countOf,
+  named,
+  partOf,
+  type Shard,
+  secondsOf,
+  seedOf,
+  shardOf,
+  WrongValue,
+} from './values.ts';
 
 /** What was asked for. */
 export type Command =
-  | { readonly kind: 'help' }
+  | { readonly kind: 'help'; readonly about: CommandName | null }
   | { readonly kind: 'version' }
   | { readonly kind: 'list' }
   | ({ readonly kind: 'run' } & RunArguments)
   | ({ readonly kind: 'mutants' } & MutantArguments)
+  | ({ readonly kind: 'repro' } & BundleArguments & { readonly trace: boolean })
+  | ({ readonly kind: 'show' } & BundleArguments & { readonly events: number })
+  | ({ readonly kind: 'timeline' } & TimelineArguments)
+  | ({ readonly kind: 'minimize' } & BundleArguments & MinimizeArguments)
+  | ({ readonly kind: 'bisect' } & BundleArguments)
+  | ({ readonly kind: 'stats' } & StatsArguments)
   | { readonly kind: 'usage'; readonly error: string };
 
 export interface RunArguments {
   /** The first seed; null draws one. */
   readonly seed: bigint | null;
-  readonly runs: number;
+  /** Runs of each scenario; null for as many as the time allows. */
+  readonly runs: number | null;
+  readonly seconds: number | null;
   readonly jobs: number;
-  readonly scenario: string;
+  readonly scenarios: readonly string[];
+  readonly shard: Shard;
+  /** A bug to plant before; null for the code as it is. */
+  readonly mutant: string | null;
+  /** Where failures leave their bundles; null for nowhere. */
+  readonly bundles: string | null;
   readonly json: boolean;
   readonly trace: boolean;
   readonly failFast: boolean;
@@ -35,122 +60,190 @@ export interface MutantArguments {
   readonly part: MutantPart;
 }
 
-const OPTIONS = {
-  help: { type: 'boolean', short: 'h' },
-  version: { type: 'boolean' },
-  seed: { type: 'string', short: 's' },
-  runs: { type: 'string' },
-  iterations: { type: 'string', short: 'n' },
-  jobs: { type: 'string', short: 'j' },
-  scenario: { type: 'string' },
-  json: { type: 'boolean' },
-  trace: { type: 'boolean' },
-  'fail-fast': { type: 'boolean' },
-  'check-determinism': { type: 'boolean' },
-  part: { type: 'string' },
-  'vsr-mode': { type: 'boolean' },
-  'list-invariants': { type: 'boolean' },
-  'list-scenarios': { type: 'boolean' },
-} as const;
+export interface BundleArguments {
+  /** Path of the bundle. */
+  readonly bundle: string;
+}
+
+export interface TimelineArguments {
+  /** A bundle's path, or a seed of a scenario. */
+  readonly source:
+    | { readonly bundle: string }
+    | { readonly seed: bigint; readonly scenario: string; readonly mutant: string | null };
+  readonly width: number;
+  readonly events: number;
+}
+
+export interface MinimizeArguments {
+  readonly replays: number;
+  /** Where the smallest run goes; null for beside the bundle. */
+  readonly output: string | null;
+}
+
+export interface StatsArguments {
+  /** Results of `run --json`, or folders of bundles; empty for seeds to run now. */
+  readonly paths: readonly string[];
+  readonly run: RunArguments;
+}
 
 type Parsed = ReturnType<
   typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true; strict: true }>
 >;
 type Values = Parsed['values'];
 
+const BUNDLES_DEFAULT = 'vopr-failures';
+const RUNS_MAX = 100_000_000;
+
+/** Reads a command line; what is wrong with it comes back as `usage`. Never throws. */
+export function parseCommand(argv: readonly string[]): Command {
+  try {
+    return command(argv, parse(argv));
+  } catch (error) {
+    if (error instanceof WrongValue) return { kind: 'usage', error: error.message };
+    const text = error instanceof Error ? error.message : String(error);
+    return { kind: 'usage', error: text.split('. ')[0] ?? text };
+  }
+}
+
 function parse(argv: readonly string[]): Parsed {
   return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, strict: true });
 }
 
-const COMMANDS: readonly string[] = ['run', 'list', 'scenarios', 'mutants'];
-const U64_MAX = (1n << 64n) - 1n;
-
-/** Reads a command line; what is wrong with it comes back as `usage`. Never throws. */
-export function parseCommand(argv: readonly string[]): Command {
-  let parsed: Parsed;
-  try {
-    parsed = parse(argv);
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    return { kind: 'usage', error: text.split('. ')[0] ?? text };
+function command(argv: readonly string[], { values, positionals }: Parsed): Command {
+  const word = positionals[0] ?? null;
+  const name = COMMAND_NAMES.find((known) => known === word) ?? null;
+  if (word !== null && name === null) {
+    throw new WrongValue(`'${word}' is no command; there are ${COMMAND_NAMES.join(', ')}`);
   }
-  const { values, positionals } = parsed;
-  const name = positionals[0] ?? null;
-  if (name !== null && !COMMANDS.includes(name)) {
-    return { kind: 'usage', error: `'${name}' is no command; there are ${COMMANDS.join(', ')}` };
+  if (values.help === true || (name === null && argv.length === 0)) {
+    return { kind: 'help', about: name };
   }
-  if (values.help === true) return { kind: 'help' };
   if (values.version === true) return { kind: 'version' };
   const listed = values['list-invariants'] === true || values['list-scenarios'] === true;
-  if (listed || name === 'list' || name === 'scenarios') return { kind: 'list' };
-  if (name === null && argv.length === 0) return { kind: 'help' };
-  if (name === 'mutants') return mutantsCommand(values, positionals.slice(1));
-  if (positionals.length > 1) {
-    return { kind: 'usage', error: `'${positionals[1]}' is one word too many` };
-  }
-  return runCommand(values);
+  if (listed) return { kind: 'list' };
+  refuseForeignOptions(name ?? 'run', values);
+  return commandNamed(name ?? 'run', values, positionals.slice(1));
 }
 
-function runCommand(values: Values): Command {
-  const seed = values.seed === undefined ? null : seedOf(values.seed);
-  if (typeof seed === 'string') return { kind: 'usage', error: seed };
-  const runs = countOf('--runs', values.runs ?? values.iterations ?? '1', 100_000_000);
-  const jobs = countOf('--jobs', values.jobs ?? '1', 1024);
-  if (typeof runs === 'string') return { kind: 'usage', error: runs };
-  if (typeof jobs === 'string') return { kind: 'usage', error: jobs };
-  const asked = values.scenario ?? 'swarm';
-  const scenario = scenarioNamed(asked)?.name ?? null;
-  if (scenario === null) {
-    const names = SCENARIOS.map(({ name }) => name).join(', ');
-    return { kind: 'usage', error: `there is no scenario '${asked}'; there are ${names}` };
+/** An option that another command has would be without effect, which nobody wants. */
+function refuseForeignOptions(name: CommandName, values: Values): void {
+  const foreign = Object.keys(values).find((option) => !OPTIONS_OF[name].includes(option));
+  if (foreign !== undefined) throw new WrongValue(`vopr ${name} has no option --${foreign}`);
+}
+
+function commandNamed(name: CommandName, values: Values, words: readonly string[]): Command {
+  switch (name) {
+    case 'list':
+    case 'scenarios':
+      return { kind: 'list' };
+    case 'run':
+      refuseWords(words, 0);
+      return { kind: 'run', ...runArguments(values) };
+    case 'mutants':
+      return { kind: 'mutants', ...mutantArguments(values, words) };
+    case 'repro':
+      return { kind: 'repro', ...bundleArguments(name, words), trace: values.trace ?? false };
+    case 'show': {
+      const events = eventsOf(values, '0');
+      return { kind: 'show', ...bundleArguments(name, words), events };
+    }
+    case 'timeline':
+      return { kind: 'timeline', ...timelineArguments(values, words) };
+    case 'minimize': {
+      const replays = countOf('--replays', values.replays ?? '500', 1_000_000);
+      const output = values.output ?? null;
+      return { kind: 'minimize', ...bundleArguments(name, words), replays, output };
+    }
+    case 'bisect':
+      return { kind: 'bisect', ...bundleArguments(name, words) };
+    case 'stats':
+      return { kind: 'stats', paths: words, run: runArguments(values) };
   }
-  if (values.trace === true && runs > 1) {
-    return { kind: 'usage', error: '--trace shows one run; leave --runs out' };
+}
+
+function refuseWords(words: readonly string[], most: number): void {
+  if (words.length > most) throw new WrongValue(`'${words[most]}' is one word too many`);
+}
+
+function bundleArguments(name: string, words: readonly string[]): BundleArguments {
+  refuseWords(words, 1);
+  const bundle = words[0];
+  if (bundle === undefined) throw new WrongValue(`vopr ${name} takes the path of a bundle`);
+  return { bundle };
+}
+
+function runArguments(values: Values): RunArguments {
+  const seconds = values.for === undefined ? null : secondsOf(values.for);
+  const givenRuns = values.runs ?? values.iterations ?? null;
+  const runs = givenRuns === null ? null : countOf('--runs', givenRuns, RUNS_MAX);
+  const shard = shardOf(values.shard ?? '1/1');
+  if (shard.of > 1 && values.seed === undefined) {
+    throw new WrongValue('--shard needs --seed, the same on all machines');
+  }
+  const scenarios = scenariosOf(values);
+  const trace = values.trace ?? false;
+  if (trace && (runs !== null || seconds !== null || scenarios.length > 1)) {
+    throw new WrongValue('--trace shows one run; leave --runs, --for and --all-scenarios out');
   }
   return {
-    kind: 'run',
-    seed,
-    runs,
-    jobs,
-    scenario,
+    seed: values.seed === undefined ? null : seedOf(values.seed),
+    runs: runs ?? (seconds === null ? 1 : null),
+    seconds,
+    jobs: countOf('--jobs', values.jobs ?? '1', 1024),
+    scenarios,
+    shard,
+    mutant: mutantOf(values),
+    bundles: values['no-bundles'] === true ? null : (values.bundles ?? BUNDLES_DEFAULT),
     json: values.json ?? false,
-    trace: values.trace ?? false,
+    trace,
     failFast: values['fail-fast'] ?? false,
     checkDeterminism: values['check-determinism'] ?? false,
   };
 }
 
-function mutantsCommand(values: Values, names: readonly string[]): Command {
-  const seed = seedOf(values.seed ?? '1');
-  const given = values.runs ?? values.iterations ?? null;
-  const runs = given === null ? null : countOf('--runs', given, 1_000_000);
-  const jobs = countOf('--jobs', values.jobs ?? '1', 1024);
-  if (typeof seed === 'string') return { kind: 'usage', error: seed };
-  if (typeof runs === 'string') return { kind: 'usage', error: runs };
-  if (typeof jobs === 'string') return { kind: 'usage', error: jobs };
-  const part = partOf(values.part ?? '0/1');
-  if (typeof part === 'string') return { kind: 'usage', error: part };
-  return { kind: 'mutants', seed, runs, jobs, names, part, json: values.json ?? false };
-}
-
-/** `K/N`: any K, so that a seed or a count of builds will do. */
-function partOf(text: string): MutantPart | string {
-  const match = /^([0-9]{1,20})\/([1-9][0-9]{0,3})$/.exec(text);
-  if (match === null) return `--part takes K/N, such as 3/10, not '${text}'`;
-  const of = Number(match[2]);
-  return { of, index: Number(BigInt(match[1] ?? '0') % BigInt(of)) };
-}
-
-function seedOf(text: string): bigint | string {
-  if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > U64_MAX) {
-    return `--seed takes a number from 0 to 2^64 - 1, not '${text}'`;
+function scenariosOf(values: Values): readonly string[] {
+  if (values['all-scenarios'] !== true) return [scenarioOf(values)];
+  if (values.scenario !== undefined) {
+    throw new WrongValue('--scenario and --all-scenarios exclude one another');
   }
-  return BigInt(text);
+  return SCENARIOS.map(({ name }) => name);
 }
 
-function countOf(option: string, text: string, most: number): number | string {
-  const count = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
-  return count >= 1 && count <= most
-    ? count
-    : `${option} takes a number from 1 to ${most}, not '${text}'`;
+function scenarioOf(values: Values): string {
+  return named('scenario', SCENARIOS, values.scenario ?? 'swarm').name;
+}
+
+function mutantOf(values: Values): string | null {
+  return values.mutant === undefined ? null : named('mutant', MUTANTS, values.mutant).name;
+}
+
+function timelineArguments(values: Values, words: readonly string[]): TimelineArguments {
+  refuseWords(words, 1);
+  const [bundle] = words;
+  const width = countOf('--width', values.width ?? '100', 1_000);
+  const events = eventsOf(values, '40');
+  if (bundle !== undefined) {
+    if (values.seed !== undefined) throw new WrongValue('a bundle or --seed, not both');
+    return { source: { bundle }, width, events };
+  }
+  if (values.seed === undefined) throw new WrongValue('vopr timeline takes a bundle or --seed');
+  const source = { seed: seedOf(values.seed), scenario: scenarioOf(values) };
+  return { source: { ...source, mutant: mutantOf(values) }, width, events };
+}
+
+function eventsOf(values: Values, usual: string): number {
+  const text = values.events ?? usual;
+  return text === '0' ? 0 : countOf('--events', text, 1_000_000);
+}
+
+function mutantArguments(values: Values, words: readonly string[]): MutantArguments {
+  const given = values.runs ?? values.iterations ?? null;
+  return {
+    seed: seedOf(values.seed ?? '1'),
+    runs: given === null ? null : countOf('--runs', given, 1_000_000),
+    jobs: countOf('--jobs', values.jobs ?? '1', 1024),
+    names: words.map((word) => named('mutant', MUTANTS, word).name),
+    part: partOf(values.part ?? '0/1'),
+    json: values.json ?? false,
+  };
 }

@@ -1,16 +1,28 @@
 import { Worker } from 'node:worker_threads';
 import type { RunResult } from '../run/run-seed.ts';
 import { addTotals, emptyTotals, type Totals } from '../run/totals.ts';
+import type { Shard } from './values.ts';
 import { type Job, runJob } from './worker.ts';
 
 export interface CampaignOptions {
   readonly seed: bigint;
-  readonly runs: number;
+  readonly scenarios: readonly string[];
+  /** Runs of each scenario over all shards; null for as many as the time allows. */
+  readonly runs: number | null;
+  /** Wall time after which no run begins any more; null for none. */
+  readonly seconds: number | null;
+  readonly shard: Shard;
   readonly jobs: number;
-  readonly scenario: string;
   readonly failFast: boolean;
   readonly checkDeterminism: boolean;
+  /** Told each result as it comes. */
+  readonly onResult: (scenario: string, result: RunResult) => void;
   readonly onProgress: (campaign: Campaign) => void;
+}
+
+export interface Failure {
+  readonly scenario: string;
+  readonly result: RunResult;
 }
 
 /** What a campaign has found so far. */
@@ -18,10 +30,37 @@ export interface Campaign {
   readonly totals: Totals;
   /** Runs without a failure, and with, by verdict. */
   readonly verdicts: Record<RunResult['verdict'], number>;
-  readonly failures: RunResult[];
+  readonly failures: Failure[];
+  /** Runs and failures of each scenario. */
+  readonly scenarios: Map<string, { runs: number; failed: number }>;
   /** The result of the only run, or of the latest one. */
   last: RunResult | null;
   seconds: number;
+}
+
+/** Runs of this shard, over all scenarios; null for no limit. */
+export function runsOf(
+  options: Pick<CampaignOptions, 'runs' | 'scenarios' | 'shard'>,
+): number | null {
+  const { runs, scenarios, shard } = options;
+  if (runs === null) return null;
+  return Math.max(0, Math.ceil((runs * scenarios.length - shard.index) / shard.of));
+}
+
+/**
+ * The seed and scenario of the n-th run of a shard. Scenarios take turns, so that a campaign that
+ * ends early has run all of them alike; shards take every so-many-th run, so that together they
+ * make up exactly the campaign without shards.
+ */
+export function placeOf(
+  options: Pick<CampaignOptions, 'seed' | 'scenarios' | 'shard'>,
+  run: number,
+): { readonly seed: bigint; readonly scenario: string } {
+  const { seed, scenarios, shard } = options;
+  const place = shard.index + run * shard.of;
+  const scenario = scenarios[place % scenarios.length] ?? 'swarm';
+  const offset = BigInt(Math.floor(place / scenarios.length));
+  return { seed: BigInt.asUintN(64, seed + offset), scenario };
 }
 
 /** Runs seeds one after another, or spread over worker threads. */
@@ -30,53 +69,63 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     totals: emptyTotals(),
     verdicts: { ok: 0, crash: 0, liveness: 0, correctness: 0 },
     failures: [],
+    scenarios: new Map(options.scenarios.map((name) => [name, { runs: 0, failed: 0 }])),
     last: null,
     seconds: 0,
   };
   const begin = performance.now();
+  const elapsed = (): number => (performance.now() - begin) / 1000;
+  const limit = runsOf(options);
   let next = 0;
   const take = (): Job | null => {
-    const stop = options.failFast && campaign.failures.length > 0;
-    if (stop || next >= options.runs) return null;
+    if (options.failFast && campaign.failures.length > 0) return null;
+    if (limit !== null && next >= limit) return null;
+    if (options.seconds !== null && elapsed() >= options.seconds) return null;
     next += 1;
-    const { scenario, checkDeterminism } = options;
-    return {
-      seed: BigInt.asUintN(64, options.seed + BigInt(next - 1)),
-      scenario,
-      checkDeterminism,
-    };
+    return { ...placeOf(options, next - 1), checkDeterminism: options.checkDeterminism };
   };
-  const put = (result: RunResult): void => {
-    campaign.verdicts[result.verdict] += 1;
-    if (result.verdict !== 'ok') campaign.failures.push(result);
-    addTotals(campaign.totals, result.totals);
-    campaign.last = result;
-    campaign.seconds = (performance.now() - begin) / 1000;
+  const put = ({ scenario }: Job, result: RunResult): void => {
+    addResult(campaign, scenario, result);
+    campaign.seconds = elapsed();
+    options.onResult(scenario, result);
     options.onProgress(campaign);
   };
   if (options.jobs === 1) {
-    for (let job = take(); job !== null; job = take()) put(runJob(job));
+    for (let job = take(); job !== null; job = take()) put(job, runJob(job));
   } else {
-    const workers = Math.min(options.jobs, options.runs);
+    const workers = Math.min(options.jobs, limit ?? options.jobs);
     await Promise.all(Array.from({ length: workers }, () => drive(take, put)));
   }
-  campaign.failures.sort((first, other) => (first.seed < other.seed ? -1 : 1));
+  campaign.failures.sort((first, other) => (first.result.seed < other.result.seed ? -1 : 1));
   return campaign;
 }
 
+function addResult(campaign: Campaign, scenario: string, result: RunResult): void {
+  campaign.verdicts[result.verdict] += 1;
+  const counts = campaign.scenarios.get(scenario) ?? { runs: 0, failed: 0 };
+  counts.runs += 1;
+  campaign.scenarios.set(scenario, counts);
+  addTotals(campaign.totals, result.totals);
+  campaign.last = result;
+  if (result.verdict === 'ok') return;
+  counts.failed += 1;
+  campaign.failures.push({ scenario, result });
+}
+
 /** Keeps one worker busy until there are no more seeds. */
-function drive(take: () => Job | null, put: (result: RunResult) => void): Promise<void> {
+function drive(take: () => Job | null, put: (job: Job, result: RunResult) => void): Promise<void> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url));
   return new Promise((resolve, reject) => {
+    let job: Job | null = null;
     const give = (): void => {
-      const job = take();
+      job = take();
       if (job !== null) worker.postMessage(job);
       else void worker.terminate().then(() => resolve());
     };
     worker.on('error', reject);
     worker.on('message', (result: RunResult) => {
-      put(result);
+      if (job !== null) put(job, result);
       give();
     });
     give();

@@ -1,26 +1,41 @@
 import process from 'node:process';
+import { SIM_VERSION } from '../explain/bundle.ts';
 import { parseCommand } from './arguments.ts';
-import { HELP, listText } from './help.ts';
+import { bisectCommand, minimizeCommand, reproCommand, showCommand } from './bundle-commands.ts';
+import { helpText, listText } from './help.ts';
 import { mutantsCommand } from './mutants-command.ts';
 import { runCommand } from './run-command.ts';
+import { statsCommand } from './stats-command.ts';
+import { timelineCommand } from './timeline-command.ts';
 
 const EXIT_USAGE = 2;
-const VERSION = '0.1.0';
 
 async function main(argv: readonly string[]): Promise<number> {
   const command = parseCommand(argv);
   switch (command.kind) {
     case 'help':
-      process.stdout.write(HELP);
+      process.stdout.write(helpText(command.about));
       return 0;
     case 'version':
-      process.stdout.write(`vopr ${VERSION}\n`);
+      process.stdout.write(`vopr ${SIM_VERSION}\n`);
       return 0;
     case 'list':
       process.stdout.write(listText());
       return 0;
     case 'run':
       return await runCommand(command);
+    case 'repro':
+      return await reproCommand(command);
+    case 'show':
+      return await showCommand(command);
+    case 'timeline':
+      return await timelineCommand(command);
+    case 'minimize':
+      return await minimizeCommand(command);
+    case 'bisect':
+      return await bisectCommand(command);
+    case 'stats':
+      return await statsCommand(command);
     case 'mutants':
       return await mutantsCommand(command);
     case 'usage':

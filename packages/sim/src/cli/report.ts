@@ -1,19 +1,29 @@
+import { TICK_MICROS } from '@kimberlite/vsr';
 import { snake } from '../explain/describe.ts';
 import { EXIT_CODES, type RunResult } from '../run/run-seed.ts';
 import type { Totals } from '../run/totals.ts';
-import type { Campaign } from './campaign.ts';
+import type { Campaign, Failure } from './campaign.ts';
+
+/** Where a campaign's runs come from. */
+export interface ReportContext {
+  readonly seed: bigint;
+  readonly scenarios: readonly string[];
+  readonly commit: string;
+  readonly mutant: string | null;
+}
 
 /** The command that shows a failure again. */
-export function reproCommand(result: RunResult, scenario: string): string {
+function reproCommand({ scenario, result }: Failure, mutant: string | null): string {
   const named = scenario === 'swarm' ? '' : ` --scenario ${scenario}`;
-  return `npx vopr run${named} --seed ${result.seed}`;
+  const planted = mutant === null ? '' : ` --mutant ${mutant}`;
+  return `npx vopr run${named}${planted} --seed ${result.seed}`;
 }
 
 /** Exit code when no run saw what its scenario is about: nothing failed, and nothing was shown. */
 const EXIT_NO_WITNESS = 130;
 
 /** The exit code of a campaign: a wrong answer before a crash before a standstill. */
-export function exitCode(campaign: Campaign): number {
+export function exitCode(campaign: Pick<Campaign, 'verdicts' | 'totals'>): number {
   const worst = (['correctness', 'crash', 'liveness'] as const).find(
     (verdict) => campaign.verdicts[verdict] > 0,
   );
@@ -22,19 +32,28 @@ export function exitCode(campaign: Campaign): number {
   return EXIT_CODES[worst ?? 'ok'];
 }
 
-/** What a failed run says: the verdict in one line, the seed, the commit, how to see it again. */
-export function failureText(result: RunResult, scenario: string, commit: string): string {
+/** A failure in one line. */
+export function verdictLine({ scenario, result }: Failure): string {
+  const tick = Math.floor(result.micros / TICK_MICROS);
+  return (
+    `FAILED ${result.verdict}: ${result.message}; ` +
+    `${scenario} seed ${result.seed}, event ${result.totals.events}, tick ${tick}`
+  );
+}
+
+/** What a failed run says: the verdict in one line, the commit, how to see it again. */
+export function failureText(failure: Failure, context: ReportContext): string {
+  const { result } = failure;
   const where = (result.stack ?? '')
     .split('\n')
     .filter((line) => line.trimStart().startsWith('at '))
-    .slice(0, 6)
-    .join('\n');
+    .slice(0, 6);
   return [
-    `FAILED ${result.verdict}: ${result.message}`,
-    `  seed ${result.seed}, commit ${commit}, trace ${result.traceHash}`,
+    verdictLine(failure),
+    `  commit ${context.commit}, trace ${result.traceHash}`,
     `  ${result.options}`,
-    `  again: ${reproCommand(result, scenario)} [--trace]`,
-    ...(where === '' ? [] : [where]),
+    `  again: ${reproCommand(failure, context.mutant)} [--trace]`,
+    ...(result.verdict === 'crash' ? where : []),
   ].join('\n');
 }
 
@@ -54,46 +73,61 @@ export function totalsText(totals: Totals): string {
   return lines.join('\n');
 }
 
-/** One line on how far it is. */
-export function progressText(campaign: Campaign, runs: number): string {
+/** Runs and failures by scenario, a line each. */
+export function scenariosText(campaign: Campaign): string {
+  const lines = [...campaign.scenarios].map(
+    ([name, { runs, failed }]) => `  ${name.padEnd(34)} ${runs} runs, ${failed} failed`,
+  );
+  return ['scenarios', ...lines].join('\n');
+}
+
+/** One line on how far it is; `runs` null where only the time ends it. */
+export function progressText(campaign: Campaign, runs: number | null): string {
   const { totals, seconds, failures } = campaign;
   const perSecond = seconds === 0 ? 0 : totals.runs / seconds;
   const events = seconds === 0 ? 0 : totals.events / seconds;
   return (
-    `${totals.runs}/${runs} runs, ${failures.length} failed, ` +
+    `${totals.runs}${runs === null ? '' : `/${runs}`} runs, ${failures.length} failed, ` +
     `${perSecond.toFixed(1)} runs/s, ${Math.round(events / 1000)}k events/s`
   );
 }
 
-export interface JsonContext {
-  readonly seed: bigint;
-  readonly scenario: string;
-  readonly commit: string;
-}
-
 /** The result as one JSON object. */
-export function campaignJson(campaign: Campaign, context: JsonContext): string {
-  const { totals, verdicts, failures, last, seconds } = campaign;
+export function campaignJson(campaign: Campaign, context: ReportContext): string {
+  const { totals, verdicts, failures, last, seconds, scenarios } = campaign;
   const only = totals.runs === 1 ? last : null;
   const counts = Object.entries(totals).map(([name, count]) => [snake(name), count]);
   const value = {
     seed: context.seed.toString(),
-    scenario: context.scenario,
+    scenario: context.scenarios.length === 1 ? context.scenarios[0] : 'all',
+    mutant: context.mutant,
     commit: context.commit,
     runs: totals.runs,
     verdicts,
-    ...(only === null ? {} : { trace_hash: only.traceHash, message: only.message }),
-    failures: failures.map((failure) => ({
-      seed: failure.seed.toString(),
-      verdict: failure.verdict,
-      checker: failure.checker,
-      message: failure.message,
-      trace_hash: failure.traceHash,
-      repro: reproCommand(failure, context.scenario),
-    })),
+    ...(only === null ? {} : onlyRun(only)),
+    failures: failures.map((failure) => failureJson(failure, context)),
+    scenarios: Object.fromEntries(scenarios) as Record<string, object>, // SAFETY: by name.
     totals: Object.fromEntries(counts) as Record<string, number>, // SAFETY: names and counts.
     seconds,
     events_per_second: seconds === 0 ? 0 : Math.round(totals.events / seconds),
   };
   return JSON.stringify(value, null, 2);
+}
+
+function onlyRun({ traceHash, message, faults }: RunResult): object {
+  return { trace_hash: traceHash, message, faults };
+}
+
+function failureJson(failure: Failure, { mutant }: ReportContext): object {
+  const { scenario, result } = failure;
+  return {
+    seed: result.seed.toString(),
+    scenario,
+    verdict: result.verdict,
+    checker: result.checker,
+    message: result.message,
+    event: result.totals.events,
+    trace_hash: result.traceHash,
+    repro: reproCommand(failure, mutant),
+  };
 }

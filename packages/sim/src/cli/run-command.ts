@@ -1,88 +1,128 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
+import { bundleOf } from '../explain/bundle.ts';
+import { diagnose, diagnosisText } from '../explain/diagnose.ts';
+import { NOTHING_REMOVED } from '../faults/fault-gate.ts';
 import { runSeed } from '../run/run-seed.ts';
 import { scenarioOptions } from '../scenarios/registry.ts';
 import type { RunArguments } from './arguments.ts';
-import { type Campaign, runCampaign } from './campaign.ts';
-import { campaignJson, exitCode, failureText, progressText, totalsText } from './report.ts';
+import { storeBundle } from './bundle-file.ts';
+import { type Campaign, type Failure, runCampaign, runsOf } from './campaign.ts';
+import { commitName } from './commit.ts';
+import { LineWriter } from './lines.ts';
+import { runPlanted } from './planted.ts';
+import { ProgressLine } from './progress.ts';
+import {
+  campaignJson,
+  exitCode,
+  failureText,
+  progressText,
+  type ReportContext,
+  scenariosText,
+  totalsText,
+} from './report.ts';
+
+/** Failures that are explained at once; the others have their bundles. */
+const EXPLAINED_MAX = 3;
 
 /** `vopr run`; returns the exit code. */
 export async function runCommand(run: RunArguments): Promise<number> {
-  const seed = run.seed ?? freshSeed();
-  const commit = commitName();
-  if (run.trace) printTrace(run.scenario, seed);
-  const show = progressPrinter(run);
-  const campaign = await runCampaign({ ...run, seed, onProgress: show.print });
-  show.end();
-  if (run.json) {
-    process.stdout.write(`${campaignJson(campaign, { seed, scenario: run.scenario, commit })}\n`);
-  } else {
-    process.stdout.write(`${text(campaign, run, { seed, commit })}\n`);
-  }
+  const planted = await runPlanted(run.mutant);
+  if (planted !== null) return planted;
+  const { scenarios, mutant } = run;
+  const context = { seed: run.seed ?? freshSeed(), scenarios, mutant, commit: commitName() };
+  if (run.trace) printTrace(scenarios[0] ?? 'swarm', context.seed);
+  const progress = new ProgressLine();
+  const paths = new Map<string, string>();
+  const campaign = await runCampaign({
+    ...run,
+    seed: context.seed,
+    onResult: (scenario, result) => {
+      const path = leaveBundle({ scenario, result }, run, context);
+      if (path !== null) paths.set(keyOf({ scenario, result }), path);
+    },
+    onProgress: (now) => {
+      if (run.runs !== 1) progress.print(() => progressText(now, runsOf(run)));
+    },
+  });
+  progress.end();
+  const text = run.json
+    ? campaignJson(campaign, context)
+    : campaignText(campaign, run, { context, paths });
+  process.stdout.write(`${text}\n`);
   return exitCode(campaign);
 }
 
-function text(
-  campaign: Campaign,
-  run: RunArguments,
-  { seed, commit }: { readonly seed: bigint; readonly commit: string },
-): string {
-  const lines = campaign.failures.map((failure) => failureText(failure, run.scenario, commit));
+/** Writes the bundle of a failure, if it is wanted; returns its path. */
+function leaveBundle(failure: Failure, run: RunArguments, context: ReportContext): string | null {
+  const bundle = run.bundles === null ? null : failureBundle(failure, context);
+  if (bundle === null || run.bundles === null) return null;
+  return storeBundle(run.bundles, bundle);
+}
+
+function failureBundle(
+  { scenario, result }: Failure,
+  { commit, mutant }: ReportContext,
+): ReturnType<typeof bundleOf> {
+  const options = scenarioOptions(scenario, result.seed);
+  if (options === null) return null;
+  return bundleOf(result, { commit, mutant, scenario, options, removed: NOTHING_REMOVED });
+}
+
+function keyOf({ scenario, result }: Failure): string {
+  return `${scenario} ${result.seed}`;
+}
+
+interface Report {
+  readonly context: ReportContext;
+  /** Bundles, by scenario and seed. */
+  readonly paths: ReadonlyMap<string, string>;
+}
+
+function campaignText(campaign: Campaign, run: RunArguments, report: Report): string {
+  const { context } = report;
   const { last, totals, failures } = campaign;
-  if (run.runs === 1 && last !== null && failures.length === 0) {
+  const lines = failures.map((failure, at) => failureLines(failure, at, report));
+  if (totals.runs === 1 && last !== null && failures.length === 0) {
     lines.push(
       `ok: ${last.message}; seed ${last.seed}, trace ${last.traceHash}`,
       `  ${last.options}`,
     );
   }
-  lines.push('totals', totalsText(totals));
-  const end = seed + BigInt(run.runs) - 1n;
-  lines.push(`${progressText(campaign, run.runs)}, seeds ${seed} to ${end}, commit ${commit}`);
+  if (context.scenarios.length > 1) lines.push(scenariosText(campaign));
+  lines.push('totals', totalsText(totals), endText(campaign, run, context));
+  return lines.join('\n');
+}
+
+function endText(campaign: Campaign, run: RunArguments, context: ReportContext): string {
+  const { runs, shard } = run;
+  const seeds =
+    runs === null
+      ? `seeds from ${context.seed}`
+      : `seeds ${context.seed} to ${context.seed + BigInt(runs) - 1n}`;
+  const share = shard.of === 1 ? '' : `, share ${shard.index + 1} of ${shard.of}`;
+  const progress = progressText(campaign, runsOf(run));
+  return `${progress}, ${seeds}${share}, commit ${context.commit}`;
+}
+
+function failureLines(failure: Failure, at: number, { context, paths }: Report): string {
+  const path = paths.get(keyOf(failure));
+  const lines = [failureText(failure, context)];
+  const bundle = at < EXPLAINED_MAX ? failureBundle(failure, context) : null;
+  if (bundle !== null) lines.push(diagnosisText(diagnose(bundle)).replace(/^/gm, '  '));
+  if (path !== undefined) lines.push(`  bundle: ${path}`);
   return lines.join('\n');
 }
 
 function printTrace(scenario: string, seed: bigint): void {
   const simulation = scenarioOptions(scenario, seed);
   if (simulation === null) return;
-  runSeed({ seed, simulation, log: (line) => process.stdout.write(`${line}\n`) });
-}
-
-const PROGRESS_TERMINAL_SECONDS = 0.2;
-const PROGRESS_FILE_SECONDS = 15;
-
-function progressPrinter(run: RunArguments): {
-  readonly print: (campaign: Campaign) => void;
-  readonly end: () => void;
-} {
-  const terminal = process.stderr.isTTY;
-  const pause = terminal ? PROGRESS_TERMINAL_SECONDS : PROGRESS_FILE_SECONDS;
-  let shownAt = 0;
-  const print = (campaign: Campaign): void => {
-    if (run.runs === 1 || campaign.seconds - shownAt < pause) return;
-    shownAt = campaign.seconds;
-    const line = progressText(campaign, run.runs);
-    process.stderr.write(terminal ? `\r${line} ` : `${line}\n`);
-  };
-  const end = (): void => {
-    if (terminal && shownAt > 0) process.stderr.write('\n');
-  };
-  return { print, end };
+  const lines = new LineWriter();
+  runSeed({ seed, simulation, log: (line) => lines.write(line) });
+  lines.flush();
 }
 
 /** A seed that was most likely never run: 48 random bits. */
 function freshSeed(): bigint {
   return BigInt(`0x${randomBytes(6).toString('hex')}`);
-}
-
-/** The commit of the sources, with a plus when they were changed since; `unknown` outside git. */
-function commitName(): string {
-  const cwd = new URL('.', import.meta.url);
-  const git = (...args: string[]): string => {
-    const done = spawnSync('git', args, { cwd, encoding: 'utf8' });
-    return done.status === 0 ? done.stdout.trim() : '';
-  };
-  const commit = git('rev-parse', '--short=12', 'HEAD');
-  if (commit === '') return 'unknown';
-  return git('status', '--porcelain', '--untracked-files=no') === '' ? commit : `${commit}+`;
 }

@@ -33,7 +33,7 @@ const PACKAGES = ['store', 'vsr', 'kernel', 'sim'] as const;
 const packagesFolder: string = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** A Node that runs TypeScript: this one, or the one that the workspace brings along. */
-const nodePath: string = process.features.typescript
+export const nodePath: string = process.features.typescript
   ? process.execPath
   : path.join(packagesFolder, '..', 'node_modules', '.bin', 'node');
 
@@ -52,11 +52,33 @@ interface VoprResult {
  * code. The working tree is not touched.
  */
 export async function runMutant(mutant: Mutant, budget: MutantBudget): Promise<MutantResult> {
+  return await withPlanted(mutant, (planted) =>
+    'fault' in planted
+      ? Promise.resolve<MutantResult>({ kind: 'misfit', reason: planted.fault })
+      : hunt(planted.folder, mutant, budget),
+  );
+}
+
+/** A copy of the sources with a bug in it, or why the bug could not be planted. */
+export type Planted =
+  | {
+      readonly folder: string;
+      /** The copy's `vopr`. */
+      readonly main: string;
+    }
+  | { readonly fault: string };
+
+/** Copies the sources, plants the bug, and removes the copy when `use` is done with it. */
+export async function withPlanted<T>(
+  mutant: Mutant,
+  use: (planted: Planted) => Promise<T>,
+): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), 'vopr-mutant-'));
   try {
     await copySources(folder);
     const fault = await plant(folder, mutant);
-    return fault === null ? await hunt(folder, mutant, budget) : { kind: 'misfit', reason: fault };
+    const main = path.join(folder, 'packages', 'sim', 'src', 'cli', 'main.ts');
+    return await use(fault === null ? { folder, main } : { fault });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -120,7 +142,14 @@ function vopr(
   run: MutantBudget & { readonly scenario: string },
 ): Promise<VoprResult | string> {
   const main = path.join(packages, 'sim', 'src', 'cli', 'main.ts');
-  const args = ['--conditions=@kimberlite/source', main, 'run', '--json', '--fail-fast'];
+  const args = [
+    '--conditions=@kimberlite/source',
+    main,
+    'run',
+    '--json',
+    '--fail-fast',
+    '--no-bundles',
+  ];
   args.push('--seed', String(run.seed), '--runs', String(run.runs), '--jobs', String(run.jobs));
   args.push('--scenario', run.scenario);
   return new Promise((resolve) => {

@@ -39,23 +39,24 @@ export class ProcessFaults {
     const { options, prng, cluster } = this;
     const replica = cluster.replica(slot);
     const settled = (this.stable[slot] ?? 0) >= options.stableTicksMin;
-    if (!replica.running) {
-      if (settled && prng.chance(options.restartProbability)) this.restart(slot);
-      return;
-    }
     const writing = cluster.storage(slot).writesInFlight > 0;
-    const crash = options.crashProbability + (writing ? options.crashWhileWritingProbability : 0);
-    if (settled && prng.chance(crash)) {
-      const delay = prng.between(1, options.crashDelayEventsMax);
+    const rate = options.crashProbability + (writing ? options.crashWhileWritingProbability : 0);
+    // All is drawn whatever the replica does now, so that a fault held back moves no later one.
+    const crash = prng.chance(rate);
+    const delay = prng.between(1, options.crashDelayEventsMax);
+    const restart = prng.chance(options.restartProbability);
+    const pause = prng.chance(options.pauseProbability);
+    const unpause = prng.chance(options.unpauseProbability);
+    if (!replica.running) {
+      if (settled && restart) this.restart(slot);
+    } else if (settled && crash) {
       if (cluster.faults.allow('crash', slot)) replica.armCrash(delay);
-      return;
-    }
-    if (!replica.paused && prng.chance(options.pauseProbability)) {
+    } else if (!replica.paused && pause) {
       if (!cluster.faults.allow('pause', slot)) return;
       cluster.totals.pauses += 1;
       replica.pause();
       cluster.observeProcess(slot, 'pause');
-    } else if (replica.paused && prng.chance(options.unpauseProbability)) {
+    } else if (replica.paused && unpause) {
       cluster.observeProcess(slot, 'unpause');
       replica.unpause();
     }

@@ -55,6 +55,8 @@ export interface RunOptions {
   readonly log?: (line: string) => void;
   /** Sees everything that happens, as values. */
   readonly observer?: Observer;
+  /** Given the cluster before it starts, for who looks deeper. Must not change it. */
+  readonly onCluster?: (cluster: Cluster) => void;
   /** What the run goes without; nothing when left out. */
   readonly removed?: Removed;
   /** From this event on there are no new faults. */
@@ -89,6 +91,7 @@ export function runSeed(run: RunOptions): RunResult {
     clusterPrng,
   );
   const simulator = new Simulator(cluster, simulation, faultPrng);
+  run.onCluster?.(cluster);
   const described = describeOptions(simulation);
   cluster.log(() => described);
   const outcome = simulator.run();

@@ -12,6 +12,7 @@ import {
 import { CLIENTS_BUSY } from '../client/simulated-client.ts';
 import { CLOCK_CALM, type ClockOptions } from '../cluster/clock.ts';
 import { Cluster, type ReplicaMaker } from '../cluster/cluster.ts';
+import type { Observer } from '../cluster/observer.ts';
 import { traceLine } from '../explain/trace-line.ts';
 import { NOTHING_REMOVED } from '../faults/fault-gate.ts';
 import { NETWORK_CALM, type NetworkOptions, type Packet } from '../network/network.ts';
@@ -37,6 +38,8 @@ export interface ScriptedOptions {
   readonly clocks?: readonly ClockOptions[];
   /** Told a line for everything that happens. */
   readonly log?: (line: string) => void;
+  /** Sees everything that happens, as values. */
+  readonly observer?: Observer;
 }
 
 /** What a rule is about; what is left out matches everything. */
@@ -92,7 +95,7 @@ export class ScriptedCluster {
         clocks: options.clocks ?? Array.from({ length: replicaCount }, () => CLOCK_CALM),
         clients: CLIENTS_BUSY,
         atlas: { wal: false, blocks: false },
-        observer: log === undefined ? null : (seen) => log(traceLine(seen)),
+        observer: options.observer ?? (log === undefined ? null : (seen) => log(traceLine(seen))),
         removed: NOTHING_REMOVED,
         calmFrom: null,
         eventsMax: Number.MAX_SAFE_INTEGER,

@@ -1,0 +1,71 @@
+import type { MutantPart } from '../mutants/mutant.ts';
+
+/** A value on the command line that is not what it must be, in one line. */
+export class WrongValue extends Error {
+  override readonly name = 'WrongValue';
+}
+
+/** A share of a campaign: which one, from 0, of how many. */
+export interface Shard {
+  readonly index: number;
+  readonly of: number;
+}
+
+const U64_MAX = (1n << 64n) - 1n;
+
+export function seedOf(text: string): bigint {
+  if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > U64_MAX) {
+    throw new WrongValue(`--seed takes a number from 0 to 2^64 - 1, not '${text}'`);
+  }
+  return BigInt(text);
+}
+
+export function countOf(option: string, text: string, most: number): number {
+  const count = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= most) return count;
+  throw new WrongValue(`${option} takes a number from 1 to ${most}, not '${text}'`);
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `90s`, `10m`, `8h` or `1d`, in seconds. */
+export function secondsOf(text: string): number {
+  const match = /^([0-9]{1,6})([smhd])$/.exec(text);
+  const seconds = Number(match?.[1] ?? 0) * (UNITS[match?.[2] ?? ''] ?? 0);
+  if (seconds > 0) return seconds;
+  throw new WrongValue(`--for takes a time such as 90s, 10m or 8h, not '${text}'`);
+}
+
+/** `I/N`: share I of N, counted from 1. */
+export function shardOf(text: string): Shard {
+  const match = /^([0-9]{1,5})\/([0-9]{1,5})$/.exec(text);
+  const share = Number(match?.[1] ?? 0);
+  const of = Number(match?.[2] ?? 0);
+  if (share >= 1 && share <= of) return { index: share - 1, of };
+  throw new WrongValue(`--shard takes I/N with I from 1 to N, such as 3/8, not '${text}'`);
+}
+
+/** `K/N`: any K, so that a seed or a count of builds will do. */
+export function partOf(text: string): MutantPart {
+  const match = /^([0-9]{1,20})\/([1-9][0-9]{0,3})$/.exec(text);
+  if (match === null) throw new WrongValue(`--part takes K/N, such as 3/10, not '${text}'`);
+  const of = Number(match[2]);
+  return { of, index: Number(BigInt(match[1] ?? '0') % BigInt(of)) };
+}
+
+/** The one of that name, however it is spelled: `PowerCuts` and `power-cuts` are `power_cuts`. */
+export function named<T extends { readonly name: string }>(
+  what: string,
+  list: readonly T[],
+  text: string,
+): T {
+  const found = list.find(({ name }) => plain(name) === plain(text));
+  if (found !== undefined) return found;
+  const near = list.filter(({ name }) => plain(name).includes(plain(text))).map(({ name }) => name);
+  const hint = near.length === 0 ? "'vopr list' shows them" : `perhaps ${near.join(', ')}`;
+  throw new WrongValue(`there is no ${what} '${text}'; ${hint}`);
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
+}

@@ -1,0 +1,90 @@
+import type { SimulationOptions } from '../run/options.ts';
+import { BadBundle, isRecord } from './bundle-fields.ts';
+
+/**
+ * Parameters of a bundle, of the shape that runs take today. What the bundle lacks is taken from
+ * the reference, and what it has too much is left out; both are noted. A value of another type than
+ * today's is refused.
+ */
+export function mergeOptions(
+  reference: SimulationOptions,
+  given: Readonly<Record<string, unknown>>,
+  notes: string[],
+): SimulationOptions {
+  const merged = mergeValue(reference, given, { path: 'options', notes });
+  return merged as SimulationOptions; // SAFETY: it has the shape of the reference.
+}
+
+interface Where {
+  readonly path: string;
+  readonly notes: string[];
+}
+
+function mergeValue(reference: unknown, given: unknown, where: Where): unknown {
+  if (typeof reference === 'function') return reference;
+  if (Array.isArray(reference)) {
+    return mergeList(reference as readonly unknown[], given, where); // SAFETY: an array.
+  }
+  if (isRecord(reference)) return mergeRecord(reference, given, where);
+  if (reference === null || given === null) return given;
+  if (typeof given !== typeof reference || !isFinite(given)) {
+    throw new BadBundle(`${where.path} must be a ${typeof reference}`);
+  }
+  return given;
+}
+
+function isFinite(value: unknown): boolean {
+  return typeof value !== 'number' || Number.isFinite(value);
+}
+
+function mergeList(reference: readonly unknown[], given: unknown, where: Where): unknown {
+  if (!Array.isArray(given)) throw new BadBundle(`${where.path} must be a list`);
+  const model = reference[0];
+  return given.map((value: unknown, at) =>
+    model === undefined
+      ? value
+      : mergeValue(model, value, { ...where, path: `${where.path}[${at}]` }),
+  );
+}
+
+function mergeRecord(
+  reference: Readonly<Record<string, unknown>>,
+  given: unknown,
+  { path, notes }: Where,
+): unknown {
+  if (!isRecord(given)) throw new BadBundle(`${path} must be an object`);
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(reference, name)) notes.push(`${path}.${name} is not known here`);
+  }
+  const entries = Object.entries(reference).map(([name, value]) => {
+    const inner: Where = { path: `${path}.${name}`, notes };
+    if (Object.hasOwn(given, name)) return [name, mergeValue(value, given[name], inner)];
+    if (typeof value !== 'function') notes.push(`${inner.path} is missing: today's is taken`);
+    return [name, value];
+  });
+  return Object.fromEntries(entries) as Readonly<Record<string, unknown>>; // SAFETY: named above.
+}
+
+const REPLICAS_MAX = 6;
+const CLIENTS_MAX = 64;
+const TICKS_MAX = 10_000_000;
+const CHECKSUMS: readonly string[] = ['mix128', 'sha256-128'];
+const PARTITION_MODES: readonly string[] = ['uniform_size', 'uniform_partition', 'isolate_one'];
+
+/** Why no run can have these parameters; null when one can. */
+export function optionsFault(options: SimulationOptions): string | null {
+  const { replicaCount, clientCount, clocks, network, partitions, checksum } = options;
+  const within = (value: number, least: number, most: number): boolean =>
+    Number.isSafeInteger(value) && value >= least && value <= most;
+  if (!within(replicaCount, 1, REPLICAS_MAX)) return 'options.replicaCount must be from 1 to 6';
+  if (!within(clientCount, 1, CLIENTS_MAX)) return 'options.clientCount must be from 1 to 64';
+  if (clocks.length !== replicaCount) return 'options.clocks must have one for each replica';
+  if (!(network.capacity >= 1)) return 'options.network.capacity must be at least 1';
+  if (!CHECKSUMS.includes(checksum)) return `options.checksum '${checksum}' is unknown`;
+  const strange = partitions.modes.find((mode) => !PARTITION_MODES.includes(mode));
+  if (strange !== undefined) return `options.partitions.modes: '${strange}' is unknown`;
+  for (const name of ['requestsTarget', 'safetyTicksMax', 'livenessTicksMax'] as const) {
+    if (!within(options[name], 0, TICKS_MAX)) return `options.${name} must be up to ${TICKS_MAX}`;
+  }
+  return null;
+}

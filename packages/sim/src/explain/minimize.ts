@@ -1,0 +1,225 @@
+import type { ReplicaMaker } from '../cluster/cluster.ts';
+import { FAULT_KINDS, type FaultKind, type Removed } from '../faults/fault-gate.ts';
+import type { RunResult } from '../run/run-seed.ts';
+import type { Bundle } from './bundle.ts';
+import { ordinalsLeft, rangesWithout } from './ordinals.ts';
+import { makerOf, replay, sameFailure } from './replay.ts';
+
+/** What is left of a failing run. */
+export interface RunSize {
+  readonly faults: number;
+  readonly clients: number;
+  readonly requests: number;
+  readonly deliveries: number;
+  readonly event: number;
+}
+
+export interface MinimizeProgress extends RunSize {
+  readonly replays: number;
+}
+
+export interface MinimizeOptions {
+  /** Replays at most; the smallest run found until then counts. */
+  readonly replaysMax: number;
+  /** Told after each replay. */
+  readonly onProgress: (progress: MinimizeProgress) => void;
+  /** Instead of the production core. */
+  readonly maker?: ReplicaMaker;
+}
+
+export interface Minimized {
+  readonly bundle: Bundle;
+  readonly replays: number;
+  readonly before: RunSize;
+  readonly after: RunSize;
+  /** Nothing more can be left out one by one; false when the replays were used up first. */
+  readonly complete: boolean;
+}
+
+/**
+ * Looks for the smallest run that fails the same way: leaves out kinds of faults, clients, single
+ * faults, requests and deliveries, and replays each candidate. Null when the bundle does not fail
+ * here at all.
+ */
+export function minimize(bundle: Bundle, options: MinimizeOptions): Minimized | null {
+  const first = replay(bundle, makerOf(options));
+  if (!sameFailure(bundle, first)) return null;
+  const search = new Search(bundle, first, options);
+  const before = search.size();
+  const complete = search.run();
+  return {
+    bundle: search.smallest(),
+    replays: search.replays,
+    before,
+    after: search.size(),
+    complete,
+  };
+}
+
+/** Kinds that are no faults: they make up the run itself. */
+/** Pieces of a list that are tried alone, at most. */
+const PIECES_MAX = 16;
+const EVENTS: readonly FaultKind[] = ['request', 'delivery'];
+const FAULTS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => !EVENTS.includes(kind));
+
+class Search {
+  replays: number;
+  private readonly bundle: Bundle;
+  private readonly options: MinimizeOptions;
+  private readonly eventsMax: number;
+  private removed: Removed;
+  private result: RunResult;
+
+  constructor(bundle: Bundle, first: RunResult, options: MinimizeOptions) {
+    this.bundle = bundle;
+    this.options = options;
+    this.removed = bundle.removed;
+    this.result = first;
+    this.replays = 1;
+    // A run that fails only later is no smaller one, and looking for it would take long.
+    this.eventsMax = first.totals.events;
+  }
+
+  /** Until nothing more can be left out: true; or until the replays are used up: false. */
+  run(): boolean {
+    let smaller = true;
+    while (smaller && !this.spent) {
+      smaller = this.removeKinds();
+      smaller = this.removeClients() || smaller;
+      smaller = this.removeOrdinals('request') || smaller;
+      const counts = FAULTS.map((kind) => ({ kind, left: this.left(kind).length }));
+      counts.sort((first, other) => first.left - other.left);
+      for (const { kind } of counts) smaller = this.removeOrdinals(kind) || smaller;
+    }
+    // Last, as it makes traces shorter but the story no simpler.
+    while (!this.spent && this.removeOrdinals('delivery'));
+    return !this.spent;
+  }
+
+  smallest(): Bundle {
+    const { result, removed } = this;
+    return {
+      ...this.bundle,
+      removed,
+      message: result.message,
+      traceHash: result.traceHash,
+      event: result.totals.events,
+      micros: result.micros,
+    };
+  }
+
+  size(): RunSize {
+    const left = (kind: FaultKind): number => this.left(kind).length;
+    return {
+      faults: FAULTS.reduce((sum, kind) => sum + left(kind), 0),
+      clients: this.clientsLeft().length,
+      requests: left('request'),
+      deliveries: left('delivery'),
+      event: this.result.totals.events,
+    };
+  }
+
+  private get spent(): boolean {
+    return this.replays >= this.options.replaysMax;
+  }
+
+  private removeKinds(): boolean {
+    const present = FAULTS.filter((kind) => this.left(kind).length > 0);
+    if (present.length === 0) return false;
+    if (this.try(this.without(present.map((kind) => [kind, []])))) return true;
+    let smaller = false;
+    for (const kind of present) smaller = this.try(this.without([[kind, []]])) || smaller;
+    return smaller;
+  }
+
+  private removeClients(): boolean {
+    const keepSome = (kept: readonly number[]): boolean => {
+      const all = Array.from({ length: this.bundle.options.clientCount }, (_, index) => index);
+      const clients = all.filter((index) => !kept.includes(index));
+      return this.try({ ...this.removed, clients });
+    };
+    return this.shrink(() => this.clientsLeft(), keepSome);
+  }
+
+  private removeOrdinals(kind: FaultKind): boolean {
+    return this.shrink(
+      () => this.left(kind),
+      (kept) => this.try(this.without([[kind, kept]])),
+    );
+  }
+
+  /**
+   * Leaves out ever smaller pieces of a list, as long as what is kept fails: half of it, a quarter,
+   * and so on to single ones. The list is asked for anew after each success: the run has changed.
+   */
+  private shrink(list: () => number[], keep: (kept: readonly number[]) => boolean): boolean {
+    let smaller = false;
+    let size = list().length;
+    while (size >= 1 && !this.spent) {
+      smaller = this.keepOne(list, size, keep) || smaller;
+      let at = 0;
+      for (let items = list(); at < items.length && !this.spent; items = list()) {
+        const kept = [...items.slice(0, at), ...items.slice(at + size)];
+        if (keep(kept)) smaller = true;
+        else at += size;
+      }
+      size = size === 1 ? 0 : Math.ceil(Math.min(size, list().length) / 2);
+    }
+    return smaller;
+  }
+
+  /** Keeps one piece of the list and nothing else, if there is one that fails alone. */
+  private keepOne(
+    list: () => number[],
+    size: number,
+    keep: (kept: readonly number[]) => boolean,
+  ): boolean {
+    const items = list();
+    if (size >= items.length || items.length > PIECES_MAX * size) return false;
+    for (let at = 0; at < items.length && !this.spent; at += size) {
+      if (keep(items.slice(at, at + size))) return true;
+    }
+    return false;
+  }
+
+  private clientsLeft(): number[] {
+    const all = Array.from({ length: this.bundle.options.clientCount }, (_, index) => index);
+    return all.filter((index) => !this.removed.clients.includes(index));
+  }
+
+  private left(kind: FaultKind): number[] {
+    return ordinalsLeft(this.removed.faults[kind] ?? [], this.result.faults[kind]);
+  }
+
+  private without(kept: readonly (readonly [FaultKind, readonly number[]])[]): Removed {
+    const faults = { ...this.removed.faults };
+    for (const [kind, ordinals] of kept) faults[kind] = rangesWithout(ordinals);
+    return { ...this.removed, faults };
+  }
+
+  /** Replays a candidate; it is the smallest from now on if it fails the same way. */
+  private try(removed: Removed): boolean {
+    if (this.spent) return false;
+    this.replays += 1;
+    const result = replay(this.bundle, {
+      removed,
+      eventsMax: this.eventsMax,
+      ...makerOf(this.options),
+    });
+    const fails = sameFailure(this.bundle, result) && result.totals.events <= this.eventsMax;
+    if (fails) {
+      this.removed = removed;
+      this.result = result;
+    }
+    this.options.onProgress({ replays: this.replays, ...this.size() });
+    return fails;
+  }
+}
+
+/** What is left, in a line. */
+export function sizeText({ faults, clients, requests, deliveries, event }: RunSize): string {
+  return (
+    `${faults} faults, ${clients} clients, ${requests} requests, ` +
+    `${deliveries} deliveries, ${event} events`
+  );
+}

@@ -1,0 +1,48 @@
+import type { Cluster, ReplicaMaker } from '../cluster/cluster.ts';
+import type { Observer } from '../cluster/observer.ts';
+import type { Removed } from '../faults/fault-gate.ts';
+import { type RunResult, runSeed } from '../run/run-seed.ts';
+import type { Bundle } from './bundle.ts';
+
+export interface ReplayOptions {
+  readonly observer?: Observer;
+  readonly onCluster?: (cluster: Cluster) => void;
+  /** Instead of the bundle's. */
+  readonly removed?: Removed;
+  readonly calmFrom?: number;
+  readonly eventsMax?: number;
+  /** Instead of the production core. */
+  readonly maker?: ReplicaMaker;
+}
+
+/** Runs a bundle once more. The same code gives the same run, event by event. */
+export function replay(bundle: Bundle, options: ReplayOptions = {}): RunResult {
+  const { seed, options: simulation, removed } = bundle;
+  return runSeed({ seed, simulation, removed, ...options });
+}
+
+/** The maker of some options, as an option of a replay. */
+export function makerOf({ maker }: { readonly maker?: ReplicaMaker }): ReplayOptions {
+  return maker === undefined ? {} : { maker };
+}
+
+/** The result is the failure of the bundle: the same promise is broken, at whatever event. */
+export function sameFailure(bundle: Bundle, result: RunResult): boolean {
+  if (result.verdict !== bundle.verdict || result.checker !== bundle.checker) return false;
+  // An assertion is named by its message; what a checker says holds numbers that may move.
+  return bundle.verdict !== 'crash' || result.message === bundle.message;
+}
+
+/** What a replay did otherwise than its bundle says, a line each; empty when nothing. */
+export function replayDifferences(bundle: Bundle, result: RunResult): string[] {
+  const found: string[] = [];
+  const compare = (name: string, expected: unknown, given: unknown): void => {
+    if (expected !== given) found.push(`${name}: ${String(given)}, not ${String(expected)}`);
+  };
+  compare('verdict', bundle.verdict, result.verdict);
+  compare('checker', bundle.checker, result.checker);
+  compare('message', bundle.message, result.message);
+  compare('event', bundle.event, result.totals.events);
+  compare('trace', bundle.traceHash, result.traceHash);
+  return found;
+}
