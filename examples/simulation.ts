@@ -99,6 +99,7 @@ function createListenedHost(setup: HostSetup): ReplicaHost {
     },
     tick: () => host.tick(),
     snapshot: () => host.snapshot(),
+    knownIncarnation: (peer) => host.knownIncarnation(peer),
   };
 }
 

@@ -77,7 +77,6 @@ describe('a replica that is sent nonsense', () => {
     ['an oversized frame', oversized(hello(CLUSTER, 1)), 'badMessage'],
     ['a replica of another cluster', hello(OTHER_CLUSTER, 1).bytes, 'wrongCluster'],
     ['a client', client.bytes, 'wrongMember'],
-    ['another file in the place of a replica', hello(CLUSTER, 1).bytes, 'wrongMember'],
   ];
   for (const [name, bytes, reason] of peers) {
     it(`refuses ${name} on the port for peers`, async () => {

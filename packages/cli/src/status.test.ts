@@ -20,6 +20,7 @@ function answer(replica: number, replicaCount: number): ReplicaReport {
       commitMax: Op(1),
       checkpointOp: Op(0),
       syncing: false,
+      unmet: [],
       clockSynchronized: true,
       pipelineLength: 0,
       queueLength: 0,

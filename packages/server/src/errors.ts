@@ -18,6 +18,8 @@ export type ErrorCode =
   | 'io_failed'
   | 'disk_without_sync'
   | 'diverged'
+  | 'data_file_replaced'
+  | 'data_file_rolled_back'
   | 'internal';
 
 export interface ErrorEntry {
@@ -139,6 +141,24 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     remedy:
       'It stopped before it could answer wrongly. Keep the file and leave this replica stopped; ' +
       `do not format it again. ${KEEP_OTHERS}`,
+  },
+  data_file_replaced: {
+    exitCode: 35,
+    summary:
+      'A peer knows another file as this member: this one was formatted in its place, ' +
+      'or has been replaced.',
+    remedy:
+      'It promised nothing and nothing was lost. Start the member with its own file. If that is ' +
+      'lost, leave the new one stopped. In a cluster that never served, format all replicas ' +
+      `anew. ${KEEP_OTHERS}`,
+  },
+  data_file_rolled_back: {
+    exitCode: 36,
+    summary:
+      'The file is an old copy: a peer remembers a promise of this member that the file does not hold.',
+    remedy:
+      'It stopped before it could do harm. Start the member with its newest file; never put an ' +
+      `older copy in its place. ${KEEP_OTHERS}`,
   },
   internal: {
     exitCode: 70,

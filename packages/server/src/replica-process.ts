@@ -163,6 +163,7 @@ class ReplicaProcess implements RunningReplica {
       prng: prng.fork(),
       addressOf:
         options.peerAddress ?? ((peer): Address | null => configuration.addresses[peer] ?? null),
+      knownIncarnation: (peer): bigint => this.#host.knownIncarnation(peer),
     });
     this.#clients = new ClientListener({
       ...shared,

@@ -1,14 +1,9 @@
 export { CHECKERS, type CheckerName, Violation } from './checkers/violation.ts';
 export { CLIENTS_BUSY, type ClientOptions } from './client/simulated-client.ts';
 export { CLOCK_CALM, type ClockOptions } from './cluster/clock.ts';
-export {
-  Cluster,
-  type ClusterOptions,
-  type FormatSetup,
-  type HostSetup,
-  type ReplicaMaker,
-} from './cluster/cluster.ts';
+export { Cluster, type ClusterOptions } from './cluster/cluster.ts';
 export { nackQuorum, replicationQuorum, viewChangeQuorum } from './cluster/quorums.ts';
+export type { FormatSetup, HostSetup, ReplicaMaker } from './cluster/replica-maker.ts';
 export {
   type CheckOptions,
   checkHistory,

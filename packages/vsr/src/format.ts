@@ -6,6 +6,7 @@ import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
 import { encodeMessage, type Message, type PrepareMessage } from './message/message.ts';
 import { Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
+import { firstIntroductions, type Introductions } from './superblock/introductions.ts';
 import {
   type CheckpointRecord,
   encodeSuperblock,
@@ -22,6 +23,10 @@ export interface FormatOptions {
   /** Random and new for every file. */
   readonly incarnation: bigint;
   readonly checksum: ChecksumFunction;
+  /** Default: it has met nobody. */
+  readonly introductions?: Introductions;
+  /** Where it begins; default 0. A file that takes the place of a lost one begins far above. */
+  readonly view?: View;
 }
 
 export interface FormatWrite {
@@ -113,11 +118,12 @@ function firstSuperblock(options: FormatOptions, root: PrepareMessage): Superblo
     },
     sequence: 1,
     parent: ZERO_CHECKSUM,
-    view: View(0),
+    view: options.view ?? View(0),
     logView: View(0),
     commitMax: Op(0),
     checkpoint: empty,
     checkpointPrevious: empty,
     headers: [logHeaderOf(root)],
+    introductions: options.introductions ?? firstIntroductions(slot, { incarnation, since: Op(0) }),
   };
 }

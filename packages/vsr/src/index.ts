@@ -48,6 +48,12 @@ export * from './std/bitset.ts';
 export * from './std/numbers.ts';
 export * from './std/prng.ts';
 export * from './storage-layout.ts';
+export {
+  fileOf,
+  type Introductions,
+  type KnownFile,
+  mutualIntroductions,
+} from './superblock/introductions.ts';
 export * from './superblock/read-superblock.ts';
 export type * from './superblock/superblock.ts';
 export { checkpointId, decodeSuperblock } from './superblock/superblock.ts';

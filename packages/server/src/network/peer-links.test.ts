@@ -1,4 +1,4 @@
-import { type AnyMessage, encodeMessage, Prng, View } from '@kimberlite/vsr';
+import { type AnyMessage, encodeMessage, Op, Prng, View } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../checksum.ts';
 import { isFault } from '../errors.ts';
@@ -25,17 +25,24 @@ interface Node {
 
 let addresses: (Address | null)[];
 let nodes: Node[];
+/** Incarnations that every node takes for those of its peers. */
+let known: Map<number, bigint>;
 
 beforeEach(() => {
   addresses = [null, null, null];
   nodes = [];
+  known = new Map();
 });
 afterEach(() => {
   for (const node of nodes) node.stop();
   nodes = [];
 });
 
-async function startNode(slot: number, other: Partial<SelfIdentity> = {}): Promise<Node> {
+async function startNode(
+  slot: number,
+  other: Partial<SelfIdentity> = {},
+  elsewhere: Address | null = null,
+): Promise<Node> {
   const seen = new Recorder<Seen>();
   const received = new Recorder<AnyMessage>();
   const links = new PeerLinks({
@@ -46,11 +53,12 @@ async function startNode(slot: number, other: Partial<SelfIdentity> = {}): Promi
     observer: recordingObserver(seen),
     logger: silentLogger,
     deliver: (message) => received.add(message),
+    knownIncarnation: (peer) => known.get(peer) ?? 0n,
   });
-  const at = addresses[slot] ?? { host: '127.0.0.1', port: 0 };
+  const at = elsewhere ?? addresses[slot] ?? { host: '127.0.0.1', port: 0 };
   const listener = await listenAt(at, 'peers', (socket) => links.accept(socket));
   if (isFault(listener)) throw new Error(listener.message);
-  addresses[slot] = listener.address;
+  if (elsewhere === null) addresses[slot] = listener.address;
   let stopped = false;
   const node: Node = {
     links,
@@ -77,6 +85,27 @@ function vote(slot: number, view: number): AnyMessage {
     incarnation: BigInt(100 + slot),
   };
   return encodeMessage('startViewChange', fields, null, sha256) as AnyMessage;
+}
+
+/** What a core says to the file behind this incarnation. */
+function pongTo(incarnation: bigint): AnyMessage {
+  const fields = {
+    cluster: 77n,
+    replica: 0,
+    view: View(0),
+    release: 1,
+    incarnation: 100n,
+    pingIncarnation: incarnation,
+    knownIncarnation: 101n,
+    knownSince: Op(0),
+    promisedOp: Op(0),
+    promisedLogView: View(0),
+    promisedView: View(0),
+    pingMonotonic: 0,
+    pongWall: 0,
+  };
+  // SAFETY: of one command.
+  return encodeMessage('pong', fields, null, sha256) as AnyMessage;
 }
 
 /** This node's dials were answered by exactly `count` others. */
@@ -169,19 +198,24 @@ describe('links between replicas', () => {
     );
   });
 
-  it('refuse a data file that was formatted anew while the old one is remembered', async () => {
+  it('tell a process with another data file so, and keep those to the true one', async () => {
     const first = await startNode(0);
     const second = await startNode(1);
+    known.set(1, testIdentity(1).incarnation);
+    first.links.start();
     second.links.start();
-    await reached(second, 1);
-    second.stop();
-    await reached(first, 0);
-    const again = await startNode(1, { incarnation: 999n });
-    again.links.start();
-    await again.seen.when(
-      (event) => event.what === 'rejection_received' && event.name === 'wrongMember',
-    );
-    expect(first.links.status().at(0)?.incoming).toBe(false);
+    await Promise.all([reached(first, 1), reached(second, 1)]);
+    // The other one listens elsewhere: what is sent to the peer does not reach it.
+    const other = await startNode(1, { incarnation: 999n }, { host: '127.0.0.1', port: 0 });
+    other.links.start();
+    await reached(other, 1);
+    other.links.send(0, vote(1, 7));
+    await first.received.when(({ header }) => header.view === 7);
+    first.links.send(1, pongTo(999n));
+    const told = await other.received.when(() => true);
+    expect(told.header).toMatchObject({ command: 'pong', pingIncarnation: 999n });
+    second.links.send(0, vote(1, 8));
+    await first.received.when(({ header }) => header.view === 8);
   });
 
   it('give up and dial anew when a connected peer stays silent', async () => {

@@ -35,6 +35,8 @@ export interface PeerLinksOptions {
   readonly observer: NetworkObserver;
   readonly logger: Logger;
   readonly deliver: (message: AnyMessage) => void;
+  /** Incarnation of the data file that is known to be the peer's; zero while none is. */
+  readonly knownIncarnation: (slot: number) => bigint;
 }
 
 /** For status pages. */
@@ -49,10 +51,17 @@ export interface PeerStatus {
   readonly problem: string | null;
 }
 
+interface Stranger {
+  readonly incarnation: bigint;
+  readonly connection: Connection;
+}
+
 interface Peer {
   readonly slot: number;
   outgoing: Connection | null;
   incoming: Connection | null;
+  /** A process with another data file, which must be told that it is not the peer. */
+  stranger: Stranger | null;
   /** Dials in a row that failed. */
   attempt: number;
   /** Something arrived since the last look at it. */
@@ -61,8 +70,11 @@ interface Peer {
   silentMillis: number;
   timer: NodeJS.Timeout | null;
   problem: string | null;
-  /** Incarnation of its data file, as first greeted in this process's life. */
-  incarnation: bigint | null;
+}
+
+/** Whether the message is what the core has to say to the process behind the other file. */
+function isAnswerTo(stranger: Stranger, message: AnyMessage): boolean {
+  return isCommand(message, 'pong') && message.header.pingIncarnation === stranger.incarnation;
 }
 
 /**
@@ -88,12 +100,12 @@ export class PeerLinks {
         slot,
         outgoing: null,
         incoming: null,
+        stranger: null,
         attempt: 0,
         heard: false,
         silentMillis: 0,
         timer: null,
         problem: null,
-        incarnation: null,
       });
     }
   }
@@ -116,7 +128,15 @@ export class PeerLinks {
 
   /** Drops the message where the peer is not reached. */
   send(slot: number, message: AnyMessage): void {
-    const connection = this.#peers.get(slot)?.outgoing ?? null;
+    const peer = this.#peers.get(slot) ?? null;
+    const stranger = peer?.stranger ?? null;
+    if (stranger !== null && isAnswerTo(stranger, message)) {
+      // Once told, it is gone; if it has become the peer meanwhile, its next dial shows it.
+      stranger.connection.send(message);
+      stranger.connection.close();
+      return;
+    }
+    const connection = peer?.outgoing ?? null;
     if (connection?.isGreeted() === true) connection.send(message);
     else this.#options.observer.onDropped(message.header.command, 'peer_unreachable');
   }
@@ -159,7 +179,7 @@ export class PeerLinks {
     let peer: Peer | null = null;
     const connection = this.#connection(socket, {
       onHello: (hello): RejectionReason | null => {
-        const reason = this.#greetingFault(hello, null);
+        const reason = replicaHelloFault(this.#options.self, hello, null);
         if (reason !== null) {
           this.#options.logger.warn('peer', 'refused a connection', {
             peer: hello.header.replica,
@@ -169,22 +189,36 @@ export class PeerLinks {
           return reason;
         }
         peer = this.#peers.get(hello.header.replica) ?? null;
-        if (peer !== null) this.#onIncoming(peer, connection);
+        if (peer !== null) this.#onIncoming(peer, connection, hello.header.incarnation);
         return null;
       },
       onMessage: (message): void => {
-        if (peer !== null) peer.heard = true;
+        if (peer !== null && peer.incoming === connection) peer.heard = true;
         this.#options.deliver(message);
       },
       onClose: (): void => {
         this.#incoming.delete(connection);
-        if (peer !== null && peer.incoming === connection) peer.incoming = null;
+        if (peer === null) return;
+        if (peer.incoming === connection) peer.incoming = null;
+        if (peer.stranger?.connection === connection) peer.stranger = null;
       },
     });
     this.#incoming.add(connection);
   }
 
-  #onIncoming(peer: Peer, connection: Connection): void {
+  #onIncoming(peer: Peer, connection: Connection, incarnation: bigint): void {
+    const known = this.#options.knownIncarnation(peer.slot);
+    if (known !== 0n && known !== incarnation) {
+      // It must not push aside the connection of the true one.
+      this.#options.logger.warn('peer', 'another data file than the known one', {
+        peer: peer.slot,
+        remote: connection.remote(),
+      });
+      peer.stranger?.connection.destroy();
+      peer.stranger = { incarnation, connection };
+      connection.send(makeHello(this.#options.self));
+      return;
+    }
     // A second connection means that the first one's process is gone or has given it up.
     peer.incoming?.destroy();
     peer.incoming = connection;
@@ -213,7 +247,7 @@ export class PeerLinks {
     });
     const connection = this.#connection(socket, {
       onHello: (hello): RejectionReason | null => {
-        const reason = this.#greetingFault(hello, peer.slot);
+        const reason = replicaHelloFault(this.#options.self, hello, peer.slot);
         if (reason === null) this.#onReached(peer);
         else failure = rejectionText(reason);
         return reason;
@@ -250,22 +284,6 @@ export class PeerLinks {
     const pause = backoffMillis(peer.attempt, this.#options.prng);
     peer.attempt += 1;
     peer.timer = setTimeout(() => this.#dial(peer), pause);
-  }
-
-  /**
-   * A data file that was formatted anew has forgotten what the old one promised. As long as this
-   * process remembers the old one, the new one is refused.
-   */
-  #greetingFault(hello: Message<'hello'>, slot: number | null): RejectionReason | null {
-    const reason = replicaHelloFault(this.#options.self, hello, slot);
-    if (reason !== null) return reason;
-    const peer = this.#peers.get(hello.header.replica);
-    if (peer === undefined) return 'wrongMember';
-    if (peer.incarnation !== null && peer.incarnation !== hello.header.incarnation) {
-      return 'wrongMember';
-    }
-    peer.incarnation = hello.header.incarnation;
-    return null;
   }
 
   #connection(

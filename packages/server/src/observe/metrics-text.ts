@@ -1,7 +1,7 @@
 import type { Histogram, Instruments, LabelledCounter } from './instruments.ts';
 import type { StatusRecord } from './status.ts';
 
-const STATUSES = ['recovering', 'normal', 'view_change', 'recovering_head'] as const;
+const STATUSES = ['recovering', 'introducing', 'normal', 'view_change', 'recovering_head'] as const;
 
 /**
  * The Prometheus text format, one name for one thing. docs/metrics.md lists every series with its

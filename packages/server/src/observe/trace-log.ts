@@ -61,6 +61,8 @@ function lineOf(event: TraceEvent): Line | null {
       const { status, op, view } = event;
       return { level: 'info', msg: 'replica started', fields: { status, op, view } };
     }
+    case 'greeted':
+      return { level: 'debug', msg: 'greeted by a peer', fields: { peer: event.peer } };
     case 'status': {
       const { from, to, view } = event;
       return { level: 'info', msg: 'status changed', fields: { from, status: to, view } };

@@ -14,6 +14,7 @@ export const snapshot: ReplicaSnapshot = {
   commitMax: Op(11),
   checkpointOp: Op(0),
   syncing: false,
+  unmet: [],
   clockSynchronized: true,
   pipelineLength: 1,
   queueLength: 2,

@@ -136,7 +136,7 @@ describe('checkpoints', () => {
     script.restart(slot);
     fillTo(script, 2 * INTERVAL + 1);
     script.runUntil(() => script.converged([0, 1, 2]));
-    expect(script.state(slot).checkpointOp).toBe(2 * INTERVAL);
+    script.runUntil(() => script.state(slot).checkpointOp === 2 * INTERVAL);
   });
 });
 

@@ -277,6 +277,7 @@ describe('other checkers', () => {
       commitMax: Op(38),
       checkpointOp: Op(32),
       syncing: false,
+      unmet: [],
       clockSynchronized: true,
       pipelineLength: 2,
       queueLength: 0,

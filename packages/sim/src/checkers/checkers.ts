@@ -107,6 +107,11 @@ export class Checkers implements ClientObserver {
     this.running.onStopped(slot);
   }
 
+  /** The replica's disk is gone, and what it promised with it. */
+  onDiskLost(slot: number): void {
+    this.promises.onDiskLost(slot);
+  }
+
   /** The process of a replica is about to begin. */
   onStarting(slot: number): void {
     this.promises.onStarting(slot);

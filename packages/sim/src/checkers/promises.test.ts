@@ -82,6 +82,7 @@ const STATE: ReplicaSnapshot = {
   commitMax: Op(0),
   checkpointOp: Op(0),
   syncing: false,
+  unmet: [],
   clockSynchronized: false,
   pipelineLength: 0,
   queueLength: 0,

@@ -31,6 +31,10 @@ interface Promised {
  */
 const SUPERBLOCK_COPIES_LEAST = 3;
 
+function promisedNothing(): Promised {
+  return { view: 0, logView: 0, acknowledged: new Map(), acknowledgedMax: 0, uncertain: false };
+}
+
 /** Commands from which nobody concludes anything about the author's view. */
 const SHOWS_NO_VIEW: ReadonlySet<string> = new Set([
   'requestStartView',
@@ -52,13 +56,12 @@ export class Promises {
 
   constructor(disks: readonly DiskEvidence[]) {
     this.disks = disks;
-    this.replicas = disks.map(() => ({
-      view: 0,
-      logView: 0,
-      acknowledged: new Map(),
-      acknowledgedMax: 0,
-      uncertain: false,
-    }));
+    this.replicas = disks.map(() => promisedNothing());
+  }
+
+  /** A new disk in place of a lost one keeps no promise, so it must not be asked for any. */
+  onDiskLost(slot: number): void {
+    this.replicas[slot] = promisedNothing();
   }
 
   onTrace(slot: number, event: TraceEvent): void {

@@ -1,16 +1,15 @@
-import { assert, type ChecksumFunction } from '@kimberlite/store';
+import { assert, type ChecksumFunction, present } from '@kimberlite/store';
 import {
   type AnyMessage,
   type ClientId,
   type ClusterConfig,
   decodeMessage,
   isCommand,
+  mutualIntroductions,
   type Prng,
-  type ReplicaHost,
   type ReplicaSnapshot,
   TICK_MICROS,
   type TraceEvent,
-  type Zone,
 } from '@kimberlite/vsr';
 import { Checkers } from '../checkers/checkers.ts';
 import { type ClientOptions, SimulatedClient } from '../client/simulated-client.ts';
@@ -24,40 +23,9 @@ import { SimulatedStorage, type StorageOptions } from '../storage/storage.ts';
 import type { Workload } from '../workload/workload.ts';
 import { type ClockOptions, SimulatedClock } from './clock.ts';
 import { type Happening, type Observer, roleOf } from './observer.ts';
-import { type ProcessPorts, ReplicaProcess } from './replica-process.ts';
+import type { ReplicaMaker } from './replica-maker.ts';
+import { ReplicaProcess } from './replica-process.ts';
 import { TraceTally } from './trace-tally.ts';
-
-/** What a host is made with, apart from its ports. */
-export interface HostSetup {
-  readonly ports: ProcessPorts;
-  readonly config: ClusterConfig;
-  readonly checksum: ChecksumFunction;
-  readonly workload: Workload;
-  readonly cluster: bigint;
-  readonly slot: number;
-  readonly replicaCount: number;
-  /** Differs with every start. */
-  readonly prng: Prng;
-  /** The data file cannot be used, or the replica diverged: a bug, as VOPR does no such thing. */
-  readonly onFatal: (reason: string) => void;
-}
-
-export interface FormatSetup {
-  readonly config: ClusterConfig;
-  readonly checksum: ChecksumFunction;
-  readonly cluster: bigint;
-  readonly slot: number;
-  readonly replicaCount: number;
-  readonly incarnation: bigint;
-}
-
-/** The replica under test: the production core, or a stand-in in the simulator's own tests. */
-export interface ReplicaMaker {
-  format(
-    setup: FormatSetup,
-  ): Iterable<{ readonly zone: Zone; readonly offset: number; readonly bytes: Uint8Array }>;
-  create(setup: HostSetup): ReplicaHost;
-}
 
 export interface ClusterOptions {
   readonly replicaCount: number;
@@ -71,6 +39,8 @@ export interface ClusterOptions {
   /** One for each replica. */
   readonly clocks: readonly ClockOptions[];
   readonly clients: ClientOptions;
+  /** All replicas have met before the run; else they do so under its faults. */
+  readonly introduced: boolean;
   readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
   /** Sees everything that happens; null costs nothing. */
   readonly observer: Observer | null;
@@ -85,6 +55,7 @@ export interface ClusterOptions {
 /** Faults whose place is a replica. */
 const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'crash',
+  'lost_disk',
   'pause',
   'clock_step',
   'read_fault',
@@ -120,7 +91,13 @@ export class Cluster {
   private readonly clusterId: bigint;
   /** For each replica, the node behind each client that has spoken to this life of it. */
   private readonly connections: Map<ClientId, number>[];
+  /** Replicas whose disk was lost and formatted anew. */
+  readonly lostDisks: Set<number>;
+  /** Of those, the ones that have found out that their peers know better. */
+  private readonly refused: Set<number>;
   private readonly startedNow: Set<number>;
+  /** Slots whose replica has taken part at least once. */
+  private readonly everStarted: Set<number>;
 
   constructor(options: ClusterOptions, prng: Prng) {
     const { replicaCount, clientCount } = options;
@@ -137,7 +114,10 @@ export class Cluster {
     this.tally = new TraceTally(this.totals, options.config.walSlots);
     this.clusterId = prng.u128() | 1n;
     this.hostPrng = prng.fork();
+    this.lostDisks = new Set();
+    this.refused = new Set();
     this.startedNow = new Set();
+    this.everStarted = new Set();
     this.network = new Network({
       queue: this.queue,
       prng: prng.fork(),
@@ -152,7 +132,8 @@ export class Cluster {
       ...options.atlas,
     });
     const slots = Array.from({ length: replicaCount }, (_, slot) => slot);
-    this.storages = slots.map((slot) => this.createStorage(slot, atlas));
+    const incarnations = slots.map(() => prng.u128() | 1n);
+    this.storages = slots.map((slot) => this.createStorage(slot, atlas, incarnations));
     this.clocks = slots.map((slot) => {
       const clock = options.clocks[slot];
       assert(clock !== undefined, 'a clock for each replica');
@@ -178,11 +159,46 @@ export class Cluster {
     for (const replica of this.replicas) if (!replica.running) this.start(replica.slot);
   }
 
+  /** Whether its peers have refused the replica's file: it is not started again. */
+  hasGivenUp(slot: number): boolean {
+    return this.refused.has(slot);
+  }
+
   start(slot: number): void {
+    assert(!this.refused.has(slot), 'its file is no good');
     this.observeProcess(slot, 'start');
     this.connections[slot]?.clear();
     this.checkers.onStarting(slot);
     this.replica(slot).start();
+  }
+
+  /** Replicas that have met every other one, and taken part since. */
+  get partaking(): number {
+    return this.everStarted.size;
+  }
+
+  /** The replica's disk is lost, and a new one formatted in its place. */
+  loseDisk(slot: number): void {
+    const { config, checksum, maker, replicaCount } = this.options;
+    this.log(() => `lose the disk of replica ${slot}`);
+    if (this.replica(slot).running) this.crash(slot);
+    this.totals.disksLost += 1;
+    this.lostDisks.add(slot);
+    this.checkers.onDiskLost(slot);
+    const incarnation = this.prng.u128() | 1n;
+    const setup = { config, checksum, cluster: this.clusterId, slot, replicaCount, incarnation };
+    this.storage(slot).format(maker.format(setup));
+  }
+
+  private onFatal(slot: number, reason: string): void {
+    const expected = this.lostDisks.has(slot) && reason === 'other_incarnation';
+    assert(expected, `replica gave up: ${reason}`);
+    this.log(() => `replica ${slot} gives up: ${reason}`);
+    this.totals.strangersRefused += 1;
+    this.refused.add(slot);
+    this.queue.after(0, () => {
+      if (this.replica(slot).running) this.crash(slot);
+    });
   }
 
   /** The replica's power goes now. */
@@ -288,7 +304,11 @@ export class Cluster {
     this.observe(own ? fault.place : null, { kind: 'fault', fault });
   }
 
-  private createStorage(slot: number, atlas: FaultAtlas): SimulatedStorage {
+  private createStorage(
+    slot: number,
+    atlas: FaultAtlas,
+    incarnations: readonly bigint[],
+  ): SimulatedStorage {
     const { config, checksum, maker, replicaCount } = this.options;
     const storage = new SimulatedStorage({
       queue: this.queue,
@@ -300,9 +320,19 @@ export class Cluster {
       atlas,
       faults: this.faults,
     });
-    const incarnation = this.prng.u128() | 1n;
-    const cluster = this.clusterId;
-    storage.format(maker.format({ config, checksum, cluster, slot, replicaCount, incarnation }));
+    storage.format(
+      maker.format({
+        config,
+        checksum,
+        cluster: this.clusterId,
+        slot,
+        replicaCount,
+        incarnation: present(incarnations[slot], 'one for each'),
+        ...(this.options.introduced
+          ? { introductions: mutualIntroductions(slot, incarnations) }
+          : {}),
+      }),
+    );
     return storage;
   }
 
@@ -326,7 +356,7 @@ export class Cluster {
           slot,
           replicaCount,
           prng: this.hostPrng.fork(),
-          onFatal: (reason) => assert(false, `replica gave up: ${reason}`),
+          onFatal: (reason) => this.onFatal(slot, reason),
         }),
       sendToReplica: (to, message) => this.sendFrom(slot, to, message),
       sendToClient: (client, message) => {
@@ -408,7 +438,10 @@ export class Cluster {
     this.hash.number(slot);
     this.hash.fields(event);
     if (this.options.observer !== null) this.observe(slot, { kind: 'trace', event });
-    if (event.kind === 'started') this.startedNow.add(slot);
+    if (event.kind === 'started') {
+      this.startedNow.add(slot);
+      this.everStarted.add(slot);
+    }
     if (event.kind === 'committed') this.observeOwnPrepare(slot, event.op, event.checksum);
     this.tally.onTrace(event);
     this.checkers.onTrace(slot, event);

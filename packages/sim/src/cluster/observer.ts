@@ -61,6 +61,7 @@ export function roleOf(
     case 'view_change':
       return 'changing_view';
     case 'recovering':
+    case 'introducing':
     case 'recovering_head':
       return 'recovering';
   }

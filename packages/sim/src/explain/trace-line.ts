@@ -64,6 +64,7 @@ function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number)
     case 'torn_write':
       return `: replica ${place}, sector ${otherPlace}`;
     case 'crash':
+    case 'lost_disk':
     case 'pause':
     case 'clock_step':
       return `: replica ${place}`;

@@ -10,6 +10,7 @@ export const FAULT_KINDS = [
   'partition',
   'crash',
   'power_cut',
+  'lost_disk',
   'pause',
   'clock_step',
   'client_crash',

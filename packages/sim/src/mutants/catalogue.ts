@@ -1,6 +1,7 @@
 import { ACK_MUTANTS } from './ack-mutants.ts';
 import { CHECKPOINT_MUTANTS } from './checkpoint-mutants.ts';
 import { EXECUTION_MUTANTS } from './execution-mutants.ts';
+import { INTRODUCTION_MUTANTS } from './introduction-mutants.ts';
 import { JOURNAL_MUTANTS } from './journal-mutants.ts';
 import { LOG_CHOICE_MUTANTS } from './log-choice-mutants.ts';
 import type { Mutant } from './mutant.ts';
@@ -21,4 +22,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHECKPOINT_MUTANTS,
   ...EXECUTION_MUTANTS,
   ...SESSION_MUTANTS,
+  ...INTRODUCTION_MUTANTS,
 ];

@@ -32,9 +32,13 @@ export class LivenessPhase {
   constructor(cluster: Cluster, prng: Prng, wholeCluster: boolean) {
     this.cluster = cluster;
     const { replicaCount } = cluster.options;
-    const slots = prng.shuffle(Array.from({ length: replicaCount }, (_, slot) => slot));
+    const slots = prng
+      .shuffle(Array.from({ length: replicaCount }, (_, slot) => slot))
+      .filter((slot) => !cluster.lostDisks.has(slot));
     const least = viewChangeQuorum(replicaCount);
-    const size = wholeCluster ? replicaCount : prng.between(least, replicaCount);
+    // Who has not met every other one cannot begin: only then does the whole cluster heal.
+    const all = wholeCluster || cluster.partaking < replicaCount;
+    const size = all ? slots.length : prng.between(least, slots.length);
     this.core = slots.slice(0, size).sort((first, other) => first - other);
     cluster.log(() => `liveness: core ${this.core.join(', ')}`);
     this.heal();

@@ -57,6 +57,10 @@ export interface SimulationOptions {
   readonly network: NetworkOptions;
   readonly partitions: PartitionOptions;
   readonly storage: StorageOptions;
+  /** All replicas have met before the run; else they do so under its faults. */
+  readonly introduced: boolean;
+  /** Per tick, while no disk was lost: one replica's disk is, and a new one formatted. */
+  readonly lostDiskProbability: number;
   /** Faults that the disks may have at all, where the atlas allows them. */
   readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
   readonly processes: ProcessFaultOptions;

@@ -63,6 +63,7 @@ export class ProcessFaults {
   }
 
   private restart(slot: number): void {
+    if (this.cluster.hasGivenUp(slot)) return;
     this.cluster.totals.restarts += 1;
     this.cluster.start(slot);
   }

@@ -1,5 +1,5 @@
 import { createHost, formatReplica } from '@kimberlite/vsr';
-import type { ReplicaMaker } from '../cluster/cluster.ts';
+import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 
 /** Version of the simulated replicas: 0.1.0. */
 const RELEASE = 0x000100;

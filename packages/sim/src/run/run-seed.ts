@@ -1,8 +1,9 @@
 import { AssertionError, type ChecksumFunction, mix128, sha256Checksum } from '@kimberlite/store';
 import { Prng } from '@kimberlite/vsr';
 import { type CheckerName, Violation } from '../checkers/violation.ts';
-import { Cluster, type ReplicaMaker } from '../cluster/cluster.ts';
+import { Cluster } from '../cluster/cluster.ts';
 import type { Observer } from '../cluster/observer.ts';
+import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import { traceLine } from '../explain/trace-line.ts';
 import { type FaultKind, NOTHING_REMOVED, type Removed } from '../faults/fault-gate.ts';
 import { PartitionFaults } from '../network/partitions.ts';
@@ -10,6 +11,7 @@ import { counterWorkload } from '../testing/counter-machine.ts';
 import { KernelWorkload } from '../workload/kernel-workload.ts';
 import type { Workload } from '../workload/workload.ts';
 import { LivenessPhase } from './liveness.ts';
+import { LostDisk } from './lost-disk.ts';
 import type { SimulationOptions } from './options.ts';
 import { ProcessFaults } from './process-faults.ts';
 import { productionMaker } from './production-maker.ts';
@@ -121,6 +123,7 @@ class Simulator {
   private readonly options: SimulationOptions;
   private readonly partitions: PartitionFaults;
   private readonly processes: ProcessFaults;
+  private readonly lostDisk: LostDisk;
   private readonly prng: Prng;
   private readonly livenessPrng: Prng;
   private idle: boolean;
@@ -140,6 +143,7 @@ class Simulator {
     this.processes = new ProcessFaults(cluster, prng.fork(), options.processes);
     this.livenessPrng = prng.fork();
     this.prng = prng.fork();
+    this.lostDisk = new LostDisk(cluster, prng.fork(), options.lostDiskProbability);
     this.idle = false;
   }
 
@@ -198,6 +202,7 @@ class Simulator {
   private drawFaults(): void {
     this.partitions.tick();
     this.processes.tick();
+    this.lostDisk.tick();
     this.cluster.network.tick();
     this.cluster.tickClocks();
   }

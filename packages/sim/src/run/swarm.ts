@@ -41,6 +41,8 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     processes: drawProcesses(prng),
     clocks: Array.from({ length: replicaCount }, () => drawClock(prng)),
     clients: drawClients(prng),
+    introduced: prng.chance(0.75),
+    lostDiskProbability: 0,
     witnesses: [],
   };
 }
@@ -148,5 +150,6 @@ export function describeOptions(options: SimulationOptions): string {
     `torn ${percent(storage.crashFaultProbability)}`,
     `crash ${(processes.crashProbability * 100).toFixed(3)}%`,
     `pause ${(processes.pauseProbability * 100).toFixed(3)}%`,
+    options.introduced ? 'introduced' : 'strangers',
   ].join(', ');
 }

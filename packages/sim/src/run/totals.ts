@@ -45,6 +45,8 @@ export interface Totals {
   definiteRefusals: number;
   duplicateRequests: number;
   clockLosses: number;
+  disksLost: number;
+  strangersRefused: number;
   /** Runs whose healed core could not go on for a reason outside what is promised. */
   unrecoverable: number;
   /** Runs in which what the scenario is about did not happen: they prove nothing. */
@@ -98,6 +100,8 @@ export function emptyTotals(): Totals {
     definiteRefusals: 0,
     duplicateRequests: 0,
     clockLosses: 0,
+    disksLost: 0,
+    strangersRefused: 0,
     unrecoverable: 0,
     witnessMissing: 0,
   };

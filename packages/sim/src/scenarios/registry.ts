@@ -4,6 +4,7 @@ import { partitions } from './core/partitions.ts';
 import { swarm } from './core/swarm.ts';
 import { storageFaults } from './corruption/storage-faults.ts';
 import { uncertainHeads } from './corruption/uncertain-heads.ts';
+import { lostDisk } from './crash/lost-disk.ts';
 import { powerCuts } from './crash/power-cuts.ts';
 import { duellingViews } from './race/duelling-views.ts';
 import type { Scenario } from './scenario.ts';
@@ -16,6 +17,7 @@ export const SCENARIOS: readonly Scenario[] = [
   storageFaults,
   uncertainHeads,
   powerCuts,
+  lostDisk,
   duellingViews,
 ];
 

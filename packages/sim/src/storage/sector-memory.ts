@@ -32,6 +32,18 @@ export class SectorMemory {
     this.damaged = new Map();
   }
 
+  /** What reads would give of all that was ever written, as of now. */
+  copy(): ReadonlyMap<number, Uint8Array> {
+    return new Map([...this.sectors].map(([sector, bytes]) => [sector, bytes.slice()]));
+  }
+
+  /** Puts a copy back: what was written since is as it was then, or as it was at first. */
+  putBack(copy: ReadonlyMap<number, Uint8Array>): void {
+    this.sectors.clear();
+    this.damaged.clear();
+    for (const [sector, bytes] of copy) this.sectors.set(sector, bytes.slice());
+  }
+
   /** What was written last, whatever became of it. Not to be changed. */
   pristine(sector: number): Uint8Array {
     const known = this.sectors.get(sector);

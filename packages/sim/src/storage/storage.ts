@@ -67,6 +67,9 @@ const ZONES: readonly Zone[] = ['superblock', 'wal_headers', 'wal_prepares', 'bl
 /** Where the block area ends, in bytes: far more than a run can need. */
 const BLOCKS_LIMIT = 1024 * 1024 * 1024;
 
+/** By zone and sector, what stood there. */
+export type DiskCopy = ReadonlyMap<Zone, ReadonlyMap<number, Uint8Array>>;
+
 export interface StorageSetup {
   readonly queue: EventQueue;
   readonly prng: Prng;
@@ -155,6 +158,19 @@ export class SimulatedStorage implements StoragePort {
         this.memory[zone].store(write.firstSector + at, sector);
       });
     }
+  }
+
+  /** A copy of the whole disk, as a backup of its file would be. Nothing may be in flight. */
+  copy(): DiskCopy {
+    assert(this.inFlight.length === 0, 'the disk is at rest');
+    const copies = ZONES.map((zone) => [zone, this.memory[zone].copy()] as const);
+    return new Map(copies);
+  }
+
+  /** Puts an earlier copy in place of what the disk holds. */
+  putBack(copy: DiskCopy): void {
+    assert(this.inFlight.length === 0, 'the disk is at rest');
+    for (const [zone, sectors] of copy) this.memory[zone].putBack(sectors);
   }
 
   read(zone: Zone, offset: number, length: number, done: (bytes: Uint8Array | null) => void): void {

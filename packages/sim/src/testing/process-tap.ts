@@ -1,5 +1,5 @@
 import { SECTOR_SIZE, type StoragePort, type TraceEvent } from '@kimberlite/vsr';
-import type { HostSetup, ReplicaMaker } from '../cluster/cluster.ts';
+import type { HostSetup, ReplicaMaker } from '../cluster/replica-maker.ts';
 
 /** Something that a replica told about itself, and which one it was. */
 export interface Seen {

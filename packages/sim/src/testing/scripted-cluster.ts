@@ -11,8 +11,9 @@ import {
 } from '@kimberlite/vsr';
 import { CLIENTS_BUSY } from '../client/simulated-client.ts';
 import { CLOCK_CALM, type ClockOptions } from '../cluster/clock.ts';
-import { Cluster, type ReplicaMaker } from '../cluster/cluster.ts';
+import { Cluster } from '../cluster/cluster.ts';
 import type { Observer } from '../cluster/observer.ts';
+import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import { traceLine } from '../explain/trace-line.ts';
 import { NOTHING_REMOVED } from '../faults/fault-gate.ts';
 import { NETWORK_CALM, type NetworkOptions, type Packet } from '../network/network.ts';
@@ -34,6 +35,8 @@ export interface ScriptedOptions {
   readonly network?: NetworkOptions;
   readonly storage?: StorageOptions;
   readonly maker?: ReplicaMaker;
+  /** Whether all have met before; default true. */
+  readonly introduced?: boolean;
   /** One for each replica; calm ones by default. */
   readonly clocks?: readonly ClockOptions[];
   /** Told a line for everything that happens. */
@@ -94,6 +97,7 @@ export class ScriptedCluster {
         storage: options.storage ?? STORAGE_CALM,
         clocks: options.clocks ?? Array.from({ length: replicaCount }, () => CLOCK_CALM),
         clients: CLIENTS_BUSY,
+        introduced: options.introduced ?? true,
         atlas: { wal: false, blocks: false },
         observer: options.observer ?? (log === undefined ? null : (seen) => log(traceLine(seen))),
         removed: NOTHING_REMOVED,

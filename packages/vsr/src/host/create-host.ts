@@ -8,6 +8,7 @@ import { beginStartup } from '../replica/startup.ts';
 import { hasWork, step } from '../replica/step.ts';
 import type { ReplicaSnapshot } from '../replica/trace.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
+import { fileOf } from '../superblock/introductions.ts';
 import type { ReplicaHost } from './host.ts';
 import type { ClockPort, SchedulerPort, StoragePort, TracePort, TransportPort } from './ports.ts';
 
@@ -60,6 +61,10 @@ class Host implements ReplicaHost {
 
   snapshot(): ReplicaSnapshot {
     return snapshotOf(this.replica);
+  }
+
+  knownIncarnation(slot: number): bigint {
+    return this.replica.opened ? fileOf(this.replica.introductions, slot).incarnation : 0n;
   }
 
   /** Runs the event now, or after the one that is running: the core is never entered twice. */

@@ -13,6 +13,8 @@ export interface ReplicaHost {
   /** Once every TICK_MICROS by the local clock, late ticks at once. */
   tick(): void;
   snapshot(): ReplicaSnapshot;
+  /** The incarnation of the one data file of a slot whose messages count; zero: none yet. */
+  knownIncarnation(slot: number): bigint;
 }
 
 /** One tick: 10 ms. All timeouts count these. */

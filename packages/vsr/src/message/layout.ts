@@ -110,7 +110,24 @@ export const COMMANDS = {
       status: 'u8',
     },
   },
-  pong: { code: 3, body: 'none', fields: { pingMonotonic: 'u64', pongWall: 'u64' } },
+  /**
+   * Also says what its author knows of the file that asked: which one it takes for the member's
+   * own, and the most that this member has promised it (rule word-kept).
+   */
+  pong: {
+    code: 3,
+    body: 'none',
+    fields: {
+      pingIncarnation: 'u128',
+      knownIncarnation: 'u128',
+      knownSince: 'op',
+      promisedOp: 'op',
+      promisedLogView: 'view',
+      promisedView: 'view',
+      pingMonotonic: 'u64',
+      pongWall: 'u64',
+    },
+  },
   request: {
     code: 4,
     body: 'bytes',
@@ -143,6 +160,7 @@ export const COMMANDS = {
       commit: 'op',
       op: 'op',
       checkpointOp: 'op',
+      durableOp: 'op',
       monotonic: 'u64',
     },
   },

@@ -36,7 +36,7 @@ export function commitAdvance(r: Replica): void {
 
 /** Whether the next op could be executed but for its body. */
 function canCommit(r: Replica): boolean {
-  if (!r.restored || r.status === 'recovering' || r.status === 'recovering_head') return false;
+  if (!r.restored || (r.status !== 'normal' && r.status !== 'view_change')) return false;
   if (r.pendingSync !== null) return false;
   const next = opNext(r.commitMin);
   return next <= opMin(r.commitMax, r.op) && next >= r.chainOp && checkpointAllowsCommit(r, next);

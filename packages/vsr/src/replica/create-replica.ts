@@ -8,6 +8,7 @@ import { Op, opNext, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
+import { noWord, unmetPeers } from './introduce.ts';
 import { RepairBudget } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
 import { isPrimary } from './send.ts';
@@ -67,6 +68,11 @@ export function createReplica(options: ReplicaOptions): Replica {
     voters: 0,
     quorums: quorumsOf(1),
     incarnation: 0n,
+    introductions: { files: [], knownBy: 0 },
+    greeted: 0,
+    words: Array.from({ length: SLOT_COUNT }, noWord),
+    atStart: noWord(),
+    headCertain: false,
     opened: false,
     superblock: unopened<SuperblockWriter>(),
     journal: unopened<Journal>(),
@@ -147,6 +153,7 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
     commitMax: r.commitMax,
     checkpointOp: r.checkpoint.op,
     syncing: r.syncTarget !== null,
+    unmet: r.opened ? unmetPeers(r) : [],
     clockSynchronized: r.clock.synchronized,
     pipelineLength: r.primary.pipeline.length,
     queueLength: r.primary.queue.length,

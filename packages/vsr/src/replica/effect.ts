@@ -49,6 +49,10 @@ export type FatalReason =
   | 'superblock_parent_skipped'
   | 'superblock_not_monotonic'
   | 'wrong_identity'
+  /** Peers hold that another file than this one is the member's. */
+  | 'other_incarnation'
+  /** The file was put back from an old copy: a peer remembers a promise that it does not hold. */
+  | 'rolled_back'
   | 'wal_corrupt'
   | 'checkpoint_corrupt'
   | 'diverged';

@@ -1,5 +1,5 @@
 import type { Message } from '../message/message.ts';
-import { opMax } from '../std/numbers.ts';
+import { type Op, opMax, opPrevious } from '../std/numbers.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import { askForView } from './ask-view.ts';
 import type { Replica } from './replica.ts';
@@ -16,8 +16,16 @@ export function sendHeartbeat(r: Replica): void {
     commit: r.commitMin,
     op: r.op,
     checkpointOp: r.checkpoint.op,
+    durableOp: durableHead(r),
     monotonic: r.monotonic,
   });
+}
+
+/** The newest op whose prepare is on this disk: what a primary's own vote has promised. */
+function durableHead(r: Replica): Op {
+  let { op } = r;
+  while (op > r.commitMin && !r.journal.isDurable(op)) op = opPrevious(op);
+  return r.journal.isDurable(op) ? op : r.checkpoint.op;
 }
 
 /** Backup: the primary of this view lives. */

@@ -2,6 +2,7 @@ import type { Command } from '../message/layout.ts';
 import type { AnyMessage, Message } from '../message/message.ts';
 import { onDoViewChange } from './do-view-change.ts';
 import { onCommit } from './heartbeat.ts';
+import { rememberWord, strangerGate } from './introduce.ts';
 import { onPing, onPong } from './ping.ts';
 import { onPrepare, onPrepareOk } from './prepare.ts';
 import { onHeaders, onRequestHeaders, onRequestPrepare } from './repair.ts';
@@ -56,11 +57,15 @@ const HANDLERS: { readonly [C in Command]: Handler<C> | null } = {
 
 /**
  * The one gate for messages: a handler may take for granted that the cluster is its own, that this
- * replica has started, and that a peer's message comes from a voter other than itself.
+ * replica has started, and that a peer's message comes from a voter other than itself, out of the
+ * data file that is known to be that voter's. Pings and pongs are how that comes to be known, and
+ * look for themselves.
  */
 export function onMessage(r: Replica, message: AnyMessage): void {
   const { header } = message;
   if (r.status === 'recovering') return;
+  const greets = header.command === 'ping' || header.command === 'pong';
+  if (r.status === 'introducing' && !greets) return;
   if (header.cluster !== r.cluster) {
     drop(r, message, 'wrong_cluster');
     return;
@@ -76,8 +81,15 @@ export function onMessage(r: Replica, message: AnyMessage): void {
       drop(r, message, 'unknown_author');
       return;
     }
-    // Who is still in this view can still acknowledge: the primary counts on it.
-    if (header.view === r.view) r.primary.heard[header.replica] = r.tick;
+    const stranger = strangerGate(r, header);
+    if (stranger === null) {
+      rememberWord(r, header);
+      // Who is still in this view can still acknowledge: the primary counts on it.
+      if (header.view === r.view) r.primary.heard[header.replica] = r.tick;
+    } else if (!greets) {
+      drop(r, message, stranger);
+      return;
+    }
   }
   handler.handle(r, message);
 }

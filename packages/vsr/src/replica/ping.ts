@@ -1,6 +1,9 @@
 import { primarySlot } from '../membership.ts';
+import type { FieldsToSend } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
+import { setHas } from '../std/bitset.ts';
 import { askForView } from './ask-view.ts';
+import { introductionFields, meet, onIntroduction, strangerGate } from './introduce.ts';
 import type { Replica } from './replica.ts';
 import { broadcast, drop, send, trace } from './send.ts';
 import type { Status } from './trace.ts';
@@ -11,35 +14,62 @@ export const STATUS_CODES: Readonly<Record<Status, number>> = {
   normal: 1,
   view_change: 2,
   recovering_head: 3,
+  introducing: 4,
 };
 
 /** To every peer: asks for its clock, and shows the durable view. */
 export function onPingTimeout(r: Replica): void {
   r.timers.start('ping');
-  broadcast(r, 'ping', {
+  broadcast(r, 'ping', pingFields(r));
+  if (r.clock.synchronize({ monotonic: r.monotonic, wall: r.wall })) {
+    trace(r, { kind: 'clock', synchronized: r.clock.synchronized });
+  }
+}
+
+type PingFields = Omit<
+  FieldsToSend<'ping'>,
+  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
+>;
+
+function pingFields(r: Replica): PingFields {
+  return {
     checkpointId: r.checkpointId,
     checkpointOp: r.checkpoint.op,
     op: r.op,
     commit: r.commitMin,
     monotonic: r.monotonic,
     status: STATUS_CODES[r.status],
-  });
-  if (r.clock.synchronize({ monotonic: r.monotonic, wall: r.wall })) {
-    trace(r, { kind: 'clock', synchronized: r.clock.synchronized });
-  }
+  };
 }
 
 export function onPing(r: Replica, message: Message<'ping'>): void {
   const { header } = message;
+  const stranger = strangerGate(r, header);
+  if (stranger === 'not_introduced') meet(r, header);
   send(r, header.replica, 'pong', {
+    ...introductionFields(r, header),
     pingMonotonic: header.monotonic,
     pongWall: Math.max(0, Math.floor(r.wall)),
   });
-  followHigherView(r, message);
+  if (stranger === 'other_incarnation') {
+    drop(r, message, stranger); // Its pong has told it so.
+    return;
+  }
+  // It has just come up, or this replica has: no reason to wait for the timer.
+  if (!setHas(r.greeted, header.replica)) send(r, header.replica, 'ping', pingFields(r));
+  if (stranger === null) followHigherView(r, message);
 }
 
 export function onPong(r: Replica, message: Message<'pong'>): void {
   const { header } = message;
+  const stranger = strangerGate(r, header);
+  if (stranger === 'other_incarnation') {
+    drop(r, message, stranger);
+    return;
+  }
+  if (stranger === 'not_introduced') meet(r, header);
+  onIntroduction(r, message);
+  if (stranger !== null) return;
   if (header.pingMonotonic > r.monotonic) {
     drop(r, message, 'stale_ping');
     return;

@@ -10,6 +10,7 @@ import type { StateMachine } from '../state-machine.ts';
 import type { SlotSet } from '../std/bitset.ts';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
+import type { Introductions } from '../superblock/introductions.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import type { Effect } from './effect.ts';
@@ -33,6 +34,15 @@ export interface QueuedRequest {
   readonly message: Message<'request'>;
   /** Bytes that its reply can have at most, asked of the state machine once. */
   readonly replyLimit: number;
+}
+
+/** The most that a peer has promised this replica: each part only grows. Owner: introduce.ts. */
+export interface PeerWord {
+  /** Highest view that it was durably in. */
+  view: View;
+  /** Highest op that it acknowledged in the last view in which it did. */
+  logView: View;
+  op: Op;
 }
 
 /** What only a primary uses. Owner: prepare.ts, request.ts. Empty in every other role. */
@@ -109,6 +119,16 @@ export interface Replica {
   voters: SlotSet;
   quorums: Quorums;
   incarnation: bigint;
+  /** Who lives in which file; durable with the superblock. Owner: introduce.ts. */
+  introductions: Introductions;
+  /** Peers that have told this life of the process what this file has promised them. */
+  greeted: SlotSet;
+  /** By slot: what each peer has promised, while this process runs. */
+  readonly words: PeerWord[];
+  /** What the file held when this life of the process began; its head, if that is certain. */
+  atStart: Readonly<PeerWord>;
+  /** Whether the log's head was certain then. */
+  headCertain: boolean;
   /** Whether the superblock was chosen; before that the fields below it hold nothing. */
   opened: boolean;
   superblock: SuperblockWriter;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CONFIG_SIMULATION } from '../config.ts';
 import type { Command } from '../message/layout.ts';
 import type { AnyMessage } from '../message/message.ts';
-import { View } from '../std/numbers.ts';
+import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { Prng } from '../std/prng.ts';
 import {
   decodeSuperblock,
@@ -31,6 +31,7 @@ function replicaWith(changes: Partial<SuperblockState>): Replica {
   });
   const opened = superblockFixture(changes);
   const copy = present(decodeSuperblock(encodeSuperblock(opened, mix128), 0, mix128));
+  r.greeted = 0b111;
   r.superblock = new SuperblockWriter({ checksum: mix128, opened, openedChecksum: copy.checksum });
   return r;
 }
@@ -122,11 +123,39 @@ describe('the gate before anything is sent', () => {
   });
 });
 
+const PING = {
+  checkpointId: ZERO_CHECKSUM,
+  checkpointOp: Op(0),
+  op: Op(0),
+  commit: Op(0),
+  monotonic: 1,
+  status: 1,
+};
+
+describe('the gate before a promise', () => {
+  it.each(ALL_COMMANDS)('%s: goes to a peer that has greeted', (command) => {
+    const r = replicaWith({});
+    r.greeted = 0b100;
+    const promises = [
+      'prepareOk',
+      'commit',
+      'startViewChange',
+      'doViewChange',
+      'startView',
+    ].includes(command);
+    for (const to of [0, 2]) {
+      r.out = [];
+      sendMessage(r, to, messageOf(command, 0, 0));
+      expect(r.out).toHaveLength(promises && to === 0 ? 0 : 1);
+    }
+  });
+});
+
 describe('compose', () => {
   it('stamps the current view, but pings and pongs with the durable one', () => {
     const r = replicaWith({ view: View(2), logView: View(1) });
     r.view = View(5);
-    expect(compose(r, 'pong', { pingMonotonic: 1, pongWall: 2 }).header.view).toBe(2);
+    expect(compose(r, 'ping', PING).header.view).toBe(2);
     expect(compose(r, 'startViewChange', {}).header.view).toBe(5);
     expect(compose(r, 'requestStartView', { nonce: 1n }).header).toMatchObject({
       view: 5,

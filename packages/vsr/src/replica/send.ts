@@ -65,9 +65,26 @@ export function sendGate(r: Replica, message: Message): string | null {
   }
 }
 
+/** What says that something is on this disk: peers remember it (introduce.ts). */
+const PROMISES: ReadonlySet<Command> = new Set<Command>([
+  'prepareOk',
+  'commit',
+  'startViewChange',
+  'doViewChange',
+  'startView',
+]);
+
+/**
+ * Nobody is promised anything before it has told what this file promised it already (rule
+ * word-kept): acks, votes and heartbeats wait, and timers send them again.
+ */
+function greetingGate(r: Replica, to: number, message: Message): string | null {
+  return setHas(r.greeted, to) || !PROMISES.has(message.header.command) ? null : 'not_greeted';
+}
+
 export function sendMessage(r: Replica, to: number, message: Message): void {
   assert(to !== r.slot, 'nobody sends to itself');
-  if (sendGate(r, message) !== null) return;
+  if (sendGate(r, message) !== null || greetingGate(r, to, message) !== null) return;
   r.out.push({ kind: 'send', to, message: message as AnyMessage }); // SAFETY: of one command.
 }
 

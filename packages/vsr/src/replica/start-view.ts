@@ -118,7 +118,11 @@ function startViewGate(r: Replica, { header }: Message<'startView'>): DropReason
     return fresh || !own ? null : 'not_fresh';
   }
   // Of the running view only a replica that fell too far behind wants one.
-  if (own && r.status === 'normal' && header.op <= r.op && !isStuck(r)) return 'known_view';
+  if (own && r.status === 'normal' && header.op <= r.op) {
+    // One with an older head was overtaken on its way: what was acknowledged here since would look
+    // as if it never had been.
+    if (header.op < r.op || !isStuck(r)) return 'known_view';
+  }
   if (header.commit < r.checkpoint.op) return 'behind_checkpoint';
   return null;
 }

@@ -52,6 +52,7 @@ describe('the start decision', () => {
     harness.settle();
     const restarted = harness.restart();
     expect(restarted.replica).toMatchObject({ status: 'view_change', view: 1, logView: 0 });
+    restarted.tick();
     expect(restarted.take('doViewChange').map(({ to }) => to)).toEqual([1]);
   });
 

@@ -16,6 +16,8 @@ import { askEveryone } from './ask-view.ts';
 import { restartChain } from './chain.ts';
 import { resumeViewChange } from './do-view-change.ts';
 import type { ReplicaEvent } from './effect.ts';
+import { isIntroduced } from './introduce.ts';
+import { onPingTimeout } from './ping.ts';
 import { RepairBudget } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
 import { beginRestore } from './restore.ts';
@@ -75,6 +77,7 @@ function adoptSuperblock(r: Replica, state: SuperblockState): boolean {
   r.voters = votersOf(identity.replicaCount);
   r.quorums = quorumsOf(identity.replicaCount);
   r.incarnation = identity.incarnation;
+  r.introductions = state.introductions;
   r.clock = new ClusterClock(r.quorums.majority);
   r.budget = new RepairBudget({
     self: r.slot,
@@ -218,18 +221,28 @@ function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): vo
   });
   r.op = recovered.head;
   restartChain(r);
-  decideStatus(r, recovered.headCertain);
+  r.headCertain = recovered.headCertain;
+  r.atStart = { view: r.view, logView: r.logView, op: r.op };
+  r.timers.start('ping');
+  r.timers.start('repair');
+  if (isIntroduced(r)) decideStatus(r);
+  else transitionToStatus(r, 'introducing');
+  // Nobody promises anything to a peer, or hears it, before the two have greeted each other.
+  onPingTimeout(r);
   r.journal.startFixes();
   beginRestore(r);
 }
 
+/** Goes on when the last voter has noted this replica's file. */
+export function takePart(r: Replica): void {
+  if (r.status === 'introducing' && isIntroduced(r)) decideStatus(r);
+}
+
 /** The start decision (rule start-decision). */
-function decideStatus(r: Replica, headCertain: boolean): void {
-  r.timers.start('ping');
-  r.timers.start('repair');
+function decideStatus(r: Replica): void {
   if (r.logView < r.view) {
     resumeViewChange(r);
-  } else if (!headCertain) {
+  } else if (!r.headCertain) {
     transitionToStatus(r, 'recovering_head');
     askEveryone(r);
   } else if (primarySlot(r.view) === r.slot) {

@@ -17,7 +17,7 @@ import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
 import type { Replica } from './replica.ts';
 import { beginRestore, continueRestore, onBlockRead } from './restore.ts';
 import { sendMessage, trace } from './send.ts';
-import { onHeadersRead, onSlotRead, onSuperblockOpened, readLog } from './startup.ts';
+import { onHeadersRead, onSlotRead, onSuperblockOpened, readLog, takePart } from './startup.ts';
 import { emit } from './superblock-update.ts';
 import { continueSync } from './sync.ts';
 import { onTick } from './tick.ts';
@@ -122,6 +122,7 @@ function onSuperblockStep(r: Replica, advance: () => SuperblockStep): void {
     onCheckpointDurable(r, durable.checkpoint);
   }
   if (r.restorePending && durable.checkpoint.op === r.checkpoint.op) beginRestore(r);
+  takePart(r);
   onViewDurable(r);
   acknowledgeAll(r);
 }

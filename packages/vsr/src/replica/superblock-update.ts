@@ -14,6 +14,7 @@ export function updateSuperblock(r: Replica): void {
     commitMax: r.commitMax,
     ...newestCheckpoints(r),
     headers: r.viewChange.headers,
+    introductions: r.introductions,
   });
   emit(r, step);
 }

@@ -34,8 +34,9 @@ export function continueSync(r: Replica): void {
   if (message === null || r.blockWrites > 0 || r.superblock.busy || r.restoreReads > 0) return;
   r.pendingSync = null;
   const { header, body } = message;
-  if (header.view < r.view) {
-    continueRestore(r); // Another view has begun meanwhile.
+  const overtaken = r.status === 'normal' && header.view === r.view && header.op < r.op;
+  if (header.view < r.view || overtaken) {
+    continueRestore(r); // Another view has begun meanwhile, or this one's log has grown.
     return;
   }
   const record = decodeCheckpoint(body);

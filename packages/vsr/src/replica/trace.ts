@@ -1,6 +1,11 @@
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 
-export type Status = 'recovering' | 'normal' | 'view_change' | 'recovering_head';
+/**
+ * `recovering`: reads its file. `introducing`: waits until every other voter has durably noted its
+ * file, which happens once in the file's life. `recovering_head`: its log may lack an end that it
+ * once acknowledged.
+ */
+export type Status = 'recovering' | 'introducing' | 'normal' | 'view_change' | 'recovering_head';
 
 /** What a replica tells about itself. Checkers, logs and metrics live on these. */
 export type TraceEvent =
@@ -87,6 +92,8 @@ export type TraceEvent =
       readonly reason: DropReason;
       readonly from: number;
     }
+  /** A peer has told what this file has promised it: the two may deal with each other. */
+  | { readonly kind: 'greeted'; readonly peer: number }
   /** The cluster's clock gained or lost agreement. */
   | { readonly kind: 'clock'; readonly synchronized: boolean };
 
@@ -102,8 +109,11 @@ export type DropReason =
   | 'journal_full'
   | 'known_view'
   | 'not_fresh'
+  | 'not_greeted'
+  | 'not_introduced'
   | 'not_from_primary'
   | 'not_wanted'
+  | 'other_incarnation'
   | 'request_out_of_order'
   | 'session_ahead'
   | 'stale_ping'
@@ -139,6 +149,8 @@ export interface ReplicaSnapshot {
   readonly commitMax: Op;
   readonly checkpointOp: Op;
   readonly syncing: boolean;
+  /** Peers that are not known to have noted this replica's file yet. */
+  readonly unmet: readonly number[];
   readonly clockSynchronized: boolean;
   readonly pipelineLength: number;
   readonly queueLength: number;

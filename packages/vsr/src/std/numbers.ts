@@ -49,5 +49,9 @@ export function opMin(first: Op, other: Op): Op {
   return first < other ? first : other;
 }
 
+export function viewMax(first: View, other: View): View {
+  return first > other ? first : other;
+}
+
 export const ZERO_CHECKSUM: Checksum = Checksum(0n);
 export const NO_CLIENT: ClientId = ClientId(0n);

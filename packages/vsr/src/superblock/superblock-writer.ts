@@ -87,6 +87,8 @@ export class SuperblockWriter {
     assert(change.logView <= change.view, 'log_view is at most view');
     assert(change.commitMax >= base.commitMax, 'commit_max never goes back');
     assert(change.checkpoint.op >= base.checkpoint.op, 'the checkpoint never goes back');
+    const { knownBy } = change.introductions;
+    assert((knownBy & base.introductions.knownBy) === base.introductions.knownBy, 'none unmeets');
     assert(change.headers.length > 0 && change.headers[0] !== null, 'the head is never unknown');
     if (this.staging !== null) {
       this.queued = change;

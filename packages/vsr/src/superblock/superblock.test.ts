@@ -2,6 +2,7 @@ import { FOREST_ROOT_SIZE, mix128, present, writeU128 } from '@kimberlite/store'
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CONFIG_DEFAULT, CONFIG_DEV, CONFIG_SIMULATION } from '../config.ts';
+import { SLOT_COUNT } from '../membership.ts';
 import { Checksum, Op, View } from '../std/numbers.ts';
 import { SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
 import { chainOf, headersOf } from '../testing/log-fixture.ts';
@@ -46,6 +47,13 @@ const states: fc.Arbitrary<SuperblockState> = fc.record({
   commitMax: fc.maxSafeNat().map(Op),
   checkpoint: checkpoints,
   checkpointPrevious: checkpoints,
+  introductions: fc.record({
+    files: fc.array(fc.record({ incarnation: u128, since: fc.maxSafeNat().map(Op) }), {
+      minLength: SLOT_COUNT,
+      maxLength: SLOT_COUNT,
+    }),
+    knownBy: fc.nat(0xffff),
+  }),
   headers: fc
     .array(fc.option(fc.nat(9)), { maxLength: 30 })
     .map((picks) => [
@@ -128,16 +136,17 @@ describe('superblock', () => {
 
   const changes: readonly (readonly [string, (view: DataView) => void])[] = [
     ['another magic', (view) => view.setUint32(32, 1, true)],
-    ['another version', (view) => view.setUint16(36, 2, true)],
+    ['another version', (view) => view.setUint16(36, 1, true)],
     ['an unknown checksum', (view) => view.setUint8(40, 2)],
     ['no headers', (view) => view.setUint16(42, 0, true)],
     ['too many headers', (view) => view.setUint16(42, SUPERBLOCK_HEADERS_MAX + 1, true)],
     ['sizes that do not work together', (view) => view.setUint32(148, 17, true)],
     ['a sequence above 2^53', (view) => view.setUint32(100, 0x200000, true)],
     ['a view above 2^53', (view) => view.setUint32(124, 0x200000, true)],
-    ['a checkpoint above 2^53', (view) => view.setUint32(516, 0x200000, true)],
-    ['an unknown head', (view) => new Uint8Array(view.buffer).fill(0, 1024, 1280)],
-    ['a broken header', (view) => view.setUint8(1024 + 300, view.getUint8(1024 + 300) ^ 1)],
+    ['a checkpoint above 2^53', (view) => view.setUint32(1028, 0x200000, true)],
+    ['the op of a file above 2^53', (view) => view.setUint32(256 + 8 + 20, 0x200000, true)],
+    ['an unknown head', (view) => new Uint8Array(view.buffer).fill(0, 1536, 1792)],
+    ['a broken header', (view) => view.setUint8(1536 + 300, view.getUint8(1536 + 300) ^ 1)],
   ];
 
   it.each(changes)('refuses %s under a right checksum', (_, change) => {

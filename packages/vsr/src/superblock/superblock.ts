@@ -12,6 +12,12 @@ import { decodeHeaderList, encodeHeaderList, type LogHeader } from '../message/h
 import { HEADER_SIZE } from '../message/layout.ts';
 import { Checksum, Op, View } from '../std/numbers.ts';
 import { SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
+import {
+  decodeIntroductions,
+  encodeIntroductions,
+  INTRODUCTIONS_SIZE,
+  type Introductions,
+} from './introductions.ts';
 
 /** Who a data file belongs to; written by format and never changed. */
 export interface Identity {
@@ -65,6 +71,8 @@ export interface SuperblockState {
    * logView < view exactly what do_view_change says (rule view-change-headers-durable).
    */
   readonly headers: readonly (LogHeader | null)[];
+  /** Which files the replicas of this cluster live in, as far as this one has met them. */
+  readonly introductions: Introductions;
 }
 
 /** One decoded copy. */
@@ -75,7 +83,7 @@ export interface SuperblockCopy {
 
 export const CHECKPOINT_RECORD_SIZE = 256;
 const MAGIC = 0x424d_494b; // "KIMB"
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 /**
  * Where the fields of a copy stand. The checksum covers everything from `magic` on; the copy number
  * stands before it, so that the four copies hash alike. What no field names is zero.
@@ -103,9 +111,10 @@ const OFFSET = {
   checkpointInterval: 156,
   blockSize: 160,
   sessionsMax: 164,
-  checkpoint: 512,
-  checkpointPrevious: 512 + CHECKPOINT_RECORD_SIZE,
-  headers: 512 + 2 * CHECKPOINT_RECORD_SIZE,
+  introductions: 256,
+  checkpoint: 1024,
+  checkpointPrevious: 1024 + CHECKPOINT_RECORD_SIZE,
+  headers: 1024 + 2 * CHECKPOINT_RECORD_SIZE,
 } as const;
 /** Headers that fit, far above the largest pipeline + 1. */
 export const SUPERBLOCK_HEADERS_MAX: number = Math.floor(
@@ -171,6 +180,7 @@ export function encodeSuperblock(state: SuperblockState, checksum: ChecksumFunct
   view.setUint32(OFFSET.checkpointInterval, config.checkpointInterval, true);
   view.setUint32(OFFSET.blockSize, config.blockSize, true);
   view.setUint32(OFFSET.sessionsMax, config.sessionsMax, true);
+  bytes.set(encodeIntroductions(state.introductions), OFFSET.introductions);
   bytes.set(encodeCheckpoint(state.checkpoint), OFFSET.checkpoint);
   bytes.set(encodeCheckpoint(state.checkpointPrevious), OFFSET.checkpointPrevious);
   assert(state.headers.length <= SUPERBLOCK_HEADERS_MAX, 'the headers fit');
@@ -237,6 +247,9 @@ function decodeState(
   )
     return null;
   const identity = decodeIdentity(view);
+  const introductions = decodeIntroductions(
+    bytes.subarray(OFFSET.introductions, OFFSET.introductions + INTRODUCTIONS_SIZE),
+  );
   const checkpoint = decodeCheckpoint(bytes.subarray(OFFSET.checkpoint));
   const checkpointPrevious = decodeCheckpoint(bytes.subarray(OFFSET.checkpointPrevious));
   const numbers = [
@@ -246,7 +259,8 @@ function decodeState(
     readU64(view, OFFSET.commitMax),
   ];
   const count = view.getUint16(OFFSET.headerCount, true);
-  if (identity === null || checkpoint === null || checkpointPrevious === null) return null;
+  if (identity === null || introductions === null) return null;
+  if (checkpoint === null || checkpointPrevious === null) return null;
   if (numbers.some(Number.isNaN)) return null;
   if (count < 1 || count > SUPERBLOCK_HEADERS_MAX) return null;
   const headers = decodeHeaderList(
@@ -265,5 +279,6 @@ function decodeState(
     checkpoint,
     checkpointPrevious,
     headers,
+    introductions,
   };
 }

@@ -59,6 +59,7 @@ export function heartbeatOf(
   options: { readonly commit: number; readonly stamp: number },
 ): Message<'commit'> {
   return fromPeer(author, 'commit', {
+    durableOp: Op(0),
     commitChecksum: present(chain[options.commit]).header.checksum,
     checkpointId: ZERO_CHECKSUM,
     commit: Op(options.commit),

@@ -11,9 +11,10 @@ import type { Replica } from '../replica/replica.ts';
 import { beginStartup } from '../replica/startup.ts';
 import { hasWork, step } from '../replica/step.ts';
 import type { TraceEvent } from '../replica/trace.ts';
-import { type ClientId, View } from '../std/numbers.ts';
+import { type ClientId, Op, View } from '../std/numbers.ts';
 import { Prng } from '../std/prng.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
+import { mutualIntroductions } from '../superblock/introductions.ts';
 import { counterMachine } from './counter-machine.ts';
 import { DataFile } from './data-file.ts';
 import { FIXTURE_CLUSTER } from './log-fixture.ts';
@@ -31,7 +32,7 @@ export type PeerFields<C extends Command> = Omit<
 
 /** A message of a peer, in `view`. */
 export function fromPeer<C extends Command>(
-  author: { readonly slot: number; readonly view: number },
+  author: { readonly slot: number; readonly view: number; readonly incarnation?: bigint },
   command: C,
   fields: PeerFields<C>,
   body: Uint8Array | null = null,
@@ -41,16 +42,26 @@ export function fromPeer<C extends Command>(
     replica: author.slot,
     view: View(author.view),
     release: 1,
-    incarnation: 9n,
+    incarnation: author.incarnation ?? 9n,
   };
   const all = { ...common, ...fields } as FieldsToSend<C>; // SAFETY: the two parts make the whole.
   return encodeMessage(command, all, body, mix128);
+}
+
+/** A pong of a peer that knows this replica, to a ping of long ago. */
+export function greeting(peer: number, word: Partial<PeerFields<'pong'>> = {}): Message<'pong'> {
+  const known = { pingIncarnation: 9n, knownIncarnation: 9n, knownSince: Op(0) };
+  const promised = { promisedView: View(0), promisedLogView: View(0), promisedOp: Op(0) };
+  const times = { pingMonotonic: 0, pongWall: 0 };
+  return fromPeer({ slot: peer, view: 0 }, 'pong', { ...known, ...promised, ...times, ...word });
 }
 
 export interface HarnessOptions {
   readonly slot: number;
   readonly replicaCount?: number;
   readonly config?: ClusterConfig;
+  /** Default true: all have met, and peers greet at the start. */
+  readonly introduced?: boolean;
   /** A file that an earlier life has written; else a new one is formatted. */
   readonly file?: DataFile;
 }
@@ -86,6 +97,14 @@ export class ReplicaHarness {
           replicaCount,
           incarnation: 9n,
           checksum: mix128,
+          ...(options.introduced === false
+            ? {}
+            : {
+                introductions: mutualIntroductions(
+                  slot,
+                  Array.from({ length: replicaCount }, () => 9n),
+                ),
+              }),
         }),
       );
     this.replica = createReplica({
@@ -104,7 +123,17 @@ export class ReplicaHarness {
     beginStartup(this.replica);
     this.drain(this.replica.out.splice(0));
     this.settle();
+    if (this.options.introduced !== false) this.greetAll();
     return this;
+  }
+
+  /** Every peer answers a ping and remembers no promise. */
+  private greetAll(): void {
+    const { slot, replicaCount = 3 } = this.options;
+    for (let peer = 0; peer < replicaCount; peer += 1) {
+      if (peer !== slot) this.deliver(greeting(peer));
+    }
+    this.settle();
   }
 
   /** Another life on the same file; what was in flight never happened. */

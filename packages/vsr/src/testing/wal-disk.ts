@@ -7,6 +7,7 @@ import { HEADER_SIZE } from '../message/layout.ts';
 import { decodeHeader, type PrepareMessage } from '../message/message.ts';
 import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { HEADERS_PER_SECTOR } from '../storage-layout.ts';
+import { mutualIntroductions } from '../superblock/introductions.ts';
 import type { CheckpointRecord, SuperblockState } from '../superblock/superblock.ts';
 import { FIXTURE_CLUSTER, fixtureRoot } from './log-fixture.ts';
 
@@ -41,6 +42,7 @@ export function superblockFixture(changes: Partial<SuperblockState> = {}): Super
     checkpoint: checkpointAt(0),
     checkpointPrevious: checkpointAt(0),
     headers: [logHeaderOf(fixtureRoot())],
+    introductions: mutualIntroductions(1, [9n, 9n, 9n]),
     ...changes,
   };
 }

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { ScriptedCluster } from '../testing/scripted-cluster.ts';
+import { at, settle } from '../testing/settled.ts';
+
+describe('replicas that have never met', () => {
+  it.each([1, 2, 3, 4, 5, 6])('%i of them meet, and serve', (replicaCount) => {
+    const script = new ScriptedCluster({ replicaCount, introduced: false });
+    expect(script.add(1, 1)).toBe(1);
+    script.runUntil(() => script.converged());
+  });
+
+  it('begin only when all are there, and go on when one leaves after that', () => {
+    const script = new ScriptedCluster({ replicaCount: 3, introduced: false });
+    script.crash(2);
+    script.run(500);
+    expect(script.state(0)).toMatchObject({ status: 'introducing', unmet: [2] });
+    expect(script.state(1)).toMatchObject({ status: 'introducing', unmet: [2] });
+    expect(script.events('acknowledged')).toEqual([]);
+    script.restart(2);
+    expect(script.add(1, 1)).toBe(1);
+    script.crash(2);
+    expect(script.add(1, 1)).toBe(2);
+  });
+
+  it('meet through links that lose, and over crashes in between', () => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const script = new ScriptedCluster({
+        replicaCount: 3,
+        introduced: false,
+        seed: BigInt(seed),
+      });
+      const deaf = script.drop({ to: seed % 3, command: 'pong' });
+      script.run(seed * 3);
+      script.crash(seed % 3);
+      script.run(5);
+      script.restart(seed % 3);
+      script.run(seed);
+      deaf.remove();
+      expect(script.add(1, 1)).toBe(1);
+    }
+  });
+});
+
+describe('a lost disk, formatted anew', () => {
+  it.each([3, 4, 5, 6])('of one of %i is refused; the others go on', (replicaCount) => {
+    const { script, backups } = settle({ replicaCount });
+    expect(script.add(1, 1)).toBe(1);
+    const slot = at(backups, 0);
+    script.tap.allowGivingUp(slot);
+    script.cluster.loseDisk(slot);
+    script.restart(slot);
+    script.run(100);
+    expect(script.tap.givenUp).toEqual([{ slot, reason: 'other_incarnation' }]);
+    expect(script.add(1, 1)).toBe(2);
+  });
+
+  it('elects nobody together with one that has missed what the old file acknowledged', () => {
+    const { script, primary, backups } = settle({ replicaCount: 3 });
+    const [lost, behind] = [at(backups, 0), at(backups, 1)];
+    // Acknowledged by the primary and the disk that will be lost.
+    const away = script.isolate(behind);
+    expect(script.add(1, 1)).toBe(1);
+    // All lose their memory of the others' processes, but not of their files.
+    for (const slot of [primary, lost, behind]) script.crash(slot);
+    for (const rule of away) rule.remove();
+    script.tap.allowGivingUp(lost);
+    script.cluster.loseDisk(lost);
+    script.restart(lost);
+    script.restart(behind);
+    script.run(1_000);
+    expect(script.tap.givenUp).toEqual([{ slot: lost, reason: 'other_incarnation' }]);
+    expect(script.primary()).toBeNull();
+    script.restart(primary);
+    expect(script.read(1)).toBe(1);
+  });
+});
+
+describe('a file put back from an old copy', () => {
+  it.each([0, 1, 5, 40])('is refused by a peer that remembers, %i ops later', (ops) => {
+    const { script, primary, backups } = settle({ replicaCount: 3 });
+    const slot = at(backups, 0);
+    script.run(50);
+    script.crash(slot);
+    const copy = script.cluster.storage(slot).copy();
+    script.restart(slot);
+    script.runUntil(() => script.converged());
+    for (let op = 0; op < ops; op += 1) script.add(1, 1);
+    script.runUntil(() => script.converged());
+    script.crash(slot);
+    script.cluster.storage(slot).putBack(copy);
+    script.cluster.checkers.onDiskLost(slot);
+    script.tap.allowGivingUp(slot);
+    script.restart(slot);
+    script.run(100);
+    const refused = [{ slot, reason: 'rolled_back' }];
+    expect(script.tap.givenUp).toEqual(ops === 0 ? [] : refused);
+    expect(script.primary()).toBe(primary);
+  });
+
+  it('of a voter is refused when it holds a lower view than it had', () => {
+    const { script, primary, backups } = settle({ replicaCount: 3 });
+    const slot = at(backups, 0);
+    script.crash(slot);
+    const copy = script.cluster.storage(slot).copy();
+    script.restart(slot);
+    script.runUntil(() => script.converged());
+    script.crash(primary);
+    script.runUntil(() => script.primary() !== null && script.primary() !== primary);
+    script.crash(slot);
+    script.cluster.storage(slot).putBack(copy);
+    script.cluster.checkers.onDiskLost(slot);
+    script.tap.allowGivingUp(slot);
+    script.restart(slot);
+    script.run(100);
+    expect(script.tap.givenUp).toEqual([{ slot, reason: 'rolled_back' }]);
+  });
+});

@@ -1,0 +1,38 @@
+import type { ChecksumFunction } from '@kimberlite/store';
+import type { ClusterConfig, Introductions, Prng, ReplicaHost, Zone } from '@kimberlite/vsr';
+import type { Workload } from '../workload/workload.ts';
+import type { ProcessPorts } from './replica-process.ts';
+
+/** What a host is made with, apart from its ports. */
+export interface HostSetup {
+  readonly ports: ProcessPorts;
+  readonly config: ClusterConfig;
+  readonly checksum: ChecksumFunction;
+  readonly workload: Workload;
+  readonly cluster: bigint;
+  readonly slot: number;
+  readonly replicaCount: number;
+  /** Differs with every start. */
+  readonly prng: Prng;
+  /** The data file cannot be used, or the replica diverged: a bug, as VOPR does no such thing. */
+  readonly onFatal: (reason: string) => void;
+}
+
+export interface FormatSetup {
+  readonly config: ClusterConfig;
+  readonly checksum: ChecksumFunction;
+  readonly cluster: bigint;
+  readonly slot: number;
+  readonly replicaCount: number;
+  readonly incarnation: bigint;
+  /** Default: it has met nobody. */
+  readonly introductions?: Introductions;
+}
+
+/** The replica under test: the production core, or a stand-in in the simulator's own tests. */
+export interface ReplicaMaker {
+  format(
+    setup: FormatSetup,
+  ): Iterable<{ readonly zone: Zone; readonly offset: number; readonly bytes: Uint8Array }>;
+  create(setup: HostSetup): ReplicaHost;
+}

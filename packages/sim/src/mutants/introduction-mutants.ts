@@ -1,0 +1,34 @@
+import type { Mutant } from './mutant.ts';
+
+const INTRODUCE = 'vsr/src/replica/introduce.ts';
+
+/** A file that was formatted anew is never told so, and never notices. */
+const NOT_TOLD = {
+  file: INTRODUCE,
+  find: `fatal(r, 'other_incarnation');`,
+  replace: 'greet(r, header.replica);',
+};
+/** It takes part at once. */
+const NOT_INTRODUCED = {
+  file: INTRODUCE,
+  find: 'return isKnownByAll(introductions, { self: r.slot, voters: r.voters });',
+  replace: 'return introductions.files.length > 0;',
+};
+
+/** Planted bugs in how replicas get to know each other's data files. */
+export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'stranger_counted',
+    bug: 'a file that was formatted in the place of a lost one votes and acknowledges',
+    edits: [
+      NOT_TOLD,
+      NOT_INTRODUCED,
+      {
+        file: INTRODUCE,
+        find: `if (known !== incarnation) return 'other_incarnation';`,
+        replace: '',
+      },
+    ],
+    scenario: 'lost_disk',
+  },
+];

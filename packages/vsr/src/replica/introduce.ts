@@ -1,0 +1,167 @@
+import type { Header } from '../message/layout.ts';
+import type { Message } from '../message/message.ts';
+import { setAdd, setHas, setSlots } from '../std/bitset.ts';
+import { Op, View, viewMax } from '../std/numbers.ts';
+import { fileOf, isKnownByAll, withFile } from '../superblock/introductions.ts';
+import type { PeerWord, Replica } from './replica.ts';
+import { fatal, trace } from './send.ts';
+import { updateSuperblock } from './superblock-update.ts';
+import type { DropReason } from './trace.ts';
+
+/*
+ * Who is who. A replica's promises live in its data file, so what counts is not the slot that
+ * speaks but the file behind it.
+ *
+ * Rule introduced-before-promising: a replica takes part in nothing before every other voter has
+ * durably noted its file. So whoever ever acknowledged or voted is known to all, by a file that a
+ * second one in the same slot can't pass for. Otherwise: B acknowledges with C, A is down since it
+ * was formatted and has never met B; B's disk is lost and formatted anew; A and the new B elect a
+ * primary, and the acknowledged op is gone.
+ *
+ * Rule word-kept: every replica remembers, while it runs, the most that each peer has promised it,
+ * and says so in its pongs. Before a replica promises anything to a peer in this life of its
+ * process, or counts what that peer says, it must have heard this; a file that is behind its own
+ * word was put back from an old copy, and the process ends. Otherwise: B acknowledges with C, is
+ * put back to a copy from before that, and elects a primary with A that has never seen the op.
+ */
+
+/** What a peer has promised that has promised nothing. */
+export function noWord(): PeerWord {
+  return { view: View(0), logView: View(0), op: Op(0) };
+}
+
+/** Whether this replica may take part: every other voter durably knows its file. */
+export function isIntroduced(r: Replica): boolean {
+  const { introductions } = r.superblock.durable;
+  return isKnownByAll(introductions, { self: r.slot, voters: r.voters });
+}
+
+/** Why nothing that this author says is taken, or null. Only pings and pongs need no greeting. */
+export function strangerGate(r: Replica, header: Header): DropReason | null {
+  const { replica, incarnation, command } = header;
+  const { durable } = r.superblock;
+  let known = fileOf(r.introductions, replica).incarnation;
+  if (known === incarnation && durable.introductions !== r.introductions) {
+    known = fileOf(durable.introductions, replica).incarnation;
+  }
+  if (known === 0n) return 'not_introduced';
+  if (known !== incarnation) return 'other_incarnation';
+  if (command === 'ping' || command === 'pong') return null;
+  return setHas(r.greeted, replica) ? null : 'not_greeted';
+}
+
+/** Notes the file of a peer that was never met before. Its messages count once that is durable. */
+export function meet(r: Replica, { replica, incarnation }: Header): void {
+  if (incarnation === 0n || fileOf(r.introductions, replica).incarnation !== 0n) return;
+  r.introductions = withFile(r.introductions, replica, { incarnation, since: Op(0) });
+  updateSuperblock(r);
+}
+
+/** Remembers what a known peer promises: votes, acknowledgements, and that it leads. */
+export function rememberWord(r: Replica, header: Header): void {
+  const { command, replica, view } = header;
+  const word = r.words[replica];
+  if (word === undefined) return;
+  switch (command) {
+    case 'prepareOk':
+      rememberLog(word, view, header.op);
+      break;
+    case 'commit':
+      rememberLog(word, view, header.durableOp);
+      break;
+    case 'startView':
+      rememberLog(word, view, Op(0));
+      break;
+    case 'startViewChange':
+    case 'doViewChange':
+      break;
+    default:
+      return;
+  }
+  word.view = viewMax(word.view, view);
+}
+
+function rememberLog(word: PeerWord, view: View, op: Op): void {
+  if (view < word.logView || (view === word.logView && op <= word.op)) return;
+  word.logView = view;
+  word.op = op;
+}
+
+/** What a pong tells the peer that pinged about itself. */
+export function introductionFields(
+  r: Replica,
+  ping: Message<'ping'>['header'],
+): Pick<
+  Message<'pong'>['header'],
+  | 'pingIncarnation'
+  | 'knownIncarnation'
+  | 'knownSince'
+  | 'promisedView'
+  | 'promisedLogView'
+  | 'promisedOp'
+> {
+  const known = fileOf(r.superblock.durable.introductions, ping.replica);
+  const word = r.words[ping.replica] ?? noWord();
+  return {
+    pingIncarnation: ping.incarnation,
+    knownIncarnation: known.incarnation,
+    knownSince: known.since,
+    promisedView: word.view,
+    promisedLogView: word.logView,
+    promisedOp: word.op,
+  };
+}
+
+/** What a peer knows of this replica's own file. */
+export function onIntroduction(r: Replica, { header }: Message<'pong'>): void {
+  // An answer to an earlier file of this slot says nothing of this one.
+  if (header.pingIncarnation !== r.incarnation) return;
+  if (header.knownIncarnation === 0n) return; // It is still writing it down.
+  if (header.knownIncarnation !== r.incarnation) {
+    // A peer that lags may not have heard yet that this file took the place of another.
+    if (header.knownSince >= fileOf(r.introductions, r.slot).since) fatal(r, 'other_incarnation');
+    return;
+  }
+  if (!setHas(r.greeted, header.replica) && isBehindItsWord(r, header)) {
+    fatal(r, 'rolled_back');
+    return;
+  }
+  greet(r, header.replica);
+}
+
+/**
+ * Nothing was promised to this peer in this life yet, so what it remembers is of earlier ones: it
+ * was durable before it was sent, and so stands in the file as it was opened. A head that
+ * corruption made uncertain may be below what was acknowledged; the replica knows that, and
+ * promises nothing before it is repaired.
+ */
+function isBehindItsWord(r: Replica, word: Message<'pong'>['header']): boolean {
+  const { view, logView, op } = r.atStart;
+  if (view < word.promisedView) return true;
+  if (logView !== word.promisedLogView) return logView < word.promisedLogView;
+  return r.headCertain && op < word.promisedOp;
+}
+
+function greet(r: Replica, slot: number): void {
+  if (!setHas(r.greeted, slot)) {
+    r.greeted = setAdd(r.greeted, slot);
+    trace(r, { kind: 'greeted', peer: slot });
+    sendOwed(r);
+  }
+  if (setHas(r.introductions.knownBy, slot)) return;
+  const { introductions } = r;
+  r.introductions = { ...introductions, knownBy: setAdd(introductions.knownBy, slot) };
+  updateSuperblock(r);
+}
+
+/** What was held back until now goes out with the next tick. */
+function sendOwed(r: Replica): void {
+  const timers = ['startViewChange', 'doViewChange', 'heartbeat'] as const;
+  for (const name of timers) if (r.timers.isRunning(name)) r.timers.hurry(name);
+}
+
+/** Voters that are not known to have noted this replica's file yet, for people. */
+export function unmetPeers(r: Replica): number[] {
+  const { knownBy } = r.introductions;
+  return setSlots(r.voters).filter((slot) => slot !== r.slot && !setHas(knownBy, slot));
+}

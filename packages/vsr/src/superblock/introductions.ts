@@ -1,0 +1,106 @@
+import { assert, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
+import { SLOT_COUNT } from '../membership.ts';
+import { type SlotSet, setAdd, setHas } from '../std/bitset.ts';
+import { Op } from '../std/numbers.ts';
+
+/** The one data file of a slot whose word counts. */
+export interface KnownFile {
+  /** Its random number, made at format; zero while no file of the slot was ever met. */
+  readonly incarnation: bigint;
+  /** The op by which it took the place of a lost one (`recover`); zero for the first file. */
+  readonly since: Op;
+}
+
+/**
+ * What a replica durably knows of its peers' data files, and they of its own (rule
+ * introduced-before-promising). A file that was formatted anew has forgotten what the old one
+ * promised: were it counted, two replicas could commit what a third had acknowledged otherwise.
+ */
+export interface Introductions {
+  /** By slot, SLOT_COUNT of them; this replica's own is here too. */
+  readonly files: readonly KnownFile[];
+  /** Peers that have said that they durably know this file. Only grows. */
+  readonly knownBy: SlotSet;
+}
+
+/** Bytes of an encoded Introductions. */
+export const INTRODUCTIONS_SIZE: number = 8 + SLOT_COUNT * 24;
+
+export const UNKNOWN_FILE: KnownFile = { incarnation: 0n, since: Op(0) };
+
+/** What a file knows when it is made: itself alone. */
+export function firstIntroductions(slot: number, self: KnownFile): Introductions {
+  const files = Array.from({ length: SLOT_COUNT }, () => UNKNOWN_FILE);
+  files[slot] = self;
+  return { files, knownBy: 0 };
+}
+
+/** Replicas that have all met: for tests and simulations that begin after that. */
+export function mutualIntroductions(slot: number, incarnations: readonly bigint[]): Introductions {
+  const files = Array.from({ length: SLOT_COUNT }, (_, peer) => ({
+    incarnation: incarnations[peer] ?? 0n,
+    since: Op(0),
+  }));
+  let knownBy = 0;
+  for (let peer = 0; peer < incarnations.length; peer += 1) {
+    if (peer !== slot) knownBy = setAdd(knownBy, peer);
+  }
+  return { files, knownBy };
+}
+
+/** The file of a slot. */
+export function fileOf(introductions: Introductions, slot: number): KnownFile {
+  const file = introductions.files[slot];
+  assert(file !== undefined, 'slot in range');
+  return file;
+}
+
+/** With another file in a slot. */
+export function withFile(
+  introductions: Introductions,
+  slot: number,
+  file: KnownFile,
+): Introductions {
+  assert(file.incarnation !== 0n, 'a file has a number');
+  assert(file.since >= fileOf(introductions, slot).since, 'no file comes back');
+  const files = introductions.files.map((old, other) => (other === slot ? file : old));
+  return { ...introductions, files };
+}
+
+/** Whether every voter but `self` has said that it durably knows this file. */
+export function isKnownByAll(
+  introductions: Introductions,
+  options: { readonly self: number; readonly voters: SlotSet },
+): boolean {
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+    if (slot === options.self || !setHas(options.voters, slot)) continue;
+    if (!setHas(introductions.knownBy, slot)) return false;
+  }
+  return true;
+}
+
+/** INTRODUCTIONS_SIZE bytes: knownBy, then for each slot its incarnation and its op. */
+export function encodeIntroductions(introductions: Introductions): Uint8Array {
+  const bytes = new Uint8Array(INTRODUCTIONS_SIZE);
+  const view = new DataView(bytes.buffer);
+  assert(introductions.files.length === SLOT_COUNT, 'a file for each slot');
+  view.setUint16(0, introductions.knownBy, true);
+  introductions.files.forEach(({ incarnation, since }, slot) => {
+    writeU128(view, 8 + slot * 24, incarnation);
+    writeU64(view, 8 + slot * 24 + 16, since);
+  });
+  return bytes;
+}
+
+/** Null when a number is out of range. Integrity is the caller's. */
+export function decodeIntroductions(bytes: Uint8Array): Introductions | null {
+  assert(bytes.length === INTRODUCTIONS_SIZE, 'all of it');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const files: KnownFile[] = [];
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+    const since = readU64(view, 8 + slot * 24 + 16);
+    if (Number.isNaN(since)) return null;
+    files.push({ incarnation: readU128(view, 8 + slot * 24), since: Op(since) });
+  }
+  return { files, knownBy: view.getUint16(0, true) };
+}

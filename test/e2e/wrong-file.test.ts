@@ -1,0 +1,78 @@
+import { copyFileSync, renameSync, rmSync } from 'node:fs';
+import { ERRORS, formatDataFile, isFault } from '@kimberlite/server';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TEST_CLUSTER } from '../../packages/server/src/testing/test-cluster.ts';
+import { DISK_CONFIG, DISK_REPLICAS, DiskCluster } from '../support/disk-cluster.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+
+const SLOT = 1;
+
+let directory: ReturnType<typeof temporaryDirectory>;
+let disks: DiskCluster;
+
+beforeEach(async () => {
+  directory = temporaryDirectory();
+  disks = await DiskCluster.start(directory.path);
+});
+afterEach(async () => {
+  await disks.cluster.stopAll();
+  directory.remove();
+});
+
+/** Replaces the data file of SLOT by one that was formatted anew. */
+async function formatAnew(): Promise<void> {
+  const path = disks.cluster.path(SLOT);
+  renameSync(path, `${path}.lost`);
+  const made = await formatDataFile({
+    path,
+    config: DISK_CONFIG,
+    cluster: TEST_CLUSTER,
+    slot: SLOT,
+    replicaCount: DISK_REPLICAS,
+  });
+  if (isFault(made)) throw new Error(made.message);
+}
+
+describe('a data file that is not the one which made the promises', () => {
+  it('formatted anew, is refused even by restarted peers; its own is welcome', async () => {
+    await disks.write(20);
+    await disks.cluster.stopAll();
+    await formatAnew();
+    await disks.cluster.startAll();
+    const fault = await disks.fatal();
+    expect(fault).toMatchObject({ code: 'data_file_replaced' });
+    expect(fault.exitCode).toBe(ERRORS.data_file_replaced.exitCode);
+    await disks.cluster.stop(SLOT);
+    await disks.write(20);
+    const path = disks.cluster.path(SLOT);
+    rmSync(path);
+    renameSync(`${path}.lost`, path);
+    await disks.cluster.start(SLOT);
+    await disks.healthy();
+    expect(await disks.lost()).toEqual([]);
+  });
+
+  it('an old copy, is refused by peers that remember; the newest one is welcome', async () => {
+    await disks.write(5);
+    await disks.cluster.stop(SLOT);
+    const path = disks.cluster.path(SLOT);
+    copyFileSync(path, `${path}.old`);
+    await disks.cluster.start(SLOT);
+    await disks.healthy();
+    await disks.write(DISK_CONFIG.walSlots);
+    await disks.healthy();
+    await disks.cluster.stop(SLOT);
+    renameSync(path, `${path}.newest`);
+    copyFileSync(`${path}.old`, path);
+    await disks.cluster.start(SLOT);
+    expect(await disks.fatal()).toMatchObject({ code: 'data_file_rolled_back' });
+    await disks.cluster.stop(SLOT);
+    await disks.write(5);
+    renameSync(`${path}.newest`, path);
+    await disks.cluster.start(SLOT);
+    await disks.healthy();
+    expect(await disks.lost()).toEqual([]);
+  });
+});
