@@ -330,7 +330,7 @@ describe('replicas', () => {
       refusals += 1;
       peer.refuse(request, socket, 'noQuorum');
     };
-    expect(await failure(client.put('k', 'v', { timeout: 350 }))).toMatchObject({
+    expect(await failure(client.put('k', 'v', { timeout: 2_000 }))).toMatchObject({
       code: 'no_quorum',
       definite: true,
     });
