@@ -1,5 +1,5 @@
-import type { ReplicaMaker } from '../cluster/cluster.ts';
 import type { Observed } from '../cluster/observer.ts';
+import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import type { DrawnFault } from '../faults/fault-gate.ts';
 import type { Bundle } from './bundle.ts';
 import { type EarlySign, EarlySigns } from './early-signs.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HostSetup, ReplicaMaker } from '../cluster/cluster.ts';
+import type { HostSetup, ReplicaMaker } from '../cluster/replica-maker.ts';
 import { NOTHING_REMOVED } from '../faults/fault-gate.ts';
 import type { SimulationOptions } from '../run/options.ts';
 import { productionMaker } from '../run/production-maker.ts';

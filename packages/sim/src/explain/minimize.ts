@@ -1,4 +1,4 @@
-import type { ReplicaMaker } from '../cluster/cluster.ts';
+import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import { FAULT_KINDS, type FaultKind, type Removed } from '../faults/fault-gate.ts';
 import type { RunResult } from '../run/run-seed.ts';
 import type { Bundle } from './bundle.ts';

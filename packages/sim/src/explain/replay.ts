@@ -1,5 +1,6 @@
-import type { Cluster, ReplicaMaker } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import type { Observer } from '../cluster/observer.ts';
+import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import type { Removed } from '../faults/fault-gate.ts';
 import { type RunResult, runSeed } from '../run/run-seed.ts';
 import type { Bundle } from './bundle.ts';
