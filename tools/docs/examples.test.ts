@@ -40,3 +40,20 @@ describe('npm run example:state-machine', () => {
     );
   }, 60_000);
 });
+
+describe('npm run example:testing', () => {
+  it('passes the sound ticket office and finds the planted bug of the other, at one crash', () => {
+    const script = 'examples/testing-state-machine.ts';
+    const text = execFileSync(process.execPath, ['--conditions=@kimberlite/source', script], {
+      cwd: root,
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    expect(text).toMatch(/^sound: 3 runs, [1-9]\d* crashes, [1-9]\d* answers, no failure$/m);
+    expect(text).toMatch(
+      /^forgetful: seed \d+: determinism: request 0 of op \d+ does not do the same/m,
+    );
+    expect(text).toMatch(/^smallest run: [1-3] faults, /m);
+    expect(text).toMatch(/ CRASH\n/);
+  }, 60_000);
+});

@@ -4,6 +4,16 @@ export { CLOCK_CALM, type ClockOptions } from './cluster/clock.ts';
 export { Cluster, type ClusterOptions } from './cluster/cluster.ts';
 export { nackQuorum, replicationQuorum, viewChangeQuorum } from './cluster/quorums.ts';
 export type { FormatSetup, HostSetup, ReplicaMaker } from './cluster/replica-maker.ts';
+export type { Happening, Observed, Observer, Role } from './cluster/observer.ts';
+export { type Bisection, bisect } from './explain/bisect.ts';
+export { type Bundle, bundleOf, decodeBundle, encodeBundle } from './explain/bundle.ts';
+export { BadBundle } from './explain/bundle-fields.ts';
+export { type Diagnosis, diagnose, diagnosisText } from './explain/diagnose.ts';
+export { type Minimized, minimize } from './explain/minimize.ts';
+export { replay, replayDifferences, sameFailure } from './explain/replay.ts';
+export { Timeline } from './explain/timeline.ts';
+export { traceLine } from './explain/trace-line.ts';
+export { FAULT_KINDS, type FaultKind, NOTHING_REMOVED, type Removed } from './faults/fault-gate.ts';
 export {
   type CheckOptions,
   checkHistory,
@@ -43,5 +53,12 @@ export type { Damage } from './storage/sector-memory.ts';
 export { STORAGE_CALM, type StorageOptions } from './storage/storage.ts';
 export { counterWorkload } from './testing/counter-machine.ts';
 export { ScriptedCluster, type ScriptedOptions } from './testing/scripted-cluster.ts';
+export { guardedWorkload } from './user/guarded-machine.ts';
+export {
+  type StateMachineFailure,
+  type StateMachineReport,
+  type StateMachineTest,
+  testStateMachine,
+} from './user/test-state-machine.ts';
 export { KernelWorkload } from './workload/kernel-workload.ts';
 export type { ModelContext, ReplyModel, Workload, WorkloadRequest } from './workload/workload.ts';

@@ -1,5 +1,5 @@
-import { type BatchEntry, OPERATION_REGISTER } from '@kimberlite/vsr';
-import type { ReplyModel } from '../workload/workload.ts';
+import { type BatchEntry, OPERATION_REGISTER, Prng } from '@kimberlite/vsr';
+import type { ModelContext, ReplyModel } from '../workload/workload.ts';
 import type { HistoryEntry } from './history.ts';
 
 /** What the rules of sessions make of one request of the log. */
@@ -68,7 +68,7 @@ export class SessionModel {
     session.checksum = request.requestChecksum;
     session.op = entry.op;
     session.index = index;
-    const reply = this.model.execute(request, { op: entry.op, index, timestamp: entry.timestamp });
+    const reply = this.model.execute(request, modelContext(entry, index));
     return { kind: 'executed', reply, evicted: null };
   }
 
@@ -104,4 +104,15 @@ export class SessionModel {
     this.sessions.delete(client);
     return client;
   }
+}
+
+function modelContext({ op, checksum, timestamp }: HistoryEntry, index: number): ModelContext {
+  let random: Prng | null = null;
+  return {
+    ...{ op, index, timestamp, now: timestamp + index },
+    random: () => {
+      random ??= new Prng(BigInt.asUintN(64, checksum) + BigInt(index));
+      return random.u32();
+    },
+  };
 }

@@ -10,6 +10,7 @@ export const CHECKERS = {
   replies: 'replies equal a model of the state machine, in real-time order, once a request',
   stores_equal: 'replicas have the same checkpoint id at the same op',
   checkpoint_quorum: 'the log lets go only what a replication quorum has in a checkpoint',
+  determinism: 'a state machine does the same everywhere, from its request and what it reads',
   timestamps: 'timestamps only grow',
   never_back: 'views, commit numbers and checkpoints of a running replica only grow',
   bounds: 'queues, pipelines, sessions and logs stay within their sizes',

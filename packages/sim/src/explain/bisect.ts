@@ -3,7 +3,7 @@ import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import type { DrawnFault } from '../faults/fault-gate.ts';
 import type { Bundle } from './bundle.ts';
 import { type EarlySign, EarlySigns } from './early-signs.ts';
-import { makerOf, replay, sameFailure } from './replay.ts';
+import { partsOf, type ReplayParts, replay, sameFailure } from './replay.ts';
 
 /** Where a run went wrong. */
 export interface Bisection {
@@ -21,11 +21,9 @@ export interface Bisection {
   readonly replays: number;
 }
 
-export interface BisectOptions {
+export interface BisectOptions extends ReplayParts {
   /** Told before each replay: failing is known from `most` on, passing up to `least`. */
   readonly onProgress: (progress: { readonly least: number; readonly most: number }) => void;
-  /** Instead of the production core. */
-  readonly maker?: ReplicaMaker;
 }
 
 /** Longer than the failing run by so much may a calm one go on until it has failed or passed. */
@@ -41,7 +39,7 @@ export function bisect(bundle: Bundle, options: BisectOptions): Bisection | null
   const first = replay(bundle, {
     onCluster: (cluster) => signs.attach(cluster),
     observer: (seen) => signs.observe(seen),
-    ...makerOf(options),
+    ...partsOf(options),
   });
   if (!sameFailure(bundle, first)) return null;
   const failedAt = first.totals.events;
@@ -49,7 +47,7 @@ export function bisect(bundle: Bundle, options: BisectOptions): Bisection | null
   const fails = (calmFrom: number): boolean => {
     replays += 1;
     const eventsMax = failedAt * PATIENCE;
-    return sameFailure(bundle, replay(bundle, { calmFrom, eventsMax, ...makerOf(options) }));
+    return sameFailure(bundle, replay(bundle, { calmFrom, eventsMax, ...partsOf(options) }));
   };
   let least = 0;
   let most = failedAt + 1;
@@ -68,7 +66,7 @@ export function bisect(bundle: Bundle, options: BisectOptions): Bisection | null
   replay(bundle, {
     calmFrom: most,
     eventsMax: most + 1,
-    ...makerOf(options),
+    ...partsOf(options),
     observer: ({ event, what }: Observed) => {
       const fault = what.kind === 'fault' && what.fault.kind !== 'request' ? what.fault : null;
       if (fault !== null && event === least && !fault.removed) deciding.push(fault);

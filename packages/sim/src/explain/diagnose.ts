@@ -1,6 +1,7 @@
 import { TICK_MICROS } from '@kimberlite/vsr';
 import { CHECKERS } from '../checkers/violation.ts';
 import type { Observed } from '../cluster/observer.ts';
+import type { Workload } from '../workload/workload.ts';
 import type { Bundle } from './bundle.ts';
 import { replay } from './replay.ts';
 import { traceLine } from './trace-line.ts';
@@ -22,12 +23,13 @@ export interface Diagnosis {
 const LINES_MAX = 12;
 
 /** Replays the failure once and tells what it was. */
-export function diagnose(bundle: Bundle): Diagnosis {
+export function diagnose(bundle: Bundle, workload?: () => Workload): Diagnosis {
   const named = numberAfter(bundle.message, 'op');
   const replica = numberAfter(bundle.message, 'replica');
   const lines: string[] = [];
   const last: { seen: Observed | null; line: string } = { seen: null, line: '' };
   const result = replay(bundle, {
+    ...(workload === undefined ? {} : { workload }),
     observer: (seen) => {
       const about = named === null ? seen.slot === replica : opOf(seen) === named;
       last.seen = seen;

@@ -1,9 +1,8 @@
-import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import { FAULT_KINDS, type FaultKind, type Removed } from '../faults/fault-gate.ts';
 import type { RunResult } from '../run/run-seed.ts';
 import type { Bundle } from './bundle.ts';
 import { ordinalsLeft, rangesWithout } from './ordinals.ts';
-import { makerOf, replay, sameFailure } from './replay.ts';
+import { partsOf, type ReplayParts, replay, sameFailure } from './replay.ts';
 
 /** What is left of a failing run. */
 export interface RunSize {
@@ -18,13 +17,11 @@ export interface MinimizeProgress extends RunSize {
   readonly replays: number;
 }
 
-export interface MinimizeOptions {
+export interface MinimizeOptions extends ReplayParts {
   /** Replays at most; the smallest run found until then counts. */
   readonly replaysMax: number;
   /** Told after each replay. */
   readonly onProgress: (progress: MinimizeProgress) => void;
-  /** Instead of the production core. */
-  readonly maker?: ReplicaMaker;
 }
 
 export interface Minimized {
@@ -42,7 +39,7 @@ export interface Minimized {
  * here at all.
  */
 export function minimize(bundle: Bundle, options: MinimizeOptions): Minimized | null {
-  const first = replay(bundle, makerOf(options));
+  const first = replay(bundle, partsOf(options));
   if (!sameFailure(bundle, first)) return null;
   const search = new Search(bundle, first, options);
   const before = search.size();
@@ -204,7 +201,7 @@ class Search {
     const result = replay(this.bundle, {
       removed,
       eventsMax: this.eventsMax,
-      ...makerOf(this.options),
+      ...partsOf(this.options),
     });
     const fails = sameFailure(this.bundle, result) && result.totals.events <= this.eventsMax;
     if (fails) {

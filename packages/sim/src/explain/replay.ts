@@ -3,17 +3,16 @@ import type { Observer } from '../cluster/observer.ts';
 import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import type { Removed } from '../faults/fault-gate.ts';
 import { type RunResult, runSeed } from '../run/run-seed.ts';
+import type { Workload } from '../workload/workload.ts';
 import type { Bundle } from './bundle.ts';
 
-export interface ReplayOptions {
+export interface ReplayOptions extends ReplayParts {
   readonly observer?: Observer;
   readonly onCluster?: (cluster: Cluster) => void;
   /** Instead of the bundle's. */
   readonly removed?: Removed;
   readonly calmFrom?: number;
   readonly eventsMax?: number;
-  /** Instead of the production core. */
-  readonly maker?: ReplicaMaker;
 }
 
 /** Runs a bundle once more. The same code gives the same run, event by event. */
@@ -22,9 +21,20 @@ export function replay(bundle: Bundle, options: ReplayOptions = {}): RunResult {
   return runSeed({ seed, simulation, removed, ...options });
 }
 
-/** The maker of some options, as an option of a replay. */
-export function makerOf({ maker }: { readonly maker?: ReplicaMaker }): ReplayOptions {
-  return maker === undefined ? {} : { maker };
+/** What is run, where it is not what ships. */
+export interface ReplayParts {
+  /** Instead of the production core. */
+  readonly maker?: ReplicaMaker;
+  /** Instead of the workload that the parameters name. */
+  readonly workload?: () => Workload;
+}
+
+/** Only what is run, of larger options. */
+export function partsOf({ maker, workload }: ReplayParts): ReplayParts {
+  return {
+    ...(maker === undefined ? {} : { maker }),
+    ...(workload === undefined ? {} : { workload }),
+  };
 }
 
 /** The result is the failure of the bundle: the same promise is broken, at whatever event. */

@@ -67,6 +67,8 @@ export interface RunOptions {
   readonly eventsMax?: number;
   /** Instead of the production core. */
   readonly maker?: ReplicaMaker;
+  /** Makes what clients ask, of which state machine, instead of what the parameters name. */
+  readonly workload?: () => Workload;
 }
 
 /** Simulated events after which a run is taken to be in an endless loop. */
@@ -83,7 +85,7 @@ export function runSeed(run: RunOptions): RunResult {
     {
       ...simulation,
       checksum: checksumNamed(simulation.checksum),
-      workload: workloadOf(simulation),
+      workload: run.workload?.() ?? workloadOf(simulation),
       maker: run.maker ?? productionMaker,
       observer: observerOf(run),
       removed: run.removed ?? NOTHING_REMOVED,

@@ -20,6 +20,10 @@ export interface ModelContext {
   readonly index: number;
   /** The op's timestamp, microseconds since 1970. */
   readonly timestamp: number;
+  /** The request's own time, as the state machine is given it. */
+  readonly now: number;
+  /** The same numbers as the state machine draws. */
+  random(): number;
 }
 
 /** What the clients of a run ask, of which state machine, and what they must be answered. */
