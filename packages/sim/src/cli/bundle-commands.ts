@@ -30,7 +30,7 @@ export async function reproCommand(
     if (differences.length === 0) {
       lines.write(`reproduced: ${verdictText(bundle)}`);
     } else {
-      lines.write(`NOT the same: ${found} (event ${result.totals.events})`);
+      lines.write(`NOT the same: ${found} (event ${result.event})`);
       for (const difference of differences) lines.write(`  ${difference}`);
     }
     lines.flush();

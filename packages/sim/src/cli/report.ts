@@ -37,7 +37,7 @@ export function verdictLine({ scenario, result }: Failure): string {
   const tick = Math.floor(result.micros / TICK_MICROS);
   return (
     `FAILED ${result.verdict}: ${result.message}; ` +
-    `${scenario} seed ${result.seed}, event ${result.totals.events}, tick ${tick}`
+    `${scenario} seed ${result.seed}, event ${result.event}, tick ${tick}`
   );
 }
 
@@ -126,7 +126,7 @@ function failureJson(failure: Failure, { mutant }: ReportContext): object {
     verdict: result.verdict,
     checker: result.checker,
     message: result.message,
-    event: result.totals.events,
+    event: result.event,
     trace_hash: result.traceHash,
     repro: reproCommand(failure, mutant),
   };

@@ -50,11 +50,11 @@ function print(
   { result, slot, title }: Shown,
   { width, events }: TimelineArguments,
 ): void {
-  const { verdict, message, totals, micros } = result;
+  const { verdict, message, event, micros } = result;
   const seconds = (micros / 1_000_000).toFixed(2);
   if (verdict !== 'ok') {
-    timeline.fail({ slot, event: totals.events, text: `${verdict}: ${message}` });
+    timeline.fail({ slot, event, text: `${verdict}: ${message}` });
   }
-  const head = `${title}: ${verdict}: ${message}; ${totals.events} events, ${seconds} s`;
+  const head = `${title}: ${verdict}: ${message}; ${event} events, ${seconds} s`;
   process.stdout.write(`${head}\n\n${timeline.text({ width, moments: events })}\n`);
 }

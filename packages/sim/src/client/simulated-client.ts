@@ -63,6 +63,8 @@ export class SimulatedClient {
   readonly node: number;
   /** It never says a word: the run is replayed without it. */
   readonly silent: boolean;
+  /** Times that it sent something of its own accord: what it asks, and asks again. */
+  steps: number;
   /** Requests that were answered. */
   answered: number;
   private readonly setup: SimulatedClientSetup;
@@ -78,6 +80,7 @@ export class SimulatedClient {
     this.node = setup.node;
     this.silent = setup.silent;
     this.setup = setup;
+    this.steps = 0;
     this.answered = 0;
     this.sessionPrng = setup.prng.fork();
     this.workloadPrng = setup.prng.fork();
@@ -117,6 +120,7 @@ export class SimulatedClient {
     const out: ClientEffect[] = [];
     if (this.session.state === 'idle') this.session.register(out);
     else this.session.onTick(out);
+    if (out.length > 0) this.steps += 1;
     this.apply(out);
   }
 
@@ -135,6 +139,7 @@ export class SimulatedClient {
     this.onReply = onReply;
     this.setup.observer.invoked(this.idNow, request);
     this.session.submit(request.operation, request.body, out);
+    this.steps += 1;
     this.apply(out);
   }
 

@@ -236,6 +236,7 @@ export class Cluster {
     let ended = false;
     this.queue.after(micros, () => {
       ended = true;
+      this.queue.idle();
     });
     while (!ended) this.step();
   }
@@ -282,7 +283,8 @@ export class Cluster {
   /** Takes the counters that parts keep for themselves into the totals. */
   collectTotals(): Totals {
     const { totals, network } = this;
-    totals.events = this.queue.processed;
+    const steps = this.clients.reduce((sum, client) => sum + client.steps, 0);
+    totals.events = this.queue.processed - this.queue.idled + steps;
     totals.opsCommitted = this.checkers.history.head;
     totals.requestsAnswered = this.clients.reduce((sum, client) => sum + client.answered, 0);
     totals.packetsLost = network.counts.lost;

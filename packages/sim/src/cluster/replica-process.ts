@@ -68,6 +68,8 @@ export class ReplicaProcess {
   private crashIn: number | null;
   /** The armed crash has struck inside the current call. */
   private dying: boolean;
+  /** Everything that the host has asked for or told, counted. */
+  private effects: number;
 
   constructor(setup: ReplicaProcessSetup) {
     this.slot = setup.slot;
@@ -79,6 +81,7 @@ export class ReplicaProcess {
     this.ticksMissed = 0;
     this.crashIn = null;
     this.dying = false;
+    this.effects = 0;
   }
 
   get running(): boolean {
@@ -155,11 +158,13 @@ export class ReplicaProcess {
 
   private scheduleTick(life: number): void {
     this.setup.queue.after(this.setup.clock.trueDuration(TICK_MICROS), () => {
-      const { host } = this;
-      if (life !== this.life || host === null) return;
-      this.scheduleTick(life);
-      if (this.pausedNow) this.ticksMissed += 1;
-      else this.call(() => host.tick());
+      const { host, effects } = this;
+      if (life === this.life && host !== null) {
+        this.scheduleTick(life);
+        if (this.pausedNow) this.ticksMissed += 1;
+        else this.call(() => host.tick());
+      }
+      if (effects === this.effects) this.setup.queue.idle();
     });
   }
 
@@ -201,7 +206,10 @@ export class ReplicaProcess {
 
   private ports(life: number): ProcessPorts {
     const { setup } = this;
-    const dead = (): boolean => life !== this.life || this.countDown();
+    const dead = (): boolean => {
+      this.effects += 1;
+      return life !== this.life || this.countDown();
+    };
     return {
       clock: setup.clock,
       storage: {
@@ -227,11 +235,16 @@ export class ReplicaProcess {
       scheduler: {
         postWork: (callback) => {
           const delay = drawExponential(setup.prng, WORK_DELAY_MEAN_MICROS);
-          setup.queue.after(delay, () => this.completion(life, callback));
+          setup.queue.after(delay, () => {
+            const { effects } = this;
+            this.completion(life, callback);
+            if (effects === this.effects) setup.queue.idle();
+          });
         },
       },
       trace: {
         trace: (event) => {
+          this.effects += 1;
           if (life === this.life && !this.dying) setup.onTrace(event);
         },
       },

@@ -1,5 +1,4 @@
 import type { Observed } from '../cluster/observer.ts';
-import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import type { DrawnFault } from '../faults/fault-gate.ts';
 import type { Bundle } from './bundle.ts';
 import { type EarlySign, EarlySigns } from './early-signs.ts';
@@ -42,7 +41,7 @@ export function bisect(bundle: Bundle, options: BisectOptions): Bisection | null
     ...partsOf(options),
   });
   if (!sameFailure(bundle, first)) return null;
-  const failedAt = first.totals.events;
+  const failedAt = first.event;
   let replays = 1;
   const fails = (calmFrom: number): boolean => {
     replays += 1;

@@ -64,7 +64,7 @@ describe('a bundle', () => {
     expect(bundleOf(result, { ...context, removed })).toBeNull();
     const failed = { ...result, verdict: 'liveness' as const };
     expect(bundleOf(failed, { ...context, removed })).toMatchObject({
-      event: result.totals.events,
+      event: result.event,
       traceHash: result.traceHash,
     });
   });

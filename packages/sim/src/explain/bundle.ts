@@ -54,7 +54,7 @@ export function bundleOf(result: RunResult, context: BundleContext): Bundle | nu
     checker: result.checker,
     message: result.message,
     traceHash: result.traceHash,
-    event: result.totals.events,
+    event: result.event,
     micros: result.micros,
   };
 }

@@ -45,7 +45,7 @@ export function diagnose(bundle: Bundle, workload?: () => Workload): Diagnosis {
     promise: promiseOf(bundle),
     slot: replica ?? last.seen?.slot ?? null,
     op: named ?? (last.seen === null ? null : opOf(last.seen)),
-    event: result.totals.events,
+    event: result.event,
     tick: Math.floor(result.micros / TICK_MICROS),
     lines,
   };

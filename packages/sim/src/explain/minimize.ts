@@ -74,7 +74,7 @@ class Search {
     this.result = first;
     this.replays = 1;
     // A run that fails only later is no smaller one, and looking for it would take long.
-    this.eventsMax = first.totals.events;
+    this.eventsMax = first.event;
   }
 
   /** Until nothing more can be left out: true; or until the replays are used up: false. */
@@ -100,7 +100,7 @@ class Search {
       removed,
       message: result.message,
       traceHash: result.traceHash,
-      event: result.totals.events,
+      event: result.event,
       micros: result.micros,
     };
   }
@@ -112,7 +112,7 @@ class Search {
       clients: this.clientsLeft().length,
       requests: left('request'),
       deliveries: left('delivery'),
-      event: this.result.totals.events,
+      event: this.result.event,
     };
   }
 
@@ -203,7 +203,7 @@ class Search {
       eventsMax: this.eventsMax,
       ...partsOf(this.options),
     });
-    const fails = sameFailure(this.bundle, result) && result.totals.events <= this.eventsMax;
+    const fails = sameFailure(this.bundle, result) && result.event <= this.eventsMax;
     if (fails) {
       this.removed = removed;
       this.result = result;

@@ -53,7 +53,7 @@ export function replayDifferences(bundle: Bundle, result: RunResult): string[] {
   compare('verdict', bundle.verdict, result.verdict);
   compare('checker', bundle.checker, result.checker);
   compare('message', bundle.message, result.message);
-  compare('event', bundle.event, result.totals.events);
+  compare('event', bundle.event, result.event);
   compare('trace', bundle.traceHash, result.traceHash);
   return found;
 }

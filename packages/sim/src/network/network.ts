@@ -233,14 +233,19 @@ export class Network {
   }
 
   private arrive(link: Link, entry: InFlight): void {
-    if (entry.dropped) return;
+    if (entry.dropped) {
+      this.queue.idle();
+      return;
+    }
     if (link.clogUntil > this.queue.now) {
+      this.queue.idle();
       this.queue.after(link.clogUntil - this.queue.now, () => this.arrive(link, entry));
       return;
     }
     link.inFlight.splice(link.inFlight.indexOf(entry), 1);
     if (link.cut) {
       this.counts.cut += 1;
+      this.queue.idle();
       return;
     }
     const { packet } = entry;

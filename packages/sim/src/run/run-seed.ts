@@ -43,9 +43,10 @@ export interface RunResult {
   readonly options: string;
   /** Faults, requests and deliveries that were drawn, by kind. */
   readonly faults: Readonly<Record<FaultKind, number>>;
+  /** Number of the simulated event with which the run ended, idle ones counted too. */
+  readonly event: number;
   /** Simulated microseconds that the run took. */
   readonly micros: number;
-  /** Its `events` is also the number of the event with which the run ended. */
   readonly totals: Totals;
 }
 
@@ -108,6 +109,7 @@ export function runSeed(run: RunOptions): RunResult {
     traceHash: cluster.traceHash(),
     options: described,
     faults: { ...cluster.faults.counts },
+    event: cluster.queue.processed,
     micros: cluster.queue.now,
     totals: simulator.totals(),
   };

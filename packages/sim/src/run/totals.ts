@@ -1,6 +1,7 @@
 /** What happened in a run, or in a campaign when added up. */
 export interface Totals {
   runs: number;
+  /** Deliveries, completions of I/O, steps of clients and timers that fired; no idle ticks. */
   events: number;
   ticks: number;
   requestsAnswered: number;

@@ -15,12 +15,15 @@ export class EventQueue {
   now: number;
   /** Events that have run. */
   processed: number;
+  /** Of those, the ones in which nothing happened: see `idle`. */
+  idled: number;
   private sequence: number;
   private readonly heap: Scheduled[];
 
   constructor() {
     this.now = 0;
     this.processed = 0;
+    this.idled = 0;
     this.sequence = 0;
     this.heap = [];
   }
@@ -44,6 +47,11 @@ export class EventQueue {
     this.processed += 1;
     next.run();
     return true;
+  }
+
+  /** The event that runs turns out to be none: an idle tick, a packet that is lost on its way. */
+  idle(): void {
+    this.idled += 1;
   }
 
   /** Events that wait. */

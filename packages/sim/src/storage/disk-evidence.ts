@@ -42,10 +42,15 @@ export class DiskEvidence {
   private readonly setup: DiskEvidenceSetup;
   /** Checksums of prepares of which both parts were on this disk at some time. */
   private readonly everDurable: Set<bigint>;
+  /** What `superblock` gave last, and for which version of the bytes; null before the first. */
+  private superblockNow: SuperblockState | string | null;
+  private superblockVersion: number;
 
   constructor(setup: DiskEvidenceSetup) {
     this.setup = setup;
     this.everDurable = new Set();
+    this.superblockNow = null;
+    this.superblockVersion = 0;
   }
 
   /** Remembers the prepares that this write completed. */
@@ -56,14 +61,19 @@ export class DiskEvidence {
     const first = Math.floor((firstSector * SECTOR_SIZE) / unit);
     const end = Math.ceil(((firstSector + sectorCount) * SECTOR_SIZE) / unit);
     for (let walSlot = first; walSlot < Math.min(end, walSlots); walSlot += 1) {
-      const checksum = checksumIn(this.bodyHeader(walSlot));
-      if (this.prepareDurable(walSlot, checksum)) this.everDurable.add(checksum);
+      const body = this.bodyHeader(walSlot);
+      if (sameBytes(body, this.ringHeader(walSlot))) this.everDurable.add(checksumIn(body));
     }
   }
 
   /** The superblock that a start would read from this disk now, or why there is none. */
   superblock(): SuperblockState | string {
-    return readSuperblock(this.superblockZone(), this.setup.checksum);
+    const { version } = this.setup.memory.superblock;
+    if (this.superblockNow === null || this.superblockVersion !== version) {
+      this.superblockNow = readSuperblock(this.superblockZone(), this.setup.checksum);
+      this.superblockVersion = version;
+    }
+    return this.superblockNow;
   }
 
   /** Copies of that superblock that reads would give back whole. */
@@ -83,12 +93,7 @@ export class DiskEvidence {
   prepareDurable(op: number, checksum: bigint): boolean {
     const walSlot = op % this.setup.config.walSlots;
     const body = this.bodyHeader(walSlot);
-    const headerOffset = walSlot * HEADER_SIZE;
-    const ring = this.setup.memory.wal_headers.pristine(Math.floor(headerOffset / SECTOR_SIZE));
-    const within = headerOffset % SECTOR_SIZE;
-    return (
-      checksumIn(body) === checksum && sameBytes(body, ring.subarray(within, within + HEADER_SIZE))
-    );
+    return checksumIn(body) === checksum && sameBytes(body, this.ringHeader(walSlot));
   }
 
   /** Both parts of this prepare were on this disk at some time, so it may have been promised. */
@@ -162,6 +167,13 @@ export class DiskEvidence {
       zone.set(memory.superblock.pristine(at / SECTOR_SIZE), at);
     }
     return zone;
+  }
+
+  private ringHeader(walSlot: number): Uint8Array {
+    const offset = walSlot * HEADER_SIZE;
+    const ring = this.setup.memory.wal_headers.pristine(Math.floor(offset / SECTOR_SIZE));
+    const within = offset % SECTOR_SIZE;
+    return ring.subarray(within, within + HEADER_SIZE);
   }
 
   private bodyHeader(walSlot: number): Uint8Array {

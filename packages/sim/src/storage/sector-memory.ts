@@ -22,11 +22,14 @@ interface DamagedSector {
  * Sectors never written hold arbitrary bytes, the same for the same seed.
  */
 export class SectorMemory {
+  /** Moves whenever the bytes do, for who remembers what they say. */
+  version: number;
   private readonly seed: bigint;
   private readonly sectors: Map<number, Uint8Array>;
   private readonly damaged: Map<number, DamagedSector>;
 
   constructor(seed: bigint) {
+    this.version = 0;
     this.seed = seed;
     this.sectors = new Map();
     this.damaged = new Map();
@@ -39,6 +42,7 @@ export class SectorMemory {
 
   /** Puts a copy back: what was written since is as it was then, or as it was at first. */
   putBack(copy: ReadonlyMap<number, Uint8Array>): void {
+    this.version += 1;
     this.sectors.clear();
     this.damaged.clear();
     for (const [sector, bytes] of copy) this.sectors.set(sector, bytes.slice());
@@ -65,6 +69,7 @@ export class SectorMemory {
   /** Stores a sector; takes the buffer. True when it healed damage that a read had met. */
   store(sector: number, bytes: Uint8Array): boolean {
     assert(bytes.length === SECTOR_SIZE, 'a whole sector');
+    this.version += 1;
     this.sectors.set(sector, bytes);
     const healed = this.damaged.get(sector)?.seen ?? false;
     this.damaged.delete(sector);

@@ -182,6 +182,7 @@ export class SimulatedStorage implements StoragePort {
       this.options.readMinMicros + drawExponential(this.prng, this.options.readMeanMicros);
     this.queue.after(delay, () => {
       if (generation === this.generation) done(this.finishRead(zone, offset, length));
+      else this.queue.idle();
     });
   }
 
@@ -203,7 +204,10 @@ export class SimulatedStorage implements StoragePort {
     const delay =
       this.options.writeMinMicros + drawExponential(this.prng, this.options.writeMeanMicros);
     this.queue.after(delay, () => {
-      if (generation !== this.generation) return;
+      if (generation !== this.generation) {
+        this.queue.idle();
+        return;
+      }
       this.finishWrite(write);
       done();
     });
@@ -240,11 +244,12 @@ export class SimulatedStorage implements StoragePort {
   }
 
   private toWrite(zone: Zone, offset: number, bytes: Uint8Array): Write {
+    // One copy of all: what the writer does to its bytes later is not seen by anybody.
+    const padded = new Uint8Array(Math.ceil(bytes.length / SECTOR_SIZE) * SECTOR_SIZE);
+    padded.set(bytes);
     const sectors: Uint8Array[] = [];
-    for (let at = 0; at < bytes.length; at += SECTOR_SIZE) {
-      const sector = new Uint8Array(SECTOR_SIZE);
-      sector.set(bytes.subarray(at, Math.min(at + SECTOR_SIZE, bytes.length)));
-      sectors.push(sector);
+    for (let at = 0; at < padded.length; at += SECTOR_SIZE) {
+      sectors.push(padded.subarray(at, at + SECTOR_SIZE));
     }
     return { zone, firstSector: offset / SECTOR_SIZE, sectors };
   }

@@ -1,3 +1,5 @@
+// What a state machine may not touch has to be touched here, and compared with what it was.
+/* oxlint-disable no-restricted-globals, no-restricted-properties, typescript/unbound-method */
 import type { ExecuteContext, Request, StateMachine } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { counterMachine, counterWorkload } from '../testing/counter-machine.ts';

@@ -81,7 +81,7 @@ function explained(bundle: Bundle, workload: () => Workload, replays: number): S
   const timeline = new Timeline(smallest.options.replicaCount);
   const again = replay(smallest, { workload, observer: (seen) => timeline.observe(seen) });
   const diagnosis = diagnose(smallest, workload);
-  const failed = { slot: diagnosis.slot, event: again.totals.events, text: again.message };
+  const failed = { slot: diagnosis.slot, event: again.event, text: again.message };
   timeline.fail(failed);
   const lines = [
     `seed ${seed}: ${message}`,

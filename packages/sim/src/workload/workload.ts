@@ -23,7 +23,7 @@ export interface ModelContext {
   /** The request's own time, as the state machine is given it. */
   readonly now: number;
   /** The same numbers as the state machine draws. */
-  random(): number;
+  readonly random: () => number;
 }
 
 /** What the clients of a run ask, of which state machine, and what they must be answered. */

@@ -48,12 +48,13 @@ function mix(bytes: Uint8Array): Checksum {
   let c = 0xc2b2ae35;
   let d = 0x27d4eb2f;
   const whole = bytes.length & ~15;
+  const words = wordsOf(bytes, whole);
   let at = 0;
   for (; at < whole; at += 16) {
-    const w0 = word(bytes, at);
-    const w1 = word(bytes, at + 4);
-    const w2 = word(bytes, at + 8);
-    const w3 = word(bytes, at + 12);
+    const w0 = words === null ? word(bytes, at) : wordAt(words, at);
+    const w1 = words === null ? word(bytes, at + 4) : wordAt(words, at + 4);
+    const w2 = words === null ? word(bytes, at + 8) : wordAt(words, at + 8);
+    const w3 = words === null ? word(bytes, at + 12) : wordAt(words, at + 12);
     a = Math.imul(rotate(a ^ Math.imul(w0, 0xcc9e2d51), 15), 5) + b;
     b = Math.imul(rotate(b ^ Math.imul(w1, 0x1b873593), 17), 9) + c;
     c = Math.imul(rotate(c ^ Math.imul(w2, 0xab0e9789), 13), 7) + d;
@@ -76,6 +77,20 @@ function mix(bytes: Uint8Array): Checksum {
   const high = (BigInt(d) << 32n) | BigInt(c);
   const value = (high << 64n) | low;
   return Checksum(value === 0n ? 1n : value);
+}
+
+const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+/** Making a view of words costs as much as reading some hundred bytes one by one. */
+const WORDS_FROM = 512;
+
+/** The same bytes as words, where that is cheaper and gives the same numbers. */
+function wordsOf(bytes: Uint8Array, length: number): Int32Array | null {
+  if (length < WORDS_FROM || !LITTLE_ENDIAN || (bytes.byteOffset & 3) !== 0) return null;
+  return new Int32Array(bytes.buffer, bytes.byteOffset, length >> 2);
+}
+
+function wordAt(words: Int32Array, at: number): number {
+  return words[at >> 2] as number; // SAFETY: the caller keeps `at` below their length.
 }
 
 function word(bytes: Uint8Array, at: number): number {

@@ -30,7 +30,7 @@ export function decodeHeaderList(
   const headers: (LogHeader | null)[] = [];
   for (let at = 0; at < bytes.length; at += HEADER_SIZE) {
     const part = bytes.slice(at, at + HEADER_SIZE);
-    if (part.every((byte) => byte === 0)) {
+    if (isZero(part)) {
       headers.push(null);
       continue;
     }
@@ -39,4 +39,9 @@ export function decodeHeaderList(
     headers.push({ header, bytes: part });
   }
   return headers;
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += 1) if (bytes[at] !== 0) return false;
+  return true;
 }
