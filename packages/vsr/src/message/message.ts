@@ -97,7 +97,7 @@ export function sealMessage<C extends Command>(
     reserved: 0,
   };
   // In the order of `decodeFields`, so that both make objects of one shape.
-  const header: Record<string, unknown> = { command };
+  const header: Record<string, unknown> = { ...layout.template };
   for (const field of COMMON_LAYOUT) {
     if (field.offset === OFFSET_COMMAND) continue;
     const value = computed[field.name] ?? given[field.name];
@@ -122,7 +122,7 @@ export function sealMessage<C extends Command>(
 function decodeFields(code: number, view: DataView): Header | null {
   const layout = LAYOUTS[code];
   assert(layout !== undefined, 'the code was checked');
-  const header: Record<string, unknown> = { command: layout.command };
+  const header: Record<string, unknown> = { ...layout.template };
   for (const field of COMMON_LAYOUT) {
     if (field.offset === OFFSET_COMMAND) continue;
     const value = readField(view, field);
