@@ -32,7 +32,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Every tool on one real failure: a planted bug, found, bundled, and explained. */
-describe('a failure of a planted bug', { timeout: 60_000 }, () => {
+describe('a failure of a planted bug', { timeout: 120_000 }, () => {
   let found: Ended;
 
   beforeAll(() => {

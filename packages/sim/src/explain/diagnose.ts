@@ -21,34 +21,47 @@ export interface Diagnosis {
 }
 
 const LINES_MAX = 12;
+/** Where no op is named, what a replica did in so many events before the failure is looked at. */
+const EVENTS_NEAR = 1_000;
 
 /** Replays the failure once and tells what it was. */
 export function diagnose(bundle: Bundle, workload?: () => Workload): Diagnosis {
   const named = numberAfter(bundle.message, 'op');
   const replica = numberAfter(bundle.message, 'replica');
-  const lines: string[] = [];
+  /** Lines about the op, under null; or those of each replica, as who fails is known at the end. */
+  const told = new Map<number | null, string[]>();
   const last: { seen: Observed | null; line: string } = { seen: null, line: '' };
   const result = replay(bundle, {
     ...(workload === undefined ? {} : { workload }),
     observer: (seen) => {
-      const about = named === null ? seen.slot === replica : opOf(seen) === named;
       last.seen = seen;
+      const near = seen.slot !== null && seen.event > bundle.event - EVENTS_NEAR;
+      const about = named === null ? near : opOf(seen) === named;
       if (!about && seen.event < bundle.event) return;
       // What an event holds may be gone after the call, so lines are made at once.
       last.line = traceLine(seen);
-      if (about) lines.push(last.line);
-      if (lines.length > LINES_MAX) lines.shift();
+      if (about) keep(told, named === null ? seen.slot : null, last.line);
     },
   });
+  const slot = replica ?? last.seen?.slot ?? null;
+  const lines = told.get(named === null ? slot : null) ?? [];
   if (last.line !== '' && lines.at(-1) !== last.line) lines.push(last.line);
   return {
     promise: promiseOf(bundle),
-    slot: replica ?? last.seen?.slot ?? null,
+    slot,
     op: named ?? (last.seen === null ? null : opOf(last.seen)),
     event: result.event,
     tick: Math.floor(result.micros / TICK_MICROS),
     lines,
   };
+}
+
+/** Adds a line, and forgets the oldest of too many. */
+function keep(told: Map<number | null, string[]>, about: number | null, line: string): void {
+  const lines = told.get(about) ?? [];
+  told.set(about, lines);
+  lines.push(line);
+  if (lines.length > LINES_MAX) lines.shift();
 }
 
 /** A diagnosis in a few lines. */

@@ -53,7 +53,7 @@ function failingBundle(): Bundle {
 
 const bundle = failingBundle();
 
-describe('a failing run', () => {
+describe('a failing run', { timeout: 120_000 }, () => {
   it('is replayed to the same event', () => {
     expect(bundle).toMatchObject({ verdict: 'crash', message: 'RangeError: canary' });
     expect(replayDifferences(bundle, replay(bundle, { maker }))).toEqual([]);

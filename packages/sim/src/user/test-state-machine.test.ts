@@ -26,7 +26,7 @@ function messageOf(report: StateMachineReport): string {
   return report.failure?.message ?? 'none';
 }
 
-describe('testing a state machine', () => {
+describe('testing a state machine', { timeout: 120_000 }, () => {
   it('passes a sound one, and leaves the host as it was', () => {
     const seen: string[] = [];
     const before = [Date, Math.random, performance.now];
