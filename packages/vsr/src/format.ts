@@ -1,12 +1,17 @@
 import { type ChecksumFunction, FOREST_ROOT_SIZE } from '@kimberlite/store';
 import { assertConfig, type ClusterConfig, SECTOR_SIZE } from './config.ts';
 import type { Zone } from './host/ports.ts';
+import { SLOT_COUNT } from './membership.ts';
 import { logHeaderOf } from './message/header-list.ts';
 import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
 import { encodeMessage, type Message, type PrepareMessage } from './message/message.ts';
 import { Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
-import { firstIntroductions, type Introductions } from './superblock/introductions.ts';
+import {
+  firstIntroductions,
+  type Introductions,
+  recoveredIntroductions,
+} from './superblock/introductions.ts';
 import {
   type CheckpointRecord,
   encodeSuperblock,
@@ -27,6 +32,29 @@ export interface FormatOptions {
   readonly introductions?: Introductions;
   /** Where it begins; default 0. A file that takes the place of a lost one begins far above. */
   readonly view?: View;
+}
+
+/**
+ * Views that a file which takes the place of a lost one begins above the newest that is known: the
+ * lost one may have voted in the next, and two rounds of slots are far beyond. A multiple of the
+ * slots, so that the primary stays the same.
+ */
+const VIEWS_ABOVE: number = 2 * SLOT_COUNT;
+
+/** What the file of a recovered member begins with; `view` is the newest that the cluster showed. */
+export function recoveredFile(options: {
+  readonly slot: number;
+  readonly replicaCount: number;
+  readonly incarnation: bigint;
+  readonly since: Op;
+  readonly view: View;
+}): Required<Pick<FormatOptions, 'incarnation' | 'introductions' | 'view'>> {
+  const { slot, replicaCount, incarnation, since, view } = options;
+  return {
+    incarnation,
+    introductions: recoveredIntroductions(slot, replicaCount, { incarnation, since }),
+    view: View(view + VIEWS_ABOVE),
+  };
 }
 
 export interface FormatWrite {

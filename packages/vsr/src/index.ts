@@ -40,6 +40,13 @@ export * from './message/layout.ts';
 export * from './message/message.ts';
 export * from './message/release.ts';
 export type { FatalReason } from './replica/effect.ts';
+export {
+  decodeRecovered,
+  decodeRecovery,
+  encodeRecovery,
+  type Recovery,
+  TABLE_MEMBERS,
+} from './replica/members.ts';
 export { type Session, Sessions, TABLE_SESSIONS } from './replica/sessions.ts';
 export { TIMEOUTS_DEFAULT, type TimeoutTable, timeoutsFault } from './replica/timers.ts';
 export type * from './replica/trace.ts';
@@ -53,6 +60,7 @@ export {
   type Introductions,
   type KnownFile,
   mutualIntroductions,
+  recoveredIntroductions,
 } from './superblock/introductions.ts';
 export * from './superblock/read-superblock.ts';
 export type * from './superblock/superblock.ts';

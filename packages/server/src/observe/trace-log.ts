@@ -61,6 +61,10 @@ function lineOf(event: TraceEvent): Line | null {
       const { status, op, view } = event;
       return { level: 'info', msg: 'replica started', fields: { status, op, view } };
     }
+    case 'recovered': {
+      const { peer, op } = event;
+      return { level: 'warn', msg: 'a peer has another data file', fields: { peer, op } };
+    }
     case 'greeted':
       return { level: 'debug', msg: 'greeted by a peer', fields: { peer: event.peer } };
     case 'status': {

@@ -112,6 +112,12 @@ export class Checkers implements ClientObserver {
     this.promises.onDiskLost(slot);
   }
 
+  /** A file has taken the place of the lost one, which begins in this view. */
+  onDiskRecovered(slot: number, view: number): void {
+    this.promises.onDiskLost(slot);
+    this.views.onRecovered(view);
+  }
+
   /** The process of a replica is about to begin. */
   onStarting(slot: number): void {
     this.promises.onStarting(slot);

@@ -1,4 +1,12 @@
-import { type BatchEntry, OPERATION_REGISTER, Prng } from '@kimberlite/vsr';
+import { writeU64 } from '@kimberlite/store';
+import {
+  type BatchEntry,
+  decodeRecovery,
+  OPERATION_RECOVER,
+  OPERATION_REGISTER,
+  OPERATION_USER_MIN,
+  Prng,
+} from '@kimberlite/vsr';
 import type { ModelContext, ReplyModel } from '../workload/workload.ts';
 import type { HistoryEntry } from './history.ts';
 
@@ -25,8 +33,6 @@ interface ModelSession {
   index: number;
 }
 
-/** Operations from here on belong to the state machine. */
-const OPERATION_USER_MIN = 16;
 /** Session numbers are (op, index) in one number, so that they grow with the log. */
 const SESSIONS_PER_OP = 16384;
 
@@ -36,11 +42,14 @@ const SESSIONS_PER_OP = 16384;
  */
 export class SessionModel {
   private readonly sessions: Map<bigint, ModelSession>;
+  /** Files that took the place of lost ones, by slot. */
+  private readonly recovered: Map<number, { readonly incarnation: bigint; readonly since: number }>;
   private readonly sessionsMax: number;
   private readonly model: ReplyModel;
 
   constructor(sessionsMax: number, model: ReplyModel) {
     this.sessions = new Map();
+    this.recovered = new Map();
     this.sessionsMax = sessionsMax;
     this.model = model;
   }
@@ -52,9 +61,6 @@ export class SessionModel {
 
   private decide(entry: HistoryEntry, request: BatchEntry, index: number): ModelOutcome {
     if (request.operation === OPERATION_REGISTER) return this.register(entry, request, index);
-    if (request.operation < OPERATION_USER_MIN) {
-      return { kind: 'executed', reply: null, evicted: null };
-    }
     const session = this.sessions.get(request.client);
     if (session === undefined) return { kind: 'no_session' };
     if (request.session < session.number) return { kind: 'session_too_low' };
@@ -68,8 +74,24 @@ export class SessionModel {
     session.checksum = request.requestChecksum;
     session.op = entry.op;
     session.index = index;
-    const reply = this.model.execute(request, modelContext(entry, index));
+    const reply =
+      request.operation < OPERATION_USER_MIN
+        ? this.ofTheCore(entry, request)
+        : this.model.execute(request, modelContext(entry, index));
     return { kind: 'executed', reply, evicted: null };
+  }
+
+  /** The first op that names a file for a slot is the answer whenever it is named again. */
+  private ofTheCore(entry: HistoryEntry, request: BatchEntry): Uint8Array {
+    const recovery = request.operation === OPERATION_RECOVER ? decodeRecovery(request.body) : null;
+    if (recovery === null) return new Uint8Array(0);
+    const known = this.recovered.get(recovery.slot);
+    const same = known?.incarnation === recovery.incarnation;
+    const since = same ? known.since : entry.op;
+    this.recovered.set(recovery.slot, { incarnation: recovery.incarnation, since });
+    const reply = new Uint8Array(8);
+    writeU64(new DataView(reply.buffer), 0, since);
+    return reply;
   }
 
   private register(entry: HistoryEntry, request: BatchEntry, index: number): ModelOutcome {

@@ -26,6 +26,11 @@ export class ViewsVoted {
     if (event.kind === 'view_durable') this.onView(slot, event.view);
   }
 
+  /** A recovered file begins in a view far above, for which nobody has to vote (rule A14.2). */
+  onRecovered(view: number): void {
+    this.highest = Math.max(this.highest, view);
+  }
+
   /** A message leaves a replica. */
   onSend(slot: number, { header }: AnyMessage): void {
     if (header.command === 'startViewChange') this.add(slot, header.view);

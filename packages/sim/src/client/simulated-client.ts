@@ -5,7 +5,9 @@ import {
   ClientId,
   ClientSession,
   type Message,
+  OPERATION_USER_MIN,
   type Prng,
+  type View,
 } from '@kimberlite/vsr';
 import type { Workload, WorkloadRequest } from '../workload/workload.ts';
 
@@ -95,6 +97,11 @@ export class SimulatedClient {
     return this.idNow;
   }
 
+  /** The newest view that a reply has named. */
+  get view(): View {
+    return this.session.view;
+  }
+
   /** A request is under way. */
   get busy(): boolean {
     return this.pending !== null;
@@ -138,7 +145,11 @@ export class SimulatedClient {
     this.pending = request;
     this.onReply = onReply;
     this.setup.observer.invoked(this.idNow, request);
-    this.session.submit(request.operation, request.body, out);
+    if (request.operation < OPERATION_USER_MIN) {
+      this.session.administer(request.operation, request.body, out);
+    } else {
+      this.session.submit(request.operation, request.body, out);
+    }
     this.steps += 1;
     this.apply(out);
   }

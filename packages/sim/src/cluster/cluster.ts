@@ -6,10 +6,13 @@ import {
   decodeMessage,
   isCommand,
   mutualIntroductions,
+  type Op,
   type Prng,
   type ReplicaSnapshot,
+  recoveredFile,
   TICK_MICROS,
   type TraceEvent,
+  type View,
 } from '@kimberlite/vsr';
 import { Checkers } from '../checkers/checkers.ts';
 import { type ClientOptions, SimulatedClient } from '../client/simulated-client.ts';
@@ -188,6 +191,24 @@ export class Cluster {
     const incarnation = this.prng.u128() | 1n;
     const setup = { config, checksum, cluster: this.clusterId, slot, replicaCount, incarnation };
     this.storage(slot).format(maker.format(setup));
+  }
+
+  /** The replica gets a new disk, with a file that the cluster has taken in place of the lost. */
+  recoverDisk(
+    slot: number,
+    file: { readonly incarnation: bigint; readonly since: Op; readonly view: View },
+  ): void {
+    const { config, checksum, maker, replicaCount } = this.options;
+    this.log(() => `recover replica ${slot}`);
+    if (this.replica(slot).running) this.crash(slot);
+    this.totals.disksRecovered += 1;
+    this.lostDisks.delete(slot);
+    this.refused.delete(slot);
+    const recovered = recoveredFile({ slot, replicaCount, ...file });
+    this.checkers.onDiskRecovered(slot, recovered.view);
+    const setup = { config, checksum, cluster: this.clusterId, slot, replicaCount, ...recovered };
+    this.storage(slot).format(maker.format(setup));
+    this.start(slot);
   }
 
   private onFatal(slot: number, reason: string): void {

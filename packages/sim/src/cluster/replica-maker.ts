@@ -1,5 +1,5 @@
 import type { ChecksumFunction } from '@kimberlite/store';
-import type { ClusterConfig, Introductions, Prng, ReplicaHost, Zone } from '@kimberlite/vsr';
+import type { ClusterConfig, Introductions, Prng, ReplicaHost, View, Zone } from '@kimberlite/vsr';
 import type { Workload } from '../workload/workload.ts';
 import type { ProcessPorts } from './replica-process.ts';
 
@@ -27,6 +27,8 @@ export interface FormatSetup {
   readonly incarnation: bigint;
   /** Default: it has met nobody. */
   readonly introductions?: Introductions;
+  /** Where it begins; default 0. */
+  readonly view?: View;
 }
 
 /** The replica under test: the production core, or a stand-in in the simulator's own tests. */

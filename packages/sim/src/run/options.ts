@@ -4,6 +4,7 @@ import type { ClockOptions } from '../cluster/clock.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import type { PartitionOptions } from '../network/partitions.ts';
 import type { StorageOptions } from '../storage/storage.ts';
+import type { LostDiskOptions } from './lost-disk.ts';
 import type { Totals } from './totals.ts';
 
 /** What befalls processes. Probabilities are per replica and tick unless said otherwise. */
@@ -59,8 +60,7 @@ export interface SimulationOptions {
   readonly storage: StorageOptions;
   /** All replicas have met before the run; else they do so under its faults. */
   readonly introduced: boolean;
-  /** Per tick, while no disk was lost: one replica's disk is, and a new one formatted. */
-  readonly lostDiskProbability: number;
+  readonly lostDisk: LostDiskOptions;
   /** Faults that the disks may have at all, where the atlas allows them. */
   readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
   readonly processes: ProcessFaultOptions;

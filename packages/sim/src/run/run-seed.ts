@@ -147,7 +147,7 @@ class Simulator {
     this.processes = new ProcessFaults(cluster, prng.fork(), options.processes);
     this.livenessPrng = prng.fork();
     this.prng = prng.fork();
-    this.lostDisk = new LostDisk(cluster, prng.fork(), options.lostDiskProbability);
+    this.lostDisk = new LostDisk(cluster, prng.fork(), options.lostDisk);
     this.idle = false;
   }
 

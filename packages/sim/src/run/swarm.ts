@@ -8,6 +8,7 @@ import {
   type PartitionOptions,
 } from '../network/partitions.ts';
 import type { StorageOptions } from '../storage/storage.ts';
+import { LOST_DISK_OFF } from './lost-disk.ts';
 import type { ProcessFaultOptions, SimulationOptions } from './options.ts';
 
 const MILLISECOND = 1_000;
@@ -42,7 +43,7 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     clocks: Array.from({ length: replicaCount }, () => drawClock(prng)),
     clients: drawClients(prng),
     introduced: prng.chance(0.75),
-    lostDiskProbability: 0,
+    lostDisk: LOST_DISK_OFF,
     witnesses: [],
   };
 }

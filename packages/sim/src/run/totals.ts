@@ -48,6 +48,7 @@ export interface Totals {
   clockLosses: number;
   disksLost: number;
   strangersRefused: number;
+  disksRecovered: number;
   /** Runs whose healed core could not go on for a reason outside what is promised. */
   unrecoverable: number;
   /** Runs in which what the scenario is about did not happen: they prove nothing. */
@@ -103,6 +104,7 @@ export function emptyTotals(): Totals {
     clockLosses: 0,
     disksLost: 0,
     strangersRefused: 0,
+    disksRecovered: 0,
     unrecoverable: 0,
     witnessMissing: 0,
   };

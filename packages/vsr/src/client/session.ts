@@ -1,6 +1,11 @@
 import { assert, type ChecksumFunction, unreachable } from '@kimberlite/store';
 import { primarySlot, SLOT_COUNT } from '../membership.ts';
-import { OPERATION_REGISTER, OPERATION_USER_MIN } from '../message/batch.ts';
+import {
+  OPERATION_NOOP,
+  OPERATION_RECOVER,
+  OPERATION_REGISTER,
+  OPERATION_USER_MIN,
+} from '../message/batch.ts';
 import {
   EVICTION_REASONS,
   type EvictionReason,
@@ -146,6 +151,17 @@ export class ClientSession {
     assert(this.stateNow === 'idle', 'a session registers once');
     this.stateNow = 'registering';
     this.begin(OPERATION_REGISTER, new Uint8Array(0), out);
+  }
+
+  /**
+   * Sends a request of the core: OPERATION_NOOP or OPERATION_RECOVER. Only in state `ready`.
+   * Copies `body`.
+   */
+  administer(operation: number, body: Uint8Array, out: ClientEffect[]): void {
+    assert(this.stateNow === 'ready', 'one request at a time');
+    assert(operation === OPERATION_NOOP || operation === OPERATION_RECOVER, 'of the core');
+    this.stateNow = 'busy';
+    this.begin(operation, body, out);
   }
 
   /** Sends one request of the state machine. Only in state `ready`. Copies `body`. */

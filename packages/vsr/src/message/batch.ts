@@ -11,6 +11,8 @@ export const OPERATION_USER_MIN = 16;
 export const OPERATION_REGISTER = 1;
 /** Executed and forgotten: commits something without touching state. Empty body. */
 export const OPERATION_NOOP = 2;
+/** Puts another data file in the place of a lost one. Body and reply: replica/members.ts. */
+export const OPERATION_RECOVER = 3;
 
 /** One request of a prepare, over the prepare's own bytes. */
 export interface BatchEntry {

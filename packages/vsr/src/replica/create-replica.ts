@@ -9,6 +9,7 @@ import type { Prng } from '../std/prng.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { noWord, unmetPeers } from './introduce.ts';
+import { Members, TABLE_MEMBERS } from './members.ts';
 import { RepairBudget } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
 import { isPrimary } from './send.ts';
@@ -50,7 +51,11 @@ export function createReplica(options: ReplicaOptions): Replica {
   const forest = new Forest({
     checksum,
     blockSize: config.blockSize,
-    tables: [{ id: TABLE_SESSIONS, name: 'sessions', combine: null }, ...stateMachine.tables],
+    tables: [
+      { id: TABLE_SESSIONS, name: 'sessions', combine: null },
+      { id: TABLE_MEMBERS, name: 'members', combine: null },
+      ...stateMachine.tables,
+    ],
   });
   return {
     config,
@@ -63,6 +68,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     timers: new Timers(options.timeouts ?? TIMEOUTS_DEFAULT, prng.fork()),
     forest,
     sessions: new Sessions(forest.table(TABLE_SESSIONS), config.sessionsMax),
+    members: new Members(forest.table(TABLE_MEMBERS)),
     budget: new RepairBudget({ self: slot, replicaCount: 1, expiryTicks: 1 }),
     replicaCount: 1,
     voters: 0,

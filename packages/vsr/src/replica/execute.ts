@@ -2,6 +2,7 @@ import { assert } from '@kimberlite/store';
 import {
   type BatchEntry,
   OPERATION_NOOP,
+  OPERATION_RECOVER,
   OPERATION_REGISTER,
   OPERATION_USER_MIN,
   readBatch,
@@ -10,6 +11,7 @@ import { EVICTION_REASONS, type EvictionReason } from '../message/layout.ts';
 import type { PrepareHeader, PrepareMessage } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { executeGuarded } from './execute-guard.ts';
+import { executeRecovery } from './members.ts';
 import type { Replica } from './replica.ts';
 import { compose, isPrimary, sendToClient, trace } from './send.ts';
 import { type Session, sessionNumber } from './sessions.ts';
@@ -98,6 +100,7 @@ function executeEntry(r: Replica, execution: Execution): void {
 
 function apply(r: Replica, { header, entry, index }: Execution): Uint8Array {
   if (entry.operation === OPERATION_REGISTER || entry.operation === OPERATION_NOOP) return EMPTY;
+  if (entry.operation === OPERATION_RECOVER) return executeRecovery(r, header.op, entry.body);
   if (entry.operation < OPERATION_USER_MIN) return EMPTY;
   if (!r.stateMachine.validate(entry.operation, entry.body)) return EMPTY;
   return executeGuarded(r, {

@@ -14,6 +14,7 @@ import type { Introductions } from '../superblock/introductions.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import type { Effect } from './effect.ts';
+import type { Members } from './members.ts';
 import type { RepairBudget } from './repair-budget.ts';
 import type { Ballot } from './select-log.ts';
 import type { Sessions } from './sessions.ts';
@@ -113,6 +114,7 @@ export interface Replica {
   readonly timers: Timers;
   readonly forest: Forest;
   readonly sessions: Sessions;
+  readonly members: Members;
   budget: RepairBudget;
   // ── known once the superblock is open (startup.ts) ───────────────────────────────────────────
   replicaCount: number;

@@ -1,6 +1,7 @@
 import {
   batchEntrySize,
   OPERATION_NOOP,
+  OPERATION_RECOVER,
   OPERATION_REGISTER,
   OPERATION_USER_MIN,
 } from '../message/batch.ts';
@@ -9,6 +10,7 @@ import type { Message } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
 import { sendEviction, sendReply } from './execute.ts';
+import { isMemberAlive, isRecoveryValid, RECOVERED_SIZE } from './members.ts';
 import type { QueuedRequest, Replica } from './replica.ts';
 import {
   compose,
@@ -57,6 +59,7 @@ function replyLimitOf(r: Replica, { header, body }: Message<'request'>): number 
   }
   if (header.request === 0 || header.session === 0) return null;
   if (operation === OPERATION_NOOP) return body.length === 0 ? 0 : null;
+  if (operation === OPERATION_RECOVER) return isRecoveryValid(r, body) ? RECOVERED_SIZE : null;
   if (operation < OPERATION_USER_MIN || !r.stateMachine.validate(operation, body)) return null;
   const limit = r.stateMachine.replyLimit(operation, body);
   return limit <= REPLY_BODY_MAX ? limit : null;
@@ -105,6 +108,10 @@ function acceptRequest(r: Replica, request: QueuedRequest): void {
   const { message } = request;
   const { header } = message;
   const { primary } = r;
+  if (header.operation === OPERATION_RECOVER && isMemberAlive(r, message.body)) {
+    drop(r, message, 'member_alive');
+    return;
+  }
   const inFlight = primary.inFlight.get(header.client);
   if (inFlight !== undefined) {
     // The same again: its reply will come. Another one: the client has one request at a time.

@@ -3,6 +3,7 @@ import { decodeBlockList, encodeBlockList } from '../message/block-list.ts';
 import type { Message } from '../message/message.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import type { ReplicaEvent } from './effect.ts';
+import { adoptFiles } from './members.ts';
 import type { Replica } from './replica.ts';
 import { fatal, SERVING_MAX, send, trace } from './send.ts';
 
@@ -39,6 +40,7 @@ function finishRestore(r: Replica): void {
   assert(r.missingBlocks.size === 0, 'nothing is missing');
   r.restored = true;
   r.sessions.load();
+  adoptFiles(r);
   if (r.syncTarget !== null) {
     r.syncTarget = null;
     trace(r, { kind: 'sync_finished', op: r.checkpoint.op });

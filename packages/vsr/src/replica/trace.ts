@@ -92,6 +92,8 @@ export type TraceEvent =
       readonly reason: DropReason;
       readonly from: number;
     }
+  /** Another data file has taken the place of the peer's lost one, as of `op`. */
+  | { readonly kind: 'recovered'; readonly peer: number; readonly op: Op }
   /** A peer has told what this file has promised it: the two may deal with each other. */
   | { readonly kind: 'greeted'; readonly peer: number }
   /** The cluster's clock gained or lost agreement. */
@@ -108,6 +110,7 @@ export type DropReason =
   | 'invalid_repair_range'
   | 'journal_full'
   | 'known_view'
+  | 'member_alive'
   | 'not_fresh'
   | 'not_greeted'
   | 'not_introduced'

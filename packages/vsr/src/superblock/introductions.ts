@@ -48,6 +48,19 @@ export function mutualIntroductions(slot: number, incarnations: readonly bigint[
   return { files, knownBy };
 }
 
+/** What a file knows that takes the place of a lost one: all others have noted it, by an op. */
+export function recoveredIntroductions(
+  slot: number,
+  replicaCount: number,
+  self: KnownFile,
+): Introductions {
+  let knownBy = 0;
+  for (let peer = 0; peer < replicaCount; peer += 1) {
+    if (peer !== slot) knownBy = setAdd(knownBy, peer);
+  }
+  return { ...firstIntroductions(slot, self), knownBy };
+}
+
 /** The file of a slot. */
 export function fileOf(introductions: Introductions, slot: number): KnownFile {
   const file = introductions.files[slot];

@@ -15,6 +15,6 @@ export const lostDisk: Scenario = {
     // The one bad copy that the atlas leaves room for is the lost one.
     atlas: { wal: false, blocks: false },
     introduced: true,
-    lostDiskProbability: 1 / 100,
+    lostDisk: { probability: 1 / 100, recoverProbability: seed % 3n === 0n ? 0 : 1 / 100 },
   }),
 };
