@@ -10,6 +10,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { OperationClient } from '@kimberlite/client';
 import {
   formatDataFile,
   isFault,
@@ -25,7 +26,6 @@ import {
   type Request,
   type StateMachine,
 } from '@kimberlite/vsr';
-import { SmallClient } from './small-client.ts';
 
 /** Adds to a counter. Body: amount (u8), then the name. Empty reply. */
 const OPERATION_ADD = 16;
@@ -127,20 +127,20 @@ try {
     ok(await formatDataFile({ path, config: CONFIG_DEV, ...identity }));
     replicas.push(await start(path, peers));
   }
-  const client = new SmallClient({
+  const client = new OperationClient({
     cluster,
-    ports: replicas.map(({ clientAddress }) => clientAddress.port),
+    endpoints: replicas.map(({ clientAddress: { host, port } }) => `${host}:${port}`),
   });
   const name = new TextEncoder().encode('visits');
   for (const amount of [1, 2, 3]) {
     await client.request(OPERATION_ADD, Uint8Array.of(amount, ...name));
     process.stdout.write(`added ${amount}\n`);
   }
-  const value = numberOf(await client.request(OPERATION_READ, name));
+  const value = numberOf((await client.request(OPERATION_READ, name)).body);
   process.stdout.write(`visits: ${value}\n`);
   const refused = await client.request(18, name).catch((error: unknown) => String(error));
   process.stdout.write(`operation 18: ${String(refused)}\n`);
-  client.close();
+  await client.close();
   process.exitCode = value === 6 ? 0 : 1;
 } finally {
   await Promise.all(replicas.map((replica) => replica.stop()));

@@ -36,7 +36,7 @@ describe('npm run example:state-machine', () => {
       timeout: 60_000,
     });
     expect(text).toBe(
-      'added 1\nadded 2\nadded 3\nvisits: 6\noperation 18: Error: refused: invalid\n',
+      'added 1\nadded 2\nadded 3\nvisits: 6\noperation 18: ClientError: the cluster answered invalid\n',
     );
   }, 60_000);
 });

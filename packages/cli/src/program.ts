@@ -9,6 +9,7 @@ import { addInspectCommands } from './inspect/inspect-commands.ts';
 import { type Io, writeJson } from './io.ts';
 import { addDataCommands, addReplCommand } from './repl.ts';
 import { addFormatCommand } from './replica/format-command.ts';
+import { addRecoverCommand } from './replica/recover-command.ts';
 import { addStartCommand } from './replica/start-command.ts';
 import { addStatusCommand } from './status.ts';
 import { addVerifyCommands } from './verify/verify-commands.ts';
@@ -71,6 +72,7 @@ Exit codes: 0 done, 2 usage, 3 not found, 4 no answer, 5 refused; all of them in
   addDevCommand(program, io, setExitCode);
   addFormatCommand(program, io);
   addStartCommand(program, io);
+  addRecoverCommand(program, io);
   addStatusCommand(program, io, setExitCode);
   addDataCommands(program, oneShotContext(io, setExitCode));
   addReplCommand(program, io, setExitCode);

@@ -48,9 +48,7 @@ Examples:
   kimberlite status --http 10.0.0.1:7102,10.0.0.2:7102,10.0.0.3:7102`,
     )
     .action(async (flags: StatusFlags) => {
-      const addresses = httpAddresses(flags, io);
-      const timeout = flags.timeout ?? STATUS_TIMEOUT_DEFAULT;
-      const reports = await Promise.all(addresses.map((http) => askReplica(http, timeout)));
+      const reports = await askReplicas(flags, io);
       if (flags.output === 'json') writeJson(io, { replicas: reports });
       else io.write(statusText(reports));
       const fault = availabilityFault(reports);
@@ -82,7 +80,16 @@ export function availabilityFault(reports: readonly ReplicaReport[]): CliError |
   );
 }
 
-function httpAddresses(flags: StatusFlags, io: Io): string[] {
+/** What all replicas that the flags name say of themselves. */
+export function askReplicas(
+  flags: ConnectionFlags & { readonly http?: string },
+  io: Io,
+): Promise<ReplicaReport[]> {
+  const timeout = flags.timeout ?? STATUS_TIMEOUT_DEFAULT;
+  return Promise.all(httpAddresses(flags, io).map((http) => askReplica(http, timeout)));
+}
+
+function httpAddresses(flags: Pick<StatusFlags, 'endpoints' | 'http'>, io: Io): string[] {
   if (flags.http !== undefined) return flags.http.split(',').map((part) => part.trim());
   return endpointsOf(flags, io).map((name) => {
     const { host, port } = parseEndpoint(name);

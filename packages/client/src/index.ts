@@ -10,6 +10,12 @@ export {
   type ClientErrorOptions,
 } from './errors.ts';
 export {
+  type ClusterDescription,
+  OperationClient,
+  type OperationClientOptions,
+  type OperationReply,
+} from './operation-client.ts';
+export {
   type CallOptions,
   type ClientOptions,
   type Endpoint,

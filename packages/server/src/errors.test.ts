@@ -42,7 +42,7 @@ describe('the error catalogue', () => {
       'data_file_damaged',
     ] as const) {
       expect(ERRORS[code].remedy).toContain('must not be formatted again');
-      expect(ERRORS[code].remedy).toContain('There is no `recover` yet');
+      expect(ERRORS[code].remedy).toContain('`kimberlite recover`');
     }
     expect(ERRORS.diverged.remedy).toContain('do not format it again');
   });

@@ -34,10 +34,10 @@ export interface ErrorEntry {
 const NEVER_FORMAT_AGAIN =
   'A replica that has never run may be formatted. One that has run must not be formatted again ' +
   'in its place: it would have forgotten what it acknowledged, and the cluster could lose writes.';
-/** There is no command that replaces a replica. */
+/** The way back for a replica without its file. */
 const KEEP_OTHERS =
-  'There is no `recover` yet that replaces a replica: keep the others running, ' +
-  'they go on as long as they are a quorum.';
+  'Keep the others running, they go on as long as they are a quorum; `kimberlite recover` makes ' +
+  'a file that takes the place of the lost one.';
 /** All of it, for a file that cannot be used. */
 const LOST = `${NEVER_FORMAT_AGAIN} Bring back its disk as it was. ${KEEP_OTHERS}`;
 

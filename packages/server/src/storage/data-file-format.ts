@@ -15,6 +15,7 @@ import {
   type ClusterConfig,
   type FormatWrite,
   formatReplica,
+  type recoveredFile,
   SECTOR_SIZE,
   type Zone,
   zoneOffset,
@@ -42,16 +43,18 @@ export interface FormatDataFileOptions {
   /** Slot of this replica, below `replicaCount`. */
   readonly slot: number;
   readonly replicaCount: number;
+  /** What a file begins with that takes the place of a lost one; else it is a new replica's. */
+  readonly file?: ReturnType<typeof recoveredFile>;
   /** Bytes written so far, of how many. */
   readonly onProgress?: (written: number, total: number) => void;
 }
 
-/** Makes the data file of a new replica, with an incarnation of its own. */
+/** Makes the data file of a replica, with an incarnation of its own. */
 export function formatDataFile(
   options: FormatDataFileOptions,
 ): Promise<WrittenDataFile | ServerFault> {
   const { path, config, cluster, slot, replicaCount, onProgress } = options;
-  const incarnation = randomU128();
+  const file = options.file ?? { incarnation: randomU128() };
   return writeDataFile({
     path,
     config,
@@ -60,8 +63,8 @@ export function formatDataFile(
       cluster,
       slot,
       replicaCount,
-      incarnation,
       checksum: sha256,
+      ...file,
     }),
     ...(onProgress === undefined ? {} : { onProgress }),
   });

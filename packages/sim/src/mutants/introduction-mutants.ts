@@ -31,4 +31,18 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     ],
     scenario: 'lost_disk',
   },
+  {
+    name: 'recovered_words_kept',
+    bug: 'what the lost file promised is held against the one that took its place',
+    edits: [
+      { file: 'vsr/src/replica/members.ts', find: '  r.words[slot] = noWord();\n', replace: '' },
+    ],
+    scenario: 'lost_disk',
+  },
+  {
+    name: 'recovery_not_loaded',
+    bug: 'a replica that fetched a checkpoint does not learn of the files that it names',
+    edits: [{ file: 'vsr/src/replica/restore.ts', find: '  adoptFiles(r);\n', replace: '' }],
+    scenario: 'lost_disk',
+  },
 ];

@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs';
+import { OperationClient } from '@kimberlite/client';
+import { formatDataFile, makeFault, randomU128, type StatusRecord } from '@kimberlite/server';
+import {
+  decodeRecovered,
+  encodeRecovery,
+  OPERATION_NOOP,
+  OPERATION_RECOVER,
+  type Op,
+  quorumsOf,
+  recoveredFile,
+  View,
+} from '@kimberlite/vsr';
+import type { Command } from 'commander';
+import {
+  type ConnectionFlags,
+  endpointsOf,
+  natural,
+  type OutputFlags,
+  withConnection,
+} from '../connection-options.ts';
+import { type CliError, cliError, ofServerFault, unwrap, usageError } from '../fault.ts';
+import { type Io, writeJson } from '../io.ts';
+import { askReplicas, type ReplicaReport } from '../status.ts';
+
+interface RecoverFlags extends ConnectionFlags, OutputFlags {
+  readonly dataFile: string;
+  readonly replica: number;
+  readonly http?: string;
+}
+
+/** Fewer voters than this cannot do without one of them. */
+const VOTERS_MIN = 3;
+/** Milliseconds of one step: long enough for an election, and for the lost member to be missed. */
+const STEP_TIMEOUT_DEFAULT = 30_000;
+
+/** Adds recover. */
+export function addRecoverCommand(program: Command, io: Io): void {
+  withConnection(program.command('recover'))
+    .description('Make the data file of a member whose own is lost, from the running others.')
+    .requiredOption('--data-file <path>', 'where to make it; nothing may be there')
+    .requiredOption('--replica <slot>', 'which replica of the cluster, from 0', natural)
+    .option('--http <list>', 'HTTP ports of the replicas (default: each client port + 2)')
+    .addHelpText(
+      'after',
+      `
+The cluster writes into its log that the new file is the member's, and that the lost one, should it
+turn up again, is not: destroy it. The file is empty; the replica fetches its state when it is
+started. Refused while the member runs, and while the others are no healthy quorum.
+
+Example:
+  kimberlite recover --data-file /var/lib/kimberlite/1.data --replica 1`,
+    )
+    .action(async (flags: RecoverFlags) => {
+      const { dataFile, replica } = flags;
+      if (existsSync(dataFile)) {
+        throw ofServerFault(makeFault('data_file_exists', `${dataFile} is already there`));
+      }
+      const reports = await askReplicas(flags, io);
+      const refusal = recoverRefusal(reports, replica);
+      if (refusal !== null) throw refusal;
+      const made = await recover(flags, io);
+      if (flags.output === 'json') {
+        writeJson(io, { data_file: dataFile, replica, ...made });
+        return;
+      }
+      io.write(
+        `recovered replica ${replica} of cluster ${made.cluster} as of op ${made.op} in ` +
+          `${dataFile}; start it as before, and destroy the lost file\n`,
+      );
+    });
+}
+
+/** Why a member must not be recovered now, by what the replicas say of themselves; or null. */
+export function recoverRefusal(
+  reports: readonly ReplicaReport[],
+  replica: number,
+): CliError | null {
+  const found = new Map<number, StatusRecord>();
+  for (const report of reports) {
+    if ('status' in report) found.set(report.status.replica, report.status);
+  }
+  const [first] = found.values();
+  if (first === undefined) {
+    const remedy = 'Check that the replicas run and that --endpoints or --http name them.';
+    return cliError('no_answer', 'no replica answered', remedy);
+  }
+  const { replicaCount } = first;
+  const nothing = 'Nothing was sent or changed.';
+  if (replica >= replicaCount) {
+    return usageError(`replica ${replica} is not one of ${replicaCount}`);
+  }
+  if (replicaCount < VOTERS_MIN) {
+    const message = `a cluster of ${replicaCount} cannot do without a replica, so it can take none back`;
+    return cliError('refused', message, `${nothing} Restore a backup.`);
+  }
+  if (found.has(replica)) {
+    const message = `replica ${replica} runs: its file is not lost`;
+    return cliError('refused', message, `${nothing} Stop it first, and destroy its file after.`);
+  }
+  const whole = [...found.values()].filter(isWhole).length;
+  const { replication, viewChange } = quorumsOf(replicaCount);
+  const needed = Math.max(replication, viewChange - 1);
+  if (whole >= needed) return null;
+  const message = `${whole} of the other replicas are healthy and level, ${needed} are needed`;
+  const remedy = `${nothing} Until then the lost file may be the only one with some write.`;
+  return cliError('refused', message, `${remedy} See \`kimberlite status\`.`);
+}
+
+/** It takes part, and has all that it should have on its disk. */
+function isWhole({ state }: StatusRecord): boolean {
+  return state.status === 'normal' && !state.syncing && state.journalDirty === 0;
+}
+
+interface Recovered {
+  readonly cluster: string;
+  readonly op: Op;
+  readonly bytes: number;
+}
+
+async function recover(flags: RecoverFlags, io: Io): Promise<Recovered> {
+  const { replica: slot, dataFile: path } = flags;
+  const client = new OperationClient({
+    endpoints: endpointsOf(flags, io),
+    requestTimeout: flags.timeout ?? STEP_TIMEOUT_DEFAULT,
+    ...(flags.cluster === undefined ? {} : { cluster: flags.cluster }),
+  });
+  try {
+    const incarnation = randomU128();
+    const reply = await client.request(OPERATION_RECOVER, encodeRecovery({ slot, incarnation }));
+    const since = decodeRecovered(reply.body);
+    const { description } = client;
+    if (since === null || description === null) {
+      const message = `the cluster does not take another file for replica ${slot}`;
+      throw cliError('refused', message, 'Nothing was changed.');
+    }
+    const { cluster, replicaCount, config } = description;
+    let { view } = reply;
+    // What the lost file acknowledged is then so far below the head that no view change asks for
+    // it again, and the new file, which has none of it, cannot be taken for a witness against it.
+    for (let noops = 0; noops < config.pipelineMax; noops += 1) {
+      const noop = await client.request(OPERATION_NOOP, new Uint8Array(0));
+      view = Math.max(view, noop.view);
+    }
+    const file = recoveredFile({ slot, replicaCount, incarnation, since, view: View(view) });
+    const made = unwrap(await formatDataFile({ path, config, cluster, slot, replicaCount, file }));
+    return { cluster: String(cluster), op: since, bytes: made.size };
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,57 @@
+import type { StatusRecord } from '@kimberlite/server';
+import { Op, View } from '@kimberlite/vsr';
+import type { ReplicaReport } from '../status.ts';
+
+/** What a healthy replica says; replica 0 leads. */
+export function answer(
+  replica: number,
+  replicaCount: number,
+  changes: Partial<StatusRecord['state']> = {},
+): ReplicaReport {
+  const status: StatusRecord = {
+    version: '0.1.0',
+    cluster: '7',
+    replica,
+    replicaCount,
+    state: {
+      slot: replica,
+      status: 'normal',
+      isPrimary: replica === 0,
+      view: View(1),
+      logView: View(1),
+      op: Op(1),
+      commitMin: Op(1),
+      commitMax: Op(1),
+      checkpointOp: Op(0),
+      syncing: false,
+      unmet: [],
+      clockSynchronized: true,
+      pipelineLength: 0,
+      queueLength: 0,
+      sessions: 0,
+      journalDirty: 0,
+      journalFaulty: 0,
+      ...changes,
+    },
+    peers: [],
+    addresses: { client: '', peer: '', http: null },
+    dataFile: { path: '', bytes: 0, ioMode: 'dsync', lock: [] },
+    threadPoolSize: 24,
+    clientConnections: 0,
+    uptimeSeconds: 0,
+    counters: {
+      messagesReceived: 0,
+      messagesSent: 0,
+      messagesDropped: {},
+      frameFaults: {},
+      rejectionsSent: {},
+      rejectionsReceived: {},
+      requests: {},
+      writeP99Seconds: 0,
+    },
+  };
+  return { http: `127.0.0.1:${7102 + 10 * replica}`, status };
+}
+
+/** One that does not answer. */
+export const silent: ReplicaReport = { http: '127.0.0.1:1', error: 'nothing listens there' };

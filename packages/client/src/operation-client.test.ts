@@ -1,0 +1,77 @@
+import { OPERATION_NOOP } from '@kimberlite/vsr';
+import { afterEach, describe, expect, it } from 'vitest';
+import { OperationClient, type OperationClientOptions } from './operation-client.ts';
+import { FakeCluster, FakeReplica } from './testing/fake-replica.ts';
+
+const open: { close(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  for (const item of open.splice(0).reverse()) await item.close();
+});
+
+async function startReplica(): Promise<FakeReplica> {
+  const replica = await new FakeReplica(new FakeCluster({ replicaCount: 1 }), 0).start();
+  open.push({ close: () => replica.stop() });
+  return replica;
+}
+
+function makeClient(options: OperationClientOptions): OperationClient {
+  const client = new OperationClient(options);
+  open.push(client);
+  return client;
+}
+
+describe('a client for operations', () => {
+  it('asks one after another, with the bytes that it was given', async () => {
+    const replica = await startReplica();
+    const client = makeClient({ endpoints: [replica.endpoint] });
+    replica.script = (request, peer, socket) => peer.refuse(request, socket, 'invalid');
+    const asked = [20, 21, OPERATION_NOOP].map((operation) =>
+      client.request(operation, new Uint8Array([operation])).catch((error: unknown) => error),
+    );
+    for (const error of await Promise.all(asked)) {
+      expect(error).toMatchObject({ code: 'refused', definite: true });
+    }
+    const seen = replica.received
+      .filter(({ header }) => header.request > 0)
+      .map(({ header, body }) => [header.operation, [...body]]);
+    expect(seen).toEqual([
+      [20, [20]],
+      [21, [21]],
+      [OPERATION_NOOP, [OPERATION_NOOP]],
+    ]);
+    expect(client.description).toMatchObject({ replicaCount: 1 });
+  });
+
+  it('says whether a request that got no answer may have happened', async () => {
+    const replica = await startReplica();
+    const client = makeClient({ endpoints: [replica.endpoint] });
+    replica.script = (request, peer, socket) => peer.refuse(request, socket, 'invalid');
+    await expect(client.request(20, new Uint8Array(0))).rejects.toMatchObject({ code: 'refused' });
+    replica.script = (): void => {};
+    await expect(client.request(20, new Uint8Array(0), { timeout: 200 })).rejects.toMatchObject({
+      code: 'timeout',
+      definite: false,
+    });
+    await replica.stop();
+    const nobody = makeClient({ endpoints: [replica.endpoint] });
+    await expect(nobody.request(20, new Uint8Array(0), { timeout: 200 })).rejects.toMatchObject({
+      code: 'unreachable',
+      definite: true,
+    });
+  });
+
+  it('refuses what is no operation, and everything once it is closed', async () => {
+    const client = makeClient({ endpoints: ['127.0.0.1:1'] });
+    for (const operation of [0, 1, -1, 1.5, 0x10000]) {
+      await expect(client.request(operation, new Uint8Array(0))).rejects.toMatchObject({
+        code: 'invalid_argument',
+      });
+    }
+    const waiting = client.request(20, new Uint8Array(0));
+    const ended = expect(waiting).rejects.toMatchObject({ code: 'closed' });
+    await client.close();
+    await ended;
+    await expect(client.request(20, new Uint8Array(0))).rejects.toMatchObject({ code: 'closed' });
+  });
+});

@@ -1,0 +1,255 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type AnyMessage,
+  assert,
+  type ClientEffect,
+  ClientId,
+  ClientSession,
+  type ClusterConfig,
+  type HeaderOf,
+  OPERATION_USER_MIN,
+  Prng,
+  releaseOf,
+  sizesOf,
+} from '@kimberlite/vsr';
+import { sha256 } from './checksum.ts';
+import { Connection } from './connection.ts';
+import { ClientError, invalidArgument } from './errors.ts';
+import { settingsOf, timeoutOf } from './options.ts';
+import { VERSION } from './release.ts';
+
+/** Milliseconds of a tick of the session. */
+const TICK_MILLIS = 10;
+
+export interface OperationClientOptions {
+  /** `host:port` of the client port of every replica. */
+  readonly endpoints: readonly string[];
+  /** Refuse replicas of any other cluster. Left out: whatever cluster answers first. */
+  readonly cluster?: bigint;
+  /** Milliseconds that a request may take when it does not say; default 5,000. */
+  readonly requestTimeout?: number;
+}
+
+export interface OperationReply {
+  readonly body: Uint8Array;
+  /** Where the request executed. */
+  readonly op: number;
+  /** View of the primary that answered. */
+  readonly view: number;
+}
+
+/** The cluster as a replica's greeting describes it. */
+export interface ClusterDescription {
+  readonly cluster: bigint;
+  readonly replicaCount: number;
+  readonly config: ClusterConfig;
+}
+
+interface Waiting {
+  readonly resolve: (reply: OperationReply) => void;
+  readonly reject: (error: ClientError) => void;
+  readonly begin: (session: ClientSession, out: ClientEffect[]) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * Requests of a state machine of one's own, as bytes: one session, one request at a time, each sent
+ * again until it is answered or its time is up. For the built-in kernel use `Client`, which shares
+ * sessions between many calls.
+ */
+export class OperationClient {
+  readonly #connections: readonly Connection[];
+  readonly #bySlot: Map<number, Connection>;
+  readonly #requestTimeout: number;
+  readonly #prng: Prng;
+  #description: ClusterDescription | null;
+  #cluster: bigint | null;
+  #session: ClientSession | null;
+  /** The one that is asked comes first. */
+  readonly #waiting: Waiting[];
+  #ticker: NodeJS.Timeout | null;
+  #closed: boolean;
+
+  /** Begins to connect; throws ClientError `invalid_argument` for options that make no sense. */
+  constructor(options: OperationClientOptions) {
+    const settings = settingsOf(options);
+    this.#requestTimeout = settings.requestTimeout;
+    this.#cluster = settings.cluster;
+    this.#prng = new Prng(BigInt(`0x${randomBytes(8).toString('hex')}`));
+    this.#bySlot = new Map();
+    this.#description = null;
+    this.#session = null;
+    this.#waiting = [];
+    this.#ticker = null;
+    this.#closed = false;
+    this.#connections = settings.endpoints.map((endpoint) => {
+      return new Connection({
+        endpoint,
+        cluster: () => this.#cluster,
+        release: releaseOf(VERSION),
+        checksum: sha256,
+        prng: this.#prng,
+        now: () => performance.now(),
+        events: {
+          onConnected: (connection, hello) => this.#onConnected(connection, hello),
+          onMessage: (_, message) => this.#drive((session, out) => session.onMessage(message, out)),
+          onCluster: (cluster) => {
+            this.#cluster ??= cluster;
+          },
+          onDown: (connection) => this.#onDown(connection),
+        },
+      });
+    });
+    for (const connection of this.#connections) connection.open();
+  }
+
+  /** What the cluster said of itself; null before a replica was reached. */
+  get description(): ClusterDescription | null {
+    return this.#description;
+  }
+
+  /**
+   * Asks for an operation of the state machine (from 16 on) or a noop or recover of the core.
+   * Rejects with ClientError: `timeout` (it may have happened), `refused`, `evicted`, `closed`.
+   */
+  request(
+    operation: number,
+    body: Uint8Array,
+    options: { readonly timeout?: number } = {},
+  ): Promise<OperationReply> {
+    if (this.#closed) {
+      const message = 'the client was closed';
+      return Promise.reject(new ClientError({ code: 'closed', message, definite: true }));
+    }
+    if (!Number.isSafeInteger(operation) || operation < 2 || operation > 0xffff) {
+      return Promise.reject(invalidArgument(`operation ${operation} does not exist`));
+    }
+    const bytes = body.slice();
+    const ofCore = operation < OPERATION_USER_MIN;
+    const begin: Waiting['begin'] = (session, out) => {
+      if (ofCore) session.administer(operation, bytes, out);
+      else session.submit(operation, bytes, out);
+    };
+    const timeout = timeoutOf(options.timeout, this.#requestTimeout);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#giveUp(waiting, timeout), timeout);
+      const waiting: Waiting = { resolve, reject, begin, timer };
+      this.#waiting.push(waiting);
+      this.#ticker ??= setInterval(() => this.#onTick(), TICK_MILLIS);
+      this.#next();
+    });
+  }
+
+  /** Ends what waits as `closed`, and every connection. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const waiting of this.#waiting.splice(0)) {
+      clearTimeout(waiting.timer);
+      const message = 'the client was closed; the request may have happened';
+      waiting.reject(new ClientError({ code: 'closed', message, definite: false }));
+    }
+    this.#stopTicking();
+    await Promise.all(this.#connections.map((connection) => connection.close()));
+  }
+
+  #onConnected(connection: Connection, hello: HeaderOf<'hello'>): void {
+    const { cluster, replicaCount, replica } = hello;
+    this.#description ??= { cluster, replicaCount, config: sizesOf(hello) };
+    this.#bySlot.set(replica, connection);
+    this.#drive((session, out) => session.onConnect(replica, out));
+    this.#next();
+  }
+
+  #onDown(connection: Connection): void {
+    const { slot } = connection;
+    if (slot === null || this.#bySlot.get(slot) !== connection) return;
+    this.#bySlot.delete(slot);
+    this.#drive((session, out) => session.onDisconnect(slot, out));
+  }
+
+  #onTick(): void {
+    this.#drive((session, out) => session.onTick(out));
+    this.#next();
+  }
+
+  /** Registers, or asks what waits first, if nothing is under way. */
+  #next(): void {
+    const [first] = this.#waiting;
+    if (first === undefined || this.#description === null || this.#bySlot.size === 0) return;
+    if (this.#session === null) {
+      const { cluster, replicaCount } = this.#description;
+      this.#session = new ClientSession({
+        cluster,
+        client: ClientId(BigInt(`0x${randomBytes(16).toString('hex')}`) | 1n),
+        replicaCount,
+        checksum: sha256,
+        prng: this.#prng,
+        release: releaseOf(VERSION),
+      });
+      this.#drive((session, out) => session.register(out));
+    } else if (this.#session.state === 'ready') {
+      this.#drive((session, out) => first.begin(session, out));
+    }
+  }
+
+  /** Nobody knows what became of a request that is given up: its session ends with it. */
+  #giveUp(waiting: Waiting, timeout: number): void {
+    const first = this.#waiting[0] === waiting;
+    const at = this.#waiting.indexOf(waiting);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    const asked = first && this.#session?.state === 'busy';
+    if (asked) this.#session = null;
+    const [connection] = this.#connections;
+    const unreachable = this.#bySlot.size === 0;
+    const why = unreachable ? ` (${connection?.reason ?? ''})` : '';
+    const code = unreachable && !asked ? 'unreachable' : 'timeout';
+    const message = `no answer within ${timeout} ms${why}`;
+    waiting.reject(new ClientError({ code, message, definite: !asked }));
+    if (this.#waiting.length === 0) this.#stopTicking();
+  }
+
+  #stopTicking(): void {
+    if (this.#ticker !== null) clearInterval(this.#ticker);
+    this.#ticker = null;
+  }
+
+  /** Lets the session act, and does what it asks for. */
+  #drive(act: (session: ClientSession, out: ClientEffect[]) => void): void {
+    const session = this.#session;
+    if (session === null) return;
+    const out: ClientEffect[] = [];
+    act(session, out);
+    for (const effect of out) {
+      if (effect.kind === 'send') this.#send(effect.replica, effect.message);
+      else this.#settle(effect);
+    }
+  }
+
+  #send(slot: number, message: AnyMessage): void {
+    // The session sends again what could not go.
+    this.#bySlot.get(slot)?.send(message);
+  }
+
+  #settle(effect: Exclude<ClientEffect, { readonly kind: 'send' }>): void {
+    if (effect.kind === 'registered') {
+      this.#next();
+      return;
+    }
+    if (effect.kind === 'evicted') this.#session = null;
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) return;
+    clearTimeout(waiting.timer);
+    if (this.#waiting.length === 0) this.#stopTicking();
+    if (effect.kind === 'reply') {
+      const { header, body } = effect.message;
+      waiting.resolve({ body: body.slice(), op: header.op, view: header.view });
+    } else {
+      const definite = effect.kind === 'refused' && effect.definite;
+      const message = `the cluster answered ${effect.reason}`;
+      waiting.reject(new ClientError({ code: effect.kind, message, definite }));
+    }
+    assert(this.#waiting.length === 0 || this.#ticker !== null, 'what waits has a clock');
+    this.#next();
+  }
+}

@@ -1,0 +1,94 @@
+import { renameSync } from 'node:fs';
+import { type Io, runProgram } from '@kimberlite/cli';
+import { formatAddress } from '@kimberlite/server';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DISK_CONFIG, DiskCluster } from '../support/disk-cluster.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+
+const SLOT = 1;
+
+let directory: ReturnType<typeof temporaryDirectory>;
+let disks: DiskCluster;
+
+beforeEach(async () => {
+  directory = temporaryDirectory();
+  disks = await DiskCluster.start(directory.path);
+});
+afterEach(async () => {
+  await disks.cluster.stopAll();
+  directory.remove();
+});
+
+/** Runs `kimberlite recover` against the replicas that run. */
+async function recover(path: string): Promise<{ code: number; out: string; err: string }> {
+  const running = disks.cluster.replicas.flatMap((replica) => (replica === null ? [] : [replica]));
+  let out = '';
+  let err = '';
+  const io: Io = {
+    env: {},
+    errorIsTerminal: false,
+    readInput: () => Promise.resolve(new Uint8Array(0)),
+    write: (chunk) => {
+      out += String(chunk);
+    },
+    writeError: (text) => {
+      err += text;
+    },
+  };
+  const http = running.map(({ httpAddress }) => httpAddress && formatAddress(httpAddress));
+  const code = await runProgram(
+    [
+      'recover',
+      `--data-file=${path}`,
+      `--replica=${SLOT}`,
+      `--endpoints=${running.map((each) => formatAddress(each.clientAddress)).join(',')}`,
+      `--http=${http.join(',')}`,
+      '--timeout=20000',
+    ],
+    io,
+  );
+  return { code, out, err };
+}
+
+describe('a member whose disk is lost', () => {
+  it('is recovered from the others, again and again, and no write is lost', async () => {
+    const path = disks.cluster.path(SLOT);
+    for (let round = 1; round <= 3; round += 1) {
+      await disks.write(DISK_CONFIG.walSlots * 2);
+      await disks.cluster.stop(SLOT);
+      renameSync(path, `${path}.${round}`);
+      await disks.write(10);
+      const { code, out, err } = await recover(path);
+      expect(err).toBe('');
+      expect(out).toMatch(/^recovered replica 1 of cluster 77 as of op \d+ in /);
+      expect(code).toBe(0);
+      await disks.cluster.start(SLOT);
+      await disks.healthy();
+    }
+    expect(await disks.lost()).toEqual([]);
+    // What the lost file promised is void: it is a stranger now.
+    await disks.cluster.stop(SLOT);
+    renameSync(path, `${path}.new`);
+    renameSync(`${path}.3`, path);
+    await disks.cluster.start(SLOT);
+    expect(await disks.fatal()).toMatchObject({ code: 'data_file_replaced' });
+  });
+
+  it('is not recovered while it runs, nor in the place of a file, nor without a quorum', async () => {
+    const path = disks.cluster.path(SLOT);
+    await disks.write(5);
+    expect(await recover(`${path}.new`)).toMatchObject({
+      code: 5,
+      err: expect.stringContaining('replica 1 runs: its file is not lost') as string,
+    });
+    expect(await recover(path)).toMatchObject({ code: 21 });
+    await disks.cluster.stop(SLOT);
+    await disks.cluster.stop(SLOT + 1);
+    expect(await recover(`${path}.new`)).toMatchObject({
+      code: 5,
+      err: expect.stringContaining('2 are needed') as string,
+    });
+  });
+});
