@@ -76,7 +76,7 @@ describe('a member whose disk is lost', () => {
     expect(await disks.fatal()).toMatchObject({ code: 'data_file_replaced' });
   });
 
-  it('is not recovered while it runs, nor in the place of a file, nor without a quorum', async () => {
+  it('is not recovered while it runs, over a file, or without a quorum', async () => {
     const path = disks.cluster.path(SLOT);
     await disks.write(5);
     expect(await recover(`${path}.new`)).toMatchObject({

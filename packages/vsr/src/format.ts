@@ -41,7 +41,7 @@ export interface FormatOptions {
  */
 const VIEWS_ABOVE: number = 2 * SLOT_COUNT;
 
-/** What the file of a recovered member begins with; `view` is the newest that the cluster showed. */
+/** What a recovered member's file begins with; `view` is the newest that the cluster showed. */
 export function recoveredFile(options: {
   readonly slot: number;
   readonly replicaCount: number;

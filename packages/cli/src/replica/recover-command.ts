@@ -91,7 +91,7 @@ export function recoverRefusal(
     return usageError(`replica ${replica} is not one of ${replicaCount}`);
   }
   if (replicaCount < VOTERS_MIN) {
-    const message = `a cluster of ${replicaCount} cannot do without a replica, so it can take none back`;
+    const message = `a cluster of ${replicaCount} cannot do without any of its replicas`;
     return cliError('refused', message, `${nothing} Restore a backup.`);
   }
   if (found.has(replica)) {
