@@ -18,6 +18,7 @@ import { OnePrimary } from './one-primary.ts';
 import { Promises } from './promises.ts';
 import { checkQuorumDurable } from './quorum-durable.ts';
 import { Replies } from './replies.ts';
+import { SecondJudge } from './second-judge.ts';
 import { StoresEqual } from './stores-equal.ts';
 import { ViewsVoted } from './views-voted.ts';
 import { check } from './violation.ts';
@@ -47,6 +48,7 @@ export class Checkers implements ClientObserver {
   private readonly checkpoints: CheckpointQuorum;
   private readonly views: ViewsVoted;
   private readonly running: NeverBack;
+  private readonly second: SecondJudge | null;
   private readonly checkRefusals: boolean;
 
   constructor(setup: CheckersSetup) {
@@ -61,6 +63,8 @@ export class Checkers implements ClientObserver {
     this.checkpoints = new CheckpointQuorum(setup.config, setup.disks);
     this.views = new ViewsVoted(setup.disks.length);
     this.running = new NeverBack();
+    const { judge } = setup.workload;
+    this.second = judge === null ? null : new SecondJudge(judge);
     this.checkRefusals = setup.checkRefusals;
   }
 
@@ -143,24 +147,32 @@ export class Checkers implements ClientObserver {
     this.running.onSnapshot(state);
   }
 
-  invoked(client: ClientId): void {
+  invoked(client: ClientId, request: WorkloadRequest): void {
     this.replies.onInvoked(client);
+    this.second?.onInvoked(client, request);
   }
 
   replied(client: ClientId, request: WorkloadRequest, reply: Message<'reply'>): void {
     this.replies.onReplied(client, request, reply);
+    this.second?.onReplied(client, reply.body);
   }
 
-  refusedDefinitely(_client: ClientId, _request: WorkloadRequest, checksum: bigint): void {
+  refusedDefinitely(client: ClientId, _request: WorkloadRequest, checksum: bigint): void {
+    // Where links duplicate requests, even what was refused may happen.
+    if (this.checkRefusals) this.second?.onRefusedDefinitely(client);
+    else this.second?.onIndefinite(client);
     if (this.checkRefusals) this.replies.onRefusedDefinitely(checksum);
   }
 
-  indefinite(): void {}
+  indefinite(client: ClientId): void {
+    this.second?.onIndefinite(client);
+  }
 
   evicted(): void {}
 
   /** The end of a run in which a core converged: it must hold whatever was answered. */
   onConverged(states: readonly ReplicaSnapshot[]): void {
+    this.second?.onEnd();
     for (const state of states) {
       check(
         'acknowledged_writes',

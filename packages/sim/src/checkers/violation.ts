@@ -8,6 +8,7 @@ export const CHECKERS = {
   promises: 'views, log views and acknowledged ops survive restarts and are never shown too early',
   acknowledged_writes: 'what a client was answered stays in the history',
   replies: 'replies equal a model of the state machine, in real-time order, once a request',
+  linearizable: 'some order of the requests explains what clients saw, judged without the log',
   stores_equal: 'replicas have the same checkpoint id at the same op',
   checkpoint_quorum: 'the log lets go only what a replication quorum has in a checkpoint',
   determinism: 'a state machine does the same everywhere, from its request and what it reads',

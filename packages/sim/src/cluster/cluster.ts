@@ -310,6 +310,7 @@ export class Cluster {
     totals.requestsAnswered = this.clients.reduce((sum, client) => sum + client.answered, 0);
     totals.packetsLost = network.counts.lost;
     totals.packetsReplayed = network.counts.replayed;
+    totals.packetsEchoed = network.counts.echoed;
     totals.packetsOverflowed = network.counts.overflowed;
     totals.packetsGarbled = network.counts.garbled;
     totals.clogs = network.counts.clogs;
@@ -406,14 +407,15 @@ export class Cluster {
       release: RELEASE,
       silent: this.options.removed.clients.includes(index),
       observer: {
-        invoked: (client) => checkers.invoked(client),
+        invoked: (client, request) => checkers.invoked(client, request),
         replied: (client, request, reply) => checkers.replied(client, request, reply),
         refusedDefinitely: (client, request, checksum) => {
           totals.definiteRefusals += 1;
           checkers.refusedDefinitely(client, request, checksum);
         },
-        indefinite: () => {
+        indefinite: (client) => {
           totals.indefiniteReplies += 1;
+          checkers.indefinite(client);
         },
         evicted: () => {
           totals.sessionsEvicted += 1;

@@ -52,6 +52,7 @@ function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number)
     case 'loss':
     case 'overflow':
     case 'replay':
+    case 'echo':
     case 'garble':
     case 'clog':
     case 'delivery':

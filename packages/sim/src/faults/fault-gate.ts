@@ -5,6 +5,7 @@ export const FAULT_KINDS = [
   'loss',
   'overflow',
   'replay',
+  'echo',
   'garble',
   'clog',
   'partition',

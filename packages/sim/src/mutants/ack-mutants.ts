@@ -105,7 +105,7 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     name: 'stale_prepare_ok_counted',
     entry: 'M2',
     bug: 'a prepare_ok of an older view counts',
-    scenario: 'duelling_views',
+    scenario: 'late_acknowledgements',
     edits: [
       {
         file: PREPARE,
@@ -121,7 +121,7 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     name: 'acks_kept_across_views',
     entry: 'M41',
     bug: 'the acknowledgements of a pipeline entry outlive its view',
-    scenario: 'duelling_views',
+    scenario: 'late_acknowledgements',
     edits: [
       {
         file: PREPARE,
@@ -162,7 +162,7 @@ export const ACK_MUTANTS: readonly Mutant[] = [
   {
     name: 'ack_of_another_prepare_counted',
     bug: 'a prepare_ok counts by its op alone, whatever prepare it names',
-    scenario: 'duelling_views',
+    scenario: 'late_acknowledgements',
     edits: [
       {
         file: PREPARE,

@@ -2,6 +2,10 @@ import type { Mutant } from './mutant.ts';
 
 const PREPARE = 'vsr/src/replica/prepare.ts';
 const WINDOW = 'vsr/src/replica/window.ts';
+const SYNC = 'vsr/src/replica/sync.ts';
+const CHECKPOINT = 'vsr/src/replica/checkpoint.ts';
+const START_VIEW = 'vsr/src/replica/start-view.ts';
+const RESTORE = 'vsr/src/replica/restore.ts';
 
 /** Checkpoints and state transfer. */
 export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
@@ -21,5 +25,87 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
         replace: '',
       },
     ],
+  },
+  {
+    name: 'log_cut_before_the_transfer',
+    entry: 'M30',
+    bug: 'a state transfer gives up the own log before the new state is there',
+    edits: [
+      {
+        file: SYNC,
+        find: '  r.pendingSync = message;\n' + '  continueSync(r);',
+        replace:
+          '  r.pendingSync = message;\n' +
+          '  r.journal.truncate(r.commitMin);\n' +
+          '  continueSync(r);',
+      },
+    ],
+  },
+  {
+    name: 'unproven_checkpoint_given',
+    entry: 'M31',
+    bug: 'a checkpoint is given to others before a quorum provably holds it',
+    edits: [
+      {
+        file: CHECKPOINT,
+        find: 'return proven ? r.checkpoint : r.checkpointPrevious;',
+        replace: 'return proven || r.tick > 0 ? r.checkpoint : r.checkpointPrevious;',
+      },
+      {
+        file: START_VIEW,
+        find: '  const proven = header.commit > record.op + checkpointDeadline(r.config);',
+        replace: '  const proven = header.commit > record.op - checkpointDeadline(r.config);',
+      },
+    ],
+  },
+  {
+    name: 'blocks_not_verified',
+    entry: 'M32',
+    bug: 'blocks are given and taken without a look at their checksums',
+    edits: [
+      {
+        file: RESTORE,
+        find: '    if (bytes !== null && r.checksum.hash(bytes) === reference.checksum) {',
+        replace: '    if (bytes !== null) {',
+      },
+      {
+        file: RESTORE,
+        find: '  if (body.length !== r.config.blockSize || r.checksum.hash(body) !== header.blockChecksum) return;\n',
+        replace: '  if (body.length !== r.config.blockSize) return;\n',
+      },
+    ],
+  },
+  {
+    name: 'checkpoint_before_its_blocks',
+    bug: 'the superblock names a checkpoint whose blocks are not all written',
+    edits: [
+      {
+        file: CHECKPOINT,
+        find:
+          '  if (!r.forest.checkpointSerialised || r.blockWrites > 0) return;\n' + '  work.sealed',
+        replace: '  if (!r.forest.checkpointSerialised) return;\n' + '  work.sealed',
+      },
+    ],
+  },
+  {
+    name: 'execution_past_the_deadline',
+    bug: 'ops above the deadline execute before the checkpoint is durable',
+    edits: [
+      {
+        file: CHECKPOINT,
+        find: '  if (op > nextCheckpoint + checkpointDeadline(r.config)) return false;\n',
+        replace: '',
+      },
+      {
+        file: WINDOW,
+        find: '  if (required === null) return true;',
+        replace: '  if (required === null || required > 0) return true;',
+      },
+    ],
+  },
+  {
+    name: 'sessions_left_out_of_a_restore',
+    bug: 'after a restart or a transfer the client table is empty',
+    edits: [{ file: RESTORE, find: '  r.sessions.load();\n', replace: '' }],
   },
 ];

@@ -1,6 +1,10 @@
 import type { Mutant } from './mutant.ts';
 
 const COMMIT = 'vsr/src/replica/commit.ts';
+const EXECUTE = 'vsr/src/replica/execute.ts';
+const PREPARE = 'vsr/src/replica/prepare.ts';
+const DO_VIEW_CHANGE = 'vsr/src/replica/do-view-change.ts';
+const PRIMARY_START = 'vsr/src/replica/primary-start.ts';
 
 /** Commit and execution: what is executed, when, and from which inputs. */
 export const EXECUTION_MUTANTS: readonly Mutant[] = [
@@ -21,5 +25,85 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
     name: 'commit_without_chain',
     bug: 'ops execute by number, before their headers are chained to the view',
     edits: [{ file: COMMIT, find: 'next >= r.chainOp', replace: 'next >= 0' }],
+  },
+  {
+    name: 'execution_reads_a_local_clock',
+    entry: 'M22',
+    bug: 'execution sees the wall clock of its replica',
+    edits: [
+      {
+        file: EXECUTE,
+        find: '        timestamp: header.timestamp + index,\n',
+        replace: '        timestamp: r.wall,\n',
+      },
+    ],
+  },
+  {
+    name: 'execution_draws_local_random',
+    entry: 'M22',
+    bug: 'requests of one op execute in an order that each replica draws',
+    edits: [
+      {
+        file: EXECUTE,
+        find: '  entries.forEach((entry, index) => executeEntry(r, { header: message.header, entry, index }));',
+        replace:
+          '  const order = r.prng.shuffle(entries.map((entry, index) => ({ entry, index })));\n' +
+          '  for (const { entry, index } of order) executeEntry(r, { header: message.header, entry, index });',
+      },
+    ],
+  },
+  {
+    name: 'timestamps_of_the_own_clock',
+    bug: 'a primary stamps ops with its clock, even one that went back',
+    edits: [
+      {
+        file: PREPARE,
+        find: 'Math.max(primary.timestampNext, r.clock.now(r.monotonic, r.wall))',
+        replace: 'r.clock.now(r.monotonic, r.wall)',
+      },
+    ],
+  },
+  {
+    name: 'timestamps_begin_anew_with_a_view',
+    bug: 'a new primary does not look at the timestamps of the log it took over',
+    edits: [
+      {
+        file: DO_VIEW_CHANGE,
+        find: '  r.primary.timestampNext = Math.max(selection.timestampFloor, r.checkpoint.timestampNext);\n',
+        replace: '',
+      },
+      {
+        file: PRIMARY_START,
+        find:
+          '  if (head !== null) {\n' +
+          '    primary.timestampNext = Math.max(\n' +
+          '      primary.timestampNext,\n' +
+          '      head.header.timestamp + head.header.count,\n' +
+          '    );\n' +
+          '  }\n',
+        replace: '  primary.timestampNext = head === null ? 0 : 1;\n',
+      },
+    ],
+  },
+  {
+    name: 'commit_skips_an_op',
+    bug: 'an op whose body has to be read is passed over',
+    edits: [
+      {
+        file: COMMIT,
+        find:
+          '    if (message === null) {\n' +
+          '      readForCommit(r, op);\n' +
+          '      return;\n' +
+          '    }',
+        replace:
+          '    if (message === null) {\n' +
+          '      readForCommit(r, op);\n' +
+          '      r.commitMin = op;\n' +
+          '      r.commitChecksum = r.journal.header(op)?.header.checksum ?? r.commitChecksum;\n' +
+          '      return;\n' +
+          '    }',
+      },
+    ],
   },
 ];

@@ -55,4 +55,67 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'never_dropped',
+    entry: 'M14',
+    bug: 'no op is ever given up, whatever proves that it never committed',
+    scenario: 'power_cuts',
+    edits: [{ file: SELECT_LOG, find: '>= quorums.nack)', replace: '>= quorums.nack + 16)' }],
+  },
+  {
+    name: 'committed_op_dropped',
+    entry: 'M15',
+    bug: 'denials reach ops that are known to be committed',
+    scenario: 'storage_faults',
+    edits: [
+      {
+        file: SELECT_LOG,
+        find: 'for (let candidate = commitMax + 1;',
+        replace: 'for (let candidate = Math.max(1, commitMax);',
+      },
+    ],
+  },
+  {
+    name: 'one_log_counted_twice',
+    bug: 'a do_view_change that comes again counts as another one',
+    scenario: 'duelling_views',
+    edits: [
+      {
+        file: DO_VIEW_CHANGE,
+        find: 'ballots.set(ballot.replica, ballot);',
+        replace:
+          'ballots.set(ballots.has(ballot.replica) ? ballot.replica + 8 : ballot.replica, ballot);',
+      },
+    ],
+  },
+  {
+    name: 'denial_of_the_executed',
+    bug: 'what was executed is denied when its slot is lost',
+    scenario: 'storage_faults',
+    edits: [{ file: DO_VIEW_CHANGE, find: '    if (at <= r.commitMin) return;\n', replace: '' }],
+  },
+  {
+    name: 'header_without_a_copy_kept',
+    bug: 'an op of which nobody has the body is kept',
+    scenario: 'power_cuts',
+    edits: [
+      {
+        file: SELECT_LOG,
+        find: 'header === null || countCopies(ballots, candidate, header) === 0',
+        replace: 'header === null',
+      },
+    ],
+  },
+  {
+    name: 'log_of_the_first_answer',
+    bug: 'the canonical log is the one that came first',
+    scenario: 'duelling_views',
+    edits: [
+      {
+        file: SELECT_LOG,
+        find: 'ballots.filter((ballot) => ballot.logView === logViewMax)',
+        replace: 'ballots.slice(0, 1)',
+      },
+    ],
+  },
 ];

@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 const EXECUTE = 'vsr/src/replica/execute.ts';
 const PREPARE = 'vsr/src/replica/prepare.ts';
 const SESSIONS = 'vsr/src/replica/sessions.ts';
+const REQUEST = 'vsr/src/replica/request.ts';
 
 /** Client sessions: at most once, and the same table everywhere. */
 export const SESSION_MUTANTS: readonly Mutant[] = [
@@ -51,6 +52,96 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
         file: SESSIONS,
         find: 'session.index < oldest.index',
         replace: 'session.index < 0',
+      },
+    ],
+  },
+  {
+    name: 'oldest_registration_evicted',
+    entry: 'M33',
+    bug: 'the session that registered first is evicted, however busy',
+    edits: [
+      {
+        file: SESSIONS,
+        find:
+          '        session.op < oldest.op ||\n' +
+          '        (session.op === oldest.op && session.index < oldest.index)',
+        replace: '        session.session < oldest.session',
+      },
+    ],
+  },
+  {
+    name: 'duplicate_executed_again',
+    entry: 'M35',
+    bug: 'a request that comes again executes again',
+    edits: [
+      {
+        file: EXECUTE,
+        find: "return entry.requestChecksum === session.requestChecksum ? 'duplicate' : 'collision';",
+        replace: "return 'executed';",
+      },
+    ],
+  },
+  {
+    name: 'request_numbers_may_skip',
+    bug: 'a request executes though the one before it never did',
+    harmless:
+      'a client sends a request only when the one before is answered, refused for sure, or its ' +
+      'session is given up: there is nothing to skip; the check is a second guard',
+    edits: [
+      {
+        file: EXECUTE,
+        find: "return entry.request === session.request + 1 ? 'executed' : 'out_of_order';",
+        replace: "return entry.request > session.request ? 'executed' : 'out_of_order';",
+      },
+      {
+        file: REQUEST,
+        find: '} else if (header.request === session.request + 1) {',
+        replace: '} else if (header.request > session.request) {',
+      },
+    ],
+  },
+  {
+    name: 'register_resets_a_session',
+    bug: 'a register that comes again begins its session anew',
+    edits: [
+      {
+        file: EXECUTE,
+        find:
+          '    const same = session.request === 0 && ' +
+          'session.requestChecksum === entry.requestChecksum;\n' +
+          "    return same ? 'duplicate' : 'out_of_order';",
+        replace: "    return 'executed';",
+      },
+      {
+        file: EXECUTE,
+        find: 'session: session?.session ?? sessionNumber(header.op, index),',
+        replace:
+          'session: entry.request === 0 ? sessionNumber(header.op, index) : (session?.session ?? 0),',
+      },
+      {
+        file: REQUEST,
+        find:
+          '    else if (session.requestChecksum === header.checksum) sendReply(r, session);\n' +
+          '    return;\n' +
+          '  }\n' +
+          '  if (session === null) {',
+        replace:
+          '    else enqueue(r, request);\n' +
+          '    return;\n' +
+          '  }\n' +
+          '  if (session === null) {',
+      },
+    ],
+  },
+  {
+    name: 'reply_of_the_last_request',
+    bug: 'any retry is answered with the last reply of its session',
+    harmless: 'a client believes only a reply that carries the checksum of its request',
+    edits: [
+      {
+        file: REQUEST,
+        find: '  if (session === null || session.requestChecksum !== header.checksum) return false;',
+        replace: '  if (session === null) return false;',
       },
     ],
   },

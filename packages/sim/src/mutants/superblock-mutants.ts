@@ -1,6 +1,9 @@
 import type { Mutant } from './mutant.ts';
 
 const SUPERBLOCK_QUORUM = 'vsr/src/superblock/superblock-quorum.ts';
+const SUPERBLOCK_WRITER = 'vsr/src/superblock/superblock-writer.ts';
+const SUPERBLOCK_UPDATE = 'vsr/src/replica/superblock-update.ts';
+const CHECKPOINT = 'vsr/src/replica/checkpoint.ts';
 
 /** The superblock: its copies, and how many of them must agree. */
 export const SUPERBLOCK_MUTANTS: readonly Mutant[] = [
@@ -16,6 +19,69 @@ export const SUPERBLOCK_MUTANTS: readonly Mutant[] = [
         file: SUPERBLOCK_QUORUM,
         find: 'count >= SUPERBLOCK_READ_QUORUM',
         replace: 'count >= 1',
+      },
+    ],
+  },
+  {
+    name: 'superblock_copies_at_once',
+    entry: 'M24',
+    bug: 'all copies of the superblock are written at the same time',
+    edits: [
+      {
+        file: SUPERBLOCK_WRITER,
+        find: '  /** A copy is on disk. */\n' + '  onWritten(): SuperblockStep {\n',
+        replace:
+          '  private outstanding = 1;\n' +
+          '\n' +
+          '  /** One more copy, while there are any. */\n' +
+          '  another(): { readonly copy: number; readonly bytes: Uint8Array } | null {\n' +
+          '    const copy = this.copiesToWrite.shift();\n' +
+          '    if (copy === undefined) return null;\n' +
+          '    this.outstanding += 1;\n' +
+          '    const bytes = this.bytes.slice();\n' +
+          '    stampCopy(bytes, copy);\n' +
+          '    return { copy, bytes };\n' +
+          '  }\n' +
+          '\n' +
+          '  /** A copy is on disk. */\n' +
+          '  onWritten(): SuperblockStep {\n' +
+          '    this.outstanding -= 1;\n' +
+          "    if (this.outstanding > 0) return { kind: 'idle' };\n" +
+          '    this.outstanding = 1;\n',
+      },
+      {
+        file: SUPERBLOCK_UPDATE,
+        find: "      r.out.push({ kind: 'write_superblock', copy: step.copy, bytes: step.bytes });\n",
+        replace:
+          "      r.out.push({ kind: 'write_superblock', copy: step.copy, bytes: step.bytes });\n" +
+          '      for (;;) {\n' +
+          '        const more = r.superblock.another();\n' +
+          '        if (more === null) break;\n' +
+          "        r.out.push({ kind: 'write_superblock', ...more });\n" +
+          '      }\n',
+      },
+    ],
+  },
+  {
+    name: 'superblock_not_read_back',
+    entry: 'M27',
+    bug: 'a superblock counts as durable without being read back',
+    edits: [
+      {
+        file: SUPERBLOCK_WRITER,
+        find: '    if (SUPERBLOCK_COPIES - bad.length < SUPERBLOCK_WRITE_QUORUM) {',
+        replace: '    if (SUPERBLOCK_COPIES - bad.length < 0) {',
+      },
+    ],
+  },
+  {
+    name: 'head_not_in_the_superblock',
+    bug: 'a checkpoint is made durable with the view headers of long ago',
+    edits: [
+      {
+        file: CHECKPOINT,
+        find: "  if (r.status === 'normal') r.viewChange.headers = logSuffix(r);\n",
+        replace: '  void logSuffix;\n',
       },
     ],
   },

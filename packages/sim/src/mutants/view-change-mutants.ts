@@ -5,6 +5,11 @@ const DO_VIEW_CHANGE = 'vsr/src/replica/do-view-change.ts';
 const PREPARE = 'vsr/src/replica/prepare.ts';
 const SEND = 'vsr/src/replica/send.ts';
 const VIEW_CHANGE = 'vsr/src/replica/view-change.ts';
+const STARTUP = 'vsr/src/replica/startup.ts';
+const PRIMARY_START = 'vsr/src/replica/primary-start.ts';
+const START_VIEW = 'vsr/src/replica/start-view.ts';
+const HEARTBEAT = 'vsr/src/replica/heartbeat.ts';
+const STATUS = 'vsr/src/replica/status.ts';
 
 /** View changes: what is durable, what is shown, and what becomes of the old log. */
 export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
@@ -56,6 +61,177 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
         file: PREPARE,
         find: 'if (header.parent !== head.header.checksum) {',
         replace: 'if (header.parent === 0n) {',
+      },
+    ],
+  },
+  {
+    name: 'log_view_forgotten_at_restart',
+    entry: 'M9',
+    bug: 'a restart takes log_view for zero',
+    edits: [
+      {
+        file: STARTUP,
+        find: 'r.logView = state.logView;',
+        replace: 'r.logView = 0 as typeof r.logView;',
+      },
+    ],
+  },
+  {
+    name: 'primary_before_log_view',
+    entry: 'M10',
+    bug: 'a new primary serves before its log_view is durable',
+    edits: [
+      {
+        file: PRIMARY_START,
+        find: 'if (!r.viewChange.repairing || r.superblock.durable.logView !== r.view) return;',
+        replace: 'if (!r.viewChange.repairing) return;',
+      },
+      {
+        file: SEND,
+        find:
+          '    default:\n' + "      return durable.view < header.view ? 'view_not_durable' : null;",
+        replace: '    default:\n' + '      return null;',
+      },
+      { file: START_VIEW, find: '  r.journal.pause();\n', replace: '' },
+    ],
+  },
+  {
+    name: 'view_joined_by_prepare',
+    entry: 'M17',
+    bug: 'a prepare of a later view is enough to join that view',
+    edits: [
+      {
+        file: PREPARE,
+        find:
+          '    askForView(r, header.view);\n' +
+          '    return;\n' +
+          '  }\n' +
+          '  if (header.view < r.view ||',
+        replace:
+          "    if (r.status !== 'normal') return;\n" +
+          '    r.view = header.view;\n' +
+          '    r.logView = header.view;\n' +
+          '    r.viewChange.headers = logSuffix(r);\n' +
+          '    updateSuperblock(r);\n' +
+          '    return;\n' +
+          '  }\n' +
+          '  if (header.view < r.view ||',
+      },
+      {
+        file: PREPARE,
+        find: "import { askForView } from './ask-view.ts';\n",
+        replace:
+          "import { logSuffix } from './chain.ts';\n" +
+          "import { updateSuperblock } from './superblock-update.ts';\n",
+      },
+    ],
+  },
+  {
+    name: 'commit_number_of_another_view_believed',
+    bug: 'the commit number of a heartbeat is believed whatever its view',
+    scenario: 'duelling_views',
+    edits: [
+      {
+        file: HEARTBEAT,
+        find: '    askForView(r, header.view);\n' + '    return;',
+        replace:
+          '    r.commitMax = opMax(r.commitMax, header.commit);\n' +
+          '    askForView(r, header.view);\n' +
+          '    return;',
+      },
+    ],
+  },
+  {
+    name: 'reply_before_log_view',
+    entry: 'M36',
+    bug: 'a client is shown a view before its log is durable',
+    scenario: 'duelling_views',
+    edits: [
+      {
+        file: SEND,
+        find: "    case 'reply':\n" + "    case 'eviction':\n" + '      return durable.logView',
+        replace: "    case 'eviction':\n" + '      return durable.logView',
+      },
+      {
+        file: SEND,
+        find: "    case 'refusal':\n",
+        replace: "    case 'refusal':\n" + "    case 'reply':\n",
+      },
+    ],
+  },
+  {
+    name: 'one_vote_moves_the_view',
+    bug: 'a single vote to leave the view is enough',
+    edits: [
+      {
+        file: VIEW_CHANGE,
+        find: 'if (setCount(r.viewChange.votes) < r.quorums.viewChange) return;',
+        replace: 'if (setCount(r.viewChange.votes) < 1) return;',
+      },
+    ],
+  },
+  {
+    name: 'votes_kept_across_views',
+    bug: 'votes to leave a view count in the next one too',
+    edits: [{ file: STATUS, find: '  viewChange.votes = 0;\n', replace: '' }],
+  },
+  {
+    name: 'restarted_primary_leads_on',
+    bug: 'a primary that restarts goes on in its view',
+    edits: [
+      {
+        file: STARTUP,
+        find:
+          "    transitionToStatus(r, 'view_change');\n" +
+          "    voteToLeave(r, 'restarted_primary');\n" +
+          "    r.timers.start('viewChange');",
+        replace:
+          "    transitionToStatus(r, 'normal');\n" +
+          "    r.timers.start('heartbeat');\n" +
+          '    void voteToLeave;',
+      },
+    ],
+  },
+  {
+    name: 'uncertain_head_believed',
+    bug: 'a head that corruption may hide is taken for certain',
+    scenario: 'uncertain_heads',
+    edits: [
+      {
+        file: STARTUP,
+        find: '} else if (!headCertain) {',
+        replace: '} else if (!headCertain && r.tick < 0) {',
+      },
+    ],
+  },
+  {
+    name: 'old_start_view_for_an_uncertain_head',
+    bug: 'any start_view of its view ends the doubt about a head',
+    scenario: 'uncertain_heads',
+    edits: [
+      {
+        file: START_VIEW,
+        find: "return fresh || !own ? null : 'not_fresh';",
+        replace: "return fresh || !own || r.tick >= 0 ? null : 'not_fresh';",
+      },
+    ],
+  },
+  {
+    name: 'uncertain_head_votes',
+    bug: 'a replica that doubts its head takes part in view changes',
+    scenario: 'uncertain_heads',
+    edits: [
+      {
+        file: VIEW_CHANGE,
+        find:
+          "if (r.status !== 'normal' && r.status !== 'view_change') return;\n" +
+          '  if (header.view > r.view)',
+        replace: "if (r.status === 'recovering') return;\n" + '  if (header.view > r.view)',
+      },
+      {
+        file: VIEW_CHANGE,
+        find: "  assert(r.status === 'normal' || r.status === 'view_change', 'a replica with a certain log');\n",
+        replace: '',
       },
     ],
   },

@@ -10,6 +10,8 @@ export interface NetworkOptions {
   /** Mean of what comes on top of the least delay; exponentially distributed. */
   readonly delayMeanMicros: number;
   readonly lossProbability: number;
+  /** Instead of `lossProbability`, for packets of these commands. */
+  readonly lossByCommand: Readonly<Partial<Record<Command, number>>>;
   /** A delivered packet is delivered once more, later; possibly again and again. */
   readonly replayProbability: number;
   /**
@@ -17,6 +19,14 @@ export interface NetworkOptions {
    * that duplicate nothing, so the checker of those is off where this is on.
    */
   readonly replayRequests: boolean;
+  /**
+   * A delivered packet comes once more after a long time, when its view is history: what a stuck
+   * process or a queue on the way had kept. It overtakes and is overtaken, and fills no link.
+   */
+  readonly echoProbability: number;
+  readonly echoMeanMicros: number;
+  /** Only packets of these commands; null for all. */
+  readonly echoCommands: readonly Command[] | null;
   /** One bit of the packet arrives inverted. */
   readonly garbleProbability: number;
   /** Packets in flight on one link; above it a random one is dropped. At least 1. */
@@ -33,8 +43,12 @@ export const NETWORK_CALM: NetworkOptions = {
   delayMinMicros: 1_000,
   delayMeanMicros: 1_000,
   lossProbability: 0,
+  lossByCommand: {},
   replayProbability: 0,
   replayRequests: false,
+  echoProbability: 0,
+  echoMeanMicros: 0,
+  echoCommands: null,
   garbleProbability: 0,
   capacity: 1_000,
   reorder: false,
@@ -61,6 +75,7 @@ export interface NetworkCounts {
   cut: number;
   overflowed: number;
   replayed: number;
+  echoed: number;
   garbled: number;
   clogs: number;
 }
@@ -127,6 +142,7 @@ export class Network {
       cut: 0,
       overflowed: 0,
       replayed: 0,
+      echoed: 0,
       garbled: 0,
       clogs: 0,
     };
@@ -154,8 +170,9 @@ export class Network {
       return;
     }
     const { from, to } = packet;
+    const { lossProbability, lossByCommand } = this.options;
     if (
-      this.prng.chance(this.options.lossProbability) &&
+      this.prng.chance(lossByCommand[packet.command] ?? lossProbability) &&
       (this.faults?.allow('loss', from, to) ?? true)
     ) {
       this.counts.lost += 1;
@@ -259,8 +276,26 @@ export class Network {
       this.counts.replayed += 1;
       this.enqueue(link, packet);
     }
+    this.deliver(link, packet);
+  }
+
+  private deliver(link: Link, packet: Packet): void {
+    if (this.prng.chance(this.options.echoProbability)) this.echo(link, packet);
     if (this.faults?.allow('delivery', packet.from, packet.to) === false) return;
     this.counts.delivered += 1;
     this.receive(packet);
+  }
+
+  private echo(link: Link, packet: Packet): void {
+    const { echoMeanMicros, echoCommands, replayRequests } = this.options;
+    if (packet.command === 'request' && !replayRequests) return;
+    if (echoCommands !== null && !echoCommands.includes(packet.command)) return;
+    const delay = drawExponential(this.prng, echoMeanMicros);
+    if (this.faults?.allow('echo', packet.from, packet.to) === false) return;
+    this.counts.echoed += 1;
+    this.queue.after(delay, () => {
+      if (link.cut) this.counts.cut += 1;
+      else this.deliver(link, packet);
+    });
   }
 }

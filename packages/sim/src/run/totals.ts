@@ -31,6 +31,7 @@ export interface Totals {
   partitionsOneWay: number;
   packetsLost: number;
   packetsReplayed: number;
+  packetsEchoed: number;
   packetsOverflowed: number;
   packetsGarbled: number;
   clogs: number;
@@ -87,6 +88,7 @@ export function emptyTotals(): Totals {
     partitionsOneWay: 0,
     packetsLost: 0,
     packetsReplayed: 0,
+    packetsEchoed: 0,
     packetsOverflowed: 0,
     packetsGarbled: 0,
     clogs: 0,

@@ -7,6 +7,7 @@ import { uncertainHeads } from './corruption/uncertain-heads.ts';
 import { lostDisk } from './crash/lost-disk.ts';
 import { powerCuts } from './crash/power-cuts.ts';
 import { duellingViews } from './race/duelling-views.ts';
+import { lateAcknowledgements } from './race/late-acknowledgements.ts';
 import type { Scenario } from './scenario.ts';
 
 /** What `vopr list` shows and `--scenario` takes. */
@@ -19,6 +20,7 @@ export const SCENARIOS: readonly Scenario[] = [
   powerCuts,
   lostDisk,
   duellingViews,
+  lateAcknowledgements,
 ];
 
 const BY_NAME: ReadonlyMap<string, Scenario> = new Map(

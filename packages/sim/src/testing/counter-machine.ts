@@ -1,6 +1,7 @@
 import { assert, readU64, writeU64 } from '@kimberlite/store';
 import type { ExecuteContext, KeyNames, Prng, Request, StateMachine } from '@kimberlite/vsr';
 import type { ModelContext, ReplyModel, Workload, WorkloadRequest } from '../workload/workload.ts';
+import { counterJudge } from './counter-judge.ts';
 
 /** Adds to a counter and answers its new value. Body: name (u8), amount (u8). */
 export const OPERATION_ADD = 16;
@@ -70,6 +71,7 @@ export class CounterModel implements ReplyModel {
 
 export const counterWorkload: Workload = {
   name: 'counter',
+  judge: counterJudge(OPERATION_READ),
   stateMachine: () => counterMachine,
   model: () => new CounterModel(),
   next(prng: Prng): WorkloadRequest {

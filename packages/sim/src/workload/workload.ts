@@ -1,4 +1,6 @@
 import type { Prng, StateMachine } from '@kimberlite/vsr';
+import type { HistoryVerdict } from '../linearizability/check-history.ts';
+import type { HistoryOperation } from '../linearizability/history.ts';
 
 /** One call of a client. */
 export interface WorkloadRequest {
@@ -26,6 +28,11 @@ export interface ModelContext {
   readonly random: () => number;
 }
 
+/** Whether some order of these requests explains their answers. */
+export type HistoryJudge = (
+  seen: readonly HistoryOperation<WorkloadRequest, Uint8Array>[],
+) => HistoryVerdict<WorkloadRequest, Uint8Array>;
+
 /** What the clients of a run ask, of which state machine, and what they must be answered. */
 export interface Workload {
   readonly name: string;
@@ -35,4 +42,9 @@ export interface Workload {
   model(): ReplyModel;
   /** The next request. Impolite on purpose: absent keys, refused operations, repeats. */
   next(prng: Prng): WorkloadRequest;
+  /**
+   * A second judge of what clients saw, which knows nothing of the log; null where there is none,
+   * as for a state that does not fall into parts: the search would not end.
+   */
+  readonly judge: HistoryJudge | null;
 }
