@@ -2,6 +2,7 @@ import process from 'node:process';
 import { MUTANTS } from '../mutants/catalogue.ts';
 import { type Mutant, mutantsOfPart } from '../mutants/mutant.ts';
 import { type MutantResult, runMutant } from '../mutants/run-mutants.ts';
+import { UNCAUGHT_MUTANTS } from '../mutants/uncaught-mutants.ts';
 import type { MutantArguments } from './arguments.ts';
 
 const EXIT_USAGE = 2;
@@ -11,15 +12,17 @@ const RUNS_SCENARIO = 500;
 
 /** `vopr mutants`: the kill table. Returns 0 when each planted bug was caught, else 1. */
 export async function mutantsCommand(options: MutantArguments): Promise<number> {
-  const unknown = options.names.find((name) => !MUTANTS.some((mutant) => mutant.name === name));
+  const all = [...MUTANTS, ...UNCAUGHT_MUTANTS];
+  const unknown = options.names.find((name) => !all.some((mutant) => mutant.name === name));
   if (unknown !== undefined) {
-    const names = MUTANTS.map(({ name }) => name).join(', ');
+    const names = all.map(({ name }) => name).join(', ');
     process.stderr.write(`vopr: there is no mutant '${unknown}'; there are ${names}\n`);
     return EXIT_USAGE;
   }
-  const chosen = mutantsOfPart(MUTANTS, options.part).filter(
-    ({ name }) => options.names.length === 0 || options.names.includes(name),
-  );
+  const chosen =
+    options.names.length === 0
+      ? mutantsOfPart(MUTANTS, options.part)
+      : all.filter(({ name }) => options.names.includes(name));
   const rows: { readonly mutant: Mutant; readonly result: MutantResult }[] = [];
   for (const mutant of chosen) {
     const runs = options.runs ?? (mutant.scenario === undefined ? RUNS_SWARM : RUNS_SCENARIO);
@@ -30,7 +33,11 @@ export async function mutantsCommand(options: MutantArguments): Promise<number> 
   if (options.json) process.stdout.write(`${JSON.stringify(rows.map(jsonRow), null, 2)}\n`);
   const harmful = rows.filter(({ mutant }) => mutant.harmless === undefined);
   const killed = harmful.filter(({ result }) => result.kind === 'killed').length;
-  if (!options.json) process.stdout.write(`${killed} of ${harmful.length} mutants killed\n`);
+  if (!options.json) {
+    process.stdout.write(`${killed} of ${harmful.length} mutants killed\n`);
+    const gaps = UNCAUGHT_MUTANTS.map(({ name }) => name).join(', ');
+    if (options.names.length === 0) process.stdout.write(`not caught yet: ${gaps}\n`);
+  }
   return killed === harmful.length ? 0 : 1;
 }
 

@@ -206,7 +206,6 @@ export const ACK_MUTANTS: readonly Mutant[] = [
   {
     name: 'own_copy_counted_at_view_start',
     bug: 'a new primary counts its own copy of what it has not on its disk',
-    scenario: 'duelling_views',
     edits: [
       { file: PRIMARY_START, find: '    if (!r.journal.isDurable(op)) return;\n', replace: '' },
     ],

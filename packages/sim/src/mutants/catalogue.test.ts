@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MUTANTS } from './catalogue.ts';
 import { applyEdit, mutantsOfPart } from './mutant.ts';
+import { UNCAUGHT_MUTANTS } from './uncaught-mutants.ts';
 
 const packages = new URL('../../../', import.meta.url);
 
 describe('mutants', () => {
   it('fit the sources, each in exactly one place', () => {
-    const misfits = MUTANTS.flatMap(({ name, edits }) =>
+    const misfits = [...MUTANTS, ...UNCAUGHT_MUTANTS].flatMap(({ name, edits }) =>
       edits.flatMap((edit) => {
         const source = readFileSync(new URL(edit.file, packages), 'utf8');
         const applied = applyEdit(source, edit);
@@ -18,7 +19,8 @@ describe('mutants', () => {
   });
 
   it('have names of their own', () => {
-    expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
+    const all = [...MUTANTS, ...UNCAUGHT_MUTANTS];
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
   });
 
   it('fall into parts that are the whole together', () => {

@@ -56,17 +56,12 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'never_dropped',
-    entry: 'M14',
-    bug: 'no op is ever given up, whatever proves that it never committed',
-    scenario: 'power_cuts',
-    edits: [{ file: SELECT_LOG, find: '>= quorums.nack)', replace: '>= quorums.nack + 16)' }],
-  },
-  {
     name: 'committed_op_dropped',
     entry: 'M15',
     bug: 'denials reach ops that are known to be committed',
     scenario: 'storage_faults',
+    harmless:
+      'true copies of a committed op are a replication quorum, and none of them ever denies it: fewer than a nack quorum remain',
     edits: [
       {
         file: SELECT_LOG,
@@ -92,19 +87,9 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
     name: 'denial_of_the_executed',
     bug: 'what was executed is denied when its slot is lost',
     scenario: 'storage_faults',
+    harmless:
+      'a log is chosen from the ops above the highest that any of its ballots has executed: nobody asks below',
     edits: [{ file: DO_VIEW_CHANGE, find: '    if (at <= r.commitMin) return;\n', replace: '' }],
-  },
-  {
-    name: 'header_without_a_copy_kept',
-    bug: 'an op of which nobody has the body is kept',
-    scenario: 'power_cuts',
-    edits: [
-      {
-        file: SELECT_LOG,
-        find: 'header === null || countCopies(ballots, candidate, header) === 0',
-        replace: 'header === null',
-      },
-    ],
   },
   {
     name: 'log_of_the_first_answer',

@@ -70,18 +70,6 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'duplicate_executed_again',
-    entry: 'M35',
-    bug: 'a request that comes again executes again',
-    edits: [
-      {
-        file: EXECUTE,
-        find: "return entry.requestChecksum === session.requestChecksum ? 'duplicate' : 'collision';",
-        replace: "return 'executed';",
-      },
-    ],
-  },
-  {
     name: 'request_numbers_may_skip',
     bug: 'a request executes though the one before it never did',
     harmless:

@@ -3,7 +3,6 @@ import type { Mutant } from './mutant.ts';
 const SUPERBLOCK_QUORUM = 'vsr/src/superblock/superblock-quorum.ts';
 const SUPERBLOCK_WRITER = 'vsr/src/superblock/superblock-writer.ts';
 const SUPERBLOCK_UPDATE = 'vsr/src/replica/superblock-update.ts';
-const CHECKPOINT = 'vsr/src/replica/checkpoint.ts';
 
 /** The superblock: its copies, and how many of them must agree. */
 export const SUPERBLOCK_MUTANTS: readonly Mutant[] = [
@@ -71,17 +70,6 @@ export const SUPERBLOCK_MUTANTS: readonly Mutant[] = [
         file: SUPERBLOCK_WRITER,
         find: '    if (SUPERBLOCK_COPIES - bad.length < SUPERBLOCK_WRITE_QUORUM) {',
         replace: '    if (SUPERBLOCK_COPIES - bad.length < 0) {',
-      },
-    ],
-  },
-  {
-    name: 'head_not_in_the_superblock',
-    bug: 'a checkpoint is made durable with the view headers of long ago',
-    edits: [
-      {
-        file: CHECKPOINT,
-        find: "  if (r.status === 'normal') r.viewChange.headers = logSuffix(r);\n",
-        replace: '  void logSuffix;\n',
       },
     ],
   },

@@ -99,6 +99,7 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
     name: 'view_joined_by_prepare',
     entry: 'M17',
     bug: 'a prepare of a later view is enough to join that view',
+    scenario: 'duelling_views',
     edits: [
       {
         file: PREPARE,
@@ -189,49 +190,6 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
           "    transitionToStatus(r, 'normal');\n" +
           "    r.timers.start('heartbeat');\n" +
           '    void voteToLeave;',
-      },
-    ],
-  },
-  {
-    name: 'uncertain_head_believed',
-    bug: 'a head that corruption may hide is taken for certain',
-    scenario: 'uncertain_heads',
-    edits: [
-      {
-        file: STARTUP,
-        find: '} else if (!headCertain) {',
-        replace: '} else if (!headCertain && r.tick < 0) {',
-      },
-    ],
-  },
-  {
-    name: 'old_start_view_for_an_uncertain_head',
-    bug: 'any start_view of its view ends the doubt about a head',
-    scenario: 'uncertain_heads',
-    edits: [
-      {
-        file: START_VIEW,
-        find: "return fresh || !own ? null : 'not_fresh';",
-        replace: "return fresh || !own || r.tick >= 0 ? null : 'not_fresh';",
-      },
-    ],
-  },
-  {
-    name: 'uncertain_head_votes',
-    bug: 'a replica that doubts its head takes part in view changes',
-    scenario: 'uncertain_heads',
-    edits: [
-      {
-        file: VIEW_CHANGE,
-        find:
-          "if (r.status !== 'normal' && r.status !== 'view_change') return;\n" +
-          '  if (header.view > r.view)',
-        replace: "if (r.status === 'recovering') return;\n" + '  if (header.view > r.view)',
-      },
-      {
-        file: VIEW_CHANGE,
-        find: "  assert(r.status === 'normal' || r.status === 'view_change', 'a replica with a certain log');\n",
-        replace: '',
       },
     ],
   },

@@ -2,6 +2,7 @@ import type { SimulationOptions } from '../run/options.ts';
 import { baseline } from './core/baseline.ts';
 import { partitions } from './core/partitions.ts';
 import { swarm } from './core/swarm.ts';
+import { rottenHeads } from './corruption/rotten-heads.ts';
 import { storageFaults } from './corruption/storage-faults.ts';
 import { uncertainHeads } from './corruption/uncertain-heads.ts';
 import { lostDisk } from './crash/lost-disk.ts';
@@ -17,6 +18,7 @@ export const SCENARIOS: readonly Scenario[] = [
   partitions,
   storageFaults,
   uncertainHeads,
+  rottenHeads,
   powerCuts,
   lostDisk,
   duellingViews,

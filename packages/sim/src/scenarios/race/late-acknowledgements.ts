@@ -4,6 +4,9 @@ import { STORAGE_CALM } from '../../storage/storage.ts';
 import { drawn, withReplicas } from '../base.ts';
 import type { Scenario } from '../scenario.ts';
 
+/** By seed: with few prepares lost ops live long, with most of them lost they are dropped. */
+const PREPARES_LOST: readonly number[] = [0.02, 0.02, 0.6, 0.9];
+
 /**
  * Ops that wait for their votes through a whole round of views, until their first primary leads
  * again: then acknowledgements of its earlier view come back to it, from replicas that may have
@@ -26,8 +29,8 @@ export const lateAcknowledgements: Scenario = {
     return {
       ...options,
       clientCount: 4,
-      requestsTarget: 48,
-      safetyTicksMax: 6_000,
+      requestsTarget: 32,
+      safetyTicksMax: 2_500,
       atlas: { wal: false, blocks: false },
       storage: { ...STORAGE_CALM, crashFaultProbability: 0.9 },
       network: {
@@ -35,7 +38,7 @@ export const lateAcknowledgements: Scenario = {
         delayMinMicros: 1_000,
         delayMeanMicros: 10_000,
         lossProbability: 0.02,
-        lossByCommand: { prepareOk: 0.95 },
+        lossByCommand: { prepareOk: 0.95, prepare: PREPARES_LOST[Number(seed % 4n)] ?? 0 },
         replayProbability: 0,
         echoProbability: 0.9,
         echoMeanMicros: 3_000_000,
