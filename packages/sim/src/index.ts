@@ -61,4 +61,10 @@ export {
   testStateMachine,
 } from './user/test-state-machine.ts';
 export { KernelWorkload } from './workload/kernel-workload.ts';
-export type { ModelContext, ReplyModel, Workload, WorkloadRequest } from './workload/workload.ts';
+export type {
+  HistoryJudge,
+  ModelContext,
+  ReplyModel,
+  Workload,
+  WorkloadRequest,
+} from './workload/workload.ts';

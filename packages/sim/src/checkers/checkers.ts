@@ -64,7 +64,7 @@ export class Checkers implements ClientObserver {
     this.views = new ViewsVoted(setup.disks.length);
     this.running = new NeverBack();
     const { judge } = setup.workload;
-    this.second = judge === null ? null : new SecondJudge(judge);
+    this.second = judge === undefined ? null : new SecondJudge(judge);
     this.checkRefusals = setup.checkRefusals;
   }
 

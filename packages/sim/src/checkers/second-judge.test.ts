@@ -9,7 +9,7 @@ const BOB = ClientId(2n);
 
 function judge(): SecondJudge {
   const { judge: ofCounters } = counterWorkload;
-  if (ofCounters === null) throw new Error('counters have a judge');
+  if (ofCounters === undefined) throw new Error('counters have a judge');
   return new SecondJudge(ofCounters);
 }
 

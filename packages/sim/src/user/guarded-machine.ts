@@ -30,6 +30,7 @@ export function guardedWorkload(workload: Workload): Workload {
     stateMachine: () => guarded(workload.stateMachine(), shared),
     model: () => workload.model(),
     next: (prng) => workload.next(prng),
+    ...(workload.judge === undefined ? {} : { judge: workload.judge }),
   };
 }
 

@@ -24,15 +24,12 @@ const INVALID_PROBABILITY = 0.005;
  */
 export class KernelWorkload implements Workload {
   readonly name: string;
-  /** Revisions are counted over all keys: the state is one whole. */
-  readonly judge: null;
   private readonly options: WorkloadOptions & { readonly count: number };
   private known: KernelModel;
   private readonly hints: WorkloadHints;
 
   constructor(callsMax: number) {
     this.name = 'kernel';
-    this.judge = null;
     this.options = { ...WORKLOAD_DEFAULT, count: callsMax };
     this.known = new KernelModel();
     const knownNow = (): KernelModel => this.known;

@@ -43,8 +43,8 @@ export interface Workload {
   /** The next request. Impolite on purpose: absent keys, refused operations, repeats. */
   next(prng: Prng): WorkloadRequest;
   /**
-   * A second judge of what clients saw, which knows nothing of the log; null where there is none,
-   * as for a state that does not fall into parts: the search would not end.
+   * A second judge of what clients saw, which knows nothing of the log; left out where there is
+   * none, as for a state that does not fall into parts: the search would not end.
    */
-  readonly judge: HistoryJudge | null;
+  readonly judge?: HistoryJudge;
 }
