@@ -280,7 +280,8 @@ export class Network {
   }
 
   private deliver(link: Link, packet: Packet): void {
-    if (this.prng.chance(this.options.echoProbability)) this.echo(link, packet);
+    const { echoProbability } = this.options;
+    if (echoProbability > 0 && this.prng.chance(echoProbability)) this.echo(link, packet);
     if (this.faults?.allow('delivery', packet.from, packet.to) === false) return;
     this.counts.delivered += 1;
     this.receive(packet);
