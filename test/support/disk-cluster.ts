@@ -41,6 +41,7 @@ export class DiskCluster {
   static async start(
     directory: string,
     pathOf: (slot: number) => string | null = (): null => null,
+    scrubTourSeconds = 86_400,
   ): Promise<DiskCluster> {
     const calls = Array.from({ length: DISK_REPLICAS }, () => new FaultyCalls());
     const cluster = new TestCluster({
@@ -50,6 +51,7 @@ export class DiskCluster {
       powerLoss: 'none',
       calls: (slot) => calls[slot] ?? new FaultyCalls(),
       pathOf,
+      scrubTourSeconds,
     });
     await cluster.formatAll();
     await cluster.startAll();

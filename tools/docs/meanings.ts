@@ -45,6 +45,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
     checkpointInterval: 'ops from checkpoint to checkpoint',
     blockSize: 'bytes of a block',
     sessionsMax: 'client sessions, at most',
+    stateBytesMax: 'bytes that the state may take, as the kernel counts them; 0 for no limit',
   },
   ping: {
     checkpointId: 'of the durable checkpoint',
@@ -190,4 +191,5 @@ export const TIMEOUT_MEANINGS: Readonly<Record<keyof TimeoutTable, string>> = {
   abdicate:
     'limit: a primary unheard, stuck or without a new acknowledgement for so long gives way',
   repairExpiry: 'limit: a repair request without an answer is given up, and another peer asked',
+  scrub: 'limit: the scrubber reads again, whatever its tour needs',
 };

@@ -89,6 +89,10 @@ function sizes(): string {
       row('deadline D = I / 2, ops', checkpointDeadline),
       row('block, bytes', (c) => c.blockSize),
       row('client sessions', (c) => c.sessionsMax),
+      row(
+        'limit of the state, bytes; 0 for none (`format --state-bytes-max`)',
+        (c) => c.stateBytesMax,
+      ),
     ],
   );
 }

@@ -40,7 +40,7 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
     code: 5,
     meaning:
       'Refused, and definitely not done: a compare that does not hold, a wrong offset, a stream ' +
-      'that exists, a value too large.',
+      'that exists, a value too large, no room under the limit of the state.',
   },
   wrong_peer: {
     code: 6,
@@ -82,4 +82,5 @@ const EXIT_NAMES: Readonly<Record<ClientErrorCode, ExitName>> = {
   unknown_stream: 'not_found',
   stream_exists: 'refused',
   wrong_offset: 'refused',
+  no_space: 'refused',
 };

@@ -57,6 +57,11 @@ export function refusalError(result: RefusedResult): ClientError {
       const message = `the offset does not fit; the stream has ${length} events`;
       return new ClientError({ code: 'wrong_offset', message, definite: true, length });
     }
+    case 'no_space':
+      return definite(
+        'no_space',
+        'the state has reached the limit that the cluster was formatted with',
+      );
     case 'too_large':
       return definite('too_large', 'the call, or the reply that it asks for, is too large');
     default:
@@ -65,7 +70,7 @@ export function refusalError(result: RefusedResult): ClientError {
 }
 
 function definite(
-  code: 'unknown_stream' | 'stream_exists' | 'too_large' | 'refused',
+  code: 'unknown_stream' | 'stream_exists' | 'too_large' | 'no_space' | 'refused',
   message: string,
 ): ClientError {
   return new ClientError({ code, message, definite: true });

@@ -18,7 +18,8 @@ export type ClientErrorCode =
   | 'closed'
   | 'unknown_stream'
   | 'stream_exists'
-  | 'wrong_offset';
+  | 'wrong_offset'
+  | 'no_space';
 
 /**
  * Every way in which a call can fail, with what the person who reads it can do. Whether the call
@@ -46,6 +47,9 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
   stream_exists: 'The stream is already there; append to it. Nothing was changed.',
   wrong_offset:
     'Read from the length that the error names, then decide again. Nothing was changed.',
+  no_space:
+    'Delete what is no longer needed: reads and deletes go on, and room that they make can be ' +
+    'used at once. Nothing was changed.',
 };
 
 /** What to do besides when a call may have happened. */

@@ -11,14 +11,29 @@ import {
   executeStreamRead,
 } from './execute-stream.ts';
 import { executeTxn } from './execute-txn.ts';
+import type { Quota } from './quota.ts';
 
 /**
- * Runs one call; `revision` is the one that it takes if it changes something. A refused call has
- * changed nothing.
+ * Runs one call; `revision` is the one that it takes if it changes something, `quota` counts what
+ * it adds where there is one. A refused call has changed nothing.
  */
-export function executeCall(call: Call, revision: number, context: ExecuteContext): Result {
+export function executeCall(
+  call: Call,
+  scope: { readonly revision: number; readonly quota: Quota | null },
+  context: ExecuteContext,
+): Result {
   const fault = callFault(call);
   if (fault !== null) return refused(fault);
+  const { revision, quota } = scope;
+  if (quota === null) return run(call, revision, context);
+  const growth = quota.growthOf(call);
+  if (growth === null) return refused('no_space');
+  const result = run(call, revision, context);
+  if (result.kind !== 'refused') quota.add(growth);
+  return result;
+}
+
+function run(call: Call, revision: number, context: ExecuteContext): Result {
   switch (call.kind) {
     case 'put':
     case 'get':

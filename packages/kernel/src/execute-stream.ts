@@ -1,4 +1,4 @@
-import type { ExecuteContext } from '@kimberlite/vsr';
+import type { ExecuteContext, TableReader } from '@kimberlite/vsr';
 import type {
   StreamAppendCall,
   StreamCreateCall,
@@ -93,12 +93,13 @@ export function executeStreamLength(
   return { kind: 'streamLength', length: stream.length, chain: stream.chain };
 }
 
-interface StreamName {
+export interface StreamName {
   readonly namespace: Uint8Array;
   readonly stream: Uint8Array;
 }
 
-function readStream(name: StreamName, context: ExecuteContext): StreamRecord | null {
+/** The stream of that name, which was named; null when there is none. */
+export function readStream(name: StreamName, context: TableReader): StreamRecord | null {
   const bytes = context.get(STREAMS_TABLE, namespacedKey(name.namespace, name.stream));
   return bytes === null ? null : decodeStream(bytes);
 }

@@ -42,7 +42,12 @@ function takesRevision(result: KeyOperationResult): boolean {
   }
 }
 
-function compareHolds(compare: Compare, namespace: Uint8Array, reader: TableReader): boolean {
+/** Whether the state is what the compare wants; its key was named. */
+export function compareHolds(
+  compare: Compare,
+  namespace: Uint8Array,
+  reader: TableReader,
+): boolean {
   const stored = readKey(reader, namespace, compare.key);
   switch (compare.target) {
     case 'exists':

@@ -13,6 +13,7 @@ import type { Result } from './codec/result.ts';
 import { type DecodedBody, DecodedMemo } from './decoded-memo.ts';
 import { executeCall, revisionTaken } from './execute-call.ts';
 import { nameReads } from './name-reads.ts';
+import { Quota } from './quota.ts';
 import { KERNEL_TABLES, META_TABLE, REVISION_KEY } from './tables.ts';
 
 /**
@@ -21,8 +22,13 @@ import { KERNEL_TABLES, META_TABLE, REVISION_KEY } from './tables.ts';
  */
 export function createKernel(): StateMachine {
   const memo = new DecodedMemo();
+  /** Bytes that the state may take; 0 without a limit. */
+  let bytesMax = 0;
   return {
     tables: KERNEL_TABLES,
+    open: ({ stateBytesMax }): void => {
+      bytesMax = stateBytesMax;
+    },
     validate: (operation, body): boolean => {
       if (operation !== KERNEL_CALLS) return false;
       const decoded = memo.of(body);
@@ -30,26 +36,28 @@ export function createKernel(): StateMachine {
     },
     replyLimit: (operation, body): number => validBody(memo, { operation, body }).replyLimit,
     prefetch: (request: Request, names: KeyNames, _read: TableReader): boolean => {
-      nameReads(validBody(memo, request).calls, names);
+      nameReads(validBody(memo, request).calls, names, { counted: bytesMax > 0 });
       return false;
     },
-    execute: (request, context): Uint8Array => execute(validBody(memo, request), context),
+    execute: (request, context): Uint8Array => execute(validBody(memo, request), context, bytesMax),
   };
 }
 
 /** Runs the calls in order; each one that changes something takes the next revision. */
-function execute({ calls }: DecodedBody, context: ExecuteContext): Uint8Array {
+function execute({ calls }: DecodedBody, context: ExecuteContext, bytesMax: number): Uint8Array {
+  const quota = bytesMax === 0 ? null : new Quota(bytesMax, context);
   const before = readRevision(context);
   let revision = before;
   const results: Result[] = [];
   for (const call of calls) {
-    const result = executeCall(call, revision + 1, context);
+    const result = executeCall(call, { revision: revision + 1, quota }, context);
     const taken = revisionTaken(result);
     assert(taken === null || taken === revision + 1, 'revisions have no gap');
     if (taken !== null) revision = taken;
     results.push(result);
   }
   if (revision !== before) writeRevision(revision, context);
+  quota?.save();
   return encodeResults(results);
 }
 

@@ -12,8 +12,11 @@ export class KernelModel {
   /** The last revision taken. */
   revision: number;
   private readonly namespaces: Map<string, Namespace>;
+  private readonly bytesMax: number;
 
-  constructor() {
+  /** `bytesMax` is what the state may take; 0 without a limit. */
+  constructor(bytesMax = 0) {
+    this.bytesMax = bytesMax;
     this.revision = 0;
     this.namespaces = new Map();
   }
@@ -22,6 +25,9 @@ export class KernelModel {
   apply(call: Call): Result {
     const fault = modelFault(call);
     if (fault !== null) return { kind: 'refused', reason: fault, length: null };
+    if (this.bytesMax > 0 && this.overflows(call)) {
+      return { kind: 'refused', reason: 'no_space', length: null };
+    }
     const before = this.revision;
     const result = applyCall(call, this.namespace(call.namespace), before + 1);
     if ('revision' in result && result.revision !== null) this.revision = before + 1;
@@ -30,7 +36,7 @@ export class KernelModel {
 
   /** A model in the same state that goes its own way from here. */
   copy(): KernelModel {
-    const copied = new KernelModel();
+    const copied = new KernelModel(this.bytesMax);
     copied.revision = this.revision;
     for (const [name, { keys, streams }] of this.namespaces) {
       const own = new Map<string, ModelStream>();
@@ -60,6 +66,27 @@ export class KernelModel {
   /** Events in a stream; null when there is none of that name. */
   streamLength(namespace: Uint8Array, stream: Uint8Array): number | null {
     return this.namespace(namespace).streams.get(nameOf(stream))?.events.length ?? null;
+  }
+
+  /** Done to a copy, the call makes the state larger, and then too large. */
+  private overflows(call: Call): boolean {
+    const after = this.copy();
+    applyCall(call, after.namespace(call.namespace), this.revision + 1);
+    const size = after.size();
+    return size > this.size() && size > this.bytesMax;
+  }
+
+  /** What docs/kernel.md says that a quota counts, all of it added up. */
+  private size(): number {
+    let sum = 0;
+    for (const [name, { keys, streams }] of this.namespaces) {
+      for (const [key, { value }] of keys) sum += name.length + key.length + value.length + 64;
+      for (const [stream, { events }] of streams) {
+        sum += name.length + stream.length + 128;
+        for (const event of events) sum += name.length + stream.length + event.length + 96;
+      }
+    }
+    return sum;
   }
 
   private namespace(bytes: Uint8Array): Namespace {

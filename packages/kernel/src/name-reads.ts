@@ -4,6 +4,7 @@ import type { Call, KeyOperation, TxnCall } from './codec/call.ts';
 import { callFault } from './codec/call-fault.ts';
 import { eventsPlanLimit, rangePlan } from './read-plan.ts';
 import {
+  BYTES_KEY,
   EVENTS_TABLE,
   eventKey,
   eventsEnd,
@@ -16,12 +17,18 @@ import {
 
 /**
  * Names everything that executing these calls may read, in one pass: the revision, and what reads,
- * deletes and compares look at. Blind puts and events to append add nothing. Both branches of a
+ * deletes and compares look at. Blind puts and events to append add nothing, but where a quota is
+ * counted a put looks at what it replaces. Both branches of a
  * transaction are named, since earlier calls of the request may still change which one runs.
  */
-export function nameReads(calls: readonly Call[], names: KeyNames): void {
+export function nameReads(
+  calls: readonly Call[],
+  names: KeyNames,
+  quota: { readonly counted: boolean },
+): void {
   names.key(META_TABLE, REVISION_KEY);
-  const naming: Naming = { names, deletesBefore: 0 };
+  if (quota.counted) names.key(META_TABLE, BYTES_KEY);
+  const naming: Naming = { names, deletesBefore: 0, counted: quota.counted };
   for (const call of calls) {
     if (callFault(call) === null) nameCall(call, naming);
   }
@@ -29,6 +36,8 @@ export function nameReads(calls: readonly Call[], names: KeyNames): void {
 
 interface Naming {
   readonly names: KeyNames;
+  /** There is a quota: a put must know what it replaces. */
+  readonly counted: boolean;
   /**
    * Keys that earlier calls of the request may delete. A range names as many rows more, because
    * what it returns may lie that much further on than it does now.
@@ -76,7 +85,7 @@ function nameOperation(namespace: Uint8Array, operation: KeyOperation, naming: N
   const { names } = naming;
   switch (operation.kind) {
     case 'put':
-      if (operation.previousBytesMax === null) return;
+      if (operation.previousBytesMax === null && !naming.counted) return;
       return names.key(KEYS_TABLE, namespacedKey(namespace, operation.key));
     case 'get':
       return names.key(KEYS_TABLE, namespacedKey(namespace, operation.key));

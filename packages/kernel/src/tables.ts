@@ -10,7 +10,7 @@ import { combineRecords } from './key-record.ts';
 
 /** namespace, key → record (key-record.ts). */
 export const KEYS_TABLE: number = TABLE_USER_MIN;
-/** `revision` → the last revision taken, u64. */
+/** `revision` → the last revision taken; `bytes` → what a quota counts. u64. */
 export const META_TABLE: number = TABLE_USER_MIN + 1;
 /** namespace, stream → stream record (stream-record.ts). */
 export const STREAMS_TABLE: number = TABLE_USER_MIN + 2;
@@ -24,8 +24,11 @@ export const KERNEL_TABLES: readonly TableOptions[] = [
   { id: EVENTS_TABLE, name: 'events', combine: null },
 ];
 
-/** The one key of META_TABLE: `revision` in ASCII. */
+/** A key of META_TABLE: `revision` in ASCII. */
 export const REVISION_KEY: Uint8Array = Uint8Array.of(114, 101, 118, 105, 115, 105, 111, 110);
+
+/** The other key of META_TABLE: `bytes` in ASCII; there only where there is a quota. */
+export const BYTES_KEY: Uint8Array = Uint8Array.of(98, 121, 116, 101, 115);
 
 /** A key, or a bound of a range, as it is in KEYS_TABLE; the same for names in STREAMS_TABLE. */
 export function namespacedKey(namespace: Uint8Array, key: Uint8Array): Uint8Array {

@@ -15,6 +15,7 @@ const TIMEOUTS_LAN: TimeoutTable = {
   repair: 3,
   abdicate: 25,
   repairExpiry: 50,
+  scrub: 10,
 };
 
 /** For replicas in several regions, with round trips up to about 300 ms. */
@@ -31,6 +32,7 @@ const TIMEOUTS_WAN: TimeoutTable = {
   repair: 25,
   abdicate: 375,
   repairExpiry: 200,
+  scrub: 10,
 };
 
 /** A profile is a set of timeouts, and nothing else. */

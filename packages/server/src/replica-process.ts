@@ -27,10 +27,12 @@ import { TraceLog } from './observe/trace-log.ts';
 import { exitWith, fatalFault } from './process-end.ts';
 import { timeoutsOf } from './profile.ts';
 import { VERSION } from './release.ts';
+import { scrubPace } from './scrub-pace.ts';
 import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
 import type { FileCalls } from './storage/file-calls.ts';
 import { FileStorage, THREAD_POOL_SIZE } from './storage/file-storage.ts';
 import type { IoObserver } from './storage/io-queue.ts';
+import { measureReadRate } from './storage/read-rate.ts';
 import { systemTickerClock, Ticker } from './ticker.ts';
 
 /** Ports of replica n of a cluster on one machine: these plus 10 n. */
@@ -88,7 +90,8 @@ export async function startReplica(
     },
   });
   if (isFault(file)) return file;
-  const replica = new ReplicaProcess(options, file);
+  const readRate = await measureReadRate(file, options.fileCalls);
+  const replica = new ReplicaProcess(options, file, readRate);
   const fault = await replica.listen();
   if (fault !== null) {
     await replica.stop();
@@ -119,7 +122,7 @@ class ReplicaProcess implements RunningReplica {
   #silenceTimer: NodeJS.Timeout | null;
   #stopped: Promise<void> | null;
 
-  constructor(options: StartReplicaOptions, file: OpenDataFile) {
+  constructor(options: StartReplicaOptions, file: OpenDataFile, readRate: number | null) {
     const { configuration } = options;
     const { identity } = file;
     const { slot, cluster, config } = identity;
@@ -186,6 +189,7 @@ class ReplicaProcess implements RunningReplica {
       slot,
       release: this.#self.release,
       timeouts: timeoutsOf(configuration.profile),
+      scrub: scrubPace({ tourSeconds: configuration.scrubTourSeconds, readRate }),
       fatal: (reason): void => this.#die(fatalFault(reason, file.path), onFatal),
     });
     this.#ticker = new Ticker({

@@ -127,6 +127,24 @@ export class Forest {
     return this.current.blocks.references;
   }
 
+  /** Whether exactly this block belongs to the durable tree; none does while one is loaded. */
+  holds(reference: BlockReference): boolean {
+    return this.current.blocks.holds(reference);
+  }
+
+  /** The first address above all blocks of the durable tree; 0 when it has none. */
+  get blocksEnd(): number {
+    return this.current.blocks.end;
+  }
+
+  /**
+   * Blocks of the durable tree in the order of their addresses: the first at or above `address` and
+   * those that follow it without a gap, at most `limit`. Empty when there is none.
+   */
+  neighboursFrom(address: number, limit: number): readonly BlockReference[] {
+    return this.current.blocks.neighboursFrom(address, limit);
+  }
+
   /**
    * Drops everything in memory, a running checkpoint too, and starts loading the tree that `root`
    * names. The root must satisfy `isForestRoot`. The tables can't be used until `restored`.

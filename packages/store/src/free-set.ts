@@ -27,6 +27,27 @@ export class BlockSet {
   uses(address: number): boolean {
     return this.byAddress[address] !== undefined;
   }
+
+  /** Whether exactly this block is in the tree. */
+  holds({ address, checksum }: BlockReference): boolean {
+    return this.byAddress[address]?.checksum === checksum;
+  }
+
+  /** The first address above all that are used. */
+  get end(): number {
+    return this.byAddress.length;
+  }
+
+  /** The first used address from `address` on and its neighbours without a gap, at most `limit`. */
+  neighboursFrom(address: number, limit: number): BlockReference[] {
+    const found: BlockReference[] = [];
+    for (let at = address; at < this.end && found.length < limit; at += 1) {
+      const reference = this.byAddress[at];
+      if (reference !== undefined) found.push(reference);
+      else if (found.length > 0) break;
+    }
+    return found;
+  }
 }
 
 /**

@@ -21,6 +21,11 @@ export interface ClusterConfig {
   readonly blockSize: number;
   /** Client sessions, at most; a register above evicts the one idle for the longest. */
   readonly sessionsMax: number;
+  /**
+   * Bytes that the state machine's keys and values may take, as it counts them (docs/kernel.md); 0
+   * for no limit. What would take more is refused on every replica alike.
+   */
+  readonly stateBytesMax: number;
 }
 
 export const CONFIG_DEFAULT: ClusterConfig = {
@@ -30,6 +35,7 @@ export const CONFIG_DEFAULT: ClusterConfig = {
   checkpointInterval: 640,
   blockSize: 16 * 1024,
   sessionsMax: 4096,
+  stateBytesMax: 0,
 };
 
 /** `format --size dev`: a data file of tens of megabytes instead of hundreds. */
@@ -47,6 +53,7 @@ export const CONFIG_SIMULATION: ClusterConfig = {
   checkpointInterval: 16,
   blockSize: 4096,
   sessionsMax: 7,
+  stateBytesMax: 0,
 };
 
 /** Sector of every aligned read and write, in bytes. */
@@ -72,7 +79,8 @@ export function configEquals(first: ClusterConfig, other: ClusterConfig): boolea
     first.pipelineMax === other.pipelineMax &&
     first.checkpointInterval === other.checkpointInterval &&
     first.blockSize === other.blockSize &&
-    first.sessionsMax === other.sessionsMax
+    first.sessionsMax === other.sessionsMax &&
+    first.stateBytesMax === other.stateBytesMax
   );
 }
 
@@ -93,6 +101,9 @@ export function configFault(config: ClusterConfig): string | null {
   }
   if (blockSize % SECTOR_SIZE !== 0) return 'block size must be a multiple of 4096';
   if (config.sessionsMax < 1) return 'at least one session';
+  if (!Number.isSafeInteger(config.stateBytesMax) || config.stateBytesMax < 0) {
+    return 'the limit of the state must be a number of bytes, or 0 for none';
+  }
   return null;
 }
 

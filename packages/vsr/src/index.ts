@@ -47,6 +47,7 @@ export {
   type Recovery,
   TABLE_MEMBERS,
 } from './replica/members.ts';
+export { SCRUB_DEFAULT, type ScrubOptions } from './replica/scrub.ts';
 export { type Session, Sessions, TABLE_SESSIONS } from './replica/sessions.ts';
 export { TIMEOUTS_DEFAULT, type TimeoutTable, timeoutsFault } from './replica/timers.ts';
 export type * from './replica/trace.ts';

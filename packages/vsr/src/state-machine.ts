@@ -11,6 +11,9 @@ export interface StateMachine {
   /** The tables it owns, by id; ids from TABLE_USER_MIN. The same on every replica, for ever. */
   readonly tables: readonly TableOptions[];
 
+  /** Told once, before anything else, what the cluster was formatted with. */
+  open?(limits: StateLimits): void;
+
   /**
    * Whether the body is a request of this operation at all. A pure function of the bytes: the
    * primary asks before it sequences (a bad one is refused, definitely), and every replica asks
@@ -31,6 +34,12 @@ export interface StateMachine {
 
   /** Applies a valid request and returns the reply's body. Refusals are answers, never throws. */
   execute(request: Request, context: ExecuteContext): Uint8Array;
+}
+
+/** Limits of a cluster that a state machine keeps by refusing: the same on every replica. */
+export interface StateLimits {
+  /** Bytes that its tables may hold, as it counts them; 0 for no limit. */
+  readonly stateBytesMax: number;
 }
 
 /** Table ids below this belong to the core. */

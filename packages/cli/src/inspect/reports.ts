@@ -38,6 +38,7 @@ export function superblockReport(file: DataFileReader): Report {
     checkpoint_interval: file.config.checkpointInterval,
     block_size: file.config.blockSize,
     sessions_max: file.config.sessionsMax,
+    state_bytes_max: file.config.stateBytesMax,
     view: state.view,
     log_view: state.logView,
     commit_max: state.commitMax,

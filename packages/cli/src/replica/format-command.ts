@@ -24,6 +24,7 @@ interface FormatFlags extends OutputFlags {
   readonly replica: number;
   readonly replicaCount: number;
   readonly size: SizeName;
+  readonly stateBytesMax: number;
 }
 
 /** `--size`, the same for format and dev. */
@@ -42,16 +43,18 @@ export function addFormatCommand(program: Command, io: Io): void {
     .requiredOption('--replica <slot>', 'which replica of the cluster, from 0', natural)
     .option('--replica-count <n>', 'replicas of the cluster', positive, 3)
     .addOption(sizeOption('default'))
+    .option('--state-bytes-max <bytes>', 'limit of keys and values, 0 for none', natural, 0)
     .addHelpText(
       'after',
       `
-All replicas of a cluster need the same --cluster, --replica-count and --size.
+All replicas of a cluster need the same --cluster, --replica-count, --size and --state-bytes-max.
+What would take the state above its limit is refused (no_space); reads and deletes go on.
 
 Example:
   kimberlite format --data-file /var/lib/kimberlite/0.data --cluster 7 --replica 0`,
     )
     .action(async (flags: FormatFlags) => {
-      const { dataFile, cluster, replica, replicaCount, size, output } = flags;
+      const { dataFile, cluster, replica, replicaCount, size, stateBytesMax, output } = flags;
       if (replicaCount > VOTERS_MAX) {
         throw usageError(`--replica-count is 1 to ${VOTERS_MAX}`);
       }
@@ -62,7 +65,7 @@ Example:
       const made = unwrap(
         await formatDataFile({
           path: dataFile,
-          config: SIZES[size],
+          config: { ...SIZES[size], stateBytesMax },
           cluster,
           slot: replica,
           replicaCount,
@@ -76,6 +79,7 @@ Example:
           replica,
           replica_count: replicaCount,
           size,
+          state_bytes_max: stateBytesMax,
         });
       } else {
         const mebibytes = Math.round(made.size / (1024 * 1024));

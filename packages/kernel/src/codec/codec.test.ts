@@ -173,11 +173,12 @@ describe('the codec of results', () => {
       refused('unknown_stream'),
       refused('stream_exists'),
       refusedOffset(3),
+      refused('no_space'),
     ];
     expect(decodeResults(encodeResults(results))).toEqual(results);
     expect(decodeResults(bytesOf('0100 00 06 0300000000000000'))).toEqual([refusedOffset(3)]);
     expect(decodeResults(bytesOf('0100 00 01 0300000000000000'))).toBeNull();
-    expect(decodeResults(bytesOf('0100 00 07 0000000000000000'))).toBeNull();
+    expect(decodeResults(bytesOf('0100 00 08 0000000000000000'))).toBeNull();
   });
 
   it('never throws on changed bytes, and what decodes is canonical', () => {

@@ -119,6 +119,7 @@ const REASON_LIST: readonly KernelRefusal[] = [
   'unknown_stream',
   'stream_exists',
   'wrong_offset',
+  'no_space',
 ];
 const REASONS: ReadonlyMap<number, KernelRefusal> = new Map(
   REASON_LIST.map((reason) => [REFUSAL_CODES[reason], reason]),

@@ -34,5 +34,12 @@ export const CALLS_MAX = 4096;
 export const LIST_HEADER_SIZE = 2;
 /** What the results of one request may take together, at most (`callReplyLimit` summed up). */
 export const RESULTS_SIZE_MAX: number = REPLY_BODY_MAX - LIST_HEADER_SIZE;
+/**
+ * What a quota counts of a row besides the names and values in it: an upper bound of what tables
+ * keep with them.
+ */
+export const KEY_OVERHEAD = 64;
+export const STREAM_OVERHEAD = 128;
+export const EVENT_OVERHEAD = 96;
 /** Bytes of an event chain's hash. */
 export const CHAIN_SIZE = 32;

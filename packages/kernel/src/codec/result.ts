@@ -106,7 +106,8 @@ export type KernelRefusal =
   | 'compare_failed'
   | 'unknown_stream'
   | 'stream_exists'
-  | 'wrong_offset';
+  | 'wrong_offset'
+  | 'no_space';
 
 export interface RefusedResult {
   readonly kind: 'refused';
@@ -135,6 +136,7 @@ export const REFUSAL_CODES = {
   unknown_stream: 4,
   stream_exists: 5,
   wrong_offset: 6,
+  no_space: 7,
 } as const;
 
 export function refused(reason: Exclude<KernelRefusal, 'wrong_offset'>): RefusedResult {

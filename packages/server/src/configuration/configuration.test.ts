@@ -54,6 +54,7 @@ describe('loading the configuration', () => {
       'client-connections': '10',
       profile: 'wan',
       'log-level': 'debug',
+      'scrub-tour-seconds': '3600',
     };
     expect(Object.keys(texts)).toEqual(CONFIGURATION_KEYS);
     const env = Object.fromEntries(
@@ -70,6 +71,7 @@ describe('loading the configuration', () => {
       client-connections = 10
       profile = "wan"
       log-level = "debug"
+      scrub-tour-seconds = 3600
     `);
     const all = [load({ file }), load({ env }), load({ flags: texts })];
     for (const { sources: _sources, ...values } of all) {
@@ -89,6 +91,7 @@ describe('loading the configuration', () => {
         clientConnections: 10,
         profile: 'wan',
         logLevel: 'debug',
+        scrubTourSeconds: 3600,
       });
     }
   });

@@ -37,6 +37,8 @@ export interface Configuration {
   readonly clientConnections: number;
   readonly profile: Profile;
   readonly logLevel: LogLevel;
+  /** Time in which the scrubber reads the whole data file once. */
+  readonly scrubTourSeconds: number;
   /** Where each value came from, by its TOML name. */
   readonly sources: ReadonlyMap<ConfigurationKey, ConfigurationSource>;
 }
@@ -189,6 +191,7 @@ function together(
     clientConnections: values['client-connections'],
     profile: values.profile,
     logLevel: values['log-level'],
+    scrubTourSeconds: values['scrub-tour-seconds'],
     sources,
   };
 }

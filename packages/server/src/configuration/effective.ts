@@ -38,6 +38,8 @@ function valueOf(configuration: Configuration, key: ConfigurationKey): string | 
       return `"${configuration.profile}"`;
     case 'log-level':
       return `"${configuration.logLevel}"`;
+    case 'scrub-tour-seconds':
+      return String(configuration.scrubTourSeconds);
   }
 }
 

@@ -36,6 +36,7 @@ export interface ConfigurationValues {
   readonly 'client-connections': number;
   readonly profile: Profile;
   readonly 'log-level': LogLevel;
+  readonly 'scrub-tour-seconds': number;
 }
 export type ConfigurationKey = keyof ConfigurationValues;
 
@@ -82,6 +83,13 @@ export const configurationSchema: z.ZodType<ConfigurationValues> = z.strictObjec
     .enum(LOG_LEVELS)
     .default('info')
     .describe(`Least important lines to write: ${LOG_LEVELS.join(', ')}.`),
+  'scrub-tour-seconds': z
+    .number()
+    .int()
+    .min(1)
+    .max(31_536_000)
+    .default(86_400)
+    .describe('Time in which the scrubber reads the whole data file once.'),
 });
 
 /** How a text from the environment or the command line becomes a value. */
@@ -96,6 +104,7 @@ export const KEY_KINDS: Readonly<Record<ConfigurationKey, 'text' | 'number' | 'l
   'client-connections': 'number',
   profile: 'text',
   'log-level': 'text',
+  'scrub-tour-seconds': 'number',
 };
 
 export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = Object.keys(

@@ -111,6 +111,8 @@ export class Instruments {
   readonly requests: LabelledCounter = new LabelledCounter();
   readonly viewChanges: LabelledCounter = new LabelledCounter();
   readonly corruptions: LabelledCounter = new LabelledCounter();
+  /** Of those, the ones of the scrubber. */
+  readonly scrubFindings: LabelledCounter = new LabelledCounter();
   readonly repairs: LabelledCounter = new LabelledCounter();
   readonly evictions: LabelledCounter = new LabelledCounter();
   readonly ioBytes: LabelledCounter = new LabelledCounter();

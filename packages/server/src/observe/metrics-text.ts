@@ -74,6 +74,17 @@ function writeState(text: MetricsText, status: StatusRecord): void {
       state.journalDirty,
     ],
     ['vsr_journal_faulty', 'Of those, the ones that cannot be read.', state.journalFaulty],
+    [
+      'vsr_blocks_missing',
+      'Blocks of the checkpoint that are not on this disk, as far as is known.',
+      state.blocksMissing,
+    ],
+    [
+      'vsr_scrub_progress_ratio',
+      'Part of the present scrub tour that is done.',
+      state.scrubProgress,
+    ],
+    ['vsr_scrub_tours_completed', 'Whole scrub tours since the start.', state.scrubTours],
   ];
   for (const [name, help, value] of gauges) text.gauge(name, help, [['', value]]);
 }
@@ -169,8 +180,14 @@ const COUNTERS: readonly Counter[] = [
     of: (instruments) => instruments.corruptions,
   },
   {
+    name: 'vsr_scrub_corruptions_detected_total',
+    help: 'Of those, the ones that scrubbing came upon.',
+    label: 'zone',
+    of: (instruments) => instruments.scrubFindings,
+  },
+  {
     name: 'vsr_repairs_total',
-    help: 'Parts of the log or of a checkpoint that came from peers.',
+    help: 'Parts of the log or of a checkpoint that came from peers, and copies that were written again.',
     label: 'what',
     of: (instruments) => instruments.repairs,
   },

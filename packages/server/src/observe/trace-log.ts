@@ -40,6 +40,7 @@ export class TraceLog implements TracePort {
         return;
       case 'corrupt':
         corruptions.add(event.what);
+        if (event.found === 'scrub') this.#instruments.scrubFindings.add(event.what);
         return;
       case 'repaired':
         repairs.add(event.what);
@@ -88,8 +89,12 @@ function lineOf(event: TraceEvent): Line | null {
       return { level: 'info', msg: 'checkpoint durable', fields: { op: event.op, id } };
     }
     case 'corrupt': {
-      const { what, place } = event;
-      return { level: 'warn', msg: 'corruption found', fields: { what, place } };
+      const { what, place, found } = event;
+      return { level: 'warn', msg: 'corruption found', fields: { what, place, found } };
+    }
+    case 'scrub_tour': {
+      const { tours, findings } = event;
+      return { level: 'info', msg: 'scrub tour completed', fields: { tours, findings } };
     }
     case 'sync_started': {
       const { op, target } = event;

@@ -21,6 +21,11 @@ export const snapshot: ReplicaSnapshot = {
   sessions: 3,
   journalDirty: 0,
   journalFaulty: 0,
+  blocksMissing: 0,
+  scrubTours: 0,
+  scrubProgress: 0,
+  scrubBytes: 0,
+  scrubFindings: 0,
 };
 
 /** The status of one of three replicas that reaches one of its peers. */

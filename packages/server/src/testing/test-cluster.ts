@@ -19,6 +19,8 @@ export interface TestClusterOptions {
   readonly powerLoss: 'none' | 'honest' | 'lying';
   /** Stands between a replica and its file, asked at each start; the system by default. */
   readonly calls?: (slot: number) => FileCalls;
+  /** A day by default. */
+  readonly scrubTourSeconds?: number;
   /** Where a file is that is not with the others; null for the others. */
   readonly pathOf?: (slot: number) => string | null;
 }
@@ -80,12 +82,19 @@ export class TestCluster {
       clientConnections: 64,
       profile: 'default',
       logLevel: 'debug',
+      scrubTourSeconds: this.#options.scrubTourSeconds ?? 86_400,
       sources: new Map(),
       ...other,
     };
   }
 
   async start(slot: number): Promise<void> {
+    const fault = await this.tryStart(slot);
+    if (fault !== null) throw new Error(fault.message);
+  }
+
+  /** Starts one that may refuse to; returns why, or null when it runs. */
+  async tryStart(slot: number): Promise<ServerFault | null> {
     this.#lives += 1n;
     const prng = new Prng(this.#lives);
     const calls = this.#options.calls?.(slot);
@@ -108,9 +117,10 @@ export class TestCluster {
         return cache;
       },
     });
-    if (isFault(started)) throw new Error(started.message);
+    if (isFault(started)) return started;
     this.replicas[slot] = started;
     this.#peerAddresses[slot] = started.peerAddress;
+    return null;
   }
 
   async startAll(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { ClusterConfig, ReplicaSnapshot } from '@kimberlite/vsr';
+import type { ClusterConfig, ReplicaSnapshot, ScrubOptions } from '@kimberlite/vsr';
 import { check } from './violation.ts';
 
 /** Requests that wait at a primary, at most. */
@@ -19,4 +19,18 @@ export function checkBounds(state: ReplicaSnapshot, config: ClusterConfig): void
   within('checkpoint', state.checkpointOp, state.commitMin);
   if (state.status === 'normal' && !state.syncing) within('commit_min', state.commitMin, state.op);
   within('head', state.op, state.checkpointOp + config.walSlots);
+}
+
+/** A second's share may be saved up, and the largest read begun on its last byte. */
+const SAVED_TICKS = 100;
+const SCRUB_READ_MAX = 256 * 1024;
+
+/** No scrubber has read more than its share of the disk in the ticks of the run. */
+export function checkScrubShare(state: ReplicaSnapshot, scrub: ScrubOptions, ticks: number): void {
+  const most = (ticks + SAVED_TICKS) * scrub.bytesPerTick + SCRUB_READ_MAX;
+  check(
+    'bounds',
+    state.scrubBytes <= most,
+    () => `replica ${state.slot}: scrubbing has read ${state.scrubBytes} bytes, above ${most}`,
+  );
 }

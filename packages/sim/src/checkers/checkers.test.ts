@@ -284,6 +284,11 @@ describe('other checkers', () => {
       sessions: 7,
       journalDirty: 0,
       journalFaulty: 0,
+      blocksMissing: 0,
+      scrubTours: 0,
+      scrubProgress: 0,
+      scrubBytes: 0,
+      scrubFindings: 0,
     };
     const bounds = (change: Partial<ReplicaSnapshot>): string =>
       broken(() => checkBounds({ ...state, ...change }, CONFIG_SIMULATION));

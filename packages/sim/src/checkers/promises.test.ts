@@ -89,6 +89,11 @@ const STATE: ReplicaSnapshot = {
   sessions: 0,
   journalDirty: 0,
   journalFaulty: 0,
+  blocksMissing: 0,
+  scrubTours: 0,
+  scrubProgress: 0,
+  scrubBytes: 0,
+  scrubFindings: 0,
 };
 
 describe('promises', () => {

@@ -10,10 +10,13 @@ import {
   type Prng,
   type ReplicaSnapshot,
   recoveredFile,
+  SCRUB_DEFAULT,
+  type ScrubOptions,
   TICK_MICROS,
   type TraceEvent,
   type View,
 } from '@kimberlite/vsr';
+import { checkScrubShare } from '../checkers/bounds.ts';
 import { Checkers } from '../checkers/checkers.ts';
 import { type ClientOptions, SimulatedClient } from '../client/simulated-client.ts';
 import { type DrawnFault, FaultGate, type FaultKind, type Removed } from '../faults/fault-gate.ts';
@@ -44,6 +47,8 @@ export interface ClusterOptions {
   readonly clients: ClientOptions;
   /** All replicas have met before the run; else they do so under its faults. */
   readonly introduced: boolean;
+  /** How the scrubbers are paced; as in production by default. */
+  readonly scrub?: ScrubOptions;
   readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
   /** Sees everything that happens; null costs nothing. */
   readonly observer: Observer | null;
@@ -63,6 +68,7 @@ const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'clock_step',
   'read_fault',
   'write_fault',
+  'latent_fault',
   'misdirect',
   'torn_write',
 ]);
@@ -266,7 +272,10 @@ export class Cluster {
     this.runFor(TICK_MICROS);
     this.totals.ticks += 1;
     for (const client of this.clients) client.tick();
-    for (const state of this.snapshots()) this.checkers.onSnapshot(state);
+    for (const state of this.snapshots()) {
+      this.checkers.onSnapshot(state);
+      checkScrubShare(state, this.options.scrub ?? SCRUB_DEFAULT, this.totals.ticks);
+    }
     if (this.queue.processed > this.options.eventsMax) throw new Error('events without end');
   }
 
@@ -318,6 +327,8 @@ export class Cluster {
     totals.corruptReads = disks.reduce((sum, disk) => sum + disk.corruptReads, 0);
     totals.corruptReadsHealed = disks.reduce((sum, disk) => sum + disk.corruptReadsHealed, 0);
     totals.misdirectedWrites = disks.reduce((sum, disk) => sum + disk.misdirected, 0);
+    totals.noSpaceRefusals = this.options.workload.noSpaceRefusals ?? 0;
+    totals.latentFaults = disks.reduce((sum, disk) => sum + disk.latentFaults, 0);
     totals.tornSectors = disks.reduce((sum, disk) => sum + disk.tornSectors, 0);
     totals.lostWrites = disks.reduce((sum, disk) => sum + disk.lostWrites, 0);
     return totals;
@@ -380,6 +391,7 @@ export class Cluster {
           slot,
           replicaCount,
           prng: this.hostPrng.fork(),
+          scrub: this.options.scrub ?? SCRUB_DEFAULT,
           onFatal: (reason) => this.onFatal(slot, reason),
         }),
       sendToReplica: (to, message) => this.sendFrom(slot, to, message),

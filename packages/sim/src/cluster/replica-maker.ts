@@ -1,5 +1,13 @@
 import type { ChecksumFunction } from '@kimberlite/store';
-import type { ClusterConfig, Introductions, Prng, ReplicaHost, View, Zone } from '@kimberlite/vsr';
+import type {
+  ClusterConfig,
+  Introductions,
+  Prng,
+  ReplicaHost,
+  ScrubOptions,
+  View,
+  Zone,
+} from '@kimberlite/vsr';
 import type { Workload } from '../workload/workload.ts';
 import type { ProcessPorts } from './replica-process.ts';
 
@@ -14,6 +22,8 @@ export interface HostSetup {
   readonly replicaCount: number;
   /** Differs with every start. */
   readonly prng: Prng;
+  /** How the scrubber is paced. */
+  readonly scrub: ScrubOptions;
   /** The data file cannot be used, or the replica diverged: a bug, as VOPR does no such thing. */
   readonly onFatal: (reason: string) => void;
 }

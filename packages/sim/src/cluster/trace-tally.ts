@@ -52,7 +52,18 @@ export class TraceTally {
       case 'repaired':
         if (event.what === 'header') totals.headersRepaired += 1;
         else if (event.what === 'prepare') totals.preparesRepaired += 1;
-        else totals.blocksRepaired += 1;
+        else if (event.what === 'block') totals.blocksRepaired += 1;
+        return;
+      case 'corrupt':
+        if (event.found === 'start') totals.rotAtStart += 1;
+        if (event.found !== 'scrub') return;
+        if (event.what === 'prepare') totals.scrubbedPrepares += 1;
+        else if (event.what === 'header') totals.scrubbedHeaders += 1;
+        else if (event.what === 'block') totals.scrubbedBlocks += 1;
+        else totals.scrubbedSuperblocks += 1;
+        return;
+      case 'scrub_tour':
+        totals.scrubTours += 1;
         return;
       case 'executed':
         if (event.outcome === 'duplicate') totals.duplicateRequests += 1;

@@ -61,6 +61,7 @@ function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number)
       return `: ${nodesOf(place)} | ${nodesOf(otherPlace)}`;
     case 'read_fault':
     case 'write_fault':
+    case 'latent_fault':
     case 'misdirect':
     case 'torn_write':
       return `: replica ${place}, sector ${otherPlace}`;

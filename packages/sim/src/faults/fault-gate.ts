@@ -17,6 +17,7 @@ export const FAULT_KINDS = [
   'client_crash',
   'read_fault',
   'write_fault',
+  'latent_fault',
   'misdirect',
   'torn_write',
   // No faults, but removable too: a client asks, a packet arrives.

@@ -5,6 +5,7 @@ import { INTRODUCTION_MUTANTS } from './introduction-mutants.ts';
 import { JOURNAL_MUTANTS } from './journal-mutants.ts';
 import { LOG_CHOICE_MUTANTS } from './log-choice-mutants.ts';
 import type { Mutant } from './mutant.ts';
+import { SCRUB_MUTANTS } from './scrub-mutants.ts';
 import { SESSION_MUTANTS } from './session-mutants.ts';
 import { SUPERBLOCK_MUTANTS } from './superblock-mutants.ts';
 import { VIEW_CHANGE_MUTANTS } from './view-change-mutants.ts';
@@ -21,6 +22,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...SUPERBLOCK_MUTANTS,
   ...CHECKPOINT_MUTANTS,
   ...EXECUTION_MUTANTS,
+  ...SCRUB_MUTANTS,
   ...SESSION_MUTANTS,
   ...INTRODUCTION_MUTANTS,
 ];

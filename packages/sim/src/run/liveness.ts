@@ -27,7 +27,7 @@ const FINAL_REQUESTS = 2;
  */
 export class LivenessPhase {
   private readonly cluster: Cluster;
-  private readonly core: readonly number[];
+  readonly core: readonly number[];
 
   constructor(cluster: Cluster, prng: Prng, wholeCluster: boolean) {
     this.cluster = cluster;
@@ -177,5 +177,6 @@ function healedStorage(options: StorageOptions): StorageOptions {
     readFaultProbability: 0,
     writeFaultProbability: 0,
     misdirectProbability: 0,
+    latentFaultProbability: 0,
   };
 }

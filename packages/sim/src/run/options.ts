@@ -1,4 +1,4 @@
-import type { ClusterConfig } from '@kimberlite/vsr';
+import type { ClusterConfig, ScrubOptions } from '@kimberlite/vsr';
 import type { ClientOptions } from '../client/simulated-client.ts';
 import type { ClockOptions } from '../cluster/clock.ts';
 import type { NetworkOptions } from '../network/network.ts';
@@ -68,4 +68,10 @@ export interface SimulationOptions {
   readonly clients: ClientOptions;
   /** The safety phase waits for these too, as long as its time lasts. */
   readonly witnesses: readonly Witness[];
+  readonly scrub: ScrubOptions;
+  /**
+   * Whether a healed core must scrub itself clean, so that a start of each finds nothing rotten;
+   * and how many sectors are drawn to rot on each disk before that.
+   */
+  readonly scrubJudged: { readonly rot: number } | null;
 }

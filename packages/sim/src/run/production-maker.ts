@@ -7,7 +7,7 @@ const RELEASE = 0x000100;
 /** The core that ships, unchanged. */
 export const productionMaker: ReplicaMaker = {
   format: (setup) => formatReplica(setup),
-  create: ({ ports, config, checksum, workload, cluster, slot, prng, onFatal }) =>
+  create: ({ ports, config, checksum, workload, cluster, slot, prng, scrub, onFatal }) =>
     createHost({
       storage: ports.storage,
       transport: ports.transport,
@@ -18,6 +18,7 @@ export const productionMaker: ReplicaMaker = {
       config,
       stateMachine: workload.stateMachine(),
       prng,
+      scrub,
       cluster,
       slot,
       release: RELEASE,

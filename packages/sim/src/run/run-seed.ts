@@ -15,6 +15,7 @@ import { LostDisk } from './lost-disk.ts';
 import type { SimulationOptions } from './options.ts';
 import { ProcessFaults } from './process-faults.ts';
 import { productionMaker } from './production-maker.ts';
+import { rotLeftByScrubbers } from './scrub-judge.ts';
 import { describeOptions, drawSwarm } from './swarm.ts';
 import type { Totals } from './totals.ts';
 
@@ -209,6 +210,7 @@ class Simulator {
     this.lostDisk.tick();
     this.cluster.network.tick();
     this.cluster.tickClocks();
+    for (const storage of this.cluster.storages) storage.tick();
   }
 
   private driveClients(): void {
@@ -229,7 +231,12 @@ class Simulator {
   }
 
   private judge(liveness: LivenessPhase): Outcome {
-    const outcome = liveness.run(this.options.livenessTicksMax);
+    let outcome = liveness.run(this.options.livenessTicksMax);
+    const { scrubJudged } = this.options;
+    if (outcome.kind === 'converged' && scrubJudged !== null) {
+      const rot = rotLeftByScrubbers(this.cluster, liveness.core, scrubJudged);
+      if (rot !== null) outcome = { kind: 'stuck', reason: rot };
+    }
     const nothing = { checker: null, stack: null };
     switch (outcome.kind) {
       case 'converged':
@@ -268,5 +275,6 @@ export function checksumNamed(name: SimulationOptions['checksum']): ChecksumFunc
 }
 
 function workloadOf(options: SimulationOptions): Workload {
-  return options.workload === 'counter' ? counterWorkload : new KernelWorkload(options.callsMax);
+  if (options.workload === 'counter') return counterWorkload;
+  return new KernelWorkload(options.callsMax, options.config.stateBytesMax);
 }

@@ -1,4 +1,4 @@
-import { CONFIG_SIMULATION, type Prng } from '@kimberlite/vsr';
+import { CONFIG_SIMULATION, type Prng, type ScrubOptions } from '@kimberlite/vsr';
 import type { ClientOptions } from '../client/simulated-client.ts';
 import type { ClockOptions } from '../cluster/clock.ts';
 import type { NetworkOptions } from '../network/network.ts';
@@ -25,7 +25,9 @@ const LIVENESS_TICKS_MAX = 12_000;
 export function drawSwarm(prng: Prng): SimulationOptions {
   const replicaCount = prng.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6]);
   const config = CONFIG_SIMULATION;
-  return {
+  const drawn: Omit<SimulationOptions, 'storage' | 'scrub' | 'scrubJudged'> & {
+    readonly storage: ReturnType<typeof drawStorage>;
+  } = {
     replicaCount,
     clientCount: prng.between(1, 2 * config.sessionsMax - 1),
     config,
@@ -45,6 +47,24 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     introduced: prng.chance(0.75),
     lostDisk: LOST_DISK_OFF,
     witnesses: [],
+  };
+  const latentFaultProbability = rate(prng, prng.pick([0.02, 0.2]), 0.4);
+  const scrub = drawScrub(prng);
+  const stateBytesMax = prng.chance(0.15) ? prng.pick([2_000, 10_000, 30_000]) : 0;
+  return {
+    ...drawn,
+    config: { ...config, stateBytesMax },
+    storage: { ...drawn.storage, latentFaultProbability },
+    scrub,
+    scrubJudged: null,
+  };
+}
+
+/** From several tours in a run to next to nothing of one, and now and then with little to read. */
+function drawScrub(prng: Prng): ScrubOptions {
+  return {
+    tourTicks: prng.pick([20, 100, 1_000, 8_640_000]),
+    bytesPerTick: prng.pick([1_000, 100_000, 1_000_000]),
   };
 }
 
@@ -86,7 +106,7 @@ function drawPartitions(prng: Prng): PartitionOptions {
   return prng.chance(0.35) ? PARTITIONS_OFF : options;
 }
 
-function drawStorage(prng: Prng): StorageOptions {
+function drawStorage(prng: Prng): Omit<StorageOptions, 'latentFaultProbability'> {
   return {
     readMinMicros: prng.between(0, prng.pick([1, 30])) * MILLISECOND,
     readMeanMicros: prng.between(0, prng.pick([1, 10, 100])) * MILLISECOND,
@@ -153,6 +173,9 @@ export function describeOptions(options: SimulationOptions): string {
     `write faults ${percent(storage.writeFaultProbability)}`,
     `misdirected ${percent(storage.misdirectProbability)}`,
     `torn ${percent(storage.crashFaultProbability)}`,
+    `latent ${percent(storage.latentFaultProbability)}`,
+    `scrub ${options.scrub.tourTicks}`,
+    `quota ${options.config.stateBytesMax}`,
     `crash ${(processes.crashProbability * 100).toFixed(3)}%`,
     `pause ${(processes.pauseProbability * 100).toFixed(3)}%`,
     options.introduced ? 'introduced' : 'strangers',

@@ -18,6 +18,14 @@ export interface Totals {
   headersRepaired: number;
   preparesRepaired: number;
   blocksRepaired: number;
+  /** Whole tours of the scrubbers, and what they found, by zone. */
+  scrubTours: number;
+  scrubbedPrepares: number;
+  scrubbedHeaders: number;
+  scrubbedBlocks: number;
+  scrubbedSuperblocks: number;
+  /** Places that starts found rotten. */
+  rotAtStart: number;
   checkpoints: number;
   syncsStarted: number;
   syncsFinished: number;
@@ -38,6 +46,7 @@ export interface Totals {
   corruptReads: number;
   corruptReadsHealed: number;
   misdirectedWrites: number;
+  latentFaults: number;
   tornSectors: number;
   lostWrites: number;
   decodeFaults: number;
@@ -46,6 +55,8 @@ export interface Totals {
   indefiniteReplies: number;
   definiteRefusals: number;
   duplicateRequests: number;
+  /** Calls that the kernel refused because the state had reached its limit. */
+  noSpaceRefusals: number;
   clockLosses: number;
   disksLost: number;
   strangersRefused: number;
@@ -75,6 +86,12 @@ export function emptyTotals(): Totals {
     headersRepaired: 0,
     preparesRepaired: 0,
     blocksRepaired: 0,
+    scrubTours: 0,
+    scrubbedPrepares: 0,
+    scrubbedHeaders: 0,
+    scrubbedBlocks: 0,
+    scrubbedSuperblocks: 0,
+    rotAtStart: 0,
     checkpoints: 0,
     syncsStarted: 0,
     syncsFinished: 0,
@@ -95,6 +112,7 @@ export function emptyTotals(): Totals {
     corruptReads: 0,
     corruptReadsHealed: 0,
     misdirectedWrites: 0,
+    latentFaults: 0,
     tornSectors: 0,
     lostWrites: 0,
     decodeFaults: 0,
@@ -103,6 +121,7 @@ export function emptyTotals(): Totals {
     indefiniteReplies: 0,
     definiteRefusals: 0,
     duplicateRequests: 0,
+    noSpaceRefusals: 0,
     clockLosses: 0,
     disksLost: 0,
     strangersRefused: 0,

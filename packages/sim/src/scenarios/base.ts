@@ -1,4 +1,4 @@
-import { CONFIG_SIMULATION, Prng } from '@kimberlite/vsr';
+import { CONFIG_SIMULATION, Prng, SCRUB_DEFAULT } from '@kimberlite/vsr';
 import { CLIENTS_BUSY } from '../client/simulated-client.ts';
 import { CLOCK_CALM } from '../cluster/clock.ts';
 import { NETWORK_CALM } from '../network/network.ts';
@@ -36,6 +36,7 @@ export function healthy(seed: bigint, replicaCount = 3): SimulationOptions {
     processes: PROCESS_FAULTS_OFF,
     clocks: Array.from({ length: replicaCount }, () => CLOCK_CALM),
     clients: CLIENTS_BUSY,
+    scrub: SCRUB_DEFAULT,
   };
 }
 

@@ -3,6 +3,7 @@ import { baseline } from './core/baseline.ts';
 import { partitions } from './core/partitions.ts';
 import { swarm } from './core/swarm.ts';
 import { rottenHeads } from './corruption/rotten-heads.ts';
+import { noSpace } from './corruption/no-space.ts';
 import { storageFaults } from './corruption/storage-faults.ts';
 import { uncertainHeads } from './corruption/uncertain-heads.ts';
 import { lostDisk } from './crash/lost-disk.ts';
@@ -10,6 +11,11 @@ import { powerCuts } from './crash/power-cuts.ts';
 import { duellingViews } from './race/duelling-views.ts';
 import { lateAcknowledgements } from './race/late-acknowledgements.ts';
 import type { Scenario } from './scenario.ts';
+import { scrubCompletesTour } from './scrub/scrub-completes-tour.ts';
+import { scrubDetectsCorruption } from './scrub/scrub-detects-corruption.ts';
+import { scrubHealsHelical } from './scrub/scrub-heals-helical.ts';
+import { scrubRateLimited } from './scrub/scrub-rate-limited.ts';
+import { scrubTriggersRepair } from './scrub/scrub-triggers-repair.ts';
 
 /** What `vopr list` shows and `--scenario` takes. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -17,12 +23,18 @@ export const SCENARIOS: readonly Scenario[] = [
   baseline,
   partitions,
   storageFaults,
+  noSpace,
   uncertainHeads,
   rottenHeads,
   powerCuts,
   lostDisk,
   duellingViews,
   lateAcknowledgements,
+  scrubDetectsCorruption,
+  scrubCompletesTour,
+  scrubRateLimited,
+  scrubTriggersRepair,
+  scrubHealsHelical,
 ];
 
 const BY_NAME: ReadonlyMap<string, Scenario> = new Map(

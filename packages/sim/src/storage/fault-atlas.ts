@@ -33,6 +33,8 @@ export class FaultAtlas {
   private readonly groups: WalFault[][];
   /** By slot and WAL slot: prepares that may rot though their header's group is sound. */
   private readonly prepares: boolean[][];
+  /** By slot: a copy of the superblock may rot at rest. */
+  private readonly superblocks: boolean[];
 
   constructor(prng: Prng, options: AtlasOptions) {
     this.replicaCount = options.replicaCount;
@@ -47,8 +49,17 @@ export class FaultAtlas {
       this.groups.push(new Array<WalFault>(sectors).fill('none'));
       this.prepares.push(new Array<boolean>(options.config.walSlots).fill(false));
     }
+    this.superblocks = this.groups.map(() => false);
     if (!options.wal || this.faultyMax === 0) return;
     for (let sector = 0; sector < sectors; sector += 1) this.drawSector(prng, sector);
+    this.superblocks.forEach((_, slot) => {
+      this.superblocks[slot] = prng.chance(0.5);
+    });
+  }
+
+  /** One copy at a time, which any replica can mend by itself. */
+  superblockMayRot(slot: number): boolean {
+    return this.superblocks[slot] ?? false;
   }
 
   /** What may befall a header sector of this replica, and the prepares it describes. */

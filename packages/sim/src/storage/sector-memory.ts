@@ -22,7 +22,7 @@ interface DamagedSector {
  * Sectors never written hold arbitrary bytes, the same for the same seed.
  */
 export class SectorMemory {
-  /** Moves whenever the bytes do, for who remembers what they say. */
+  /** Moves whenever the bytes or the damage do, for who remembers what they say. */
   version: number;
   private readonly seed: bigint;
   private readonly sectors: Map<number, Uint8Array>;
@@ -77,16 +77,23 @@ export class SectorMemory {
   }
 
   damage(sector: number, damage: Damage): void {
+    this.version += 1;
     this.damaged.set(sector, { damage, seen: false });
   }
 
   /** Takes damage back: reads give again what was written. */
   restore(sector: number): void {
+    this.version += 1;
     this.damaged.delete(sector);
   }
 
   isDamaged(sector: number): boolean {
     return this.damaged.has(sector);
+  }
+
+  /** Sectors with a content that was written, or asked for, in the order of that. */
+  writtenSectors(): number[] {
+    return [...this.sectors.keys()];
   }
 
   /** Sectors that reads would not give back as written. */
@@ -102,12 +109,17 @@ export class SectorMemory {
   /** Copies what a read gives to `target`; false when the device reports an error. */
   load(sector: number, target: Uint8Array): boolean {
     const entry = this.damaged.get(sector);
-    if (entry === undefined) {
+    if (entry !== undefined) entry.seen = true;
+    return this.peek(sector, target);
+  }
+
+  /** The same for those who only ask: nothing counts as read. */
+  peek(sector: number, target: Uint8Array): boolean {
+    const damage = this.damaged.get(sector)?.damage;
+    if (damage === undefined) {
       target.set(this.pristine(sector));
       return true;
     }
-    entry.seen = true;
-    const { damage } = entry;
     switch (damage.kind) {
       case 'error':
         return false;

@@ -4,6 +4,7 @@ import {
   type Prng,
   SECTOR_SIZE,
   type StoragePort,
+  SUPERBLOCK_COPIES,
   type Zone,
   zoneSize,
 } from '@kimberlite/vsr';
@@ -32,6 +33,8 @@ export interface StorageOptions {
   readonly misdirectProbability: number;
   /** At a crash a write in flight is torn: each sector old, new or garbage. */
   readonly crashFaultProbability: number;
+  /** Per tick: a sector that was written at some time goes bad at rest, where the atlas allows. */
+  readonly latentFaultProbability: number;
 }
 
 /** A fast disk without faults, except that a crash loses what was in flight or not. */
@@ -44,6 +47,7 @@ export const STORAGE_CALM: StorageOptions = {
   writeFaultProbability: 0,
   misdirectProbability: 0,
   crashFaultProbability: 0,
+  latentFaultProbability: 0,
 };
 
 /** What a disk did and suffered. */
@@ -52,6 +56,7 @@ export interface StorageCounts {
   corruptReads: number;
   corruptReadsHealed: number;
   misdirected: number;
+  latentFaults: number;
   tornSectors: number;
   lostWrites: number;
 }
@@ -135,6 +140,7 @@ export class SimulatedStorage implements StoragePort {
       corruptReads: 0,
       corruptReadsHealed: 0,
       misdirected: 0,
+      latentFaults: 0,
       tornSectors: 0,
       lostWrites: 0,
     };
@@ -231,6 +237,32 @@ export class SimulatedStorage implements StoragePort {
     }
   }
 
+  /** One tick at rest: what nobody reads may rot too. */
+  tick(): void {
+    if (this.prng.chance(this.options.latentFaultProbability)) this.rotAtRest();
+  }
+
+  /** A sector somewhere goes bad, where the atlas allows it. */
+  rotAtRest(): void {
+    const zone = this.prng.pick(ZONES);
+    const sectors = this.memory[zone].writtenSectors();
+    if (sectors.length === 0) return;
+    const sector = this.prng.pick(sectors);
+    if (this.memory[zone].isDamaged(sector) || !this.mayRotAtRest(zone, sector)) return;
+    if (this.rot('latent_fault', zone, sector)) this.counts.latentFaults += 1;
+  }
+
+  /**
+   * Of the superblock one copy at a time, and none beside one that a crash has left behind: else no
+   * quorum is left.
+   */
+  private mayRotAtRest(zone: Zone, sector: number): boolean {
+    if (zone !== 'superblock') return mayRot(this.places, zone, sector);
+    if (this.inFlight.some((write) => write.zone === 'superblock')) return false;
+    if (!this.atlas.superblockMayRot(this.slot)) return false;
+    return this.evidence.superblockCopies() === SUPERBLOCK_COPIES;
+  }
+
   /** Damages a sector, whatever the atlas says. For scripted tests. */
   damage(zone: Zone, sector: number, damage: Damage): void {
     this.memory[zone].damage(sector, damage);
@@ -269,7 +301,9 @@ export class SimulatedStorage implements StoragePort {
       }
       if (memory.isDamaged(sector)) this.counts.corruptReads += 1;
       const target = bytes.subarray(at * SECTOR_SIZE, (at + 1) * SECTOR_SIZE);
-      if (!memory.load(sector, target)) readable = false;
+      // What holds the copies of the superblock is read sector by sector, as files are: one that
+      // the device refuses must not hide the others.
+      if (!memory.load(sector, target) && zone !== 'superblock') readable = false;
       this.overlayInFlight(zone, sector, target);
     }
     return readable ? bytes : null;
@@ -353,22 +387,27 @@ export class SimulatedStorage implements StoragePort {
     return places.length === 0 ? null : this.prng.pick(places);
   }
 
-  private rot(kind: 'read_fault' | 'write_fault', zone: Zone, sector: number): void {
+  private rot(
+    kind: 'read_fault' | 'write_fault' | 'latent_fault',
+    zone: Zone,
+    sector: number,
+  ): boolean {
     const memory = this.memory[zone];
-    if (memory.isDamaged(sector)) return;
+    if (memory.isDamaged(sector)) return false;
     const error = this.prng.chance(0.2);
     // Half of the flips hit a header for sure: most of a sector is padding.
     const bits = (this.prng.chance(0.5) ? SECTOR_SIZE / 16 : SECTOR_SIZE) * 8;
     const damage: Damage = error ? { kind: 'error' } : { kind: 'flip', bit: this.prng.below(bits) };
-    if (this.faults?.allow(kind, this.slot, sector) === false) return;
+    if (this.faults?.allow(kind, this.slot, sector) === false) return false;
     memory.damage(sector, damage);
+    return true;
   }
 
   private tear(write: Write): void {
     write.sectors.forEach((bytes, at) => {
       const sector = write.firstSector + at;
       // A torn header sector takes sixteen slots with it, so it counts against the atlas.
-      const garbage = write.zone !== 'wal_headers' || this.atlas.headersMayRot(this.slot, sector);
+      const garbage = this.mayTear(write.zone, sector);
       const outcome = this.prng.below(garbage ? 3 : 2);
       if (outcome === 0) {
         this.counts.lostWrites += 1;
@@ -377,6 +416,13 @@ export class SimulatedStorage implements StoragePort {
       this.counts.tornSectors += 1;
       this.memory[write.zone].store(sector, outcome === 1 ? bytes : this.garbage(bytes));
     });
+  }
+
+  /** Whether a crash may leave neither the old nor the new content in this sector. */
+  private mayTear(zone: Zone, sector: number): boolean {
+    if (zone === 'wal_headers') return this.atlas.headersMayRot(this.slot, sector);
+    // Beside a rotten copy a torn one is one too many.
+    return zone !== 'superblock' || this.memory.superblock.damagedSectors().length === 0;
   }
 
   /** A part of the sector new, the rest arbitrary. */

@@ -7,6 +7,8 @@ import {
   decodeMessage,
   Prng,
   type ReplicaSnapshot,
+  SCRUB_DEFAULT,
+  type ScrubOptions,
   type TraceEvent,
 } from '@kimberlite/vsr';
 import { CLIENTS_BUSY } from '../client/simulated-client.ts';
@@ -37,6 +39,8 @@ export interface ScriptedOptions {
   readonly maker?: ReplicaMaker;
   /** Whether all have met before; default true. */
   readonly introduced?: boolean;
+  /** How the scrubbers are paced; as in production by default. */
+  readonly scrub?: ScrubOptions;
   /** One for each replica; calm ones by default. */
   readonly clocks?: readonly ClockOptions[];
   /** Told a line for everything that happens. */
@@ -95,6 +99,7 @@ export class ScriptedCluster {
         maker: this.tap.wrap(options.maker ?? productionMaker),
         network: options.network ?? NETWORK_CALM,
         storage: options.storage ?? STORAGE_CALM,
+        scrub: options.scrub ?? SCRUB_DEFAULT,
         clocks: options.clocks ?? Array.from({ length: replicaCount }, () => CLOCK_CALM),
         clients: CLIENTS_BUSY,
         introduced: options.introduced ?? true,

@@ -26,12 +26,18 @@ export class KernelWorkload implements Workload {
   readonly name: string;
   private readonly options: WorkloadOptions & { readonly count: number };
   private known: KernelModel;
+  noSpaceRefusals: number;
   private readonly hints: WorkloadHints;
 
-  constructor(callsMax: number) {
+  private readonly bytesMax: number;
+
+  /** `bytesMax` is the limit that the cluster is formatted with; 0 for none. */
+  constructor(callsMax: number, bytesMax = 0) {
+    this.bytesMax = bytesMax;
     this.name = 'kernel';
     this.options = { ...WORKLOAD_DEFAULT, count: callsMax };
-    this.known = new KernelModel();
+    this.known = new KernelModel(bytesMax);
+    this.noSpaceRefusals = 0;
     const knownNow = (): KernelModel => this.known;
     this.hints = {
       get revision(): number {
@@ -46,14 +52,18 @@ export class KernelWorkload implements Workload {
   }
 
   model(): ReplyModel {
-    const model = new KernelModel();
+    const model = new KernelModel(this.bytesMax);
     this.known = model;
     return {
       execute: (request: WorkloadRequest): Uint8Array => {
         assert(request.operation === KERNEL_CALLS, 'the log holds valid requests only');
         const calls = decodeCalls(request.body);
         assert(calls !== null, 'the log holds valid requests only');
-        return encodeResults(calls.map((call) => model.apply(call)));
+        const results = calls.map((call) => model.apply(call));
+        for (const result of results) {
+          if (result.kind === 'refused' && result.reason === 'no_space') this.noSpaceRefusals += 1;
+        }
+        return encodeResults(results);
       },
     };
   }

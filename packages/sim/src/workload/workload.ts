@@ -40,6 +40,8 @@ export interface Workload {
   stateMachine(): StateMachine;
   /** A fresh model, at the state of an empty cluster. */
   model(): ReplyModel;
+  /** Calls that the model has refused for want of room so far. */
+  readonly noSpaceRefusals?: number;
   /** The next request. Impolite on purpose: absent keys, refused operations, repeats. */
   next(prng: Prng): WorkloadRequest;
   /**

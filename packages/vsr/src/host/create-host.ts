@@ -156,6 +156,11 @@ class Host implements ReplicaHost {
         );
         return;
       }
+      case 'read_scrub':
+        storage.read(effect.zone, effect.offset, effect.length, (bytes) =>
+          this.post({ kind: 'scrub_read', bytes }),
+        );
+        return;
       case 'trace':
         this.options.trace.trace(effect.event);
         return;

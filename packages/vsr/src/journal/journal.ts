@@ -21,6 +21,10 @@ interface Sector {
   inFlight: Map<number, Checksum> | null;
   /** Slots whose headers wait for the next write. */
   waiting: Map<number, Checksum>;
+  /** The sector on disk is bad: it is written again as it is in memory. */
+  rotten: boolean;
+  /** Writes begun so far: a read that spans one proves nothing. */
+  writes: number;
 }
 
 /**
@@ -81,6 +85,8 @@ export class Journal {
     this.sectors = Array.from({ length: config.walSlots / HEADERS_PER_SECTOR }, () => ({
       inFlight: null,
       waiting: new Map(),
+      rotten: false,
+      writes: 0,
     }));
     this.writesMax = options.writesMax;
     this.writesInFlight = 0;
@@ -308,6 +314,58 @@ export class Journal {
     return this.faulty[walSlot] === 1 && this.entries[walSlot] === null;
   }
 
+  /**
+   * What a scrubber finds in a slot that is at rest: the entry whose body and header must be right
+   * on disk, or null when the slot is in no use. `busy` while it is being written or repaired: what
+   * stands there is then still to come.
+   */
+  atRest(walSlot: number): LogHeader | null | 'busy' {
+    if (this.dirty[walSlot] === 1 || this.clearing[walSlot] === 1) return 'busy';
+    if (this.writing[walSlot] !== null) return 'busy';
+    return this.entries[walSlot] ?? null;
+  }
+
+  /** Something in a slot that holds no op of the log cannot be read: unknown, and never a nack. */
+  markUnknown(walSlot: number): void {
+    assert(this.atRest(walSlot) === null, 'at rest and not in use');
+    this.setDirty(walSlot, 1);
+    this.faulty[walSlot] = 1;
+  }
+
+  /** Writes of a header sector begun so far, and whether one is in flight. */
+  headerWrites(sector: number): { readonly count: number; readonly inFlight: boolean } {
+    const state = this.sectors[sector];
+    assert(state !== undefined, 'sector in range');
+    return { count: state.writes, inFlight: state.inFlight !== null };
+  }
+
+  /** The redundant header that the ring holds, or is to hold, for a slot. Not to be changed. */
+  redundantHeader(walSlot: number): Uint8Array {
+    return this.redundant.subarray(walSlot * HEADER_SIZE, (walSlot + 1) * HEADER_SIZE);
+  }
+
+  /**
+   * Writes a header sector again as it is known here, every header that is at rest in it being
+   * right; as soon as it may be written.
+   */
+  rewriteHeaders(sector: number): void {
+    const state = this.sectors[sector];
+    assert(state !== undefined, 'sector in range');
+    state.rotten = true;
+    this.writeRotten();
+  }
+
+  /**
+   * Nothing is written while the journal pauses; and a single replica, which may spoil only one
+   * thing in a crash, writes a sector again when nothing else is in flight.
+   */
+  private writeRotten(): void {
+    this.sectors.forEach((state, sector) => {
+      if (!state.rotten || this.paused || (this.writesMax === 1 && this.busy)) return;
+      this.writeSector(sector, state);
+    });
+  }
+
   pause(): void {
     this.paused = true;
   }
@@ -339,6 +397,7 @@ export class Journal {
         index += 1;
       }
     }
+    this.writeRotten();
   }
 
   /** A body is on disk. If its header was replaced meanwhile, what stands there is of no use. */
@@ -372,9 +431,11 @@ export class Journal {
    * One write a sector at a time; headers of neighbours that became ready meanwhile join the next.
    */
   private writeSector(index: number, sector: Sector): void {
-    if (sector.inFlight !== null || sector.waiting.size === 0) return;
+    if (sector.inFlight !== null || (sector.waiting.size === 0 && !sector.rotten)) return;
     sector.inFlight = sector.waiting;
     sector.waiting = new Map();
+    sector.rotten = false;
+    sector.writes += 1;
     const start = index * SECTOR_SIZE;
     this.out.writeHeaders(index, this.redundant.slice(start, start + SECTOR_SIZE));
   }

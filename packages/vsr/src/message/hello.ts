@@ -9,9 +9,10 @@ import { encodeMessage, type Message } from './message.ts';
  * replicas that differ in any one would not decide alike.
  */
 export function sizesOf(config: ClusterConfig): ClusterConfig {
-  const { messageSizeMax, walSlots, pipelineMax, checkpointInterval, blockSize, sessionsMax } =
-    config;
-  return { messageSizeMax, walSlots, pipelineMax, checkpointInterval, blockSize, sessionsMax };
+  const { messageSizeMax, walSlots, pipelineMax, checkpointInterval, blockSize } = config;
+  const { sessionsMax, stateBytesMax } = config;
+  const log = { messageSizeMax, walSlots, pipelineMax, checkpointInterval };
+  return { ...log, blockSize, sessionsMax, stateBytesMax };
 }
 
 /** A client knows no sizes; it learns those of the cluster from the answer. */
@@ -22,6 +23,7 @@ const UNKNOWN_SIZES: ClusterConfig = {
   checkpointInterval: 0,
   blockSize: 0,
   sessionsMax: 0,
+  stateBytesMax: 0,
 };
 
 /**

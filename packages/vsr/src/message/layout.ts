@@ -96,6 +96,7 @@ export const COMMANDS = {
       checkpointInterval: 'u32',
       blockSize: 'u32',
       sessionsMax: 'u32',
+      stateBytesMax: 'u64',
     },
   },
   ping: {

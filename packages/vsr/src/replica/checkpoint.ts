@@ -4,6 +4,7 @@ import type { PrepareHeader } from '../message/message.ts';
 import type { Op } from '../std/numbers.ts';
 import { type CheckpointRecord, checkpointId } from '../superblock/superblock.ts';
 import { acknowledgeAll } from './acknowledge.ts';
+import { dropReleasedBlocks } from './block-repair.ts';
 import { logSuffix } from './chain.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './send.ts';
@@ -89,6 +90,7 @@ export function onCheckpointDurable(r: Replica, checkpoint: CheckpointRecord): v
   r.checkpointPrevious = r.checkpoint;
   r.checkpoint = checkpoint;
   r.checkpointId = checkpointId(checkpoint, r.checksum);
+  dropReleasedBlocks(r);
   trace(r, { kind: 'checkpoint_durable', op: checkpoint.op, id: r.checkpointId });
   // Acks above the deadline were held back for this.
   acknowledgeAll(r);

@@ -15,14 +15,21 @@ export function clearUnusedSlots(r: Replica): void {
   if (r.status !== 'normal' || !r.restored || !isChainComplete(r)) return;
   if (r.superblock.durable.logView !== r.view) return;
   const { walSlots, pipelineMax } = r.config;
-  const oldest = Math.min(provenCheckpoint(r).op, r.op - pipelineMax);
+  const covered = Math.min(provenCheckpoint(r).op, r.op - pipelineMax - 1);
   // The slots of the next ops up to a whole ring above the checkpoint hold none of the log.
   for (let op = r.op + 1; op <= r.checkpoint.op + walSlots; op += 1) {
     const walSlot = op % walSlots;
-    // A copy of the lap before beside an unreadable header goes too, once nobody can need it any
-    // more: who lacks that op is given the checkpoint, and no view change tells of it.
+    // An op of the lap before that rotted, or stands beside an unreadable header, goes too, once
+    // nobody can need it any more: who lacks it is given the checkpoint, and no view change tells
+    // of it.
     const old = op - walSlots;
-    if (old >= 0 && old < oldest && r.journal.isDoubtful(Op(old))) r.journal.dropHeader(Op(old));
+    if (old >= 0 && old <= covered && isUnsound(r, Op(old))) r.journal.dropHeader(Op(old));
     if (r.journal.isUnknown(walSlot)) r.journal.clear(reservedSlot(walSlot, r));
   }
+}
+
+function isUnsound(r: Replica, op: Op): boolean {
+  const entry = r.journal.header(op);
+  if (entry === null || !r.journal.isFaulty(op)) return false;
+  return !r.journal.isWriting(op, entry.header.checksum);
 }

@@ -75,7 +75,7 @@ export function takePrepareRead(
   }
   if (r.journal.isReadable(op)) {
     r.journal.markFaulty(op);
-    trace(r, { kind: 'corrupt', what: 'prepare', place: r.journal.slotOf(op) });
+    trace(r, { kind: 'corrupt', what: 'prepare', place: r.journal.slotOf(op), found: 'read' });
     r.timers.hurry('repair');
   }
   return null;

@@ -12,6 +12,7 @@ import { noWord, unmetPeers } from './introduce.ts';
 import { Members, TABLE_MEMBERS } from './members.ts';
 import { RepairBudget } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
+import { createScrubState, SCRUB_DEFAULT, type ScrubOptions, scrubProgress } from './scrub.ts';
 import { isPrimary } from './send.ts';
 import { Sessions, TABLE_SESSIONS } from './sessions.ts';
 import { TIMEOUTS_DEFAULT, type TimeoutTable, Timers } from './timers.ts';
@@ -28,6 +29,8 @@ export interface ReplicaOptions {
   readonly stateMachine: StateMachine;
   readonly prng: Prng;
   readonly timeouts?: TimeoutTable;
+  /** How the scrubber is paced; once in 24 hours by default. */
+  readonly scrub?: ScrubOptions;
 }
 
 /** What is not there before the superblock is open. */
@@ -48,6 +51,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   const { config, checksum, stateMachine, prng, slot } = options;
   assertConfig(config);
   assert(slot >= 0 && slot < SLOT_COUNT, 'slot in range');
+  stateMachine.open?.({ stateBytesMax: config.stateBytesMax });
   const forest = new Forest({
     checksum,
     blockSize: config.blockSize,
@@ -137,10 +141,12 @@ export function createReplica(options: ReplicaOptions): Replica {
     restorePending: false,
     restoreReads: 0,
     missingBlocks: new Map(),
+    repairingBlocks: new Set(),
     pendingSync: null,
     syncTarget: null,
     stuckSince: null,
     stuckAt: Op(0),
+    scrub: createScrubState(options.scrub ?? SCRUB_DEFAULT, prng.fork()),
     out: [],
   };
 }
@@ -166,6 +172,11 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
     sessions: r.sessions.count,
     journalDirty: needed.missing,
     journalFaulty: needed.faulty,
+    blocksMissing: r.missingBlocks.size + r.repairingBlocks.size,
+    scrubTours: r.scrub.tours,
+    scrubProgress: r.opened ? scrubProgress(r) : 0,
+    scrubBytes: r.scrub.bytes,
+    scrubFindings: r.scrub.findings,
   };
 }
 

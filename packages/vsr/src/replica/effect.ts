@@ -1,4 +1,5 @@
 import type { BlockReference } from '@kimberlite/store';
+import type { Zone } from '../host/ports.ts';
 import type { SlotMessage } from '../journal/journal.ts';
 import type { AnyMessage } from '../message/message.ts';
 import type { Checksum, ClientId, Op } from '../std/numbers.ts';
@@ -36,6 +37,13 @@ export type Effect =
       readonly kind: 'read_block';
       readonly reference: BlockReference;
       readonly serveTo: number | null;
+    }
+  /** The scrubber reads: one at a time. */
+  | {
+      readonly kind: 'read_scrub';
+      readonly zone: Zone;
+      readonly offset: number;
+      readonly length: number;
     }
   | { readonly kind: 'trace'; readonly event: TraceEvent }
   /** The data file cannot be used, or this replica has diverged: the process must end. */
@@ -86,4 +94,5 @@ export type ReplicaEvent =
       readonly reference: BlockReference;
       readonly serveTo: number | null;
       readonly bytes: Uint8Array | null;
-    };
+    }
+  | { readonly kind: 'scrub_read'; readonly bytes: Uint8Array | null };

@@ -75,7 +75,7 @@ function requestHeaders(r: Replica): void {
 /**
  * Known headers whose bodies are not here. What is executed is repaired too, down to the checkpoint
  * that others can be given: who is still above that one needs the ops, and only the primary may say
- * which they are.
+ * which they are. What rots below it is needed by nobody: its slot is cleared (clear-slots.ts).
  */
 function requestBodies(r: Replica): void {
   if (r.journal.dirtyCount === 0) return;

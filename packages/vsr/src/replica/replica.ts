@@ -16,6 +16,7 @@ import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import type { Effect } from './effect.ts';
 import type { Members } from './members.ts';
 import type { RepairBudget } from './repair-budget.ts';
+import type { ScrubState } from './scrub.ts';
 import type { Ballot } from './select-log.ts';
 import type { Sessions } from './sessions.ts';
 import type { Timers } from './timers.ts';
@@ -201,8 +202,13 @@ export interface Replica {
   restorePending: boolean;
   /** Blocks being read while loading. */
   restoreReads: number;
-  /** Blocks that this disk lacks, by address. */
+  /**
+   * Blocks of the checkpoint that this disk lacks, by address: while it is loaded, and where rot is
+   * found later.
+   */
   readonly missingBlocks: Map<number, Checksum>;
+  /** Addresses of blocks from peers that are being written over what rotted (block-repair.ts). */
+  readonly repairingBlocks: Set<number>;
   /** A start_view whose checkpoint is to be installed when no block write is in flight. */
   pendingSync: Message<'startView'> | null;
   /** The checkpoint being fetched, while it is. */
@@ -210,6 +216,8 @@ export interface Replica {
   /** Tick since which commits wait for something that repair must bring; null when they don't. */
   stuckSince: number | null;
   stuckAt: Op;
+  // ── scrubber (scrub.ts) ──────────────────────────────────────────────────────────────────────
+  readonly scrub: ScrubState;
   // ── output ───────────────────────────────────────────────────────────────────────────────────
   out: Effect[];
 }

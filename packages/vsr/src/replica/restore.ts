@@ -2,6 +2,7 @@ import { assert } from '@kimberlite/store';
 import { decodeBlockList, encodeBlockList } from '../message/block-list.ts';
 import type { Message } from '../message/message.ts';
 import { acknowledgeAll } from './acknowledge.ts';
+import { noteRottenBlock, repairBlock } from './block-repair.ts';
 import type { ReplicaEvent } from './effect.ts';
 import { adoptFiles } from './members.ts';
 import type { Replica } from './replica.ts';
@@ -56,14 +57,12 @@ export function onBlockRead(
   const { reference, bytes, serveTo } = event;
   if (serveTo !== null) {
     r.serving -= 1;
-    if (bytes !== null && r.checksum.hash(bytes) === reference.checksum) {
-      send(
-        r,
-        serveTo,
-        'block',
-        { blockChecksum: reference.checksum, address: reference.address },
-        bytes,
-      );
+    const { address, checksum } = reference;
+    if (bytes !== null && r.checksum.hash(bytes) === checksum) {
+      send(r, serveTo, 'block', { blockChecksum: checksum, address }, bytes);
+    } else if (noteRottenBlock(r, reference)) {
+      // Asked for by a peer, and rotten here too.
+      trace(r, { kind: 'corrupt', what: 'block', place: address, found: 'read' });
     }
     return;
   }
@@ -75,8 +74,9 @@ export function onBlockRead(
       fatal(r, 'checkpoint_corrupt');
       return;
     }
-    if (r.syncTarget === null)
-      trace(r, { kind: 'corrupt', what: 'block', place: reference.address });
+    if (r.syncTarget === null) {
+      trace(r, { kind: 'corrupt', what: 'block', place: reference.address, found: 'start' });
+    }
     r.missingBlocks.set(reference.address, reference.checksum);
     r.timers.hurry('repair');
   }
@@ -116,10 +116,14 @@ export function onRequestBlocks(r: Replica, message: Message<'requestBlocks'>): 
   }
 }
 
-/** A block from a peer: written to this disk, then loaded. */
+/** A block from a peer: written to this disk, then loaded, unless it only rotted here. */
 export function onBlock(r: Replica, message: Message<'block'>): void {
   const { header, body } = message;
-  if (r.restored || r.restorePending || r.pendingSync !== null) return;
+  if (r.restored) {
+    repairBlock(r, message);
+    return;
+  }
+  if (r.restorePending || r.pendingSync !== null) return;
   if (r.missingBlocks.get(header.address) !== header.blockChecksum) return;
   const reference = { address: header.address, checksum: header.blockChecksum };
   if (body.length !== r.config.blockSize || r.checksum.hash(body) !== header.blockChecksum) return;

@@ -6,7 +6,6 @@ import { Journal } from '../journal/journal.ts';
 import { type PartRead, recoverLog, type SlotRead } from '../journal/recover.ts';
 import { primarySlot, quorumsOf, votersOf } from '../membership.ts';
 import { HEADER_SIZE, type Header } from '../message/layout.ts';
-import { decodeHeader, decodeMessage } from '../message/message.ts';
 import { opMax } from '../std/numbers.ts';
 import { decodeCopies } from '../superblock/read-superblock.ts';
 import { checkpointId, type SuperblockState } from '../superblock/superblock.ts';
@@ -25,7 +24,7 @@ import { fatal, trace } from './send.ts';
 import { transitionToStatus } from './status.ts';
 import { emit } from './superblock-update.ts';
 import { voteToLeave } from './vote.ts';
-import { isPaddingSound, readLengthOf } from './wal-read.ts';
+import { isSlotWhole, readLengthOf, slotHeader } from './wal-read.ts';
 
 /** WAL slots read at once. */
 const READS_MAX = 16;
@@ -62,7 +61,9 @@ export function onSuperblockOpened(r: Replica, zone: Uint8Array | null): void {
   copies.forEach((copy, index) => {
     if (copy === null || copy.checksum !== chosen.checksum) bad.push(index);
   });
-  if (bad.length > 0) trace(r, { kind: 'corrupt', what: 'superblock', place: bad[0] ?? 0 });
+  for (const copy of bad) {
+    trace(r, { kind: 'corrupt', what: 'superblock', place: copy, found: 'start' });
+  }
   const step = r.superblock.repairCopies(bad);
   if (step.kind === 'idle') readLog(r);
   else emit(r, step);
@@ -156,15 +157,6 @@ export function onSlotRead(
   readNextSlots(r, startup);
 }
 
-/** The header at the start of these bytes, when it belongs to this slot of this cluster. */
-function slotHeader(r: Replica, walSlot: number, bytes: Uint8Array): Header | null {
-  const header = decodeHeader(bytes.subarray(0, HEADER_SIZE), r.checksum);
-  if (typeof header === 'string' || header.cluster !== r.cluster) return null;
-  if (header.command === 'reserved') return header.op === walSlot ? header : null;
-  if (header.command !== 'prepare' || header.op % r.config.walSlots !== walSlot) return null;
-  return header;
-}
-
 function partOf(header: Header | null, bytes: Uint8Array): PartRead {
   if (header === null) return 'bad';
   if (header.command !== 'prepare') return 'reserved';
@@ -172,10 +164,7 @@ function partOf(header: Header | null, bytes: Uint8Array): PartRead {
 }
 
 function wholePart(r: Replica, header: Header, bytes: Uint8Array): PartRead {
-  if (header.size > bytes.length) return 'bad';
-  const message = decodeMessage(bytes.subarray(0, header.size), r.checksum);
-  if (typeof message === 'string' || !isPaddingSound(r, bytes, header.size)) return 'bad';
-  return partOf(header, bytes);
+  return isSlotWhole(r, header, bytes) ? partOf(header, bytes) : 'bad';
 }
 
 function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): void {
@@ -198,7 +187,10 @@ function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): vo
     return;
   }
   recovered.decisions.forEach((decision, slot) => {
-    if (decision === 'vsr') trace(r, { kind: 'corrupt', what: 'prepare', place: slot });
+    const isHeader = decision === 'fix' && reads[slot]?.header === 'bad';
+    if (decision !== 'vsr' && !isHeader) return;
+    const what = isHeader ? 'header' : 'prepare';
+    trace(r, { kind: 'corrupt', what, place: slot, found: 'start' });
   });
   recovered.slots.forEach((slot, walSlot) => {
     if (slot.entry !== null || slot.faulty) return;

@@ -16,6 +16,7 @@ import { drainBuffer, onPrepareDurable, prepareQueued } from './prepare.ts';
 import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
 import type { Replica } from './replica.ts';
 import { beginRestore, continueRestore, onBlockRead } from './restore.ts';
+import { onScrubRead } from './scrub.ts';
 import { sendMessage, trace } from './send.ts';
 import { onHeadersRead, onSlotRead, onSuperblockOpened, readLog, takePart } from './startup.ts';
 import { emit } from './superblock-update.ts';
@@ -65,13 +66,17 @@ function dispatch(r: Replica, event: ReplicaEvent): void {
     case 'work':
       if (r.status !== 'recovering') checkpointWork(r);
       return;
+    case 'scrub_read':
+      // No sign that the disk works: it may hang in writes and still read.
+      onScrubRead(r, event.bytes);
+      return;
     default:
       r.diskProgress = r.tick;
       onCompletion(r, event);
   }
 }
 
-type Completion = Exclude<ReplicaEvent, { kind: 'message' | 'tick' | 'work' }>;
+type Completion = Exclude<ReplicaEvent, { kind: 'message' | 'tick' | 'work' | 'scrub_read' }>;
 
 /** The disk has done what it was asked. */
 function onCompletion(r: Replica, event: Completion): void {
@@ -97,6 +102,7 @@ function onCompletion(r: Replica, event: Completion): void {
       return;
     case 'blocks_written':
       r.blockWrites -= 1;
+      r.repairingBlocks.delete(event.address);
       sealCheckpoint(r);
       continueRestore(r);
       return;

@@ -7,6 +7,7 @@ import { onPingTimeout } from './ping.ts';
 import { onPrepareTimeout } from './prepare.ts';
 import { onRepairTimeout } from './repair.ts';
 import type { Replica } from './replica.ts';
+import { scrubTick } from './scrub.ts';
 import { isBackup } from './send.ts';
 import { broadcastStartView } from './start-view.ts';
 import type { TimerName } from './timers.ts';
@@ -21,6 +22,7 @@ export function onTick(r: Replica): void {
   if (r.status === 'recovering') return;
   watchOneself(r, stalled);
   for (const name of r.timers.tick()) onTimeout(r, name);
+  scrubTick(r);
 }
 
 /** The table of timeouts: each row of timers.ts has its handler here. */
@@ -61,6 +63,7 @@ function onTimeout(r: Replica, name: TimerName): void {
       return;
     case 'abdicate':
     case 'repairExpiry':
+    case 'scrub':
       return; // Limits that are compared, not timers that run.
     default:
       unreachable(name);

@@ -31,6 +31,7 @@ const JITTER: Readonly<Record<TimerName, number>> = {
   repair: 1,
   abdicate: 0,
   repairExpiry: 0,
+  scrub: 0,
 };
 
 describe('a timer', () => {

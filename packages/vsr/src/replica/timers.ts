@@ -30,6 +30,8 @@ export interface TimeoutTable {
   readonly abdicate: number;
   /** Repair requests without an answer are given up. */
   readonly repairExpiry: number;
+  /** Scrubber: the longest pause between two of its reads; shorter where a tour needs it. */
+  readonly scrub: number;
 }
 
 export type TimerName = keyof TimeoutTable;
@@ -47,6 +49,7 @@ export const TIMEOUTS_DEFAULT: TimeoutTable = {
   repair: 5,
   abdicate: 75,
   repairExpiry: 50,
+  scrub: 10,
 };
 
 const JITTER: Readonly<Record<TimerName, number>> = {
@@ -62,6 +65,7 @@ const JITTER: Readonly<Record<TimerName, number>> = {
   repair: 1,
   abdicate: 0,
   repairExpiry: 0,
+  scrub: 0,
 };
 
 /** Why a table of timeouts can't work, or null. */

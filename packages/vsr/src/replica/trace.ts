@@ -72,15 +72,13 @@ export type TraceEvent =
   | { readonly kind: 'wal_wrapped'; readonly op: Op }
   | {
       readonly kind: 'repaired';
-      readonly what: 'header' | 'prepare' | 'block';
+      /** `header` of the log's chain; `redundant_header` and `superblock` from memory. */
+      readonly what: 'header' | 'prepare' | 'block' | 'redundant_header' | 'superblock';
       readonly op: Op | null;
     }
-  | {
-      readonly kind: 'corrupt';
-      readonly what: 'prepare' | 'block' | 'superblock';
-      /** WAL slot, address of the block, or number of the superblock's copy. */
-      readonly place: number;
-    }
+  | ({ readonly kind: 'corrupt' } & CorruptPlace)
+  /** The scrubber has been everywhere; numbers since the start of the replica. */
+  | { readonly kind: 'scrub_tour'; readonly tours: number; readonly findings: number }
   | { readonly kind: 'sync_started'; readonly op: Op; readonly target: Op }
   | { readonly kind: 'sync_finished'; readonly op: Op }
   | { readonly kind: 'abdicated'; readonly view: View; readonly reason: VoteReason }
@@ -98,6 +96,15 @@ export type TraceEvent =
   | { readonly kind: 'greeted'; readonly peer: number }
   /** The cluster's clock gained or lost agreement. */
   | { readonly kind: 'clock'; readonly synchronized: boolean };
+
+/** Something on this disk that is not what was written there. */
+export interface CorruptPlace {
+  readonly what: 'prepare' | 'header' | 'block' | 'superblock';
+  /** WAL slot (also of a redundant header), address of the block, or the superblock's copy. */
+  readonly place: number;
+  /** By a start, by a read that something else needed (a commit, a peer), or by the scrubber. */
+  readonly found: 'start' | 'read' | 'scrub';
+}
 
 /** Why a message was dropped: labels of a metric, so a name never changes its meaning. */
 export type DropReason =
@@ -162,4 +169,14 @@ export interface ReplicaSnapshot {
   readonly journalDirty: number;
   /** Of those, the ones whose slot is unreadable. */
   readonly journalFaulty: number;
+  /** Blocks of the checkpoint that are not (or not readably) on this disk, as far as is known. */
+  readonly blocksMissing: number;
+  /** Whole tours of the scrubber since the start. */
+  readonly scrubTours: number;
+  /** Part of its present tour that is done, 0 to 1. */
+  readonly scrubProgress: number;
+  /** Bytes that it has read since the start. */
+  readonly scrubBytes: number;
+  /** What it found to be bad since the start. */
+  readonly scrubFindings: number;
 }

@@ -1,5 +1,7 @@
 import { SECTOR_SIZE } from '../config.ts';
 import type { LogHeader } from '../message/header-list.ts';
+import { HEADER_SIZE, type Header } from '../message/layout.ts';
+import { decodeHeader, decodeMessage } from '../message/message.ts';
 import type { ReadPurpose } from './effect.ts';
 import type { Replica } from './replica.ts';
 
@@ -32,4 +34,20 @@ export function isPaddingSound(r: Replica, bytes: Uint8Array, size: number): boo
   if (r.replicaCount === 1) return true;
   for (let at = size; at < bytes.length; at += 1) if (bytes[at] !== 0) return false;
   return true;
+}
+
+/** The header at the start of these bytes, when it belongs to this slot of this cluster. */
+export function slotHeader(r: Replica, walSlot: number, bytes: Uint8Array): Header | null {
+  const header = decodeHeader(bytes.subarray(0, HEADER_SIZE), r.checksum);
+  if (typeof header === 'string' || header.cluster !== r.cluster) return null;
+  if (header.command === 'reserved') return header.op === walSlot ? header : null;
+  if (header.command !== 'prepare' || header.op % r.config.walSlots !== walSlot) return null;
+  return header;
+}
+
+/** Whether the bytes of a slot are the whole message of their header, followed by zeros. */
+export function isSlotWhole(r: Replica, header: Header, bytes: Uint8Array): boolean {
+  if (header.size > bytes.length) return false;
+  const message = decodeMessage(bytes.subarray(0, header.size), r.checksum);
+  return typeof message !== 'string' && isPaddingSound(r, bytes, header.size);
 }

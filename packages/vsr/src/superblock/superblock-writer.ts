@@ -163,12 +163,25 @@ export class SuperblockWriter {
     return { kind: 'durable', state };
   }
 
-  private holds(zone: Uint8Array | null, copy: number): boolean {
+  /**
+   * Copies of the durable superblock that a read of the zone does not give back. Asked while
+   * nothing is in flight; all of them may be bad, since the state is known here.
+   */
+  copiesLost(zone: Uint8Array | null): number[] {
+    assert(this.staging === null, 'nothing in flight');
+    const bad: number[] = [];
+    for (let copy = 0; copy < SUPERBLOCK_COPIES; copy += 1) {
+      if (!this.holds(zone, copy, this.durableChecksum)) bad.push(copy);
+    }
+    return bad;
+  }
+
+  private holds(zone: Uint8Array | null, copy: number, wanted = this.stagingChecksum): boolean {
     const start = copy * SUPERBLOCK_COPY_SIZE;
     const end = start + SUPERBLOCK_COPY_SIZE;
     if (zone === null || zone.length < end) return false;
     const decoded = decodeSuperblock(zone.subarray(start, end), copy, this.checksum);
-    return decoded !== null && decoded.checksum === this.stagingChecksum;
+    return decoded !== null && decoded.checksum === wanted;
   }
 
   /** After `durable`: starts what was queued meanwhile. */

@@ -111,6 +111,7 @@ const OFFSET = {
   checkpointInterval: 156,
   blockSize: 160,
   sessionsMax: 164,
+  stateBytesMax: 168,
   introductions: 256,
   checkpoint: 1024,
   checkpointPrevious: 1024 + CHECKPOINT_RECORD_SIZE,
@@ -180,6 +181,7 @@ export function encodeSuperblock(state: SuperblockState, checksum: ChecksumFunct
   view.setUint32(OFFSET.checkpointInterval, config.checkpointInterval, true);
   view.setUint32(OFFSET.blockSize, config.blockSize, true);
   view.setUint32(OFFSET.sessionsMax, config.sessionsMax, true);
+  writeU64(view, OFFSET.stateBytesMax, config.stateBytesMax);
   bytes.set(encodeIntroductions(state.introductions), OFFSET.introductions);
   bytes.set(encodeCheckpoint(state.checkpoint), OFFSET.checkpoint);
   bytes.set(encodeCheckpoint(state.checkpointPrevious), OFFSET.checkpointPrevious);
@@ -223,6 +225,7 @@ function decodeIdentity(view: DataView): Identity | null {
     checkpointInterval: view.getUint32(OFFSET.checkpointInterval, true),
     blockSize: view.getUint32(OFFSET.blockSize, true),
     sessionsMax: view.getUint32(OFFSET.sessionsMax, true),
+    stateBytesMax: readU64(view, OFFSET.stateBytesMax),
   };
   if (configFault(config) !== null) return null;
   return {

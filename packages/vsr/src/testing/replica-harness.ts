@@ -2,12 +2,14 @@ import { assert, mix128, unreachable } from '@kimberlite/store';
 import { type ClusterConfig, CONFIG_SIMULATION } from '../config.ts';
 import { formatReplica } from '../format.ts';
 import { TICK_MICROS } from '../host/host.ts';
+import type { Zone } from '../host/ports.ts';
 import type { Command, FieldsToSend } from '../message/layout.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
 import { createReplica } from '../replica/create-replica.ts';
 import type { Effect, ReplicaEvent } from '../replica/effect.ts';
 import type { Replica } from '../replica/replica.ts';
+import { SCRUB_DEFAULT, type ScrubOptions } from '../replica/scrub.ts';
 import { beginStartup } from '../replica/startup.ts';
 import { hasWork, step } from '../replica/step.ts';
 import type { TraceEvent } from '../replica/trace.ts';
@@ -64,6 +66,10 @@ export interface HarnessOptions {
   readonly introduced?: boolean;
   /** A file that an earlier life has written; else a new one is formatted. */
   readonly file?: DataFile;
+  /** How the scrubber is paced; as in production by default. */
+  readonly scrub?: ScrubOptions;
+  /** Of its generator; 5 by default. */
+  readonly seed?: bigint;
 }
 
 /**
@@ -77,6 +83,9 @@ export class ReplicaHarness {
   readonly replica: Replica;
   readonly traces: TraceEvent[] = [];
   readonly fatals: string[] = [];
+  /** What the scrubber has asked the disk for. */
+  readonly scrubReads: { readonly zone: Zone; readonly offset: number; readonly length: number }[] =
+    [];
   private readonly pending: Io[] = [];
   private sent: { readonly to: number; readonly message: AnyMessage }[] = [];
   private answers: { readonly client: ClientId; readonly message: AnyMessage }[] = [];
@@ -114,7 +123,8 @@ export class ReplicaHarness {
       slot,
       release: 1,
       stateMachine: counterMachine(),
-      prng: new Prng(5n),
+      prng: new Prng(options.seed ?? 5n),
+      scrub: options.scrub ?? SCRUB_DEFAULT,
     });
   }
 
@@ -153,7 +163,10 @@ export class ReplicaHarness {
       else if (effect.kind === 'send_client') this.answers.push(effect);
       else if (effect.kind === 'trace') this.traces.push(effect.event);
       else if (effect.kind === 'fatal') this.fatals.push(effect.reason);
-      else this.pending.push(effect);
+      else {
+        if (effect.kind === 'read_scrub') this.scrubReads.push(effect);
+        this.pending.push(effect);
+      }
     }
   }
 
@@ -230,6 +243,8 @@ export class ReplicaHarness {
         const bytes = this.file.read('blocks', (reference.address - 1) * blockSize, blockSize);
         return { kind: 'block_read', reference, serveTo, bytes };
       }
+      case 'read_scrub':
+        return { kind: 'scrub_read', bytes: this.file.read(io.zone, io.offset, io.length) };
       default:
         return unreachable(io);
     }

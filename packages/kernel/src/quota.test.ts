@@ -1,0 +1,126 @@
+import { Prng } from '@kimberlite/vsr';
+import { describe, expect, it } from 'vitest';
+import type { Call } from './codec/call.ts';
+import { KERNEL_CALLS } from './codec/call.ts';
+import { decodeResults } from './codec/decode-results.ts';
+import { encodeCalls } from './codec/encode-calls.ts';
+import type { Result } from './codec/result.ts';
+import { utf8Encode as text } from './codec/utf8.ts';
+import { createKernel } from './kernel.ts';
+import { KernelModel } from './model.ts';
+import { MemoryRunner } from './testing/memory-context.ts';
+import { randomCalls, WORKLOAD_DEFAULT } from './workload.ts';
+
+const namespace = text('n');
+
+/** A kernel with a limit, and the model beside it: they must agree on every answer. */
+class Pair {
+  private readonly runner: MemoryRunner;
+  private readonly model: KernelModel;
+
+  constructor(bytesMax: number) {
+    const kernel = createKernel();
+    kernel.open?.({ stateBytesMax: bytesMax });
+    this.runner = new MemoryRunner(kernel, 'oldest_first');
+    this.model = new KernelModel(bytesMax);
+  }
+
+  run(...calls: Call[]): Result[] {
+    const body = encodeCalls(calls);
+    const results = decodeResults(this.runner.run({ operation: KERNEL_CALLS, body }).reply);
+    expect(results).toEqual(calls.map((call) => this.model.apply(call)));
+    return [...(results ?? [])];
+  }
+
+  /** What became of one call: its kind, or why it was refused. */
+  outcome(call: Call): string {
+    const [result] = this.run(call);
+    return result?.kind === 'refused' ? result.reason : (result?.kind ?? 'nothing');
+  }
+}
+
+function put(key: string, size: number): Call {
+  const value = new Uint8Array(size);
+  return { kind: 'put', namespace, key: text(key), value, previousBytesMax: null };
+}
+
+function remove(...keys: string[]): Call {
+  return { kind: 'delete', namespace, keys: keys.map((key) => text(key)) };
+}
+
+describe('a limit of the state', () => {
+  it('refuses what would pass it, to the byte, and nothing else', () => {
+    const pair = new Pair(400);
+    // A namespace and a key of one byte each, and 64 more.
+    expect(pair.outcome(put('a', 134))).toBe('put');
+    expect(pair.outcome(put('b', 135))).toBe('no_space');
+    expect(pair.outcome(put('b', 134))).toBe('put');
+    expect(pair.outcome(put('c', 0))).toBe('no_space');
+    expect(pair.outcome(put('b', 134))).toBe('put');
+    expect(pair.outcome(put('b', 135))).toBe('no_space');
+    const get: Call = { kind: 'get', namespace, key: text('a'), bytesMax: 1000 };
+    expect(pair.outcome(get)).toBe('get');
+  });
+
+  it('gives the room of what is deleted or made smaller, at once and within a request', () => {
+    const pair = new Pair(400);
+    pair.run(put('a', 134), put('b', 134));
+    expect(pair.outcome(put('c', 1))).toBe('no_space');
+    const [removed, added] = pair.run(remove('a', 'absent'), put('c', 134));
+    expect([removed?.kind, added?.kind]).toEqual(['delete', 'put']);
+    expect(pair.outcome(put('a', 1))).toBe('no_space');
+    pair.run(put('b', 20));
+    expect(pair.outcome(put('a', 1))).toBe('put');
+  });
+
+  it('takes a transaction as a whole, and a compare that fails before it', () => {
+    const pair = new Pair(200);
+    const txn = (then: Call[], compares: string[] = []): Call => ({
+      kind: 'txn',
+      namespace,
+      compares: compares.map((key) => ({ target: 'exists', key: text(key) })),
+      // SAFETY: the operations of this file are those of keys.
+      then: then as Extract<Call, { kind: 'txn' }>['then'],
+      else: [],
+    });
+    expect(pair.outcome(txn([put('a', 100), put('b', 100)]))).toBe('no_space');
+    expect(pair.outcome(txn([put('a', 100), put('a', 10), put('b', 10)]))).toBe('txn');
+    expect(pair.outcome(txn([remove('a'), put('c', 10)]))).toBe('txn');
+    expect(pair.outcome(txn([put('d', 100)], ['absent']))).toBe('compare_failed');
+    expect(pair.outcome(txn([put('d', 100)], ['b']))).toBe('no_space');
+  });
+
+  it('counts streams and their events, which never go', () => {
+    const pair = new Pair(400);
+    const stream = text('s');
+    const append: Call = {
+      kind: 'streamAppend',
+      namespace,
+      stream,
+      expectedOffset: null,
+      events: [new Uint8Array(37)],
+    };
+    expect(pair.outcome(append)).toBe('unknown_stream');
+    expect(pair.outcome({ kind: 'streamCreate', namespace, stream })).toBe('streamCreate');
+    expect(pair.outcome(append)).toBe('streamAppend');
+    expect(pair.outcome(append)).toBe('streamAppend');
+    expect(pair.outcome(append)).toBe('no_space');
+    expect(pair.outcome({ ...append, expectedOffset: 0 })).toBe('wrong_offset');
+  });
+
+  it('is kept as the model keeps it, whatever is asked', () => {
+    for (const bytesMax of [0, 500, 3_000, 20_000]) {
+      const pair = new Pair(bytesMax);
+      const prng = new Prng(BigInt(bytesMax) + 5n);
+      const hints = { revision: 0, streamLength: (): number | null => 2 };
+      let refusals = 0;
+      for (let request = 0; request < 300; request += 1) {
+        const calls = randomCalls(prng, { ...WORKLOAD_DEFAULT, count: 3 }, hints);
+        for (const result of pair.run(...calls)) {
+          if (result.kind === 'refused' && result.reason === 'no_space') refusals += 1;
+        }
+      }
+      expect(refusals > 0).toBe(bytesMax > 0 && bytesMax < 20_000);
+    }
+  });
+});

@@ -1,0 +1,126 @@
+import { readU64, unreachable, writeU64 } from '@kimberlite/store';
+import type { ExecuteContext, TableReader } from '@kimberlite/vsr';
+import type { Call, KeyOperation, StreamAppendCall, TxnCall } from './codec/call.ts';
+import { EVENT_OVERHEAD, KEY_OVERHEAD, STREAM_OVERHEAD } from './codec/limits.ts';
+import { readKey } from './execute-operation.ts';
+import { readStream } from './execute-stream.ts';
+import { compareHolds } from './execute-txn.ts';
+import { BYTES_KEY, META_TABLE } from './tables.ts';
+
+/**
+ * How much the keys and streams of a cluster take together, against the limit that was chosen at
+ * format. The number is state like any other, so all replicas refuse the same call; it is an upper
+ * bound of what the rows take in their tables (limits.ts). Kept only where there is a limit: for
+ * it a put has to know what it replaces.
+ */
+export class Quota {
+  readonly #limit: number;
+  readonly #context: ExecuteContext;
+  readonly #before: number;
+  #used: number;
+
+  constructor(limit: number, context: ExecuteContext) {
+    this.#limit = limit;
+    this.#context = context;
+    this.#before = readBytes(context);
+    this.#used = this.#before;
+  }
+
+  /**
+   * Bytes that the call would add, negative when it takes some away; null when it must be refused
+   * for want of room. What adds nothing is never refused, so that deletes make room again.
+   */
+  growthOf(call: Call): number | null {
+    const growth = growthOf(call, this.#context);
+    return growth > 0 && this.#used + growth > this.#limit ? null : growth;
+  }
+
+  add(growth: number): void {
+    this.#used += growth;
+  }
+
+  /** Once all calls of a request have run. */
+  save(): void {
+    if (this.#used === this.#before) return;
+    const bytes = new Uint8Array(8);
+    writeU64(new DataView(bytes.buffer), 0, this.#used);
+    this.#context.put(META_TABLE, BYTES_KEY, bytes);
+  }
+}
+
+function readBytes(reader: TableReader): number {
+  const bytes = reader.get(META_TABLE, BYTES_KEY);
+  if (bytes === null) return 0;
+  return readU64(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0);
+}
+
+/** What a call adds if it is not refused for another reason; that reason then comes first. */
+function growthOf(call: Call, reader: TableReader): number {
+  switch (call.kind) {
+    case 'put':
+    case 'delete':
+      return growthOfKeys([call], call.namespace, reader);
+    case 'txn':
+      return growthOfTxn(call, reader);
+    case 'streamCreate':
+      if (readStream(call, reader) !== null) return 0;
+      return call.namespace.length + call.stream.length + STREAM_OVERHEAD;
+    case 'streamAppend':
+      return growthOfAppend(call, reader);
+    case 'get':
+    case 'range':
+    case 'streamRead':
+    case 'streamLength':
+      return 0;
+    default:
+      return unreachable(call);
+  }
+}
+
+function growthOfTxn(call: TxnCall, reader: TableReader): number {
+  const { compares, namespace } = call;
+  const succeeded = compares.every((compare) => compareHolds(compare, namespace, reader));
+  return growthOfKeys(succeeded ? call.then : call.else, namespace, reader);
+}
+
+/** Operations in a row: a later one meets what an earlier one has left. */
+function growthOfKeys(
+  operations: readonly KeyOperation[],
+  namespace: Uint8Array,
+  reader: TableReader,
+): number {
+  const sizes = new Map<string, { readonly before: number; after: number }>();
+  const sizeOf = (key: Uint8Array): { readonly before: number; after: number } => {
+    const name = key.join();
+    const known = sizes.get(name);
+    if (known !== undefined) return known;
+    const stored = readKey(reader, namespace, key);
+    const before = stored === null ? 0 : keySize(namespace, key, stored.value.length);
+    const size = { before, after: before };
+    sizes.set(name, size);
+    return size;
+  };
+  for (const operation of operations) {
+    if (operation.kind === 'put') {
+      sizeOf(operation.key).after = keySize(namespace, operation.key, operation.value.length);
+    } else if (operation.kind === 'delete') {
+      for (const key of operation.keys) sizeOf(key).after = 0;
+    }
+  }
+  let growth = 0;
+  for (const { before, after } of sizes.values()) growth += after - before;
+  return growth;
+}
+
+function keySize(namespace: Uint8Array, key: Uint8Array, valueSize: number): number {
+  return namespace.length + key.length + valueSize + KEY_OVERHEAD;
+}
+
+function growthOfAppend(call: StreamAppendCall, reader: TableReader): number {
+  const stream = readStream(call, reader);
+  const { expectedOffset } = call;
+  if (stream === null) return 0;
+  if (expectedOffset !== null && expectedOffset !== stream.length) return 0;
+  const each = call.namespace.length + call.stream.length + EVENT_OVERHEAD;
+  return call.events.reduce((sum, event) => sum + each + event.length, 0);
+}

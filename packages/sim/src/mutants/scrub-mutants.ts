@@ -1,0 +1,87 @@
+import type { Mutant } from './mutant.ts';
+
+const CLEAR_SLOTS = 'vsr/src/replica/clear-slots.ts';
+const SCRUB = 'vsr/src/replica/scrub.ts';
+const SCRUB_READ = 'vsr/src/replica/scrub-read.ts';
+const BLOCK_REPAIR = 'vsr/src/replica/block-repair.ts';
+
+/** The scrubber, and the repair of blocks that rot while a replica works. */
+export const SCRUB_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'scrubber_skips_blocks',
+    bug: 'the tour goes over the log and the superblock only',
+    scenario: 'scrub_detects_corruption',
+    edits: [
+      {
+        file: SCRUB,
+        find: 'return fixedUnits(r) + r.forest.blocksEnd;',
+        replace: 'return fixedUnits(r);',
+      },
+    ],
+  },
+  {
+    name: 'scrubber_never_wraps',
+    bug: 'a tour ends at the end of the file, so what stands before its origin is never read',
+    scenario: 'scrub_detects_corruption',
+    edits: [
+      {
+        file: SCRUB,
+        find: 'return tour.wrapped && tour.unit >= tour.origin;',
+        replace: 'return tour.wrapped;',
+      },
+      {
+        file: SCRUB,
+        find: 'const origin = r.scrub.prng.below(unitsEnd(r));',
+        replace: 'const origin = Math.floor(unitsEnd(r) / 2);',
+      },
+    ],
+  },
+  {
+    name: 'scrub_finding_is_absent',
+    bug: 'a body that rotted is taken for one that was never written, and may be denied',
+    scenario: 'scrub_triggers_repair',
+    edits: [
+      {
+        file: SCRUB_READ,
+        find: 'r.journal.markFaulty(entry.header.op);',
+        replace: 'r.journal.dropHeader(entry.header.op);',
+      },
+    ],
+  },
+  {
+    name: 'rotten_blocks_only_counted',
+    bug: 'a block that rotted is reported and never asked for',
+    scenario: 'scrub_detects_corruption',
+    edits: [
+      {
+        file: BLOCK_REPAIR,
+        find: 'r.missingBlocks.set(reference.address, reference.checksum);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'rotten_headers_left',
+    bug: 'redundant headers that rotted are not written again',
+    scenario: 'scrub_detects_corruption',
+    edits: [
+      {
+        file: SCRUB_READ,
+        find: 'r.journal.rewriteHeaders(sector);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'rot_of_old_ops_left',
+    bug: 'the slot of an old op that rotted is neither repaired nor cleared',
+    scenario: 'scrub_detects_corruption',
+    edits: [
+      {
+        file: CLEAR_SLOTS,
+        find: 'if (old >= 0 && old <= covered && isUnsound',
+        replace: 'if (old > covered + walSlots && isUnsound',
+      },
+    ],
+  },
+];

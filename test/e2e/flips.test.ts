@@ -1,0 +1,82 @@
+import { type Io, runProgram } from '@kimberlite/cli';
+import { Prng } from '@kimberlite/vsr';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DISK_CONFIG, DISK_REPLICAS, DiskCluster } from '../support/disk-cluster.ts';
+import { BURST_FLIPS, FLIP_ZONES, FlipRun } from '../support/flip-run.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+/** Of each zone: single flips, and bursts. `npm run test:flips` takes 50 and 10: 1,000 flips. */
+const SINGLES = Number(process.env['FLIP_SINGLES'] ?? 2);
+const BURSTS = Number(process.env['FLIP_BURSTS'] ?? 1);
+const SEED = BigInt(process.env['FLIP_SEED'] ?? 1);
+const PUTS = DISK_CONFIG.walSlots + 8;
+/** Blocks enough for flips to fall on. */
+const VALUE_SIZE = 1500;
+
+vi.setConfig({
+  testTimeout: 60_000 + FLIP_ZONES.length * (SINGLES + BURSTS) * 15_000,
+  hookTimeout: 60_000,
+});
+
+let directory: ReturnType<typeof temporaryDirectory>;
+let disks: DiskCluster;
+
+beforeEach(async () => {
+  directory = temporaryDirectory();
+  disks = await DiskCluster.start(directory.path, () => null, 1);
+});
+afterEach(async () => {
+  await disks.cluster.stopAll();
+  directory.remove();
+});
+
+/** The exit code of `inspect integrity`: 0 when a file is sound. */
+function integrity(path: string): Promise<number> {
+  const io: Io = {
+    write: () => {},
+    writeError: () => {},
+    errorIsTerminal: false,
+    readInput: () => Promise.resolve(new Uint8Array(0)),
+    env: {},
+  };
+  return runProgram(['inspect', 'integrity', path], io);
+}
+
+describe('bytes that flip in the data file of one replica', () => {
+  it('are found wherever they are in use, and mended from its peers', async () => {
+    const prng = new Prng(SEED);
+    await disks.write(3 * PUTS, VALUE_SIZE);
+    const victim = prng.below(DISK_REPLICAS);
+    const run = new FlipRun(disks, prng, victim);
+    let turn = 0;
+    for (const [rounds, flips] of [
+      [SINGLES, 1],
+      [BURSTS, BURST_FLIPS],
+    ] as const) {
+      for (let round = 0; round < rounds; round += 1) {
+        for (const zone of FLIP_ZONES) {
+          turn += 1;
+          await run.flip(zone, flips, (turn + round) % 2 === 0 ? 'stopped' : 'running');
+          // The log moves on under what comes next.
+          if (turn % 7 === 0) await disks.write(5, VALUE_SIZE);
+        }
+      }
+    }
+    await disks.write(PUTS, VALUE_SIZE);
+    await disks.healthy();
+    const lost = await disks.lost();
+    await disks.cluster.stopAll();
+    console.log(JSON.stringify({ seed: String(SEED), victim, ...run.totals }));
+    expect(run.totals.missed, `seed ${SEED}`).toEqual([]);
+    expect(lost, `seed ${SEED}`).toEqual([]);
+    expect(disks.cluster.fatal).toEqual([]);
+    expect(disks.checkpoints()).toEqual(Array(DISK_REPLICAS).fill(disks.checkpoints()[0]));
+    for (let slot = 0; slot < DISK_REPLICAS; slot += 1) {
+      expect(await integrity(disks.cluster.path(slot))).toBe(0);
+    }
+    const { foundBy, flips } = run.totals;
+    expect(flips).toBe(FLIP_ZONES.length * (SINGLES + BURSTS * BURST_FLIPS));
+    expect(foundBy.scrub).toBeGreaterThan(0);
+    expect(foundBy.start + foundBy.refused).toBeGreaterThan(0);
+  });
+});
