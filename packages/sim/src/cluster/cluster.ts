@@ -310,30 +310,6 @@ export class Cluster {
     });
   }
 
-  /** Takes the counters that parts keep for themselves into the totals. */
-  collectTotals(): Totals {
-    const { totals, network } = this;
-    const steps = this.clients.reduce((sum, client) => sum + client.steps, 0);
-    totals.events = this.queue.processed - this.queue.idled + steps;
-    totals.opsCommitted = this.checkers.history.head;
-    totals.requestsAnswered = this.clients.reduce((sum, client) => sum + client.answered, 0);
-    totals.packetsLost = network.counts.lost;
-    totals.packetsReplayed = network.counts.replayed;
-    totals.packetsEchoed = network.counts.echoed;
-    totals.packetsOverflowed = network.counts.overflowed;
-    totals.packetsGarbled = network.counts.garbled;
-    totals.clogs = network.counts.clogs;
-    const disks = this.storages.map((storage) => storage.counts);
-    totals.corruptReads = disks.reduce((sum, disk) => sum + disk.corruptReads, 0);
-    totals.corruptReadsHealed = disks.reduce((sum, disk) => sum + disk.corruptReadsHealed, 0);
-    totals.misdirectedWrites = disks.reduce((sum, disk) => sum + disk.misdirected, 0);
-    totals.noSpaceRefusals = this.options.workload.noSpaceRefusals ?? 0;
-    totals.latentFaults = disks.reduce((sum, disk) => sum + disk.latentFaults, 0);
-    totals.tornSectors = disks.reduce((sum, disk) => sum + disk.tornSectors, 0);
-    totals.lostWrites = disks.reduce((sum, disk) => sum + disk.lostWrites, 0);
-    return totals;
-  }
-
   private observeFault(fault: DrawnFault): void {
     const own = FAULTS_OF_REPLICAS.has(fault.kind) && fault.place >= 0;
     this.observe(own ? fault.place : null, { kind: 'fault', fault });

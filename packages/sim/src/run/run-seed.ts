@@ -2,6 +2,7 @@ import { AssertionError, type ChecksumFunction, mix128, sha256Checksum } from '@
 import { Prng } from '@kimberlite/vsr';
 import { type CheckerName, Violation } from '../checkers/violation.ts';
 import { Cluster } from '../cluster/cluster.ts';
+import { collectTotals } from '../cluster/collect-totals.ts';
 import type { Observer } from '../cluster/observer.ts';
 import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import { traceLine } from '../explain/trace-line.ts';
@@ -164,7 +165,7 @@ class Simulator {
   }
 
   totals(): Totals {
-    const totals = this.cluster.collectTotals();
+    const totals = collectTotals(this.cluster);
     const { counts } = this.partitions;
     totals.partitionsUniformSize = counts.uniform_size;
     totals.partitionsUniformPartition = counts.uniform_partition;

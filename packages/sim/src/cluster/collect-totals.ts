@@ -1,0 +1,26 @@
+import type { Totals } from '../run/totals.ts';
+import type { Cluster } from './cluster.ts';
+
+/** Takes the counters that the parts of a cluster keep for themselves into its totals. */
+export function collectTotals(cluster: Cluster): Totals {
+  const { totals, network } = cluster;
+  const steps = cluster.clients.reduce((sum, client) => sum + client.steps, 0);
+  totals.events = cluster.queue.processed - cluster.queue.idled + steps;
+  totals.opsCommitted = cluster.checkers.history.head;
+  totals.requestsAnswered = cluster.clients.reduce((sum, client) => sum + client.answered, 0);
+  totals.packetsLost = network.counts.lost;
+  totals.packetsReplayed = network.counts.replayed;
+  totals.packetsEchoed = network.counts.echoed;
+  totals.packetsOverflowed = network.counts.overflowed;
+  totals.packetsGarbled = network.counts.garbled;
+  totals.clogs = network.counts.clogs;
+  const disks = cluster.storages.map((storage) => storage.counts);
+  totals.corruptReads = disks.reduce((sum, disk) => sum + disk.corruptReads, 0);
+  totals.corruptReadsHealed = disks.reduce((sum, disk) => sum + disk.corruptReadsHealed, 0);
+  totals.misdirectedWrites = disks.reduce((sum, disk) => sum + disk.misdirected, 0);
+  totals.noSpaceRefusals = cluster.options.workload.noSpaceRefusals ?? 0;
+  totals.latentFaults = disks.reduce((sum, disk) => sum + disk.latentFaults, 0);
+  totals.tornSectors = disks.reduce((sum, disk) => sum + disk.tornSectors, 0);
+  totals.lostWrites = disks.reduce((sum, disk) => sum + disk.lostWrites, 0);
+  return totals;
+}
