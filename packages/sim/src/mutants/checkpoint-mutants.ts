@@ -65,7 +65,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: RESTORE,
-        find: '    if (bytes !== null && r.checksum.hash(bytes) === reference.checksum) {',
+        find: '    if (bytes !== null && r.checksum.hash(bytes) === checksum) {',
         replace: '    if (bytes !== null) {',
       },
       {
