@@ -98,6 +98,7 @@ function createListenedHost(setup: HostSetup): ReplicaHost {
       host.deliver(message);
     },
     tick: () => host.tick(),
+    peerRefused: (peer) => host.peerRefused(peer),
     snapshot: () => host.snapshot(),
     knownIncarnation: (peer) => host.knownIncarnation(peer),
   };

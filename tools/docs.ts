@@ -1,12 +1,16 @@
 /**
- * Writes the parts of docs/protocol.md that come from the code:
+ * Writes the parts of docs/protocol.md and docs/timeouts.md that come from the code:
  *
  *   npx node --conditions=@kimberlite/source tools/docs.ts
  *
  * A test compares them, so the page never says anything else than the code.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { withParts } from './docs/markdown.ts';
 import { withTables } from './docs/protocol-tables.ts';
+import { TIMEOUT_PARTS } from './docs/timeouts-page.ts';
 
-const page = new URL('../docs/protocol.md', import.meta.url);
-writeFileSync(page, withTables(readFileSync(page, 'utf8')));
+const protocol = new URL('../docs/protocol.md', import.meta.url);
+writeFileSync(protocol, withTables(readFileSync(protocol, 'utf8')));
+const timeouts = new URL('../docs/timeouts.md', import.meta.url);
+writeFileSync(timeouts, withParts(readFileSync(timeouts, 'utf8'), TIMEOUT_PARTS));

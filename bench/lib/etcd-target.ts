@@ -43,8 +43,12 @@ function method<Request extends object, Response extends object>(
   return found;
 }
 
-/** Puts over a number of connections in turn. */
-export function etcdTarget(endpoint: string, channels: number): PutTarget {
+/** Puts over a number of connections in turn, each with a deadline of so many milliseconds. */
+export function etcdTarget(
+  endpoint: string,
+  channels: number,
+  millis: number = DEADLINE_MILLIS,
+): PutTarget {
   const clients = Array.from({ length: channels }, () => connect(endpoint));
   let turn = 0;
   return {
@@ -53,7 +57,7 @@ export function etcdTarget(endpoint: string, channels: number): PutTarget {
       const client = clients[turn];
       if (client === undefined) throw new Error('there is at least one connection');
       const request = { key: Buffer.from(key), value };
-      return call({ client, method: putMethod, request, millis: DEADLINE_MILLIS });
+      return call({ client, method: putMethod, request, millis });
     },
     async close(): Promise<void> {
       for (const client of clients) client.close();

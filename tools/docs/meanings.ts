@@ -5,7 +5,6 @@ import type {
   EvictionReason,
   RefusalReason,
   RejectionReason,
-  TimeoutTable,
 } from '@kimberlite/vsr';
 
 /**
@@ -54,6 +53,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
     commit: 'executed so far',
     monotonic: "the sender's monotonic clock, microseconds",
     status: '0 recovering, 1 normal, 2 view_change, 3 recovering_head, 4 introducing',
+    clock: '1: enough clocks agree at the sender',
   },
   pong: {
     pingIncarnation: 'file of the ping that this answers',
@@ -137,6 +137,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
   requestPrepare: {
     prepareChecksum: "which prepare; zero asks the primary for the op of its own view's log",
     op: 'its op',
+    more: 'how many ops above it are wanted too',
   },
   requestBlocks: {},
   block: { blockChecksum: 'hash of the body', address: 'place in the block area, from 1' },
@@ -159,7 +160,7 @@ export const REFUSAL_MEANINGS: Readonly<Record<RefusalReason, string>> = {
   notPrimary: 'this replica is not the primary and knows of none: ask another',
   busy: "the primary's queue is full: try again later",
   invalid: 'no valid request of the state machine, or too large; every replica says the same',
-  noQuorum: 'the primary sees no quorum (reserved: no replica sends it)',
+  noQuorum: 'this replica has seen no quorum for some time (`timeout-quorum-loss`)',
 };
 
 export const EVICTION_MEANINGS: Readonly<Record<EvictionReason, string>> = {
@@ -174,22 +175,4 @@ export const REJECTION_MEANINGS: Readonly<Record<RejectionReason, string>> = {
   wrongSizes: 'formatted with other sizes, or with another number of replicas',
   wrongMember: 'not the replica that belongs there',
   badMessage: 'bytes that are no message, or a message that has no business here',
-};
-
-export const TIMEOUT_MEANINGS: Readonly<Record<keyof TimeoutTable, string>> = {
-  heartbeat: 'primary: commit to every backup; a new primary that still repairs: start_view again',
-  silence: 'backup: nothing heard of the primary, so it votes to leave the view',
-  prepare: 'primary: what has no quorum is sent again to who has not acknowledged it',
-  ping: 'everyone: ping to each peer, and the clock is worked out anew',
-  startViewChange: 'a vote that stands is sent again',
-  startViewChangeWindow: 'votes of others are forgotten',
-  doViewChange: 'do_view_change is sent again',
-  viewChange:
-    'the view change did not end: vote to leave that view too; doubles four times at most',
-  requestStartView: 'who waits for a start_view may ask again',
-  repair: 'look for what is missing and ask for it; at once when something is found missing',
-  abdicate:
-    'limit: a primary unheard, stuck or without a new acknowledgement for so long gives way',
-  repairExpiry: 'limit: a repair request without an answer is given up, and another peer asked',
-  scrub: 'limit: the scrubber reads again, whatever its tour needs',
 };

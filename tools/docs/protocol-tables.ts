@@ -12,9 +12,9 @@ import {
   quorumsOf,
   REFUSAL_REASONS,
   REJECTION_REASONS,
-  TIMEOUTS_DEFAULT,
   VOTERS_MAX,
 } from '@kimberlite/vsr';
+import { table, withParts } from './markdown.ts';
 import {
   BODY_MEANINGS,
   COMMON_MEANINGS,
@@ -22,18 +22,12 @@ import {
   FIELD_MEANINGS,
   REFUSAL_MEANINGS,
   REJECTION_MEANINGS,
-  TIMEOUT_MEANINGS,
 } from './meanings.ts';
 import { hexDump, vectors } from './vectors.ts';
 
 /** The name on the wire, in traces and in documents: `prepareOk` is `prepare_ok`. */
 export function wireName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 type Meanings = Readonly<Record<string, string | undefined>>;
@@ -106,16 +100,6 @@ function quorums(): string {
   return table(['voters', 'replication', 'view change', 'nack', 'majority (clock)'], rows);
 }
 
-function timeouts(): string {
-  const meanings: Meanings = TIMEOUT_MEANINGS;
-  const rows = Object.entries(TIMEOUTS_DEFAULT).map(([name, ticks]) => [
-    `\`${wireName(name)}\``,
-    `${ticks * 10} ms`,
-    meanings[name] ?? '',
-  ]);
-  return table(['timeout', 'default', 'what happens'], rows);
-}
-
 function vectorText(): string {
   return vectors()
     .map(({ name, fields, bytes }) => {
@@ -134,19 +118,10 @@ const PARTS: Readonly<Record<string, () => string>> = {
   rejections: () => reasons(REJECTION_REASONS, REJECTION_MEANINGS),
   sizes,
   quorums,
-  timeouts,
   vectors: vectorText,
 };
 
 /** The page with its written parts replaced by what the code says now. */
 export function withTables(page: string): string {
-  let text = page;
-  for (const [name, write] of Object.entries(PARTS)) {
-    const begin = `<!-- from the code: ${name} -->`;
-    const start = text.indexOf(begin);
-    const end = text.indexOf('<!-- end -->', start);
-    if (start < 0 || end < 0) throw new Error(`docs/protocol.md has no part "${name}"`);
-    text = `${text.slice(0, start + begin.length)}\n${write()}\n${text.slice(end)}`;
-  }
-  return text;
+  return withParts(page, PARTS);
 }

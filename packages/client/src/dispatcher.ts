@@ -23,6 +23,8 @@ import { type ClientStatus, type ConnectionEvent, statusOf } from './status.ts';
 const TICK_MILLIS = 10;
 /** Late ticks that are made up for; more would only repeat retransmissions. */
 const TICKS_LATE_MAX = 5;
+/** For so long, in milliseconds, a replica's word that it sees no quorum says why nothing moves. */
+const NO_QUORUM_MILLIS = 1_000;
 /** A connection that is silent for so long while a request waits is broken and made anew. */
 const SILENCE_MILLIS = 3_000;
 /** Bytes that padding may add to a request inside a prepare. */
@@ -62,6 +64,8 @@ export class Dispatcher {
   private tickedAt: number;
   /** At or before the earliest deadline of all calls. */
   private deadlineNext: number;
+  /** When a replica last said that it sees no quorum. */
+  private noQuorumAt: number;
   private closing: Promise<void> | null;
 
   constructor(settings: ClientSettings, onEvent: (event: ConnectionEvent) => void) {
@@ -92,6 +96,7 @@ export class Dispatcher {
     this.ticker = null;
     this.tickedAt = 0;
     this.deadlineNext = Number.POSITIVE_INFINITY;
+    this.noQuorumAt = Number.NEGATIVE_INFINITY;
     this.closing = null;
   }
 
@@ -188,6 +193,9 @@ export class Dispatcher {
       send: (slot: number, message: AnyMessage) => this.bySlot.get(slot)?.send(message) ?? false,
       // At the end of the turn: callers that were just answered may join with their next call.
       onReady: () => this.scheduleFlush(),
+      onNoQuorum: () => {
+        this.noQuorumAt = performance.now();
+      },
       onReturned: (batch) => {
         this.queue.unshift(batch);
       },
@@ -298,7 +306,8 @@ export class Dispatcher {
     const millis = Math.round(pending.deadline - pending.startedAt);
     const outcome = definite ? 'it was not sent' : 'it may have happened';
     const outlook = outlookOf(this.connections);
-    if (definite && pending.noQuorum) {
+    const told = performance.now() - this.noQuorumAt <= NO_QUORUM_MILLIS;
+    if (definite && (pending.noQuorum || told)) {
       const message = 'the replicas that answer see no quorum; the call was not executed';
       return new ClientError({ code: 'no_quorum', message, definite });
     }

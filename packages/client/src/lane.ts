@@ -30,6 +30,8 @@ export interface LaneHost {
   send(slot: number, message: AnyMessage): boolean;
   /** Something may be sent now: a session is ready. */
   onReady(): void;
+  /** A replica said that it sees no quorum. */
+  onNoQuorum(): void;
   /** Calls that definitely did not happen go back to the front of the queue. */
   onReturned(batch: readonly PendingCall[]): void;
   now(): number;
@@ -186,6 +188,8 @@ export class Lane {
         return this.host.onReady();
       case 'refused':
         return this.onRefused(effect.reason, effect.definite);
+      case 'no_quorum':
+        return this.host.onNoQuorum();
       case 'evicted':
         return this.onEvicted(effect.reason);
       default:

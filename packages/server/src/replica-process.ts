@@ -25,7 +25,6 @@ import { networkObserver } from './observe/network-observer.ts';
 import { counterRecord, type StatusRecord } from './observe/status.ts';
 import { TraceLog } from './observe/trace-log.ts';
 import { exitWith, fatalFault } from './process-end.ts';
-import { timeoutsOf } from './profile.ts';
 import { VERSION } from './release.ts';
 import { scrubPace } from './scrub-pace.ts';
 import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
@@ -164,6 +163,9 @@ class ReplicaProcess implements RunningReplica {
     this.#links = new PeerLinks({
       ...shared,
       prng: prng.fork(),
+      onRefused: (slot): void => {
+        if (this.#stopped === null) this.#host.peerRefused(slot);
+      },
       addressOf:
         options.peerAddress ?? ((peer): Address | null => configuration.addresses[peer] ?? null),
       knownIncarnation: (peer): bigint => this.#host.knownIncarnation(peer),
@@ -188,7 +190,7 @@ class ReplicaProcess implements RunningReplica {
       cluster,
       slot,
       release: this.#self.release,
-      timeouts: timeoutsOf(configuration.profile),
+      timeouts: configuration.timeouts,
       scrub: scrubPace({ tourSeconds: configuration.scrubTourSeconds, readRate }),
       fatal: (reason): void => this.#die(fatalFault(reason, file.path), onFatal),
     });

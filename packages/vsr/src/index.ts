@@ -48,8 +48,10 @@ export {
   TABLE_MEMBERS,
 } from './replica/members.ts';
 export { SCRUB_DEFAULT, type ScrubOptions } from './replica/scrub.ts';
+export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair-budget.ts';
 export { type Session, Sessions, TABLE_SESSIONS } from './replica/sessions.ts';
-export { TIMEOUTS_DEFAULT, type TimeoutTable, timeoutsFault } from './replica/timers.ts';
+export * from './replica/timeout-table.ts';
+export { Timers } from './replica/timers.ts';
 export type * from './replica/trace.ts';
 export * from './state-machine.ts';
 export * from './std/bitset.ts';

@@ -1,5 +1,5 @@
 import type { StatusRecord } from '@kimberlite/server';
-import { Op, View } from '@kimberlite/vsr';
+import { Op, Prng, TIMEOUTS_DEFAULT, Timers, View } from '@kimberlite/vsr';
 import type { ReplicaReport } from '../status.ts';
 
 /** What a healthy replica says; replica 0 leads. */
@@ -36,6 +36,13 @@ export function answer(
       scrubProgress: 0,
       scrubBytes: 0,
       scrubFindings: 0,
+      quorumSeen: true,
+      votersHeard: 2,
+      commitStalled: false,
+      repairSlots: 4,
+      repairsInFlight: 0,
+      roundTripMillis: 0,
+      timeouts: new Timers(TIMEOUTS_DEFAULT, new Prng(1n)).fired(),
       ...changes,
     },
     peers: [],

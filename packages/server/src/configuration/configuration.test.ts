@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { timeoutRow, timeoutsOfProfile } from '@kimberlite/vsr';
 import { parse } from 'smol-toml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isFault } from '../errors.ts';
@@ -12,6 +13,7 @@ import {
 import { effectiveConfiguration } from './effective.ts';
 import { editDistance, nearestName } from './nearest.ts';
 import { CONFIGURATION_KEYS, configurationJsonSchema, environmentName } from './schema.ts';
+import { TIMEOUT_KEYS } from './timeout-keys.ts';
 
 let directory: ReturnType<typeof temporaryDirectory>;
 beforeEach(() => {
@@ -56,7 +58,8 @@ describe('loading the configuration', () => {
       'log-level': 'debug',
       'scrub-tour-seconds': '3600',
     };
-    expect(Object.keys(texts)).toEqual(CONFIGURATION_KEYS);
+    const rest = CONFIGURATION_KEYS.filter((key) => !key.startsWith('timeout-'));
+    expect(Object.keys(texts)).toEqual(rest);
     const env = Object.fromEntries(
       Object.entries(texts).map(([key, text]) => [environmentName(key), text]),
     );
@@ -90,6 +93,7 @@ describe('loading the configuration', () => {
         httpAddress: 'off',
         clientConnections: 10,
         profile: 'wan',
+        timeouts: timeoutsOfProfile('wan'),
         logLevel: 'debug',
         scrubTourSeconds: 3600,
       });
@@ -201,6 +205,7 @@ describe('loading the configuration', () => {
       >;
     };
     for (const key of CONFIGURATION_KEYS) {
+      if (key.startsWith('timeout-')) continue; // docs/timeouts.md has those.
       const { description, default: fallback } = properties[key] ?? { description: 'missing' };
       const shown = fallback === undefined ? '' : ` Default: ${fallback}.`;
       expect(text).toContain(
@@ -214,6 +219,47 @@ describe('loading the configuration', () => {
     expect(Object.keys(schema['properties'] as object)).toEqual(CONFIGURATION_KEYS);
     expect(schema['additionalProperties']).toBe(false);
     expect(schema['required']).toEqual(['data-file', 'addresses']);
+  });
+});
+
+describe('timeouts', () => {
+  it('are those of the profile, each changed by its own key in all three spellings', () => {
+    expect(load({ flags: NEEDED }).timeouts).toEqual(timeoutsOfProfile('default'));
+    const changed = { ...timeoutsOfProfile('lan'), viewChange: 70 };
+    const flags = { ...NEEDED, profile: 'lan' };
+    const needed = `data-file = "/d"\naddresses = ["a:1", "b:1", "c:1"]\nprofile = "lan"`;
+    const all = [
+      load({ flags: { ...flags, 'timeout-view-change': '700' } }),
+      load({ flags, env: { KIMBERLITE_TIMEOUT_VIEW_CHANGE: '700' } }),
+      load({ file: toml(`${needed}\ntimeout-view-change = 700`) }),
+    ];
+    for (const { timeouts } of all) expect(timeouts).toEqual(changed);
+  });
+
+  it.each(TIMEOUT_KEYS)('%s can be changed', (name, key) => {
+    // All together, twice as long as the profile says: that keeps every relation.
+    const flags = Object.fromEntries(
+      TIMEOUT_KEYS.map(([other, otherKey]) => [otherKey, String(timeoutRow(other).default * 20)]),
+    );
+    expect(key).toMatch(/^timeout-[a-z-]+$/);
+    expect(load({ flags: { ...NEEDED, ...flags } }).timeouts[name]).toBe(
+      2 * timeoutRow(name).default,
+    );
+  });
+
+  it('that do not work together are refused, by the names they were given', () => {
+    expect(refusal({ flags: { ...NEEDED, 'timeout-silence': '200' } })).toBe(
+      '--timeout-silence must be at least 3 times timeout-heartbeat (of profile default) ' +
+        '(200 ms against 100 ms): two heartbeats may be lost or late without a vote',
+    );
+    const env = { KIMBERLITE_TIMEOUT_ABDICATE: '400' };
+    expect(refusal({ flags: NEEDED, env })).toMatch(
+      /^KIMBERLITE_TIMEOUT_ABDICATE must be longer than timeout-silence \(of profile default\)/,
+    );
+  });
+
+  it.each(['0', '15', '-10', '0.5', '700000', 'soon'])('refuse %s milliseconds', (text) => {
+    expect(refusal({ flags: { ...NEEDED, 'timeout-ping': text } })).toContain('--timeout-ping');
   });
 });
 

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { TICK_MICROS, type TimeoutTable, type TimerName, timeoutsFault } from '@kimberlite/vsr';
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
 import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
 import { type Address, parseAddress } from '../network/address.ts';
 import type { LogLevel } from '../observe/logger.ts';
+import { timeoutsOf } from '../profile.ts';
 import { nearestName } from './nearest.ts';
 import {
   CONFIGURATION_KEYS,
@@ -15,6 +17,7 @@ import {
   KEY_KINDS,
   type Profile,
 } from './schema.ts';
+import { TIMEOUT_KEYS, timeoutKey } from './timeout-keys.ts';
 
 /** A refusal with the code `configuration_invalid`, or that of an unreadable file. */
 export type ConfigurationFault = ServerFault;
@@ -36,6 +39,8 @@ export interface Configuration {
   readonly httpAddress: Address | 'off' | null;
   readonly clientConnections: number;
   readonly profile: Profile;
+  /** The profile's, with what was changed by key; in ticks of 10 ms. They work together. */
+  readonly timeouts: TimeoutTable;
   readonly logLevel: LogLevel;
   /** Time in which the scrubber reads the whole data file once. */
   readonly scrubTourSeconds: number;
@@ -178,6 +183,14 @@ function together(
   if (new Set(addresses).size !== addresses.length) {
     return makeFault('configuration_invalid', 'addresses names one address twice');
   }
+  const timeouts = timeoutsOf(values.profile, changedTimeouts(values));
+  const misfit = timeoutsFault(timeouts, (name) => {
+    const key = timeoutKey(name);
+    const source = sources.get(key);
+    if (source !== undefined) return spelling(key, source);
+    return `${key} (of profile ${values.profile})`;
+  });
+  if (misfit !== null) return makeFault('configuration_invalid', misfit.text);
   const http = values['http-address'];
   return {
     kind: 'configuration',
@@ -190,10 +203,21 @@ function together(
     httpAddress: http === 'off' ? 'off' : optionalAddress(http),
     clientConnections: values['client-connections'],
     profile: values.profile,
+    timeouts,
     logLevel: values['log-level'],
     scrubTourSeconds: values['scrub-tour-seconds'],
     sources,
   };
+}
+
+/** What was given by key, in ticks. */
+function changedTimeouts(values: ConfigurationValues): Partial<Record<TimerName, number>> {
+  const changed: Partial<Record<TimerName, number>> = {};
+  for (const [name, key] of TIMEOUT_KEYS) {
+    const millis = values[key];
+    if (millis !== undefined) changed[name] = (millis * 1000) / TICK_MICROS;
+  }
+  return changed;
 }
 
 function optionalAddress(text: string | undefined): Address | null {

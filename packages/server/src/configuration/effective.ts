@@ -1,12 +1,16 @@
+import { TICK_MICROS } from '@kimberlite/vsr';
 import { type Address, formatAddress } from '../network/address.ts';
 import type { Configuration } from './configuration.ts';
 import { CONFIGURATION_KEYS, type ConfigurationKey, environmentName } from './schema.ts';
+import { TIMEOUT_KEYS, type TimeoutKey } from './timeout-keys.ts';
 
 /** The configuration in effect as TOML, each key with where it came from. */
 export function effectiveConfiguration(configuration: Configuration): string {
   const lines = CONFIGURATION_KEYS.map((key) => {
     const value = valueOf(configuration, key);
-    const source = configuration.sources.get(key) ?? 'default';
+    const isTimeout = key.startsWith('timeout-');
+    const unnamed = isTimeout ? `profile ${configuration.profile}` : 'default';
+    const source = configuration.sources.get(key) ?? unnamed;
     const from = source === 'environment' ? `${source} ${environmentName(key)}` : source;
     return value === null ? `# ${key} is not set` : `${key} = ${value} # ${from}`;
   });
@@ -40,7 +44,14 @@ function valueOf(configuration: Configuration, key: ConfigurationKey): string | 
       return `"${configuration.logLevel}"`;
     case 'scrub-tour-seconds':
       return String(configuration.scrubTourSeconds);
+    default:
+      return millisOf(configuration, key);
   }
+}
+
+function millisOf({ timeouts }: Configuration, key: TimeoutKey): string | null {
+  const found = TIMEOUT_KEYS.find(([, known]) => known === key);
+  return found === undefined ? null : String((timeouts[found[0]] * TICK_MICROS) / 1000);
 }
 
 function quoted(address: Address): string {

@@ -1,6 +1,8 @@
+import { timeoutRow } from '@kimberlite/vsr';
 import { z } from 'zod';
 import { parseAddress } from '../network/address.ts';
 import { LOG_LEVELS, type LogLevel } from '../observe/logger.ts';
+import { TIMEOUT_KEYS, type TimeoutKey } from './timeout-keys.ts';
 
 /** Named sets of timeouts (docs/configuration.md). Sizes are chosen at format. */
 export const PROFILES = ['default', 'lan', 'wan'] as const;
@@ -24,8 +26,11 @@ export function clusterOf(value: string | number): bigint | null {
   return cluster < U128_LIMIT ? cluster : null;
 }
 
+/** Milliseconds of one timeout, where it is not the profile's. */
+export type TimeoutValues = { readonly [K in TimeoutKey]?: number | undefined };
+
 /** All values in effect, under their TOML names. */
-export interface ConfigurationValues {
+export interface ConfigurationValues extends TimeoutValues {
   readonly 'data-file': string;
   readonly cluster?: string | number | undefined;
   readonly replica?: number | undefined;
@@ -39,6 +44,15 @@ export interface ConfigurationValues {
   readonly 'scrub-tour-seconds': number;
 }
 export type ConfigurationKey = keyof ConfigurationValues;
+
+const timeoutMillis = z.number().int().min(10).max(600_000).multipleOf(10).optional();
+
+/** One key for each timeout of the table. */
+const timeoutShape: Readonly<Record<TimeoutKey, typeof timeoutMillis>> = Object.fromEntries(
+  TIMEOUT_KEYS.map(([name, key]) => {
+    return [key, timeoutMillis.describe(`Milliseconds: ${timeoutRow(name).purpose}.`)];
+  }),
+) as Record<TimeoutKey, typeof timeoutMillis>; // SAFETY: one entry for each key.
 
 /**
  * Every key, under its TOML name. The environment's spelling is KIMBERLITE_ and capitals with
@@ -90,7 +104,14 @@ export const configurationSchema: z.ZodType<ConfigurationValues> = z.strictObjec
     .max(31_536_000)
     .default(86_400)
     .describe('Time in which the scrubber reads the whole data file once.'),
+  ...timeoutShape,
 });
+
+// SAFETY: one entry for each key.
+const timeoutKinds = Object.fromEntries(TIMEOUT_KEYS.map(([, key]) => [key, 'number'])) as Record<
+  TimeoutKey,
+  'number'
+>;
 
 /** How a text from the environment or the command line becomes a value. */
 export const KEY_KINDS: Readonly<Record<ConfigurationKey, 'text' | 'number' | 'list'>> = {
@@ -105,6 +126,7 @@ export const KEY_KINDS: Readonly<Record<ConfigurationKey, 'text' | 'number' | 'l
   profile: 'text',
   'log-level': 'text',
   'scrub-tour-seconds': 'number',
+  ...timeoutKinds,
 };
 
 export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = Object.keys(

@@ -20,6 +20,8 @@ interface Node {
   readonly listener: Listener;
   readonly seen: Recorder<Seen>;
   readonly received: Recorder<AnyMessage>;
+  /** How many refusals there were, with each. */
+  readonly refused: Recorder<{ readonly peer: number; readonly count: number }>;
   stop(): void;
 }
 
@@ -45,6 +47,7 @@ async function startNode(
 ): Promise<Node> {
   const seen = new Recorder<Seen>();
   const received = new Recorder<AnyMessage>();
+  const refused: Node['refused'] = new Recorder();
   const links = new PeerLinks({
     self: testIdentity(slot, other),
     addressOf: (peer) => addresses[peer] ?? null,
@@ -54,6 +57,7 @@ async function startNode(
     logger: silentLogger,
     deliver: (message) => received.add(message),
     knownIncarnation: (peer) => known.get(peer) ?? 0n,
+    onRefused: (peer) => refused.add({ peer, count: refused.events.length + 1 }),
   });
   const at = elsewhere ?? addresses[slot] ?? { host: '127.0.0.1', port: 0 };
   const listener = await listenAt(at, 'peers', (socket) => links.accept(socket));
@@ -65,6 +69,7 @@ async function startNode(
     listener,
     seen,
     received,
+    refused,
     stop(): void {
       if (stopped) return;
       stopped = true;
@@ -154,6 +159,21 @@ describe('links between replicas', () => {
     again.links.send(0, vote(1, 8));
     expect((await again.received.when(() => true)).header.view).toBe(9);
     expect((await first.received.when(() => true)).header.view).toBe(8);
+  });
+
+  it('tell once when a peer that was reached refuses connections, and not before', async () => {
+    const first = await startNode(0);
+    first.links.start();
+    const second = await startNode(1);
+    await reached(first, 1);
+    expect(first.refused.events).toEqual([]);
+    second.stop();
+    await first.refused.when(({ peer }) => peer === 1);
+    const again = await startNode(1);
+    await reached(first, 1);
+    expect(first.refused.events).toEqual([{ peer: 1, count: 1 }]);
+    again.stop();
+    await first.refused.when(({ count }) => count === 2);
   });
 
   it('drop and count what goes to a peer that is not reached', async () => {

@@ -23,6 +23,8 @@ export const PEER_SEND_LIMITS: SendLimits = { bytesMax: 16 * 1024 * 1024, messag
 const INCOMING_MAX = 64;
 /** A dial that neither succeeds nor fails, in milliseconds. */
 const DIAL_MILLIS = 2000;
+/** A connection that lived so long, in milliseconds, was a good one. */
+const LIFE_GOOD_MILLIS = 1000;
 /** A connected peer that says nothing for this long, in milliseconds; it pings several a second. */
 const SILENCE_MILLIS = 3000;
 
@@ -37,6 +39,11 @@ export interface PeerLinksOptions {
   readonly deliver: (message: AnyMessage) => void;
   /** Incarnation of the data file that is known to be the peer's; zero while none is. */
   readonly knownIncarnation: (slot: number) => bigint;
+  /**
+   * A peer that was reached has lost its connection, and refuses a new one: its process has most
+   * likely died.
+   */
+  readonly onRefused: (slot: number) => void;
 }
 
 /** For status pages. */
@@ -62,6 +69,12 @@ interface Peer {
   incoming: Connection | null;
   /** A process with another data file, which must be told that it is not the peer. */
   stranger: Stranger | null;
+  /** Reached since the last refusal, so that the next one is news. */
+  reached: boolean;
+  /** It refused, and that is still to be told. */
+  refusal: boolean;
+  /** When it was last reached, in milliseconds of this process. */
+  reachedAt: number;
   /** Dials in a row that failed. */
   attempt: number;
   /** Something arrived since the last look at it. */
@@ -101,6 +114,9 @@ export class PeerLinks {
         outgoing: null,
         incoming: null,
         stranger: null,
+        reached: false,
+        refusal: false,
+        reachedAt: 0,
         attempt: 0,
         heard: false,
         silentMillis: 0,
@@ -199,8 +215,10 @@ export class PeerLinks {
       onClose: (): void => {
         this.#incoming.delete(connection);
         if (peer === null) return;
-        if (peer.incoming === connection) peer.incoming = null;
         if (peer.stranger?.connection === connection) peer.stranger = null;
+        if (peer.incoming !== connection) return;
+        peer.incoming = null;
+        this.#tellRefusal(peer);
       },
     });
     this.#incoming.add(connection);
@@ -221,6 +239,7 @@ export class PeerLinks {
     }
     // A second connection means that the first one's process is gone or has given it up.
     peer.incoming?.destroy();
+    peer.refusal = false; // It lives.
     peer.incoming = connection;
     connection.send(makeHello(this.#options.self));
     // It is up: no reason to wait for the next dial.
@@ -262,7 +281,7 @@ export class PeerLinks {
       },
       onClose: (): void => {
         peer.outgoing = null;
-        this.#dialLater(peer, failure);
+        this.#onLost(peer, failure);
       },
     });
     peer.outgoing = connection;
@@ -271,8 +290,30 @@ export class PeerLinks {
 
   #onReached(peer: Peer): void {
     peer.attempt = 0;
+    peer.reached = true;
+    peer.reachedAt = performance.now();
     peer.problem = null;
     this.#options.logger.info('peer', 'connected to a peer', { peer: peer.slot });
+  }
+
+  #onLost(peer: Peer, failure: string): void {
+    if (this.#stopped) return;
+    if (failure === 'ECONNREFUSED' && peer.reached) {
+      peer.reached = false;
+      peer.refusal = true;
+      this.#tellRefusal(peer);
+    }
+    this.#dialLater(peer, failure);
+  }
+
+  /**
+   * Tells that a peer's process is gone, when everything that it had sent has been read: what is
+   * heard of it after the word would take it back.
+   */
+  #tellRefusal(peer: Peer): void {
+    if (this.#stopped || !peer.refusal || peer.incoming !== null) return;
+    peer.refusal = false;
+    this.#options.onRefused(peer.slot);
   }
 
   #dialLater(peer: Peer, problem: string): void {
@@ -281,9 +322,19 @@ export class PeerLinks {
       this.#options.logger.warn('peer', 'cannot reach a peer', { peer: peer.slot, err: problem });
     }
     peer.problem = problem;
-    const pause = backoffMillis(peer.attempt, this.#options.prng);
+    const pause = this.#pauseBeforeDial(peer);
     peer.attempt += 1;
     peer.timer = setTimeout(() => this.#dial(peer), pause);
+  }
+
+  /**
+   * What was a good connection for a while and broke is dialled again at once: whether the peer's
+   * process is gone decides how long others wait for it.
+   */
+  #pauseBeforeDial(peer: Peer): number {
+    const broke = peer.attempt === 0 && peer.reached;
+    const livedWell = broke && performance.now() - peer.reachedAt >= LIFE_GOOD_MILLIS;
+    return livedWell ? 1 : backoffMillis(peer.attempt, this.#options.prng);
   }
 
   #connection(

@@ -108,6 +108,7 @@ function readiness(status: StatusRecord): Answer {
     ['status_normal', state.status === 'normal', `status is ${state.status}`],
     ['synced', !state.syncing, 'a state transfer is under way'],
     ['quorum', reached >= replication, `${reached} of ${replication} needed are reached`],
+    ['heard', state.quorumSeen, `${state.votersHeard} replicas are heard, this one included`],
   ];
   const lines = checks.map(([name, ok, why]) => (ok ? `[+]${name} ok` : `[-]${name} ${why}`));
   const ready = checks.every(([, ok]) => ok);

@@ -13,6 +13,12 @@ export function metricsText(status: StatusRecord, instruments: Instruments): str
   writeState(text, status);
   writeProcess(text, status);
   writeCounters(text, instruments);
+  text.counter(
+    'vsr_timeouts_total',
+    'Timers that fired and limits that were exceeded.',
+    'timeout',
+    Object.entries(status.state.timeouts),
+  );
   text.histogram(
     'vsr_wal_fsync_duration_seconds',
     'Durable writes of any part of the data file, from being asked for to being on the disk.',
@@ -85,6 +91,32 @@ function writeState(text: MetricsText, status: StatusRecord): void {
       state.scrubProgress,
     ],
     ['vsr_scrub_tours_completed', 'Whole scrub tours since the start.', state.scrubTours],
+    [
+      'vsr_quorum_seen',
+      '1 while enough replicas are heard for the cluster to go on.',
+      state.quorumSeen ? 1 : 0,
+    ],
+    [
+      'vsr_voters_heard',
+      'Replicas heard within two heartbeats, this one included.',
+      state.votersHeard,
+    ],
+    [
+      'vsr_commit_stalled',
+      '1 while commits stand still at the primary, and requests are turned away.',
+      state.commitStalled ? 1 : 0,
+    ],
+    [
+      'vsr_repair_budget_available',
+      'Repair requests that may still be sent to peers.',
+      state.repairSlots,
+    ],
+    ['vsr_repair_inflight', 'Repair requests that wait for an answer.', state.repairsInFlight],
+    [
+      'vsr_round_trip_seconds',
+      'Round trip to a quorum, smoothed; timeouts follow it.',
+      state.roundTripMillis / 1000,
+    ],
   ];
   for (const [name, help, value] of gauges) text.gauge(name, help, [['', value]]);
 }
@@ -207,7 +239,7 @@ const COUNTERS: readonly Counter[] = [
 
 function writeCounters(text: MetricsText, instruments: Instruments): void {
   for (const { name, help, label, of } of COUNTERS)
-    text.counter(name, help, label, of(instruments));
+    text.counter(name, help, label, of(instruments).entries());
 }
 
 class MetricsText {
@@ -224,9 +256,14 @@ class MetricsText {
     }
   }
 
-  counter(name: string, help: string, label: string, counter: LabelledCounter): void {
+  counter(
+    name: string,
+    help: string,
+    label: string,
+    entries: readonly (readonly [string, number])[],
+  ): void {
     this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} counter`);
-    for (const [value, count] of counter.entries()) {
+    for (const [value, count] of entries) {
       this.#lines.push(`${name}{${label}="${value}"} ${count}`);
     }
   }

@@ -108,6 +108,22 @@ function lineOf(event: TraceEvent): Line | null {
     }
     case 'abdication_withdrawn':
       return { level: 'info', msg: 'primary goes on', fields: { view: event.view } };
+    case 'commit_stalled': {
+      const { view, commit, waiting } = event;
+      return { level: 'warn', msg: 'commits stand still', fields: { view, commit, waiting } };
+    }
+    case 'commit_resumed': {
+      const { view, commit } = event;
+      return { level: 'info', msg: 'commits go on', fields: { view, commit } };
+    }
+    case 'quorum':
+      return {
+        level: event.seen ? 'info' : 'warn',
+        msg: event.seen ? 'a quorum is there' : 'no quorum is heard',
+        fields: { heard: event.heard },
+      };
+    case 'peer_refused':
+      return { level: 'warn', msg: 'a peer seems to have died', fields: { peer: event.peer } };
     case 'clock':
       return {
         level: 'info',

@@ -1,4 +1,4 @@
-import { Op, type ReplicaSnapshot, View } from '@kimberlite/vsr';
+import { Op, Prng, type ReplicaSnapshot, TIMEOUTS_DEFAULT, Timers, View } from '@kimberlite/vsr';
 import type { Instruments } from '../observe/instruments.ts';
 import { counterRecord, type StatusRecord } from '../observe/status.ts';
 
@@ -26,6 +26,13 @@ export const snapshot: ReplicaSnapshot = {
   scrubProgress: 0,
   scrubBytes: 0,
   scrubFindings: 0,
+  quorumSeen: true,
+  votersHeard: 2,
+  commitStalled: false,
+  repairSlots: 4,
+  repairsInFlight: 0,
+  roundTripMillis: 0.5,
+  timeouts: new Timers(TIMEOUTS_DEFAULT, new Prng(1n)).fired(),
 };
 
 /** The status of one of three replicas that reaches one of its peers. */

@@ -96,6 +96,8 @@ export class TestClient {
       case 'refused':
         this.#finish().reject(new Error(refusalText(effect.reason, effect.definite)));
         return;
+      case 'no_quorum':
+        return; // It goes on asking.
     }
   }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { createKernel } from '@kimberlite/kernel';
 import { present } from '@kimberlite/store';
-import { type ClusterConfig, Prng, type StoragePort } from '@kimberlite/vsr';
+import { type ClusterConfig, Prng, type StoragePort, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import type { Configuration } from '../configuration/configuration.ts';
 import { isFault, type ServerFault } from '../errors.ts';
 import type { Address } from '../network/address.ts';
@@ -81,6 +81,7 @@ export class TestCluster {
       httpAddress: anyPort,
       clientConnections: 64,
       profile: 'default',
+      timeouts: TIMEOUTS_DEFAULT,
       logLevel: 'debug',
       scrubTourSeconds: this.#options.scrubTourSeconds ?? 86_400,
       sources: new Map(),

@@ -6,7 +6,10 @@ import {
   type Message,
   OPERATION_REGISTER,
   Op,
+  Prng,
   type ReplicaSnapshot,
+  TIMEOUTS_DEFAULT,
+  Timers,
   type TraceEvent,
   View,
   writeBatch,
@@ -289,6 +292,13 @@ describe('other checkers', () => {
       scrubProgress: 0,
       scrubBytes: 0,
       scrubFindings: 0,
+      quorumSeen: true,
+      votersHeard: 2,
+      commitStalled: false,
+      repairSlots: 4,
+      repairsInFlight: 0,
+      roundTripMillis: 0,
+      timeouts: new Timers(TIMEOUTS_DEFAULT, new Prng(1n)).fired(),
     };
     const bounds = (change: Partial<ReplicaSnapshot>): string =>
       broken(() => checkBounds({ ...state, ...change }, CONFIG_SIMULATION));

@@ -8,6 +8,8 @@ import {
   Op,
   Prng,
   type ReplicaSnapshot,
+  TIMEOUTS_DEFAULT,
+  Timers,
   View,
   ZERO_CHECKSUM,
 } from '@kimberlite/vsr';
@@ -94,6 +96,13 @@ const STATE: ReplicaSnapshot = {
   scrubProgress: 0,
   scrubBytes: 0,
   scrubFindings: 0,
+  quorumSeen: true,
+  votersHeard: 2,
+  commitStalled: false,
+  repairSlots: 4,
+  repairsInFlight: 0,
+  roundTripMillis: 0,
+  timeouts: new Timers(TIMEOUTS_DEFAULT, new Prng(1n)).fired(),
 };
 
 describe('promises', () => {

@@ -192,6 +192,7 @@ export class SimulatedClient {
           this.setup.send(effect.replica, effect.message);
           break;
         case 'registered':
+        case 'no_quorum':
           break;
         case 'reply':
           this.takeReply(effect.message);

@@ -13,6 +13,8 @@ import {
   SCRUB_DEFAULT,
   type ScrubOptions,
   TICK_MICROS,
+  TIMEOUTS_DEFAULT,
+  type TimeoutTable,
   type TraceEvent,
   type View,
 } from '@kimberlite/vsr';
@@ -28,6 +30,7 @@ import { FaultAtlas } from '../storage/fault-atlas.ts';
 import { SimulatedStorage, type StorageOptions } from '../storage/storage.ts';
 import type { Workload } from '../workload/workload.ts';
 import { type ClockOptions, SimulatedClock } from './clock.ts';
+import { HINTS_OFF, type HintOptions, Hints } from './hints.ts';
 import { type Happening, type Observer, roleOf } from './observer.ts';
 import type { ReplicaMaker } from './replica-maker.ts';
 import { ReplicaProcess } from './replica-process.ts';
@@ -44,6 +47,10 @@ export interface ClusterOptions {
   readonly storage: StorageOptions;
   /** One for each replica. */
   readonly clocks: readonly ClockOptions[];
+  /** The same on all replicas; the default table when left out. */
+  readonly timeouts?: TimeoutTable;
+  /** What replicas are told of each other's processes; nothing when left out. */
+  readonly hints?: HintOptions;
   readonly clients: ClientOptions;
   /** All replicas have met before the run; else they do so under its faults. */
   readonly introduced: boolean;
@@ -107,6 +114,7 @@ export class Cluster {
   private readonly startedNow: Set<number>;
   /** Slots whose replica has taken part at least once. */
   private readonly everStarted: Set<number>;
+  readonly hints: Hints;
 
   constructor(options: ClusterOptions, prng: Prng) {
     const { replicaCount, clientCount } = options;
@@ -155,6 +163,13 @@ export class Cluster {
       disks: this.storages.map(({ evidence }) => evidence),
       workload: options.workload,
       checkRefusals: !options.network.replayRequests,
+    });
+    this.hints = new Hints({
+      queue: this.queue,
+      prng: prng.fork(),
+      options: options.hints ?? HINTS_OFF,
+      replicas: this.replicas,
+      faults: this.faults,
     });
     this.clients = Array.from({ length: clientCount }, (_, index) => this.createClient(index));
   }
@@ -279,6 +294,11 @@ export class Cluster {
     if (this.queue.processed > this.options.eventsMax) throw new Error('events without end');
   }
 
+  /** Once a tick while faults are on: hints that are wrong. */
+  drawHints(): void {
+    this.totals.falseHints += this.hints.tick();
+  }
+
   /** Draws the jumps of all clocks, once a tick while faults are on. */
   tickClocks(): void {
     this.clocks.forEach((clock, slot) => clock.tick(this.faults, slot));
@@ -366,6 +386,7 @@ export class Cluster {
           cluster: this.clusterId,
           slot,
           replicaCount,
+          timeouts: this.options.timeouts ?? TIMEOUTS_DEFAULT,
           prng: this.hostPrng.fork(),
           scrub: this.options.scrub ?? SCRUB_DEFAULT,
           onFatal: (reason) => this.onFatal(slot, reason),
@@ -482,5 +503,6 @@ export class Cluster {
   private onStopped(slot: number): void {
     this.startedNow.delete(slot);
     this.checkers.onStopped(slot);
+    this.totals.refusedHints += this.hints.onDied(slot);
   }
 }

@@ -6,6 +6,7 @@ import type {
   ReplicaHost,
   ScrubOptions,
   View,
+  TimeoutTable,
   Zone,
 } from '@kimberlite/vsr';
 import type { Workload } from '../workload/workload.ts';
@@ -20,6 +21,7 @@ export interface HostSetup {
   readonly cluster: bigint;
   readonly slot: number;
   readonly replicaCount: number;
+  readonly timeouts: TimeoutTable;
   /** Differs with every start. */
   readonly prng: Prng;
   /** How the scrubber is paced. */

@@ -156,6 +156,12 @@ export class ReplicaProcess {
     if (host !== null) this.input(() => host.deliver(message));
   }
 
+  /** Its dial of that peer was refused. */
+  peerRefused(slot: number): void {
+    const { host } = this;
+    if (host !== null) this.input(() => host.peerRefused(slot));
+  }
+
   private scheduleTick(life: number): void {
     this.setup.queue.after(this.setup.clock.trueDuration(TICK_MICROS), () => {
       const { host, effects } = this;

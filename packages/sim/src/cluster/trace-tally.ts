@@ -48,6 +48,14 @@ export class TraceTally {
         return;
       case 'abdicated':
         totals.abdications += 1;
+        totals.abdicationsClockLost += event.reason === 'clock_lost' ? 1 : 0;
+        totals.abdicationsRepairStuck += event.reason === 'repair_stuck' ? 1 : 0;
+        return;
+      case 'commit_stalled':
+        totals.commitStalls += 1;
+        return;
+      case 'quorum':
+        totals.quorumLosses += event.seen ? 0 : 1;
         return;
       case 'repaired':
         if (event.what === 'header') totals.headersRepaired += 1;

@@ -57,6 +57,8 @@ function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number)
     case 'clog':
     case 'delivery':
       return `: ${place} > ${otherPlace}`;
+    case 'hint':
+      return `: replica ${place} of ${otherPlace}`;
     case 'partition':
       return `: ${nodesOf(place)} | ${nodesOf(otherPlace)}`;
     case 'read_fault':

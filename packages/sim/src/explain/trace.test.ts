@@ -57,7 +57,7 @@ describe('a timeline', () => {
     const rows = text.split('\n');
     const lane = (name: string): string => rows.find((row) => row.startsWith(name)) ?? '';
     const marks = (slot: number): string => rows[rows.indexOf(lane(`replica ${slot}`)) + 1] ?? '';
-    expect(lane(`replica ${old}`)).toMatch(/P+\.+r*b+$/);
+    expect(lane(`replica ${old}`)).toMatch(/P+\.+[rv]*b+$/);
     expect(lane(`replica ${next}`)).toMatch(/b+v*P+$/);
     expect(marks(old)).toMatch(/[\^\d].*X +\^/);
     expect(marks(next)).toMatch(/[1-9]/);

@@ -15,6 +15,7 @@ export const FAULT_KINDS = [
   'pause',
   'clock_step',
   'client_crash',
+  'hint',
   'read_fault',
   'write_fault',
   'latent_fault',

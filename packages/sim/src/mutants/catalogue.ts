@@ -3,6 +3,7 @@ import { CHECKPOINT_MUTANTS } from './checkpoint-mutants.ts';
 import { EXECUTION_MUTANTS } from './execution-mutants.ts';
 import { INTRODUCTION_MUTANTS } from './introduction-mutants.ts';
 import { JOURNAL_MUTANTS } from './journal-mutants.ts';
+import { LIVENESS_MUTANTS } from './liveness-mutants.ts';
 import { LOG_CHOICE_MUTANTS } from './log-choice-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import { SCRUB_MUTANTS } from './scrub-mutants.ts';
@@ -25,4 +26,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...SCRUB_MUTANTS,
   ...SESSION_MUTANTS,
   ...INTRODUCTION_MUTANTS,
+  ...LIVENESS_MUTANTS,
 ];

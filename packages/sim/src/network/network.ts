@@ -89,6 +89,8 @@ interface InFlight {
 interface Link {
   readonly inFlight: InFlight[];
   clogUntil: number;
+  /** On top of every packet's delay, in microseconds. */
+  extraDelay: number;
   /** Latest arrival so far, for links that keep the order. */
   lastArrival: number;
   cut: boolean;
@@ -133,7 +135,7 @@ export class Network {
     this.filter = null;
     this.links = [];
     for (let index = 0; index < setup.nodeCount * setup.nodeCount; index += 1) {
-      this.links.push({ inFlight: [], clogUntil: 0, lastArrival: 0, cut: false });
+      this.links.push({ inFlight: [], clogUntil: 0, extraDelay: 0, lastArrival: 0, cut: false });
     }
     this.counts = {
       sent: 0,
@@ -184,6 +186,12 @@ export class Network {
   /** Cuts or heals one direction. What arrives on a cut link is lost. */
   setCut(from: number, to: number, cut: boolean): void {
     this.link(from, to).cut = cut;
+  }
+
+  /** From now on packets of this direction take so many microseconds longer. */
+  setExtraDelay(from: number, to: number, micros: number): void {
+    assert(micros >= 0, 'nothing arrives before it was sent');
+    this.link(from, to).extraDelay = micros;
   }
 
   isCut(from: number, to: number): boolean {
@@ -242,7 +250,8 @@ export class Network {
       if (victim === entry) return;
     }
     const { delayMinMicros, delayMeanMicros, reorder } = this.options;
-    const delay = delayMinMicros + drawExponential(this.prng, delayMeanMicros);
+    const drawn = drawExponential(this.prng, delayMeanMicros);
+    const delay = delayMinMicros + link.extraDelay + drawn;
     let arrival = this.queue.now + delay;
     if (!reorder && arrival < link.lastArrival) arrival = link.lastArrival;
     if (arrival > link.lastArrival) link.lastArrival = arrival;

@@ -116,6 +116,7 @@ export class LivenessPhase {
       }
     }
     cluster.network.unclog();
+    cluster.hints.endFalse();
     cluster.network.setOptions(healedNetwork(cluster.options.network));
     const storage = healedStorage(cluster.options.storage);
     for (const disk of cluster.storages) disk.setOptions(storage);

@@ -1,6 +1,7 @@
-import type { ClusterConfig, ScrubOptions } from '@kimberlite/vsr';
+import type { ClusterConfig, ScrubOptions, TimeoutTable } from '@kimberlite/vsr';
 import type { ClientOptions } from '../client/simulated-client.ts';
 import type { ClockOptions } from '../cluster/clock.ts';
+import type { HintOptions } from '../cluster/hints.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import type { PartitionOptions } from '../network/partitions.ts';
 import type { StorageOptions } from '../storage/storage.ts';
@@ -74,4 +75,6 @@ export interface SimulationOptions {
    * and how many sectors are drawn to rot on each disk before that.
    */
   readonly scrubJudged: { readonly rot: number } | null;
+  readonly timeouts: TimeoutTable;
+  readonly hints: HintOptions;
 }

@@ -7,7 +7,7 @@ const RELEASE = 0x000100;
 /** The core that ships, unchanged. */
 export const productionMaker: ReplicaMaker = {
   format: (setup) => formatReplica(setup),
-  create: ({ ports, config, checksum, workload, cluster, slot, prng, scrub, onFatal }) =>
+  create: ({ ports, config, checksum, workload, cluster, slot, timeouts, prng, scrub, onFatal }) =>
     createHost({
       storage: ports.storage,
       transport: ports.transport,
@@ -19,6 +19,7 @@ export const productionMaker: ReplicaMaker = {
       stateMachine: workload.stateMachine(),
       prng,
       scrub,
+      timeouts,
       cluster,
       slot,
       release: RELEASE,

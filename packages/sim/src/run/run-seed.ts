@@ -212,6 +212,7 @@ class Simulator {
     this.cluster.network.tick();
     this.cluster.tickClocks();
     for (const storage of this.cluster.storages) storage.tick();
+    this.cluster.drawHints();
   }
 
   private driveClients(): void {

@@ -9,6 +9,7 @@ import {
 } from '../network/partitions.ts';
 import type { StorageOptions } from '../storage/storage.ts';
 import { LOST_DISK_OFF } from './lost-disk.ts';
+import { drawHints, drawTimeouts } from './draw-timeouts.ts';
 import type { ProcessFaultOptions, SimulationOptions } from './options.ts';
 
 const MILLISECOND = 1_000;
@@ -47,6 +48,8 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     introduced: prng.chance(0.75),
     lostDisk: LOST_DISK_OFF,
     witnesses: [],
+    timeouts: drawTimeouts(prng),
+    hints: drawHints(prng),
   };
   const latentFaultProbability = rate(prng, prng.pick([0.02, 0.2]), 0.4);
   const scrub = drawScrub(prng);
@@ -177,6 +180,8 @@ export function describeOptions(options: SimulationOptions): string {
     `scrub ${options.scrub.tourTicks}`,
     `quota ${options.config.stateBytesMax}`,
     `crash ${(processes.crashProbability * 100).toFixed(3)}%`,
+    `silence ${options.timeouts.silence * 10} ms`,
+    `hints ${percent(options.hints.toldProbability)}`,
     `pause ${(processes.pauseProbability * 100).toFixed(3)}%`,
     options.introduced ? 'introduced' : 'strangers',
   ].join(', ');

@@ -61,6 +61,12 @@ export interface Totals {
   disksLost: number;
   strangersRefused: number;
   disksRecovered: number;
+  refusedHints: number;
+  falseHints: number;
+  commitStalls: number;
+  quorumLosses: number;
+  abdicationsClockLost: number;
+  abdicationsRepairStuck: number;
   /** Runs whose healed core could not go on for a reason outside what is promised. */
   unrecoverable: number;
   /** Runs in which what the scenario is about did not happen: they prove nothing. */
@@ -126,6 +132,12 @@ export function emptyTotals(): Totals {
     disksLost: 0,
     strangersRefused: 0,
     disksRecovered: 0,
+    refusedHints: 0,
+    falseHints: 0,
+    commitStalls: 0,
+    quorumLosses: 0,
+    abdicationsClockLost: 0,
+    abdicationsRepairStuck: 0,
     unrecoverable: 0,
     witnessMissing: 0,
   };

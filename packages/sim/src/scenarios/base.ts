@@ -1,6 +1,7 @@
-import { CONFIG_SIMULATION, Prng, SCRUB_DEFAULT } from '@kimberlite/vsr';
+import { CONFIG_SIMULATION, Prng, SCRUB_DEFAULT, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { CLIENTS_BUSY } from '../client/simulated-client.ts';
 import { CLOCK_CALM } from '../cluster/clock.ts';
+import { HINTS_OFF } from '../cluster/hints.ts';
 import { NETWORK_CALM } from '../network/network.ts';
 import { PARTITIONS_OFF } from '../network/partitions.ts';
 import { PROCESS_FAULTS_OFF, type SimulationOptions } from '../run/options.ts';
@@ -37,6 +38,8 @@ export function healthy(seed: bigint, replicaCount = 3): SimulationOptions {
     clocks: Array.from({ length: replicaCount }, () => CLOCK_CALM),
     clients: CLIENTS_BUSY,
     scrub: SCRUB_DEFAULT,
+    timeouts: TIMEOUTS_DEFAULT,
+    hints: HINTS_OFF,
   };
 }
 

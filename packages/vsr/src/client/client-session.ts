@@ -12,4 +12,9 @@ export type ClientEffect =
   /** The session is over; what was in flight may or may not have happened. */
   | { readonly kind: 'evicted'; readonly reason: EvictionReason }
   /** Refused. `definite`: its one and only transmission was refused, so it did not happen. */
-  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly definite: boolean };
+  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly definite: boolean }
+  /**
+   * A replica sees no quorum. The request goes on being asked for, as an earlier copy may execute;
+   * what waits behind it may be told why.
+   */
+  | { readonly kind: 'no_quorum' };

@@ -32,6 +32,9 @@ export const RETRY_TICKS_MIN_DEFAULT = 10;
 /** Default longest pause between retransmissions, in ticks of 10 ms. */
 export const RETRY_TICKS_MAX_DEFAULT = 30;
 
+/** Ticks before the next round when every replica has said that it does not lead. */
+const NOBODY_LEADS_TICKS = 4;
+
 export interface ClientSessionOptions {
   readonly cluster: bigint;
   /** Random, 128 bits, used by this session alone and never again. */
@@ -303,8 +306,12 @@ export class ClientSession {
         return;
       case 'noQuorum':
         this.primary = null;
-        if (user && definite) this.endRefused(reason, definite, out);
-        else this.hop(inFlight, header.replica, out);
+        if (user && definite) {
+          this.endRefused(reason, definite, out);
+        } else {
+          out.push({ kind: 'no_quorum' });
+          this.hop(inFlight, header.replica, out);
+        }
         return;
       case 'notPrimary':
         if (this.primary === header.replica) this.primary = null;
@@ -329,7 +336,11 @@ export class ClientSession {
   /** To the next replica at once, but once round at most: then the timer paces it. */
   private hop(inFlight: InFlight, refuser: number, out: ClientEffect[]): void {
     if (this.stateNow === 'registering') return; // Every replica has a copy already.
-    if (inFlight.hops >= this.replicaCount - 1) return;
+    if (inFlight.hops >= this.replicaCount - 1) {
+      // None of them leads: the next view is being made, and will be there soon.
+      inFlight.ticksLeft = Math.min(inFlight.ticksLeft, this.jittered(NOBODY_LEADS_TICKS));
+      return;
+    }
     inFlight.hops += 1;
     this.sendTo(this.nextBesides(refuser), inFlight, out);
   }

@@ -59,6 +59,10 @@ class Host implements ReplicaHost {
     this.post({ kind: 'tick', monotonic: clock.monotonic(), wall: clock.wall() });
   }
 
+  peerRefused(slot: number): void {
+    this.post({ kind: 'peer_refused', slot });
+  }
+
   snapshot(): ReplicaSnapshot {
     return snapshotOf(this.replica);
   }

@@ -12,6 +12,11 @@ export interface ReplicaHost {
   deliver(message: AnyMessage): void;
   /** Once every TICK_MICROS by the local clock, late ticks at once. */
   tick(): void;
+  /**
+   * A dial of this peer was refused after its connection had broken, so its process has probably
+   * died. A hint: it may be wrong, and may be left out.
+   */
+  peerRefused(slot: number): void;
   snapshot(): ReplicaSnapshot;
   /** The incarnation of the one data file of a slot whose messages count; zero: none yet. */
   knownIncarnation(slot: number): bigint;

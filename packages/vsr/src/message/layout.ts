@@ -109,6 +109,7 @@ export const COMMANDS = {
       commit: 'op',
       monotonic: 'u64',
       status: 'u8',
+      clock: 'u8',
     },
   },
   /**
@@ -219,8 +220,15 @@ export const COMMANDS = {
   requestHeaders: { code: 15, body: 'none', fields: { opMin: 'op', opMax: 'op' } },
   /** Body: prepare headers, descending. */
   headers: { code: 16, body: 'bytes', fields: {} },
-  /** `prepareChecksum` zero asks the primary for the op of its own view's log. */
-  requestPrepare: { code: 17, body: 'none', fields: { prepareChecksum: 'checksum', op: 'op' } },
+  /**
+   * `prepareChecksum` zero asks the primary for the op of its own view's log. `more` ops above it
+   * are wanted too.
+   */
+  requestPrepare: {
+    code: 17,
+    body: 'none',
+    fields: { prepareChecksum: 'checksum', op: 'op', more: 'u16' },
+  },
   /** Body: pairs of block address (u64) and checksum (u128), 32 bytes each. */
   requestBlocks: { code: 18, body: 'bytes', fields: {} },
   block: { code: 19, body: 'bytes', fields: { blockChecksum: 'checksum', address: 'u64' } },

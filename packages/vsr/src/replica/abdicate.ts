@@ -1,6 +1,8 @@
 import { TICK_MICROS } from '../host/host.ts';
-import { setSlots } from '../std/bitset.ts';
+import { nextView, primarySlot } from '../membership.ts';
+import { setHas } from '../std/bitset.ts';
 import { sendHeartbeat } from './heartbeat.ts';
+import { heardInView } from './lease.ts';
 import type { Replica } from './replica.ts';
 import { isPrimary, trace } from './send.ts';
 import type { VoteReason } from './trace.ts';
@@ -46,23 +48,34 @@ function isDiskBusy(r: Replica): boolean {
 function reasonToGiveWay(r: Replica): VoteReason | null {
   const limit = r.timers.ticks('abdicate');
   const { primary } = r;
-  const heard = setSlots(r.voters).filter(
-    (slot) =>
-      slot !== r.slot && r.tick - (primary.heard[slot] ?? Number.NEGATIVE_INFINITY) <= limit,
-  ).length;
-  if (heard + 1 < r.quorums.replication) return 'unheard';
+  if (heardInView(r, limit) < r.quorums.replication) return 'unheard';
   if (primary.pipeline.length > 0 && r.tick - primary.lastNewAck > limit) return 'no_new_ack';
   if (r.commitReading !== null && r.tick - r.commitReadingSince > limit) return 'disk_stall';
   // Backups' votes commit without this disk, but only until the next checkpoint falls due: then
   // requests wait, with no prepare in the pipeline that could tell.
   if (primary.queue.length > 0 && r.tick - r.diskProgress > limit) return 'disk_stall';
   if (r.stuckSince !== null && r.tick - r.stuckSince > limit) return 'repair_stuck';
-  return null;
+  return hasLostClock(r) ? 'clock_lost' : null;
+}
+
+/**
+ * Its timestamps are its own guess, and who would lead next knows better. Only then: to give way to
+ * someone without an agreed clock would help nobody, and the views would never come to rest.
+ */
+function hasLostClock(r: Replica): boolean {
+  if (r.clockLostSince === null) return false;
+  if (r.tick - r.clockLostSince <= r.timers.ticks('clockLoss')) return false;
+  const next = primarySlot(nextView(r.view, r.voters));
+  const heardAt = r.primary.heard[next] ?? Number.NEGATIVE_INFINITY;
+  const heard = r.tick - heardAt <= r.timers.ticks('silence');
+  return heard && setHas(r.clockAgreed, next);
 }
 
 function abdicate(r: Replica, reason: VoteReason): void {
   r.primary.abdicated = reason;
   r.timers.stop('heartbeat');
+  r.timers.stop('commitMessage');
+  r.timers.count(reason === 'clock_lost' ? 'clockLoss' : 'abdicate');
   trace(r, { kind: 'abdicated', view: r.view, reason });
   voteToLeave(r, reason);
 }

@@ -1,6 +1,7 @@
 import { assert, type ChecksumFunction, FOREST_ROOT_SIZE, Forest } from '@kimberlite/store';
 import { ClusterClock } from '../clock/cluster-clock.ts';
 import { assertConfig, type ClusterConfig } from '../config.ts';
+import { TICK_MICROS } from '../host/host.ts';
 import type { Journal } from '../journal/journal.ts';
 import { quorumsOf, SLOT_COUNT } from '../membership.ts';
 import type { StateMachine } from '../state-machine.ts';
@@ -10,12 +11,15 @@ import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { noWord, unmetPeers } from './introduce.ts';
 import { Members, TABLE_MEMBERS } from './members.ts';
+import { heardCount } from './quorum.ts';
 import { RepairBudget } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
+import { quorumRoundTrip } from './round-trip.ts';
 import { createScrubState, SCRUB_DEFAULT, type ScrubOptions, scrubProgress } from './scrub.ts';
 import { isPrimary } from './send.ts';
 import { Sessions, TABLE_SESSIONS } from './sessions.ts';
-import { TIMEOUTS_DEFAULT, type TimeoutTable, Timers } from './timers.ts';
+import { TIMEOUTS_DEFAULT, type TimeoutTable } from './timeout-table.ts';
+import { Timers } from './timers.ts';
 import type { ReplicaSnapshot } from './trace.ts';
 
 export interface ReplicaOptions {
@@ -93,6 +97,13 @@ export function createReplica(options: ReplicaOptions): Replica {
     wall: 0,
     lastTickAt: Number.POSITIVE_INFINITY,
     diskProgress: 0,
+    heardAt: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
+    quorumSeen: false,
+    quorumLostSince: null,
+    refused: 0,
+    roundTrips: new Map(),
+    clockAgreed: 0,
+    clockLostSince: null,
     status: 'recovering',
     view: View(0),
     logView: View(0),
@@ -108,6 +119,9 @@ export function createReplica(options: ReplicaOptions): Replica {
       inFlight: new Map(),
       heard: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
       lastNewAck: 0,
+      backlogSince: null,
+      backlogCommit: Op(0),
+      stalled: false,
       abdicated: null,
       timestampNext: 0,
     },
@@ -122,7 +136,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     },
     buffer: new Map(),
     bodiesAskedAt: new Map(),
-    nextAskedAt: new Map(),
+    nextAskedTo: Op(0),
     heartbeatStamp: 0,
     primaryCommit: Op(0),
     primaryOp: Op(0),
@@ -170,6 +184,13 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
     pipelineLength: r.primary.pipeline.length,
     queueLength: r.primary.queue.length,
     sessions: r.sessions.count,
+    quorumSeen: r.quorumSeen,
+    votersHeard: heardCount(r),
+    commitStalled: r.primary.stalled,
+    repairSlots: r.budget.availableSlots(),
+    repairsInFlight: r.budget.inFlightCount(),
+    roundTripMillis: (quorumRoundTrip(r) * TICK_MICROS) / 1000,
+    timeouts: r.timers.fired(),
     journalDirty: needed.missing,
     journalFaulty: needed.faulty,
     blocksMissing: r.missingBlocks.size + r.repairingBlocks.size,

@@ -2,7 +2,7 @@ import type { BlockReference } from '@kimberlite/store';
 import type { Zone } from '../host/ports.ts';
 import type { SlotMessage } from '../journal/journal.ts';
 import type { AnyMessage } from '../message/message.ts';
-import type { Checksum, ClientId, Op } from '../std/numbers.ts';
+import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 import type { TraceEvent } from './trace.ts';
 
 /** Why a prepare is read from the ring, handed back with it. */
@@ -10,7 +10,16 @@ export type ReadPurpose =
   | { readonly kind: 'start'; readonly walSlot: number }
   | { readonly kind: 'commit' }
   | { readonly kind: 'pipeline' }
-  | { readonly kind: 'serve'; readonly to: number };
+  | { readonly kind: 'serve'; readonly range: ServedRange };
+
+/** Prepares that a peer is sent, in order; the rest of a range is read when this one was. */
+export interface ServedRange {
+  readonly to: number;
+  readonly op: Op;
+  readonly last: Op;
+  /** The view whose primary was asked for its own log; null for ops named by checksum. */
+  readonly view: View | null;
+}
 
 /**
  * What a replica wants done. An effect never waits for another: what must follow a write is
@@ -75,6 +84,8 @@ export type ReplicaEvent =
     }
   | { readonly kind: 'tick'; readonly monotonic: number; readonly wall: number }
   | { readonly kind: 'work' }
+  /** A dial of this peer was refused, after its connection had broken: see refused.ts. */
+  | { readonly kind: 'peer_refused'; readonly slot: number }
   | { readonly kind: 'prepare_written'; readonly walSlot: number; readonly checksum: Checksum }
   | { readonly kind: 'headers_written'; readonly sector: number }
   | { readonly kind: 'headers_read'; readonly bytes: Uint8Array | null }

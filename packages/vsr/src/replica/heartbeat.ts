@@ -10,6 +10,7 @@ import { withdrawVote } from './vote.ts';
 export function sendHeartbeat(r: Replica): void {
   if (!isPrimary(r) || r.primary.abdicated !== null) return;
   r.timers.start('heartbeat');
+  r.timers.stop('commitMessage');
   broadcast(r, 'commit', {
     commitChecksum: r.commitChecksum,
     checkpointId: r.checkpointId,

@@ -16,6 +16,7 @@ function ping(slot: number, incarnation = 9n, view = 0): Parameters<ReplicaHarne
     commit: Op(0),
     monotonic: 5,
     status: 1,
+    clock: 1,
   };
   return fromPeer({ slot, view, incarnation }, 'ping', fields);
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../message/layout.ts';
 import type { AnyMessage, Message } from '../message/message.ts';
+import { setRemove } from '../std/bitset.ts';
 import { onDoViewChange } from './do-view-change.ts';
 import { onCommit } from './heartbeat.ts';
 import { rememberWord, strangerGate } from './introduce.ts';
@@ -84,6 +85,8 @@ export function onMessage(r: Replica, message: AnyMessage): void {
     const stranger = strangerGate(r, header);
     if (stranger === null) {
       rememberWord(r, header);
+      r.heardAt[header.replica] = r.tick;
+      r.refused = setRemove(r.refused, header.replica);
       // Who is still in this view can still acknowledge: the primary counts on it.
       if (header.view === r.view) r.primary.heard[header.replica] = r.tick;
     } else if (!greets) {

@@ -1,11 +1,12 @@
 import { primarySlot } from '../membership.ts';
 import type { FieldsToSend } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
-import { setHas } from '../std/bitset.ts';
+import { setAdd, setHas, setRemove } from '../std/bitset.ts';
 import { askForView } from './ask-view.ts';
 import { introductionFields, meet, onIntroduction, strangerGate } from './introduce.ts';
 import type { Replica } from './replica.ts';
-import { broadcast, drop, send, trace } from './send.ts';
+import { learnRoundTrip } from './round-trip.ts';
+import { broadcast, drop, send } from './send.ts';
 import type { Status } from './trace.ts';
 import { transitionToViewChange } from './view-change.ts';
 
@@ -17,13 +18,10 @@ export const STATUS_CODES: Readonly<Record<Status, number>> = {
   introducing: 4,
 };
 
-/** To every peer: asks for its clock, and shows the durable view. */
+/** To every peer: asks for its clock, and shows the durable view and whether clocks agree here. */
 export function onPingTimeout(r: Replica): void {
   r.timers.start('ping');
   broadcast(r, 'ping', pingFields(r));
-  if (r.clock.synchronize({ monotonic: r.monotonic, wall: r.wall })) {
-    trace(r, { kind: 'clock', synchronized: r.clock.synchronized });
-  }
 }
 
 type PingFields = Omit<
@@ -39,6 +37,7 @@ function pingFields(r: Replica): PingFields {
     commit: r.commitMin,
     monotonic: r.monotonic,
     status: STATUS_CODES[r.status],
+    clock: r.clock.synchronized ? 1 : 0,
   };
 }
 
@@ -57,7 +56,12 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
   }
   // It has just come up, or this replica has: no reason to wait for the timer.
   if (!setHas(r.greeted, header.replica)) send(r, header.replica, 'ping', pingFields(r));
-  if (stranger === null) followHigherView(r, message);
+  if (stranger !== null) return;
+  r.clockAgreed =
+    header.clock === 1
+      ? setAdd(r.clockAgreed, header.replica)
+      : setRemove(r.clockAgreed, header.replica);
+  followHigherView(r, message);
 }
 
 export function onPong(r: Replica, message: Message<'pong'>): void {
@@ -76,6 +80,7 @@ export function onPong(r: Replica, message: Message<'pong'>): void {
   }
   const sample = { sent: header.pingMonotonic, peerWall: header.pongWall };
   r.clock.learn(header.replica, sample, r.monotonic);
+  learnRoundTrip(r, header.replica, r.monotonic - header.pingMonotonic);
   followHigherView(r, message);
 }
 

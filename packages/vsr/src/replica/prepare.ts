@@ -9,7 +9,8 @@ import { type Op, opMax, opNext } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
 import { askForView } from './ask-view.ts';
 import { heardPrimary } from './heartbeat.ts';
-import { onRepairPrepare } from './repair.ts';
+import { hasLease } from './lease.ts';
+import { onNextArrived, onRepairPrepare } from './repair.ts';
 import type { PipelineEntry, Replica } from './replica.ts';
 import { broadcastMessage, drop, fatal, isBackup, isPrimary, sendMessage, trace } from './send.ts';
 import type { DropReason } from './trace.ts';
@@ -27,6 +28,7 @@ export function prepareQueued(r: Replica): void {
     isPrimary(r) &&
     primary.abdicated === null &&
     primary.queue.length > 0 &&
+    hasLease(r) &&
     primary.pipeline.length < r.config.pipelineMax &&
     r.op - r.commitMin < 4 * r.config.pipelineMax &&
     r.op + 1 <= r.checkpoint.op + r.config.walSlots &&
@@ -86,6 +88,7 @@ function prepareBatch(r: Replica, batch: readonly Message<'request'>[]): void {
     bytes,
     r.checksum,
   );
+  r.timers.stop('commitMessage'); // This prepare carries the commit number.
   primary.pipeline.push({ message, acks: 0, since: r.tick });
   if (primary.pipeline.length === 1) primary.lastNewAck = r.tick;
   trace(r, { kind: 'prepared', op, checksum: message.header.checksum, count: batch.length });
@@ -138,6 +141,7 @@ export function onPrepare(r: Replica, message: PrepareMessage): void {
   }
   heardPrimary(r);
   r.primaryOp = opMax(r.primaryOp, header.op);
+  onNextArrived(r, header.op);
   if (header.op > r.op + 1) {
     if (header.op <= r.op + 2 * r.config.pipelineMax) r.buffer.set(header.op, message);
     else drop(r, message, 'gap');
@@ -236,6 +240,7 @@ function countAck(r: Replica, entry: PipelineEntry, slot: number): void {
     pipeline.shift();
     assert(first.message.header.op === r.commitMax + 1, 'ops commit in order');
     r.commitMax = first.message.header.op;
+    if (r.replicaCount > 1) r.timers.ensure('commitMessage');
     if (pipeline.length === 0) r.timers.stop('prepare');
     else r.timers.start('prepare'); // The oldest waiting prepare is another one now.
   }

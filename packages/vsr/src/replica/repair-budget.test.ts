@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../std/prng.ts';
 import {
+  ANSWERS_TO_RECOVER,
   EWMA_ALPHA,
   EXPERIMENT_CHANCE,
   MAX_INFLIGHT_PER_REPLICA,
   RepairBudget,
+  type RepairRequest,
 } from './repair-budget.ts';
 
 const EXPIRY = 50;
@@ -14,10 +16,15 @@ function budgetOf(replicaCount: number, self = 0): RepairBudget {
   return new RepairBudget({ self, replicaCount, expiryTicks: EXPIRY });
 }
 
+/** A request for one thing of that name. */
+function wanted(key: string): RepairRequest {
+  return { what: 'prepares', key, opStart: 1, opEnd: 2 };
+}
+
 /** Gives a peer the latency that many samples of `ticks` lead to. */
 function train(budget: RepairBudget, replica: number, ticks: number): void {
   for (let round = 0; round < 60; round += 1) {
-    budget.recordRepairSent(replica, `train ${replica}`, 0);
+    budget.recordRepairSent(replica, wanted(`train ${replica}`), 0);
     budget.recordRepairCompleted(`train ${replica}`, ticks);
   }
 }
@@ -73,27 +80,29 @@ describe('repair budget', () => {
     const budget = budgetOf(2);
     for (let request = 0; request < MAX_INFLIGHT_PER_REPLICA; request += 1) {
       expect(budget.selectReplica(new Prng(1n))).toBe(1);
-      budget.recordRepairSent(1, `op ${request}`, 0);
+      budget.recordRepairSent(1, wanted(`op ${request}`), 0);
     }
     expect(budget.selectReplica(new Prng(1n))).toBeNull();
     expect(budget.hasAvailableSlots()).toBe(false);
-    expect(() => budget.recordRepairSent(1, 'one more', 0)).toThrow('the peer was selected');
-    expect(() => budget.recordRepairSent(0, 'oneself', 0)).toThrow('the peer was selected');
+    expect(() => budget.recordRepairSent(1, wanted('one more'), 0)).toThrow(
+      'the peer was selected',
+    );
+    expect(() => budget.recordRepairSent(0, wanted('oneself'), 0)).toThrow('the peer was selected');
   });
 
   it('passes over a peer at its limit, however fast', () => {
     const budget = budgetOf(3);
     train(budget, 1, 1);
     train(budget, 2, 40);
-    budget.recordRepairSent(1, 'a', 0);
-    budget.recordRepairSent(1, 'b', 0);
+    budget.recordRepairSent(1, wanted('a'), 0);
+    budget.recordRepairSent(1, wanted('b'), 0);
     expect([...choices(budget, 100).keys()]).toEqual([2]);
   });
 
   it('follows latencies by a fifth of each new sample', () => {
     const budget = budgetOf(3);
     const before = budget.latency(1);
-    budget.recordRepairSent(1, 'a', 100);
+    budget.recordRepairSent(1, wanted('a'), 100);
     budget.recordRepairCompleted('a', 111);
     expect(budget.latency(1)).toBeCloseTo(before * (1 - EWMA_ALPHA) + 11 * EWMA_ALPHA, 10);
     expect(budget.latency(2)).toBe(before);
@@ -103,8 +112,8 @@ describe('repair budget', () => {
 
   it('ends a request everywhere with its first answer', () => {
     const budget = budgetOf(3);
-    budget.recordRepairSent(1, 'a', 0);
-    budget.recordRepairSent(2, 'a', 0);
+    budget.recordRepairSent(1, wanted('a'), 0);
+    budget.recordRepairSent(2, wanted('a'), 0);
     expect(budget.isInFlight('a')).toBe(true);
     budget.recordRepairCompleted('a', 4);
     expect(budget.isInFlight('a')).toBe(false);
@@ -117,21 +126,26 @@ describe('repair budget', () => {
 
   it('gives up requests that are too old, and only those', () => {
     const budget = budgetOf(3);
-    budget.recordRepairSent(1, 'old', 10);
-    budget.recordRepairSent(1, 'young', 11);
+    budget.recordRepairSent(1, wanted('old'), 10);
+    budget.recordRepairSent(1, wanted('young'), 11);
     expect(budget.expireStaleRequests(10 + EXPIRY - 1)).toEqual([]);
-    expect(budget.expireStaleRequests(10 + EXPIRY)).toEqual([{ replica: 1, request: 'old' }]);
+    expect(budget.expireStaleRequests(10 + EXPIRY)).toEqual([
+      { replica: 1, key: 'old', opStart: 1, opEnd: 2 },
+    ]);
     expect(budget.isInFlight('old')).toBe(false);
     expect(budget.isInFlight('young')).toBe(true);
+    // Its place is free again, but the peer that lost one is asked for one thing at a time.
+    expect(budget.availableSlots()).toBe(2);
+    budget.recordRepairCompleted('young', 20);
     expect(budget.availableSlots()).toBe(3);
   });
 
   it('counts the free places over all peers', () => {
     const budget = budgetOf(4);
     expect(budget.availableSlots()).toBe(6);
-    budget.recordRepairSent(1, 'a', 0);
-    budget.recordRepairSent(2, 'b', 0);
-    budget.recordRepairSent(1, 'c', 0);
+    budget.recordRepairSent(1, wanted('a'), 0);
+    budget.recordRepairSent(2, wanted('b'), 0);
+    budget.recordRepairSent(1, wanted('c'), 0);
     expect(budget.availableSlots()).toBe(3);
     budget.recordRepairCompleted('a', 1);
     expect(budget.availableSlots()).toBe(4);
@@ -143,7 +157,7 @@ describe('repair budget', () => {
     const budget = budgetOf(3);
     train(budget, 1, 10);
     const before = budget.latency(1);
-    budget.recordRepairSent(1, 'a', 0);
+    budget.recordRepairSent(1, wanted('a'), 0);
     budget.expireStaleRequests(EXPIRY);
     expect(budget.latency(1)).toBeCloseTo(before * (1 + EWMA_ALPHA), 10);
   });
@@ -151,12 +165,91 @@ describe('repair budget', () => {
   it('lets a peer that never answers come back', () => {
     const budget = budgetOf(3);
     for (let round = 0; round < 200; round += 1) {
-      budget.recordRepairSent(1, 'a', round * EXPIRY);
+      budget.recordRepairSent(1, wanted('a'), round * EXPIRY);
       budget.expireStaleRequests((round + 1) * EXPIRY);
     }
     // Bounded: a few dozen good answers are enough to be the fastest again.
     train(budget, 1, 0);
     expect(budget.latency(1)).toBeLessThan(1);
+  });
+});
+
+describe('repair budget, following the network', () => {
+  it('asks a peer that let a request expire for one thing at a time until it has answered', () => {
+    const budget = budgetOf(2);
+    budget.recordRepairSent(1, wanted('lost'), 0);
+    budget.expireStaleRequests(EXPIRY);
+    for (let answer = 0; answer < ANSWERS_TO_RECOVER; answer += 1) {
+      expect(budget.availableSlots()).toBe(1);
+      budget.recordRepairSent(1, wanted('a'), 100);
+      expect(budget.selectReplica(new Prng(1n))).toBeNull();
+      budget.recordRepairCompleted('a', 101);
+    }
+    expect(budget.availableSlots()).toBe(MAX_INFLIGHT_PER_REPLICA);
+  });
+
+  it('takes silence of a fast peer for a loss sooner, never before a fifth of the expiry', () => {
+    const budget = budgetOf(3);
+    expect(budget.expiryOf(1)).toBe(EXPIRY);
+    train(budget, 1, 1);
+    expect(budget.expiryOf(1)).toBe(EXPIRY / 5);
+    expect(budget.expiryOf(2)).toBe(EXPIRY);
+    budget.recordRepairSent(1, wanted('a'), 0);
+    expect(budget.expireStaleRequests(EXPIRY / 5 - 1)).toEqual([]);
+    expect(budget.expireStaleRequests(EXPIRY / 5)).toHaveLength(1);
+    train(budget, 2, 40);
+    expect(budget.expiryOf(2)).toBe(EXPIRY);
+  });
+
+  it('waits longer for one whose answers are irregular', () => {
+    const budget = budgetOf(3);
+    for (let round = 0; round < 30; round += 1) {
+      budget.recordRepairSent(1, wanted('a'), 0);
+      budget.recordRepairCompleted('a', round % 2 === 0 ? 1 : 9);
+    }
+    expect(budget.expiryOf(1)).toBeGreaterThan(20);
+  });
+
+  it('frees the place of one request by name, and charges its peer', () => {
+    const budget = budgetOf(3);
+    const before = budget.latency(1);
+    budget.recordRepairSent(1, wanted('a'), 0);
+    budget.recordRepairExpired(1, 'a');
+    budget.recordRepairExpired(1, 'never sent');
+    expect(budget.isInFlight('a')).toBe(false);
+    expect(budget.latency(1)).toBeCloseTo(before * (1 + EWMA_ALPHA), 10);
+  });
+});
+
+describe('repair budget, what matters more', () => {
+  it('leaves a place at every peer to what commits wait for', () => {
+    const budget = budgetOf(3);
+    const prng = new Prng(1n);
+    for (const key of ['a', 'b']) {
+      const peer = budget.selectReplica(prng, 'background');
+      expect(peer).not.toBeNull();
+      budget.recordRepairSent(peer ?? 0, wanted(key), 0);
+    }
+    expect(budget.selectReplica(prng, 'background')).toBeNull();
+    for (const key of ['c', 'd']) {
+      const peer = budget.selectReplica(prng, 'urgent');
+      expect(peer).not.toBeNull();
+      budget.recordRepairSent(peer ?? 0, wanted(key), 0);
+    }
+    expect(budget.selectReplica(prng, 'urgent')).toBeNull();
+  });
+
+  it('knows which ops are asked for', () => {
+    const budget = budgetOf(3);
+    budget.recordRepairSent(1, { what: 'next', key: 'n', opStart: 5, opEnd: 8 }, 0);
+    expect([4, 5, 7, 8].map((op) => budget.isCovered('next', op))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+    expect(budget.isCovered('prepares', 5)).toBe(false);
+    expect(budget.inFlightCount()).toBe(1);
   });
 });
 
@@ -170,7 +263,7 @@ describe('repair budget, properties', () => {
         for (let repair = 0; repair < repairs; repair += 1) {
           const replica = budget.selectReplica(prng);
           if (replica === null) break;
-          budget.recordRepairSent(replica, `op ${repair}`, repair);
+          budget.recordRepairSent(replica, wanted(`op ${repair}`), repair);
           inFlight.set(replica, (inFlight.get(replica) ?? 0) + 1);
         }
         for (const count of inFlight.values()) {
@@ -197,7 +290,7 @@ describe('repair budget, properties', () => {
         const budget = budgetOf(3);
         let tick = 0;
         for (const { wait, answers, replica } of story) {
-          budget.recordRepairSent(replica, 'a', tick);
+          budget.recordRepairSent(replica, wanted('a'), tick);
           tick += wait;
           if (answers) budget.recordRepairCompleted('a', tick);
           else budget.expireStaleRequests(tick + EXPIRY);
@@ -223,7 +316,8 @@ describe('repair budget, properties', () => {
           expect(replica).not.toBe(self);
           expect(replica).toBeGreaterThanOrEqual(0);
           expect(replica).toBeLessThan(replicaCount);
-          budget.recordRepairSent(replica, `op ${draw}`, draw); // Throws where there is no room.
+          // Throws where there is no room.
+          budget.recordRepairSent(replica, wanted(`op ${draw}`), draw);
         }
       }),
     );
@@ -237,7 +331,7 @@ describe('repair budget, properties', () => {
         const most = (size - 1) * MAX_INFLIGHT_PER_REPLICA;
         events.forEach((event, tick) => {
           const replica = event < 2 ? budget.selectReplica(prng) : null;
-          if (replica !== null) budget.recordRepairSent(replica, `op ${tick}`, tick);
+          if (replica !== null) budget.recordRepairSent(replica, wanted(`op ${tick}`), tick);
           if (event === 2) budget.recordRepairCompleted(`op ${prng.below(tick + 1)}`, tick);
           if (event === 3) budget.expireStaleRequests(tick * 10);
           expect(budget.availableSlots()).toBeGreaterThanOrEqual(0);
@@ -257,9 +351,9 @@ describe('repair budget, properties', () => {
           const budget = budgetOf(12);
           const sent = ticks.map((tick, index) => ({ tick, replica: 1 + (index % 11), index }));
           for (const { tick, replica, index } of sent) {
-            budget.recordRepairSent(replica, `op ${index}`, tick);
+            budget.recordRepairSent(replica, wanted(`op ${index}`), tick);
           }
-          const expired = budget.expireStaleRequests(now).map(({ request }) => request);
+          const expired = budget.expireStaleRequests(now).map(({ key }) => key);
           const stale = sent.filter(({ tick }) => now - tick >= EXPIRY);
           expect(expired.sort()).toEqual(stale.map(({ index }) => `op ${index}`).sort());
           for (const { tick, index } of sent) {

@@ -1,3 +1,4 @@
+import { assert } from '@kimberlite/store';
 import { decodeHeaderList, encodeHeaderList, type LogHeader } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
@@ -7,6 +8,9 @@ import { askEveryone } from './ask-view.ts';
 import { extendChain } from './chain.ts';
 import { provenCheckpoint } from './checkpoint.ts';
 import { clearUnusedSlots } from './clear-slots.ts';
+import type { ServedRange } from './effect.ts';
+import { isFarBehind } from './far-behind.ts';
+import type { RepairPriority } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
 import { requestMissingBlocks } from './restore.ts';
 import {
@@ -23,22 +27,27 @@ import {
 import { isStuck } from './stuck.ts';
 import { readPrepare } from './wal-read.ts';
 
-/** Bodies asked for in one round. */
+/** Requests for bodies in one round, at most. */
 const BODIES_PER_ROUND = 8;
 /** Ticks before the same peers are asked again for the same body. */
 const ASK_AGAIN_TICKS = 15;
 
-/** Looks for what is missing and asks for it: headers by chain, then bodies by checksum, blocks. */
+/**
+ * Looks for what is missing and asks for it: what commits wait for first, in the order in which
+ * they need it (headers by chain, bodies by checksum, the next ops), then what only makes copies
+ * whole.
+ */
 export function onRepairTimeout(r: Replica): void {
   r.timers.start('repair');
-  r.budget.expireStaleRequests(r.tick);
+  for (const _ of r.budget.expireStaleRequests(r.tick)) r.timers.count('repairExpiry');
   requestMissingBlocks(r);
   if (r.status !== 'normal' && !r.viewChange.repairing) return;
   noteProgress(r);
   clearUnusedSlots(r);
   requestHeaders(r);
-  requestBodies(r);
+  requestBodies(r, 'urgent');
   requestNext(r);
+  requestBodies(r, 'background');
 }
 
 /**
@@ -64,11 +73,12 @@ function requestHeaders(r: Replica): void {
     broadcast(r, 'requestHeaders', fields);
     return;
   }
-  const request = `headers:${opMaxWanted}`;
-  if (r.budget.isInFlight(request)) return;
+  const key = `headers:${opMaxWanted}`;
+  if (r.budget.isInFlight(key)) return;
   const peer = r.budget.selectReplica(r.prng);
   if (peer === null) return;
-  r.budget.recordRepairSent(peer, request, r.tick);
+  const range = { opStart: first, opEnd: r.chainOp };
+  r.budget.recordRepairSent(peer, { what: 'headers', key, ...range }, r.tick);
   send(r, peer, 'requestHeaders', fields);
 }
 
@@ -77,33 +87,44 @@ function requestHeaders(r: Replica): void {
  * that others can be given: who is still above that one needs the ops, and only the primary may say
  * which they are. What rots below it is needed by nobody: its slot is cleared (clear-slots.ts).
  */
-function requestBodies(r: Replica): void {
+function requestBodies(r: Replica, priority: RepairPriority): void {
   if (r.journal.dirtyCount === 0) return;
   const first = opMax(
     opNext(provenCheckpoint(r).op),
     r.chainOp <= opNext(r.commitMin) ? Op(0) : r.chainOp,
   );
+  const from = priority === 'urgent' ? opMax(first, opNext(r.commitMin)) : first;
+  const to = priority === 'urgent' ? r.op : opMin(r.commitMin, r.op);
   let asked = 0;
-  for (let op = first; op <= r.op && asked < BODIES_PER_ROUND; op = opNext(op)) {
-    const entry = r.journal.header(op);
-    if (entry !== null && r.journal.isDoubtful(op)) r.journal.confirm(op);
-    if (entry === null || r.journal.isReadable(op)) continue;
-    const { checksum } = entry.header;
-    if (r.journal.isWriting(op, checksum)) continue;
-    const body = r.journal.body(op);
-    if (body !== null) {
-      r.journal.write(body);
+  for (let op = from; op <= to && asked < BODIES_PER_ROUND; op = opNext(op)) {
+    if (!isBodyMissing(r, op)) continue;
+    if (r.viewChange.repairing) {
+      if (wasAsked(r, r.bodiesAskedAt, op)) continue;
+      const entry = r.journal.header(op);
+      assert(entry !== null, 'a missing body has a header');
+      r.bodiesAskedAt.set(op, r.tick);
+      broadcast(r, 'requestPrepare', { prepareChecksum: entry.header.checksum, op, more: 0 });
+    } else if (!r.budget.isCovered('prepares', op)) {
+      const last = requestBodiesFrom(r, { op, to, priority });
+      if (last === null) return;
+      op = last;
+    } else {
       continue;
     }
-    if (r.viewChange.repairing && wasAsked(r, r.bodiesAskedAt, op)) continue;
     asked += 1;
-    if (r.viewChange.repairing) {
-      r.bodiesAskedAt.set(op, r.tick);
-      broadcast(r, 'requestPrepare', { prepareChecksum: checksum, op });
-    } else if (!requestBody(r, { op, checksum })) {
-      return;
-    }
   }
+}
+
+/** Whether a peer must be asked for the body; one that is still in memory is written instead. */
+function isBodyMissing(r: Replica, op: Op): boolean {
+  const entry = r.journal.header(op);
+  if (entry !== null && r.journal.isDoubtful(op)) r.journal.confirm(op);
+  if (entry === null || r.journal.isReadable(op)) return false;
+  if (r.journal.isWriting(op, entry.header.checksum)) return false;
+  const body = r.journal.body(op);
+  if (body === null) return true;
+  r.journal.write(body);
+  return false;
 }
 
 function wasAsked(r: Replica, askedAt: ReadonlyMap<number, number>, op: Op): boolean {
@@ -111,17 +132,34 @@ function wasAsked(r: Replica, askedAt: ReadonlyMap<number, number>, op: Op): boo
   return since !== undefined && r.tick - since < ASK_AGAIN_TICKS;
 }
 
-function requestBody(
+/**
+ * Asks one peer for a body, and where the gap is wide for those that follow, in the same request.
+ * Returns the last op asked for, or null when the budget is used up.
+ */
+function requestBodiesFrom(
   r: Replica,
-  wanted: { readonly op: Op; readonly checksum: Parameters<typeof bodyKey>[0] },
-): boolean {
-  const request = bodyKey(wanted.checksum);
-  if (r.budget.isInFlight(request)) return true;
-  const peer = r.budget.selectReplica(r.prng);
-  if (peer === null) return false;
-  r.budget.recordRepairSent(peer, request, r.tick);
-  send(r, peer, 'requestPrepare', { prepareChecksum: wanted.checksum, op: wanted.op });
-  return true;
+  wanted: { readonly op: Op; readonly to: Op; readonly priority: RepairPriority },
+): Op | null {
+  const peer = r.budget.selectReplica(r.prng, wanted.priority);
+  if (peer === null) return null;
+  const width = isFarBehind(r, opMax(r.op, r.primaryOp)) ? r.config.pipelineMax : 1;
+  let last = wanted.op;
+  while (last < wanted.to && last - wanted.op + 1 < width && isBodyMissing(r, opNext(last))) {
+    last = opNext(last);
+  }
+  const first = r.journal.header(wanted.op);
+  const end = r.journal.header(last);
+  assert(first !== null && end !== null, 'a missing body has a header');
+  // Done when the last one comes: peers send a range in order.
+  const key = bodyKey(end.header.checksum);
+  const range = { opStart: wanted.op, opEnd: last + 1 };
+  r.budget.recordRepairSent(peer, { what: 'prepares', key, ...range }, r.tick);
+  send(r, peer, 'requestPrepare', {
+    prepareChecksum: first.header.checksum,
+    op: wanted.op,
+    more: last - wanted.op,
+  });
+  return last;
 }
 
 function bodyKey(checksum: LogHeader['header']['checksum']): string {
@@ -133,26 +171,46 @@ function bodyKey(checksum: LogHeader['header']['checksum']): string {
  * ones, in order and by parent, so nothing but the primary's own log can come in.
  */
 function requestNext(r: Replica): void {
-  if (!isBackup(r)) return;
-  if (r.primaryOp <= r.op) {
-    r.nextAskedAt.clear();
-    return;
-  }
+  if (!isBackup(r) || r.primaryOp <= r.op) return;
   if (r.primaryOp >= r.op + 1 + r.config.walSlots) {
     // The primary's ring no longer holds the next op.
     if (!r.timers.isRunning('requestStartView')) askEveryone(r);
     return;
   }
-  for (const op of r.nextAskedAt.keys()) if (op <= r.op) r.nextAskedAt.delete(op);
-  const last = opMin(r.primaryOp, Op(r.op + 2 * r.config.pipelineMax));
-  let asked = 0;
-  for (let op = opNext(r.op); op <= last && asked < r.config.pipelineMax; op = opNext(op)) {
-    if (r.buffer.has(op) || op > r.checkpoint.op + r.config.walSlots) continue;
-    if (wasAsked(r, r.nextAskedAt, op)) continue;
-    asked += 1;
-    r.nextAskedAt.set(op, r.tick);
-    send(r, primaryOfView(r), 'requestPrepare', { prepareChecksum: ZERO_CHECKSUM, op });
+  const primary = primaryOfView(r);
+  const wide = isFarBehind(r, r.primaryOp);
+  const width = Math.max(1, wide ? r.config.pipelineMax : r.config.pipelineMax / 2);
+  const last = opMin(
+    opMin(r.primaryOp, Op(r.op + 2 * r.config.pipelineMax)),
+    Op(r.checkpoint.op + r.config.walSlots),
+  );
+  for (let op = opNext(r.op); op <= last && r.budget.hasRoomAt(primary); op = opNext(op)) {
+    if (!isNextMissing(r, op)) continue;
+    const first = op;
+    while (op < last && op - first + 1 < width && isNextMissing(r, opNext(op))) op = opNext(op);
+    const range = { key: nextKey(op), opStart: first, opEnd: op + 1 };
+    r.budget.recordRepairSent(primary, { what: 'next', ...range }, r.tick);
+    r.nextAskedTo = opMax(r.nextAskedTo, op);
+    const fields = { prepareChecksum: ZERO_CHECKSUM, op: first, more: op - first };
+    send(r, primary, 'requestPrepare', fields);
   }
+}
+
+function isNextMissing(r: Replica, op: Op): boolean {
+  return !r.buffer.has(op) && !r.budget.isCovered('next', op);
+}
+
+function nextKey(last: Op): string {
+  return `next:${last}`;
+}
+
+/** Backup: an op of this view came from its primary, perhaps the last one of a range asked for. */
+export function onNextArrived(r: Replica, op: Op): void {
+  if (op > r.nextAskedTo) return;
+  const key = nextKey(op);
+  if (!r.budget.isInFlight(key)) return;
+  r.budget.recordRepairCompleted(key, r.tick);
+  r.timers.hurry('repair');
 }
 
 /** A prepare that is not the next of this view: an answer to a repair, or one sent again. */
@@ -220,24 +278,39 @@ export function onHeaders(r: Replica, message: Message<'headers'>): void {
   r.timers.hurry('repair');
 }
 
-/** A peer lacks a body: sent from memory or disk; what is not here is not answered. */
+/**
+ * A peer lacks a body, or several in a row: sent from memory or disk; what is not here is not
+ * answered.
+ */
 export function onRequestPrepare(r: Replica, message: Message<'requestPrepare'>): void {
-  const { header } = message;
-  const { op } = header;
+  const { op, prepareChecksum, view, replica, more } = message.header;
   const entry = r.journal.header(op);
   if (entry === null || op === 0) return;
-  if (header.prepareChecksum === ZERO_CHECKSUM) {
-    // "The op of your view's log": only its primary may say, and only while it leads.
-    if (!isPrimary(r) || header.view !== r.view) return;
-  } else if (entry.header.checksum !== header.prepareChecksum) {
+  const next = prepareChecksum === ZERO_CHECKSUM;
+  if (!next && entry.header.checksum !== prepareChecksum) return;
+  const last = opMin(Op(op + Math.min(more, 2 * r.config.pipelineMax)), r.op);
+  // "The op of your view's log": only its primary may say, and only while it leads.
+  servePrepares(r, { to: replica, op, last: opMax(op, last), view: next ? view : null });
+}
+
+/**
+ * Sends what is in memory at once, and reads the rest from disk one after the other: a range never
+ * takes more than one of the reads that are kept for peers. The asker checks each by its checksum.
+ */
+export function servePrepares(r: Replica, range: ServedRange): void {
+  for (let { op } = range; op <= range.last; op = opNext(op)) {
+    if (range.view !== null && (!isPrimary(r) || range.view !== r.view)) return;
+    const entry = r.journal.header(op);
+    if (entry === null) return;
+    const body = r.journal.body(op);
+    if (body !== null) {
+      sendMessage(r, range.to, body);
+      continue;
+    }
+    if (!r.journal.isReadable(op)) continue;
+    if (r.serving >= SERVING_MAX) return;
+    r.serving += 1;
+    readPrepare(r, entry, { kind: 'serve', range: { ...range, op } });
     return;
   }
-  const body = r.journal.body(op);
-  if (body !== null) {
-    sendMessage(r, header.replica, body);
-    return;
-  }
-  if (!r.journal.isReadable(op) || r.serving >= SERVING_MAX) return;
-  r.serving += 1;
-  readPrepare(r, entry, { kind: 'serve', to: header.replica });
 }

@@ -60,6 +60,12 @@ export interface PrimaryState {
   readonly heard: number[];
   /** Tick of the last prepare_ok that was new. */
   lastNewAck: number;
+  /** Tick since which too much waits and nothing commits, or null. Owner: commit-stall.ts. */
+  backlogSince: number | null;
+  /** Commit number when that was last looked at. */
+  backlogCommit: Op;
+  /** Commits stand still. */
+  stalled: boolean;
   /** Why it gives way, while it does. */
   abdicated: VoteReason | null;
   /** Smallest timestamp that the next prepare may carry, microseconds. */
@@ -147,6 +153,20 @@ export interface Replica {
   lastTickAt: number;
   /** Tick at which the disk last finished something, or had nothing to do. */
   diskProgress: number;
+  // ── the others (on-message.ts, quorum.ts, refused.ts, round-trip.ts, ping.ts) ────────────────
+  /** Tick at which each slot was last heard, in whatever view. */
+  readonly heardAt: number[];
+  quorumSeen: boolean;
+  /** Tick since which no quorum is seen; null while one is. */
+  quorumLostSince: number | null;
+  /** Peers whose processes seem to be gone. */
+  refused: SlotSet;
+  /** Smoothed round trip to each peer, in ticks. */
+  readonly roundTrips: Map<number, number>;
+  /** Peers that say that enough clocks agree there. */
+  clockAgreed: SlotSet;
+  /** Tick since which clocks don't agree here; null while they do. */
+  clockLostSince: number | null;
   // ── the protocol's own (view-change.ts, prepare.ts, commit.ts) ───────────────────────────────
   status: Status;
   /** Never shown to others above `superblock.durable.view`. */
@@ -167,8 +187,8 @@ export interface Replica {
   readonly viewChange: ViewChangeState;
   /** Backup: prepares of this view above op + 1. At most 2 × pipelineMax. */
   readonly buffer: Map<number, PrepareMessage>;
-  /** Backup: next ops that the primary was asked for, with the tick. */
-  readonly nextAskedAt: Map<number, number>;
+  /** Backup: highest op of this view that the primary was asked for. */
+  nextAskedTo: Op;
   /** New primary: bodies that everyone was asked for, by op, with the tick. */
   readonly bodiesAskedAt: Map<number, number>;
   /** Backup: monotonic stamp of the newest heartbeat, so that a replayed one clears no vote. */

@@ -11,6 +11,7 @@ import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
 import { sendEviction, sendReply } from './execute.ts';
 import { isMemberAlive, isRecoveryValid, RECOVERED_SIZE } from './members.ts';
+import { isQuorumLost } from './quorum.ts';
 import type { QueuedRequest, Replica } from './replica.ts';
 import {
   compose,
@@ -40,11 +41,34 @@ export function onRequest(r: Replica, message: Message<'request'>): void {
     refuse(r, message, 'invalid');
     return;
   }
-  if (isPrimary(r) && r.primary.abdicated === null) {
+  if (isQuorumLost(r)) {
+    refuseWithoutQuorum(r, message);
+  } else if (isPrimary(r) && r.primary.abdicated === null) {
     acceptRequest(r, { message, replyLimit });
   } else if (!answerFromTable(r, message)) {
     forward(r, message);
   }
+}
+
+/**
+ * Without a quorum nothing new is taken, nor passed on: what was never given a place in a log, or
+ * to another replica, is refused for sure. Of what is under way here nothing is said.
+ */
+function refuseWithoutQuorum(r: Replica, message: Message<'request'>): void {
+  const { client, checksum } = message.header;
+  if (answerFromTable(r, message) || r.primary.inFlight.get(client) === checksum) return;
+  refuse(r, message, 'noQuorum');
+}
+
+/** Primary: what waits for a place in the log is refused when the quorum stays lost. */
+export function refuseQueued(r: Replica): void {
+  const { primary } = r;
+  for (const { message } of primary.queue) {
+    primary.inFlight.delete(message.header.client);
+    refuse(r, message, 'noQuorum');
+  }
+  primary.queue.length = 0;
+  primary.queueBytes = 0;
 }
 
 /**
@@ -149,6 +173,7 @@ function enqueue(r: Replica, request: QueuedRequest): void {
   const { primary } = r;
   const { message } = request;
   const full =
+    primary.stalled ||
     primary.queue.length >= QUEUE_REQUESTS_MAX ||
     primary.queueBytes + message.bytes.length > QUEUE_BYTES_MAX;
   if (full) {

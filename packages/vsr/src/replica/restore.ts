@@ -98,7 +98,9 @@ export function requestMissingBlocks(r: Replica): void {
   const chosen = [...wanted.slice(start), ...wanted.slice(0, start)].slice(0, BLOCKS_PER_REQUEST);
   const first = chosen[0];
   assert(first !== undefined, 'something is asked for');
-  budget.recordRepairSent(peer, `block:${first.address}`, r.tick);
+  const range = { opStart: first.address, opEnd: first.address + 1 };
+  const key = `block:${first.address}`;
+  budget.recordRepairSent(peer, { what: 'blocks', key, ...range }, r.tick);
   send(r, peer, 'requestBlocks', {}, encodeBlockList(chosen));
 }
 

@@ -130,6 +130,7 @@ const PING = {
   commit: Op(0),
   monotonic: 1,
   status: 1,
+  clock: 1,
 };
 
 describe('the gate before a promise', () => {

@@ -12,6 +12,7 @@ import {
 } from '../superblock/superblock.ts';
 import { installHeaders, logSuffix } from './chain.ts';
 import { provenCheckpoint } from './checkpoint.ts';
+import { isFarBehind } from './far-behind.ts';
 import { heardPrimary } from './heartbeat.ts';
 import type { Replica } from './replica.ts';
 import {
@@ -89,7 +90,8 @@ export function onStartView(r: Replica, message: Message<'startView'>): void {
   }
   const beyond = header.op > r.checkpoint.op + r.config.walSlots;
   const proven = header.commit > record.op + checkpointDeadline(r.config);
-  if (beyond || (isStuck(r) && proven)) {
+  const behind = isStuck(r) || isFarBehind(r, header.op);
+  if (beyond || (behind && proven)) {
     // Only a checkpoint that a quorum provably holds is taken over, and one that leads further.
     const useful =
       proven && record.op > r.commitMin && isForestRoot(record.forestRoot, r.config.blockSize);

@@ -176,6 +176,7 @@ describe('an uncertain head', () => {
       fromPeer({ slot: 2, view: 0 }, 'requestPrepare', {
         prepareChecksum: wanted.checksum,
         op: wanted.op,
+        more: 0,
       }),
     );
     harness.settle();

@@ -217,6 +217,8 @@ function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): vo
   r.atStart = { view: r.view, logView: r.logView, op: r.op };
   r.timers.start('ping');
   r.timers.start('repair');
+  r.timers.start('repairSync');
+  r.timers.start('clockSync');
   if (isIntroduced(r)) decideStatus(r);
   else transitionToStatus(r, 'introducing');
   // Nobody promises anything to a peer, or hears it, before the two have greeted each other.

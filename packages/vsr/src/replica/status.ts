@@ -5,6 +5,7 @@ import type { Status } from './trace.ts';
 
 const TIMERS_OF_A_VIEW = [
   'heartbeat',
+  'commitMessage',
   'silence',
   'prepare',
   'startViewChange',
@@ -31,6 +32,8 @@ export function clearViewState(r: Replica): void {
   primary.inFlight.clear();
   primary.heard.fill(Number.NEGATIVE_INFINITY);
   primary.abdicated = null;
+  primary.backlogSince = null;
+  primary.stalled = false;
   viewChange.votes = 0;
   viewChange.voting = null;
   viewChange.ballots.clear();
@@ -41,7 +44,7 @@ export function clearViewState(r: Replica): void {
   r.primaryCommit = Op(0);
   r.primaryOp = Op(0);
   r.forwarded.clear();
-  r.nextAskedAt.clear();
+  r.nextAskedTo = Op(0);
   r.bodiesAskedAt.clear();
   r.pipelineReading.clear();
   r.budget.clear();

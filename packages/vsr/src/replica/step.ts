@@ -1,4 +1,5 @@
 import { unreachable } from '@kimberlite/store';
+import { opNext } from '../std/numbers.ts';
 import type { SuperblockStep } from '../superblock/superblock-writer.ts';
 import { watchForStall } from './abdicate.ts';
 import { acknowledgeAll } from './acknowledge.ts';
@@ -14,6 +15,8 @@ import type { Effect, ReplicaEvent } from './effect.ts';
 import { onMessage } from './on-message.ts';
 import { drainBuffer, onPrepareDurable, prepareQueued } from './prepare.ts';
 import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
+import { onPeerRefused } from './refused.ts';
+import { servePrepares } from './repair.ts';
 import type { Replica } from './replica.ts';
 import { beginRestore, continueRestore, onBlockRead } from './restore.ts';
 import { onScrubRead } from './scrub.ts';
@@ -70,13 +73,19 @@ function dispatch(r: Replica, event: ReplicaEvent): void {
       // No sign that the disk works: it may hang in writes and still read.
       onScrubRead(r, event.bytes);
       return;
+    case 'peer_refused':
+      onPeerRefused(r, event.slot);
+      return;
     default:
       r.diskProgress = r.tick;
       onCompletion(r, event);
   }
 }
 
-type Completion = Exclude<ReplicaEvent, { kind: 'message' | 'tick' | 'work' | 'scrub_read' }>;
+type Completion = Exclude<
+  ReplicaEvent,
+  { kind: 'message' | 'tick' | 'work' | 'scrub_read' | 'peer_refused' }
+>;
 
 /** The disk has done what it was asked. */
 function onCompletion(r: Replica, event: Completion): void {
@@ -148,8 +157,10 @@ function onPrepareRead(r: Replica, event: Extract<ReplicaEvent, { kind: 'prepare
       return;
     case 'serve': {
       r.serving -= 1;
+      const { range } = purpose;
       const message = takePrepareRead(r, event);
-      if (message !== null) sendMessage(r, purpose.to, message);
+      if (message !== null) sendMessage(r, range.to, message);
+      if (range.op < range.last) servePrepares(r, { ...range, op: opNext(range.op) });
       return;
     }
     default:

@@ -1,16 +1,21 @@
 import { unreachable } from '@kimberlite/store';
 import { hasStalled, watchOneself } from './abdicate.ts';
 import { askEveryone } from './ask-view.ts';
+import { onClockSyncTimeout } from './clock-sync.ts';
+import { watchCommits } from './commit-stall.ts';
 import { sendDoViewChange } from './do-view-change.ts';
 import { sendHeartbeat } from './heartbeat.ts';
 import { onPingTimeout } from './ping.ts';
 import { onPrepareTimeout } from './prepare.ts';
+import { isQuorumLost, watchQuorum } from './quorum.ts';
 import { onRepairTimeout } from './repair.ts';
+import { onRepairSyncTimeout } from './repair-sync.ts';
 import type { Replica } from './replica.ts';
 import { scrubTick } from './scrub.ts';
+import { refuseQueued } from './request.ts';
 import { isBackup } from './send.ts';
 import { broadcastStartView } from './start-view.ts';
-import type { TimerName } from './timers.ts';
+import type { TimerName } from './timeout-table.ts';
 import { onViewChangeTimeout } from './view-change.ts';
 import { onStartViewChangeTimeout, onVoteWindowTimeout, voteToLeave } from './vote.ts';
 
@@ -20,7 +25,10 @@ export function onTick(r: Replica): void {
   const stalled = hasStalled(r);
   r.lastTickAt = r.monotonic;
   if (r.status === 'recovering') return;
+  watchQuorum(r);
+  if (isQuorumLost(r)) refuseQueued(r);
   watchOneself(r, stalled);
+  watchCommits(r);
   for (const name of r.timers.tick()) onTimeout(r, name);
   scrubTick(r);
 }
@@ -36,6 +44,15 @@ function onTimeout(r: Replica, name: TimerName): void {
       if (!isBackup(r)) return;
       voteToLeave(r, 'primary_silent');
       r.timers.start('silence');
+      return;
+    case 'commitMessage':
+      sendHeartbeat(r);
+      return;
+    case 'clockSync':
+      onClockSyncTimeout(r);
+      return;
+    case 'repairSync':
+      onRepairSyncTimeout(r);
       return;
     case 'prepare':
       onPrepareTimeout(r);
@@ -62,6 +79,9 @@ function onTimeout(r: Replica, name: TimerName): void {
       onRepairTimeout(r);
       return;
     case 'abdicate':
+    case 'clockLoss':
+    case 'commitStall':
+    case 'quorumLoss':
     case 'repairExpiry':
     case 'scrub':
       return; // Limits that are compared, not timers that run.

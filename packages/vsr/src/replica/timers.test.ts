@@ -2,14 +2,20 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../std/prng.ts';
 import {
+  TIMEOUT_RELATIONS,
   TIMEOUTS_DEFAULT,
+  TIMER_NAMES,
   type TimeoutTable,
   type TimerName,
-  Timers,
+  timeoutRow,
   timeoutsFault,
-} from './timers.ts';
+  timeoutsOfProfile,
+} from './timeout-table.ts';
+import { Timers } from './timers.ts';
 
-const NAMES = Object.keys(TIMEOUTS_DEFAULT) as TimerName[];
+const NAMES = TIMER_NAMES;
+/** Share of the base that is drawn on top, at most. */
+const jitterOf = (name: TimerName): number => timeoutRow(name).jitter;
 
 /** Ticks until the timer fires, started once. */
 function firesAfter(timers: Timers, name: TimerName): number {
@@ -17,28 +23,11 @@ function firesAfter(timers: Timers, name: TimerName): number {
   throw new Error('never fired');
 }
 
-/** Share of the base that is drawn on top, at most. Those without could not resonate. */
-const JITTER: Readonly<Record<TimerName, number>> = {
-  heartbeat: 0,
-  silence: 0.5,
-  prepare: 0.2,
-  ping: 0.2,
-  startViewChange: 0.5,
-  startViewChangeWindow: 0,
-  doViewChange: 0.5,
-  viewChange: 0.5,
-  requestStartView: 0.5,
-  repair: 1,
-  abdicate: 0,
-  repairExpiry: 0,
-  scrub: 0,
-};
-
 describe('a timer', () => {
   it.each(NAMES)('%s fires within its range, and reaches both ends of it', (name) => {
     const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(3n));
     const base = TIMEOUTS_DEFAULT[name];
-    const most = base + Math.floor(base * JITTER[name]);
+    const most = base + Math.floor(base * jitterOf(name));
     const seen = new Set<number>();
     for (let round = 0; round < 2000; round += 1) {
       timers.start(name);
@@ -61,7 +50,7 @@ describe('a timer', () => {
           const ticks = firesAfter(timers, name);
           const base = table[name] * factor;
           expect(ticks).toBeGreaterThanOrEqual(Math.max(1, Math.ceil(base)));
-          expect(ticks).toBeLessThanOrEqual(Math.ceil(base) + Math.floor(base * JITTER[name]));
+          expect(ticks).toBeLessThanOrEqual(Math.ceil(base) + Math.floor(base * jitterOf(name)));
         },
       ),
     );
@@ -110,37 +99,117 @@ describe('a timer', () => {
   });
 });
 
-describe('the table of timeouts', () => {
-  it('works as it is', () => {
-    expect(timeoutsFault(TIMEOUTS_DEFAULT)).toBeNull();
+describe('a timer that follows the round trip', () => {
+  it('never goes below what the table says, nor above four times that', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...NAMES),
+        fc.double({ min: 0, max: 1e4, noNaN: true }),
+        (name, trip) => {
+          const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(1n));
+          timers.adapt(trip);
+          const floor = TIMEOUTS_DEFAULT[name];
+          expect(timers.ticks(name)).toBeGreaterThanOrEqual(floor);
+          expect(timers.ticks(name)).toBeLessThanOrEqual(4 * floor);
+          if (timeoutRow(name).roundTrips === 0) expect(timers.ticks(name)).toBe(floor);
+        },
+      ),
+    );
   });
 
-  it('keeps the relations that the protocol leans on', () => {
-    const table = TIMEOUTS_DEFAULT;
-    // A backup outlasts lost heartbeats; a primary gives way later than backups leave it.
-    expect(table.silence).toBeGreaterThanOrEqual(3 * table.heartbeat);
-    expect(table.abdicate).toBeGreaterThan(table.silence);
-    // Within the abdication time a primary that is heard is heard more than once.
-    expect(2 * table.ping).toBeLessThanOrEqual(table.abdicate);
-    // Votes live longer than a view change takes, and are sent again within it.
-    expect(table.startViewChangeWindow).toBeGreaterThan(table.viewChange);
-    expect(table.startViewChange).toBeLessThan(table.viewChange);
-    expect(table.doViewChange).toBeLessThan(table.viewChange);
+  it('lasts for so many round trips on a slow network, and comes back on a fast one', () => {
+    const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(1n));
+    timers.adapt(30);
+    expect(timers.ticks('prepare')).toBe(60);
+    expect(timers.ticks('silence')).toBe(TIMEOUTS_DEFAULT.silence);
+    timers.adapt(0.05);
+    expect(timers.ticks('prepare')).toBe(TIMEOUTS_DEFAULT.prepare);
+  });
+
+  it('keeps every relation of the table, whatever the round trip', () => {
+    for (const profile of ['default', 'lan', 'wan'] as const) {
+      for (const trip of [0, 1, 5, 20, 100, 1000]) {
+        const timers = new Timers(timeoutsOfProfile(profile), new Prng(1n));
+        timers.adapt(trip);
+        for (const name of ['abdicate', 'commitStall', 'viewChange'] as const) {
+          expect(timers.ticks(name)).toBeGreaterThanOrEqual(timeoutsOfProfile(profile)[name]);
+        }
+        expect(timers.ticks('abdicate')).toBeGreaterThan(timers.ticks('silence'));
+      }
+    }
+  });
+});
+
+describe('a wait that is shortened', () => {
+  it('ends within so many ticks, and never later than it would have', () => {
+    const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(1n));
+    timers.start('silence');
+    timers.shorten('silence', 10);
+    timers.shorten('silence', 40);
+    expect(firesAfter(timers, 'silence')).toBe(10);
+  });
+
+  it('does not start when it is off', () => {
+    const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(1n));
+    timers.shorten('silence', 10);
+    expect(timers.isRunning('silence')).toBe(false);
+  });
+});
+
+describe('the counts of timeouts', () => {
+  it('grow when a timer fires and when a limit is exceeded', () => {
+    const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(1n));
+    timers.start('heartbeat');
+    firesAfter(timers, 'heartbeat');
+    timers.count('abdicate');
+    expect(timers.fired()).toMatchObject({ heartbeat: 1, abdicate: 1, silence: 0 });
+  });
+});
+
+describe('the table of timeouts', () => {
+  it.each(['default', 'lan', 'wan'] as const)('works as it is in profile %s', (profile) => {
+    expect(timeoutsFault(timeoutsOfProfile(profile))).toBeNull();
   });
 
   it.each(NAMES)('refuses %s below one tick or not whole', (name) => {
     for (const ticks of [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       const table = { ...TIMEOUTS_DEFAULT, [name]: ticks };
-      expect(timeoutsFault(table)).toContain(name);
+      expect(timeoutsFault(table)?.text).toContain(name);
       expect(() => new Timers(table, new Prng(1n))).toThrow('the timeouts work together');
     }
   });
 
-  it.each([
-    ['silence', { silence: 29 }],
-    ['abdicate', { abdicate: 50 }],
-    ['ping', { ping: 38 }],
-  ])('refuses a %s that does not fit the others', (name, change) => {
-    expect(timeoutsFault({ ...TIMEOUTS_DEFAULT, ...change })).toContain(name);
+  it.each(TIMEOUT_RELATIONS.map((each) => [`${each.longer} and ${each.shorter}`, each] as const))(
+    'refuses %s that do not fit each other',
+    (_, { longer, shorter, times, strict }) => {
+      // Of the one side, the least that is too short, everything else being generous.
+      const generous: TimeoutTable = {
+        ...TIMEOUTS_DEFAULT,
+        [shorter]: 40,
+        [longer]: strict ? times * 40 : times * 40 - 1,
+      };
+      const others = TIMEOUT_RELATIONS.filter(
+        (other) => other.longer === longer && other.shorter === shorter,
+      );
+      expect(others).toHaveLength(1);
+      const fault = timeoutsFault(generous, (name) => `<${name}>`);
+      expect(fault).not.toBeNull();
+      const fits: TimeoutTable = {
+        ...generous,
+        [longer]: strict ? times * 40 + 1 : times * 40,
+      };
+      const faultOfFit = timeoutsFault(fits);
+      const same = faultOfFit?.names[0] === longer && faultOfFit.names[1] === shorter;
+      expect(same).toBe(false);
+    },
+  );
+
+  it('names both sides, their values and the reason', () => {
+    const fault = timeoutsFault({ ...TIMEOUTS_DEFAULT, silence: 29 }, (name) => `timeout-${name}`);
+    expect(fault?.names).toEqual(['silence', 'heartbeat']);
+    expect(fault?.text).toBe(
+      'timeout-silence must be at least 3 times timeout-heartbeat (290 ms against 100 ms): ' +
+        'two heartbeats may be lost or late without a vote',
+    );
   });
 });

@@ -1,101 +1,48 @@
 import { assert } from '@kimberlite/store';
 import type { Prng } from '../std/prng.ts';
+import {
+  TIMER_NAMES,
+  type TimeoutTable,
+  type TimerName,
+  timeoutRow,
+  timeoutsFault,
+} from './timeout-table.ts';
 
 /**
- * Every timeout, in ticks of 10 ms. `jitter` is the share of the base that is drawn on top at each
- * start: where peers could act in step, they must not. Handlers are in replica/tick.ts.
+ * A slow network stretches what waits for an answer up to so many times its floor. No more: a
+ * measurement that is wrong must not put a cluster to sleep.
  */
-export interface TimeoutTable {
-  /** Primary: commit message to every backup, the heartbeat. */
-  readonly heartbeat: number;
-  /** Backup: silence of the primary before it votes to leave the view. Well above `heartbeat`. */
-  readonly silence: number;
-  /** Primary: prepares without a quorum are sent again. */
-  readonly prepare: number;
-  /** Everyone: ping to each peer (clock samples, liveness, view). */
-  readonly ping: number;
-  /** Votes to leave the view are sent again. */
-  readonly startViewChange: number;
-  /** Votes are forgotten after this. */
-  readonly startViewChangeWindow: number;
-  /** do_view_change is sent again. */
-  readonly doViewChange: number;
-  /** A view change that does not end: vote to leave that view too. Grows with each attempt. */
-  readonly viewChange: number;
-  /** request_start_view is sent again. */
-  readonly requestStartView: number;
-  /** Look for what is missing and ask for it. */
-  readonly repair: number;
-  /** Primary: unheard or without a new ack for this long, it gives way. Above `silence`. */
-  readonly abdicate: number;
-  /** Repair requests without an answer are given up. */
-  readonly repairExpiry: number;
-  /** Scrubber: the longest pause between two of its reads; shorter where a tour needs it. */
-  readonly scrub: number;
-}
+const STRETCH_MAX = 4;
 
-export type TimerName = keyof TimeoutTable;
-
-export const TIMEOUTS_DEFAULT: TimeoutTable = {
-  heartbeat: 10,
-  silence: 50,
-  prepare: 25,
-  ping: 20,
-  startViewChange: 10,
-  startViewChangeWindow: 500,
-  doViewChange: 20,
-  viewChange: 150,
-  requestStartView: 20,
-  repair: 5,
-  abdicate: 75,
-  repairExpiry: 50,
-  scrub: 10,
-};
-
-const JITTER: Readonly<Record<TimerName, number>> = {
-  heartbeat: 0,
-  silence: 0.5,
-  prepare: 0.2,
-  ping: 0.2,
-  startViewChange: 0.5,
-  startViewChangeWindow: 0,
-  doViewChange: 0.5,
-  viewChange: 0.5,
-  requestStartView: 0.5,
-  repair: 1,
-  abdicate: 0,
-  repairExpiry: 0,
-  scrub: 0,
-};
-
-/** Why a table of timeouts can't work, or null. */
-export function timeoutsFault(table: TimeoutTable): string | null {
-  for (const [name, ticks] of Object.entries(table)) {
-    if (!Number.isSafeInteger(ticks) || ticks < 1) return `${name} must be at least one tick`;
-  }
-  if (table.silence < 3 * table.heartbeat) return 'silence must be at least three heartbeats';
-  if (table.abdicate <= table.silence) return 'abdicate must be longer than silence';
-  if (table.ping * 2 > table.abdicate) return 'ping must be at most half of abdicate';
-  return null;
-}
-
-/** Countdown timers, advanced by ticks. A timer that fired stays off until started again. */
+/**
+ * Countdown timers, advanced by ticks. A timer that fired stays off until started again. Those that
+ * wait for answers follow the measured round trip, never below what the table says.
+ */
 export class Timers {
   private readonly table: TimeoutTable;
   private readonly prng: Prng;
   private readonly left: Map<TimerName, number>;
+  private readonly counts: Record<TimerName, number>;
+  /** Ticks to a quorum and back, smoothed. */
+  private roundTrip: number;
 
   constructor(table: TimeoutTable, prng: Prng) {
     assert(timeoutsFault(table) === null, 'the timeouts work together');
     this.table = table;
     this.prng = prng;
     this.left = new Map();
+    // SAFETY: one entry for each name.
+    this.counts = Object.fromEntries(TIMER_NAMES.map((name) => [name, 0])) as Record<
+      TimerName,
+      number
+    >;
+    this.roundTrip = 0;
   }
 
   /** Starts or restarts; `factor` stretches the base. */
   start(name: TimerName, factor = 1): void {
-    const base = this.table[name] * factor;
-    const jitter = Math.floor(base * JITTER[name]);
+    const base = this.ticks(name) * factor;
+    const jitter = Math.floor(base * timeoutRow(name).jitter);
     this.left.set(name, Math.ceil(base) + (jitter > 0 ? this.prng.below(jitter + 1) : 0));
   }
 
@@ -109,6 +56,13 @@ export class Timers {
     this.left.set(name, 1);
   }
 
+  /** A running timer fires within so many ticks; one that is off stays off. */
+  shorten(name: TimerName, ticks: number): void {
+    assert(ticks >= 1, 'it fires in the future');
+    const left = this.left.get(name);
+    if (left !== undefined && left > ticks) this.left.set(name, ticks);
+  }
+
   stop(name: TimerName): void {
     this.left.delete(name);
   }
@@ -117,8 +71,27 @@ export class Timers {
     return this.left.has(name);
   }
 
+  /** How long it lasts now, before jitter: the table's value, or more where answers take longer. */
   ticks(name: TimerName): number {
-    return this.table[name];
+    const floor = this.table[name];
+    const needed = timeoutRow(name).roundTrips * this.roundTrip;
+    return Math.min(STRETCH_MAX * floor, Math.max(floor, Math.ceil(needed)));
+  }
+
+  /** A new estimate of the round trip to a quorum, in ticks; not necessarily whole. */
+  adapt(roundTrip: number): void {
+    assert(roundTrip >= 0, 'time goes forward');
+    this.roundTrip = roundTrip;
+  }
+
+  /** A limit was exceeded: counted like a timer that fired. */
+  count(name: TimerName): void {
+    this.counts[name] += 1;
+  }
+
+  /** How often each ended since the start of the process. */
+  fired(): Readonly<Record<TimerName, number>> {
+    return this.counts;
   }
 
   /** One tick: returns the timers that fired, in a fixed order. */
@@ -128,7 +101,10 @@ export class Timers {
       if (left <= 1) fired.push(name);
       else this.left.set(name, left - 1);
     }
-    for (const name of fired) this.left.delete(name);
+    for (const name of fired) {
+      this.left.delete(name);
+      this.counts[name] += 1;
+    }
     return fired;
   }
 }

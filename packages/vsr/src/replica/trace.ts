@@ -1,4 +1,5 @@
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
+import type { TimerName } from './timeout-table.ts';
 
 /**
  * `recovering`: reads its file. `introducing`: waits until every other voter has durably noted its
@@ -83,6 +84,19 @@ export type TraceEvent =
   | { readonly kind: 'sync_finished'; readonly op: Op }
   | { readonly kind: 'abdicated'; readonly view: View; readonly reason: VoteReason }
   | { readonly kind: 'abdication_withdrawn'; readonly view: View }
+  /** Primary: too much waits and nothing has committed for a while. */
+  | {
+      readonly kind: 'commit_stalled';
+      readonly view: View;
+      readonly commit: Op;
+      /** Prepares and requests that wait. */
+      readonly waiting: number;
+    }
+  | { readonly kind: 'commit_resumed'; readonly view: View; readonly commit: Op }
+  /** Enough others are heard for the cluster to go on, or no longer are. */
+  | { readonly kind: 'quorum'; readonly seen: boolean; readonly heard: number }
+  /** A peer's machine says that its process is gone: a hint. */
+  | { readonly kind: 'peer_refused'; readonly peer: number }
   /** A message was dropped; `reason` is a stable name, counted as a metric. */
   | {
       readonly kind: 'dropped';
@@ -145,6 +159,7 @@ export type VoteReason =
   | 'disk_stall'
   | 'loop_stall'
   | 'repair_stuck'
+  | 'clock_lost'
   | 'behind_checkpoint';
 
 /** A snapshot of one replica for status pages, the simulator's trace lines and checkers. */
@@ -165,6 +180,20 @@ export interface ReplicaSnapshot {
   readonly pipelineLength: number;
   readonly queueLength: number;
   readonly sessions: number;
+  /** Enough others were heard within two heartbeats for the cluster to go on. */
+  readonly quorumSeen: boolean;
+  /** Voters heard within two heartbeats, oneself included. */
+  readonly votersHeard: number;
+  /** Primary: commits stand still, and new requests are turned away. */
+  readonly commitStalled: boolean;
+  /** Repair requests that may still be sent to peers. */
+  readonly repairSlots: number;
+  /** Repair requests that wait for an answer. */
+  readonly repairsInFlight: number;
+  /** Round trip to a quorum, smoothed, in milliseconds. */
+  readonly roundTripMillis: number;
+  /** How often each timeout ended; the same object at each call. */
+  readonly timeouts: Readonly<Record<TimerName, number>>;
   /** Ops above the checkpoint whose prepares are not on this disk. */
   readonly journalDirty: number;
   /** Of those, the ones whose slot is unreadable. */

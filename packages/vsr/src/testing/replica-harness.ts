@@ -50,13 +50,16 @@ export function fromPeer<C extends Command>(
   return encodeMessage(command, all, body, mix128);
 }
 
-/** A pong of a peer that knows this replica, to a ping of long ago. */
+/** A pong of a peer that knows this replica, to the first ping of all. */
 export function greeting(peer: number, word: Partial<PeerFields<'pong'>> = {}): Message<'pong'> {
   const known = { pingIncarnation: 9n, knownIncarnation: 9n, knownSince: Op(0) };
   const promised = { promisedView: View(0), promisedLogView: View(0), promisedOp: Op(0) };
-  const times = { pingMonotonic: 0, pongWall: 0 };
+  const times = { pingMonotonic: STARTED_AT, pongWall: 0 };
   return fromPeer({ slot: peer, view: 0 }, 'pong', { ...known, ...promised, ...times, ...word });
 }
+
+/** Monotonic time at which a harness begins. */
+const STARTED_AT = 1_000_000;
 
 export interface HarnessOptions {
   readonly slot: number;
@@ -89,7 +92,7 @@ export class ReplicaHarness {
   private readonly pending: Io[] = [];
   private sent: { readonly to: number; readonly message: AnyMessage }[] = [];
   private answers: { readonly client: ClientId; readonly message: AnyMessage }[] = [];
-  private monotonic = 1_000_000;
+  private monotonic = STARTED_AT;
 
   constructor(options: HarnessOptions) {
     this.options = options;

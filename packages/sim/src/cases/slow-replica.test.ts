@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { NETWORK_CALM } from '../network/network.ts';
+import { STORAGE_CALM } from '../storage/storage.ts';
+import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
+import { addOne, at, settle } from '../testing/settled.ts';
+
+const SECONDS = 1_000_000;
+/** Long enough for a slow primary to be left, and its effects to be over. */
+const TRANSITION = 700;
+
+/** The slowest answer but for one in a hundred, in microseconds, under a steady load. */
+function p99(script: ScriptedCluster, ticks: number): number {
+  const { clients, queue } = script.cluster;
+  const latencies: number[] = [];
+  for (let tick = 0; tick < ticks; tick += 1) {
+    for (const client of clients) {
+      if (!client.registered || client.busy) continue;
+      const since = queue.now;
+      client.submit(addOne(1), () => latencies.push(queue.now - since));
+    }
+    script.run(1);
+  }
+  latencies.sort((first, other) => first - other);
+  expect(latencies.length).toBeGreaterThan(ticks / 2);
+  return at(latencies, Math.floor(latencies.length * 0.99));
+}
+
+/** What makes a replica slow, without stopping it. */
+const SLOWNESS: Readonly<Record<string, (script: ScriptedCluster, slot: number) => void>> = {
+  'links 5 s longer'(script, slot) {
+    const { network, options } = script.cluster;
+    for (let node = 0; node < options.replicaCount; node += 1) {
+      if (node === slot) continue;
+      network.setExtraDelay(slot, node, 5 * SECONDS);
+      network.setExtraDelay(node, slot, 5 * SECONDS);
+    }
+  },
+  'a disk that needs 5 s'(script, slot) {
+    script.cluster.storage(slot).setOptions({ ...STORAGE_CALM, writeMinMicros: 5 * SECONDS });
+  },
+};
+
+describe.each(Object.entries(SLOWNESS))('one replica with %s', (_, slow) => {
+  it.each([0, 1, 2])('slows the others by no more than twice at p99: replica %i', (slot) => {
+    const { script, primary } = settle({ replicaCount: 3, clientCount: 2 });
+    const usual = p99(script, 120);
+    slow(script, slot);
+    // A slow primary has to be left first; then it is one of the others.
+    p99(script, slot === primary ? TRANSITION : 120);
+    expect(p99(script, 150)).toBeLessThanOrEqual(2 * usual);
+    if (slot === primary) expect(script.primary()).not.toBe(slot);
+  });
+
+  it('of five slows the others by no more than twice at p99', () => {
+    const { script, backups } = settle({ replicaCount: 5, clientCount: 2 });
+    const usual = p99(script, 120);
+    slow(script, at(backups, 1));
+    p99(script, 120);
+    expect(p99(script, 150)).toBeLessThanOrEqual(2 * usual);
+  });
+});
+
+describe('a load that was four times too much', () => {
+  it('leaves nothing behind when it is over', () => {
+    const network = { ...NETWORK_CALM, capacity: 20_000 };
+    const { script, primary } = settle({ replicaCount: 3, clientCount: 7, network });
+    const { view } = script.state(primary);
+    const usual = p99(script, 120);
+    // Disks so slow that far less commits than is asked for, and a request a tick from everybody.
+    for (const disk of script.cluster.storages) {
+      disk.setOptions({ ...STORAGE_CALM, writeMinMicros: SECONDS / 5 });
+    }
+    for (let tick = 0; tick < 600; tick += 1) {
+      for (const client of script.cluster.clients)
+        if (client.registered && !client.busy) client.submit(addOne(1), null);
+      script.run(1);
+    }
+    for (const disk of script.cluster.storages) disk.setOptions(STORAGE_CALM);
+    script.runUntil(() => script.cluster.clients.every((client) => !client.busy), 300);
+    script.runUntil(() => script.converged(), 300);
+    expect(p99(script, 150)).toBeLessThanOrEqual(1.5 * usual);
+    for (const slot of [0, 1, 2]) {
+      const { queueLength, repairsInFlight, commitStalled } = script.state(slot);
+      expect({ repairsInFlight, commitStalled }).toEqual({
+        repairsInFlight: 0,
+        commitStalled: false,
+      });
+      expect(queueLength).toBeLessThan(8);
+    }
+    expect(script.state(primary)).toMatchObject({ view, isPrimary: true });
+  });
+});

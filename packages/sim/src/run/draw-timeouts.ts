@@ -1,0 +1,42 @@
+import {
+  type Prng,
+  TIMEOUT_RELATIONS,
+  TIMEOUTS_DEFAULT,
+  TIMER_NAMES,
+  type TimeoutTable,
+  type TimerName,
+  timeoutsFault,
+  timeoutsOfProfile,
+} from '@kimberlite/vsr';
+import type { HintOptions } from '../cluster/hints.ts';
+
+/**
+ * Half of the runs with the default timeouts, some with another profile, the rest with each timeout
+ * drawn for itself between half and twice its default, made to fit the others.
+ */
+export function drawTimeouts(prng: Prng): TimeoutTable {
+  const kind = prng.pick(['default', 'default', 'lan', 'drawn'] as const);
+  if (kind !== 'drawn') return timeoutsOfProfile(kind);
+  const drawn = TIMER_NAMES.map((name): [TimerName, number] => {
+    const ticks = TIMEOUTS_DEFAULT[name];
+    return [name, prng.between(Math.max(1, Math.floor(ticks / 2)), 2 * ticks)];
+  });
+  // SAFETY: one entry for each name.
+  const table = Object.fromEntries(drawn) as Record<TimerName, number>;
+  while (timeoutsFault(table) !== null) {
+    for (const { longer, shorter, times } of TIMEOUT_RELATIONS) {
+      const least = times * table[shorter] + 1;
+      if (table[longer] < least) table[longer] = least;
+    }
+  }
+  return table;
+}
+
+/** Who learns of deaths, how soon, and who is told what is not so. */
+export function drawHints(prng: Prng): HintOptions {
+  return {
+    toldProbability: prng.pick([0, 0.5, 1, 1]),
+    delayMeanMicros: prng.between(1, prng.pick([10, 500])) * 1_000,
+    falseProbability: prng.pick([0, 0, 1 / 1_000, 1 / 50]),
+  };
+}

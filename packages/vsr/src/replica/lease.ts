@@ -1,0 +1,24 @@
+import { SLOT_COUNT } from '../membership.ts';
+import { setHas } from '../std/bitset.ts';
+import type { Replica } from './replica.ts';
+
+/**
+ * Whether enough voters were heard in this view, within the time for which backups bear a silent
+ * primary, to replicate anything with them. Without it a primary gives no request a place in the
+ * log: they may have left its view already, and what is not begun can still be refused for sure. A
+ * second guard, by one's own ticks alone: that nothing wrong commits is the quorums' doing.
+ */
+export function hasLease(r: Replica): boolean {
+  return heardInView(r, r.timers.ticks('silence')) >= r.quorums.replication;
+}
+
+/** Voters heard in this view in so many last ticks, oneself included. */
+export function heardInView(r: Replica, ticks: number): number {
+  let heard = 0;
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+    if (!setHas(r.voters, slot)) continue;
+    const at = r.primary.heard[slot] ?? Number.NEGATIVE_INFINITY;
+    if (slot === r.slot || r.tick - at <= ticks) heard += 1;
+  }
+  return heard;
+}

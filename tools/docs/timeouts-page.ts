@@ -1,0 +1,163 @@
+import { TIMEOUT_RELATIONS, TIMER_NAMES, type TimerName, timeoutRow } from '@kimberlite/vsr';
+import { table } from './markdown.ts';
+
+interface Shown {
+  /** Function and file under packages/vsr/src/replica/ that acts when it ends. */
+  readonly handler: readonly [name: string, file: string];
+  /** What shows it besides `vsr_timeouts_total`, which counts them all. */
+  readonly metric: string | null;
+  /** The cluster case that shows it, under packages/sim/src/cases/. */
+  readonly shownBy: string;
+}
+
+/** What the page says of each timeout beyond its row in the code. */
+export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
+  heartbeat: {
+    handler: ['sendHeartbeat', 'heartbeat.ts'],
+    metric: 'vsr_messages_sent_total{command="commit"}',
+    shownBy: 'normal-case.test.ts',
+  },
+  commitMessage: {
+    handler: ['sendHeartbeat', 'heartbeat.ts'],
+    metric: 'vsr_messages_sent_total{command="commit"}',
+    shownBy: 'timeouts.test.ts',
+  },
+  prepare: {
+    handler: ['onPrepareTimeout', 'prepare.ts'],
+    metric: 'vsr_messages_sent_total{command="prepare"}',
+    shownBy: 'normal-case.test.ts',
+  },
+  commitStall: {
+    handler: ['watchCommits', 'commit-stall.ts'],
+    metric: 'vsr_commit_stalled',
+    shownBy: 'timeouts.test.ts',
+  },
+  abdicate: {
+    handler: ['watchOneself', 'abdicate.ts'],
+    metric: 'vsr_events_total{kind="abdicated"}',
+    shownBy: 'abdication.test.ts',
+  },
+  clockSync: {
+    handler: ['onClockSyncTimeout', 'clock-sync.ts'],
+    metric: 'vsr_clock_synchronized',
+    shownBy: 'clock.test.ts',
+  },
+  clockLoss: {
+    handler: ['watchOneself', 'abdicate.ts'],
+    metric: 'vsr_view_changes_total{reason="clock_lost"}',
+    shownBy: 'giving-way.test.ts',
+  },
+  silence: {
+    handler: ['voteToLeave', 'vote.ts'],
+    metric: 'vsr_view_changes_total{reason="primary_silent"}',
+    shownBy: 'view-change.test.ts',
+  },
+  startViewChange: {
+    handler: ['onStartViewChangeTimeout', 'vote.ts'],
+    metric: 'vsr_messages_sent_total{command="startViewChange"}',
+    shownBy: 'view-change.test.ts',
+  },
+  startViewChangeWindow: {
+    handler: ['onVoteWindowTimeout', 'vote.ts'],
+    metric: null,
+    shownBy: 'view-change.test.ts',
+  },
+  doViewChange: {
+    handler: ['sendDoViewChange', 'do-view-change.ts'],
+    metric: 'vsr_messages_sent_total{command="doViewChange"}',
+    shownBy: 'view-change.test.ts',
+  },
+  viewChange: {
+    handler: ['onViewChangeTimeout', 'view-change.ts'],
+    metric: 'vsr_view_changes_total{reason="view_change_stuck"}',
+    shownBy: 'view-change.test.ts',
+  },
+  requestStartView: {
+    handler: ['onRequestStartViewTimeout', 'tick.ts'],
+    metric: 'vsr_messages_sent_total{command="requestStartView"}',
+    shownBy: 'wal-recovery.test.ts',
+  },
+  ping: {
+    handler: ['onPingTimeout', 'ping.ts'],
+    metric: 'vsr_voters_heard',
+    shownBy: 'quorum-loss.test.ts',
+  },
+  repair: {
+    handler: ['onRepairTimeout', 'repair.ts'],
+    metric: 'vsr_repairs_total',
+    shownBy: 'repair.test.ts',
+  },
+  repairExpiry: {
+    handler: ['expireStaleRequests', 'repair-budget.ts'],
+    metric: 'vsr_repair_budget_available',
+    shownBy: 'repair.test.ts',
+  },
+  repairSync: {
+    handler: ['onRepairSyncTimeout', 'repair-sync.ts'],
+    metric: 'vsr_syncing',
+    shownBy: 'repair.test.ts',
+  },
+  quorumLoss: {
+    handler: ['watchQuorum', 'quorum.ts'],
+    metric: 'vsr_quorum_seen',
+    shownBy: 'quorum-loss.test.ts',
+  },
+};
+
+/** The configuration key of a timeout. */
+export function timeoutKeyOf(name: TimerName): string {
+  return `timeout-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function millis(ticks: number): string {
+  return `${ticks * 10} ms`;
+}
+
+function durations(): string {
+  const rows = TIMER_NAMES.map((name) => {
+    const row = timeoutRow(name);
+    const jitter = row.jitter === 0 ? '' : `+ up to ${row.jitter * 100} %`;
+    return [
+      `\`${timeoutKeyOf(name)}\``,
+      row.role,
+      row.kind,
+      row.purpose,
+      millis(row.default),
+      millis(row.lan),
+      millis(row.wan),
+      jitter,
+      row.roundTrips === 0 ? '' : row.roundTrips,
+    ];
+  });
+  const head = ['key', 'of', 'kind', 'what it is for', 'default', 'lan', 'wan', 'jitter'];
+  return table([...head, 'round trips'], rows);
+}
+
+function shown(): string {
+  const rows = TIMER_NAMES.map((name) => {
+    const { handler, metric, shownBy } = TIMEOUTS_SHOWN[name];
+    return [
+      `\`${timeoutKeyOf(name)}\``,
+      `\`${handler[0]}\` in \`${handler[1]}\``,
+      metric === null ? '' : `\`${metric}\``,
+      `\`${shownBy}\``,
+    ];
+  });
+  return table(['key', 'what acts', 'metric', 'shown by'], rows);
+}
+
+function relations(): string {
+  const rows = TIMEOUT_RELATIONS.map(({ longer, shorter, times, strict, why }) => {
+    const factor = times === 1 ? '' : `${times} x `;
+    const bound = `${strict ? '>' : '>='} ${factor}\`${timeoutKeyOf(shorter)}\``;
+    return [`\`${timeoutKeyOf(longer)}\` ${bound}`, why];
+  });
+  return table(['rule', 'because'], rows);
+}
+
+/** The parts of docs/timeouts.md that are written from the code. */
+export const TIMEOUT_PARTS: Readonly<Record<string, () => string>> = {
+  durations,
+  shown,
+  relations,
+};
