@@ -236,6 +236,8 @@ export class OperationClient {
       this.#next();
       return;
     }
+    // It asks on by itself, until its time is up.
+    if (effect.kind === 'no_quorum') return;
     if (effect.kind === 'evicted') this.#session = null;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) return;

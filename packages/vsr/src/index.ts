@@ -47,8 +47,8 @@ export {
   type Recovery,
   TABLE_MEMBERS,
 } from './replica/members.ts';
-export { SCRUB_DEFAULT, type ScrubOptions } from './replica/scrub.ts';
 export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair-budget.ts';
+export { SCRUB_DEFAULT, type ScrubOptions } from './replica/scrub.ts';
 export { type Session, Sessions, TABLE_SESSIONS } from './replica/sessions.ts';
 export * from './replica/timeout-table.ts';
 export { Timers } from './replica/timers.ts';

@@ -21,7 +21,12 @@ import {
 import { checkScrubShare } from '../checkers/bounds.ts';
 import { Checkers } from '../checkers/checkers.ts';
 import { type ClientOptions, SimulatedClient } from '../client/simulated-client.ts';
-import { type DrawnFault, FaultGate, type FaultKind, type Removed } from '../faults/fault-gate.ts';
+import {
+  type DrawnFault,
+  FAULTS_OF_REPLICAS,
+  FaultGate,
+  type Removed,
+} from '../faults/fault-gate.ts';
 import { Network, type NetworkOptions, type Packet } from '../network/network.ts';
 import { emptyTotals, type Totals } from '../run/totals.ts';
 import { EventQueue } from '../std/event-queue.ts';
@@ -66,19 +71,6 @@ export interface ClusterOptions {
   /** So many events are taken for an endless run, and end it. */
   readonly eventsMax: number;
 }
-
-/** Faults whose place is a replica. */
-const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
-  'crash',
-  'lost_disk',
-  'pause',
-  'clock_step',
-  'read_fault',
-  'write_fault',
-  'latent_fault',
-  'misdirect',
-  'torn_write',
-]);
 
 /** Version of the simulated clients: 0.1.0. */
 const RELEASE = 0x000100;

@@ -5,8 +5,8 @@ import type {
   Prng,
   ReplicaHost,
   ScrubOptions,
-  View,
   TimeoutTable,
+  View,
   Zone,
 } from '@kimberlite/vsr';
 import type { Workload } from '../workload/workload.ts';

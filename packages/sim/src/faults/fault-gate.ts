@@ -28,6 +28,19 @@ export const FAULT_KINDS = [
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
+/** Faults whose place is a replica. */
+export const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'crash',
+  'lost_disk',
+  'pause',
+  'clock_step',
+  'read_fault',
+  'write_fault',
+  'latent_fault',
+  'misdirect',
+  'torn_write',
+]);
+
 /** Ordinals from the first to the second, both included; null is without end. */
 export type OrdinalRange = readonly [number, number | null];
 

@@ -8,8 +8,8 @@ import {
   type PartitionOptions,
 } from '../network/partitions.ts';
 import type { StorageOptions } from '../storage/storage.ts';
-import { LOST_DISK_OFF } from './lost-disk.ts';
 import { drawHints, drawTimeouts } from './draw-timeouts.ts';
+import { LOST_DISK_OFF } from './lost-disk.ts';
 import type { ProcessFaultOptions, SimulationOptions } from './options.ts';
 
 const MILLISECOND = 1_000;
