@@ -1,7 +1,7 @@
 import { MAX_INFLIGHT_PER_REPLICA, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { NETWORK_CALM } from '../network/network.ts';
-import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
+import type { ScriptedCluster, ScriptedOptions } from '../testing/scripted-cluster.ts';
 import { addOne, at, settle } from '../testing/settled.ts';
 
 /** Asks with all clients for so many ticks; returns how many requests were answered. */
@@ -37,10 +37,23 @@ function loadWatched(script: ScriptedCluster, lagging: readonly number[], ticks:
   return answered;
 }
 
+/** A cluster in which two backups have been down for 60 ops. */
+function withTwoAway(options: ScriptedOptions): {
+  readonly script: ScriptedCluster;
+  readonly primary: number;
+  readonly lagging: readonly number[];
+} {
+  const { script, primary, backups } = settle(options);
+  const lagging = backups.slice(2);
+  for (const slot of lagging) script.crash(slot);
+  while (script.state(primary).op < 60) load(script, 10);
+  return { script, primary, lagging };
+}
+
 describe('repair of lagging replicas', () => {
   it('stays under its bound at 15 % loss, and slows commits by less than a quarter', () => {
-    // Five replicas, two of which have missed a lot. Beside it the same cluster where nobody has, and
-    // where those two are away: with them gone an op that loses a prepare waits for its second copy,
+    // Five replicas, two of which have missed a lot. Beside it the same cluster where nobody has,
+    // and one where those two are away: an op that loses a prepare then waits for its second copy,
     // and so it does until they are level. Over five seconds, of which that takes about one.
     const ticks = 500;
     const network = { ...NETWORK_CALM, lossProbability: 0.15, reorder: true };
@@ -50,11 +63,8 @@ describe('repair of lagging replicas', () => {
     for (let seed = 1n; seed <= 6n; seed += 1n) {
       const options = { replicaCount: 5, clientCount: 4, network, seed };
       usual += load(settle(options).script, ticks);
-      const { script, primary, backups } = settle(options);
-      const lagging = backups.slice(2);
-      for (const slot of lagging) script.crash(slot);
-      while (script.state(primary).op < 60) load(script, 10);
-      away += load(script, ticks);
+      away += load(withTwoAway(options).script, ticks);
+      const { script, primary, lagging } = withTwoAway(options);
       for (const slot of lagging) script.restart(slot);
       answered += loadWatched(script, lagging, ticks);
       expect(script.state(primary).isPrimary).toBe(true);
