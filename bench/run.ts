@@ -10,7 +10,7 @@ import { etcdVersion, startEtcd } from './lib/etcd-system.ts';
 import { startKimberlite } from './lib/kimberlite-system.ts';
 import { Loader, type Measurement } from './lib/loader.ts';
 import { type BenchOptions, parseOptions } from './lib/options.ts';
-import { type Report, reportOf, tableOf } from './lib/report.ts';
+import { type Load, type LoadResults, type Report, reportOf, tableOf } from './lib/report.ts';
 import type { System } from './lib/system.ts';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -18,7 +18,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 interface Contestant {
   readonly system: System;
   readonly loader: Loader;
-  readonly results: Map<number, Measurement[]>;
+  readonly results: LoadResults[];
 }
 
 const options = parseOptions(process.argv.slice(2));
@@ -60,14 +60,15 @@ async function measureAll(
 ): Promise<Report> {
   const contestants = await startAll(plan, directory, children);
   for (let round = 0; round < plan.rounds; round += 1) {
-    for (const callers of plan.callers) {
+    for (const load of loadsOf(plan)) {
       // Who is first changes, so that neither always finds the disk as the other left it.
       const order = round % 2 === 0 ? contestants : contestants.toReversed();
       for (const { loader, results } of order) {
-        const measured = await loader.measure({ ...plan, callers });
-        results.set(callers, [...(results.get(callers) ?? []), measured]);
+        const measured = await loader.measure({ ...plan, ...load });
+        addResult(results, load, measured);
         say(
-          `round ${round + 1}/${plan.rounds}  ${loader.name}  ${callers} callers  ` +
+          `round ${round + 1}/${plan.rounds}  ${loader.name}  ${load.operation}  ` +
+            `${load.callers} callers  ` +
             `${measured.operations_per_second.toFixed(0)}/s  ` +
             `p50 ${measured.p50_ms.toFixed(3)} ms  p99 ${measured.p99_ms.toFixed(3)} ms  ` +
             `others used ${measured.other_cpu_seconds} CPU s`,
@@ -76,6 +77,21 @@ async function measureAll(
     }
   }
   return reportOf(plan, contestants);
+}
+
+/** Puts first, so that there is something to read. */
+function loadsOf(plan: BenchOptions): Load[] {
+  return plan.operations.flatMap((operation) =>
+    plan.callers.map((callers) => ({ operation, callers })),
+  );
+}
+
+function addResult(results: LoadResults[], load: Load, measured: Measurement): void {
+  const known = results.find(
+    ({ operation, callers }) => operation === load.operation && callers === load.callers,
+  );
+  if (known === undefined) results.push({ ...load, rounds: [measured] });
+  else known.rounds.push(measured);
 }
 
 async function startAll(
@@ -104,6 +120,6 @@ async function startAll(
     const flags = system.name === 'kimberlite' ? nodeFlags : [];
     const loader = new Loader(system, { logFile, nodeFlags: flags });
     started(loader.child);
-    return { system, loader, results: new Map() };
+    return { system, loader, results: [] };
   });
 }

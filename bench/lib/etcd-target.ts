@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Client, credentials, type MethodDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import type { PutTarget } from './load.ts';
+import type { LoadedStore } from './load.ts';
 
 /** As in the client of Kimberlite. */
 const DEADLINE_MILLIS = 5_000;
@@ -16,6 +16,15 @@ interface PutResponse {
   readonly header: { readonly revision: string };
 }
 
+interface RangeRequest {
+  readonly key: Uint8Array;
+  readonly serializable: boolean;
+}
+
+interface RangeResponse {
+  readonly count: string;
+}
+
 interface StatusResponse {
   readonly header: { readonly member_id: string };
   readonly leader: string;
@@ -27,6 +36,7 @@ const definitions = loadSync(fileURLToPath(new URL('etcd.proto', import.meta.url
   defaults: true,
 });
 const putMethod = method<PutRequest, PutResponse>('etcdserverpb.KV', 'Put');
+const rangeMethod = method<RangeRequest, RangeResponse>('etcdserverpb.KV', 'Range');
 const statusMethod = method<object, StatusResponse>('etcdserverpb.Maintenance', 'Status');
 
 function method<Request extends object, Response extends object>(
@@ -43,21 +53,28 @@ function method<Request extends object, Response extends object>(
   return found;
 }
 
-/** Puts over a number of connections in turn, each with a deadline of so many milliseconds. */
+/** Calls over a number of connections in turn, each with a deadline of so many milliseconds. */
 export function etcdTarget(
   endpoint: string,
   channels: number,
   millis: number = DEADLINE_MILLIS,
-): PutTarget {
+): LoadedStore {
   const clients = Array.from({ length: channels }, () => connect(endpoint));
   let turn = 0;
+  const next = (): Client => {
+    turn = (turn + 1) % clients.length;
+    const client = clients[turn];
+    if (client === undefined) throw new Error('there is at least one connection');
+    return client;
+  };
   return {
     put(key, value): Promise<PutResponse> {
-      turn = (turn + 1) % clients.length;
-      const client = clients[turn];
-      if (client === undefined) throw new Error('there is at least one connection');
       const request = { key: Buffer.from(key), value };
-      return call({ client, method: putMethod, request, millis });
+      return call({ client: next(), method: putMethod, request, millis });
+    },
+    get(key, level): Promise<RangeResponse> {
+      const request = { key: Buffer.from(key), serializable: level === 'local' };
+      return call({ client: next(), method: rangeMethod, request, millis });
     },
     async close(): Promise<void> {
       for (const client of clients) client.close();

@@ -1,14 +1,28 @@
 import { performance } from 'node:perf_hooks';
 import { quantile, rounded, Samples } from './statistics.ts';
 
-/** A store that can be loaded with puts. */
+/**
+ * What callers do: durable puts, linearizable reads, or reads of whatever one replica has (local
+ * ones here, serializable ones in etcd's words).
+ */
+export const OPERATIONS = ['put', 'get', 'get_local'] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+/** A store that takes puts. */
 export interface PutTarget {
   /** Resolves when the put is durable on a quorum. */
   put(key: string, value: Uint8Array): Promise<unknown>;
   close(): Promise<void>;
 }
 
+/** A store that can be loaded with all operations. */
+export interface LoadedStore extends PutTarget {
+  /** Absent keys are no error. */
+  get(key: string, level: 'linearizable' | 'local'): Promise<unknown>;
+}
+
 export interface LoadPlan {
+  readonly operation: Operation;
   readonly callers: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
@@ -37,7 +51,7 @@ const ERRORS_IN_A_ROW_MAX = 20;
  * when the measurement begins.
  */
 export async function runLoad(
-  target: PutTarget,
+  target: LoadedStore,
   plan: LoadPlan,
   onMeasure: () => void,
 ): Promise<LoadResult> {
@@ -47,7 +61,7 @@ export async function runLoad(
   const measured = await measure(target, plan, plan.seconds);
   errors += measured.errors;
   const sorted = measured.latencies.sorted();
-  if (sorted.length === 0) throw new Error('no put succeeded');
+  if (sorted.length === 0) throw new Error('no call succeeded');
   return {
     operations: sorted.length,
     seconds: rounded(measured.seconds, 4),
@@ -61,7 +75,7 @@ export async function runLoad(
 }
 
 async function measure(
-  target: PutTarget,
+  target: LoadedStore,
   plan: LoadPlan,
   seconds: number,
 ): Promise<{ readonly latencies: Samples; readonly seconds: number; readonly errors: number }> {
@@ -75,7 +89,7 @@ async function measure(
     for (let now = performance.now(); now < end; ) {
       const before = now;
       try {
-        await target.put(randomKey(plan.keys), value);
+        await perform(target, plan, value);
         now = performance.now();
         latencies.add(now - before);
         inARow = 0;
@@ -89,6 +103,18 @@ async function measure(
   };
   await Promise.all(Array.from({ length: plan.callers }, caller));
   return { latencies, seconds: (performance.now() - started) / 1000, errors };
+}
+
+function perform(target: LoadedStore, plan: LoadPlan, value: Uint8Array): Promise<unknown> {
+  const key = randomKey(plan.keys);
+  switch (plan.operation) {
+    case 'put':
+      return target.put(key, value);
+    case 'get':
+      return target.get(key, 'linearizable');
+    case 'get_local':
+      return target.get(key, 'local');
+  }
 }
 
 /** Of one length whatever the number, as in etcd's own benchmark. */

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { OPERATIONS, type Operation } from './load.ts';
 
 /** What a run of the benchmark measures. */
 export interface BenchOptions {
@@ -6,6 +7,8 @@ export interface BenchOptions {
   readonly seconds: number;
   /** Seconds of load before each measurement. */
   readonly warmupSeconds: number;
+  /** What callers do; each is measured with each number of them. */
+  readonly operations: readonly Operation[];
   /** Numbers of concurrent callers, each waiting for its answer before its next call. */
   readonly callers: readonly number[];
   /** Times that everything is measured; results are medians of these. */
@@ -28,6 +31,7 @@ export const USAGE = `npm run bench -- [options]
   --seconds N        measured seconds of each load (3)
   --warmup N         seconds of load before each measurement (1)
   --callers N,N      numbers of concurrent callers (1,64,1000)
+  --operations LIST  of put, get (linearizable) and get_local (etcd: serializable) (put)
   --rounds N         times that everything is measured; medians are reported (5)
   --keys N           random keys to choose from (100000)
   --value-size N     bytes of a value (256)
@@ -48,6 +52,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | string {
         seconds: { type: 'string', default: '3' },
         warmup: { type: 'string', default: '1' },
         callers: { type: 'string', default: '1,64,1000' },
+        operations: { type: 'string', default: 'put' },
         rounds: { type: 'string', default: '5' },
         keys: { type: 'string', default: '100000' },
         'value-size': { type: 'string', default: '256' },
@@ -63,7 +68,9 @@ export function parseOptions(args: readonly string[]): BenchOptions | string {
   }
   if (values['help'] === true) return USAGE;
   const { size, profile } = values;
+  const operations = String(values['operations']).split(',');
   const options: BenchOptions = {
+    operations: OPERATIONS.filter((operation) => operations.includes(operation)),
     seconds: Number(values['seconds']),
     warmupSeconds: Number(values['warmup']),
     callers: String(values['callers']).split(',').map(Number),
@@ -77,6 +84,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | string {
   };
   const counts = [...options.callers, options.rounds, options.keys, options.etcdChannels];
   const sound =
+    options.operations.length === operations.length &&
     options.seconds > 0 &&
     options.warmupSeconds >= 0 &&
     counts.every((value) => Number.isSafeInteger(value) && value > 0) &&

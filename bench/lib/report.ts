@@ -1,4 +1,5 @@
 import { cpus, release, totalmem, type } from 'node:os';
+import type { Operation } from './load.ts';
 import type { Measurement } from './loader.ts';
 import type { BenchOptions } from './options.ts';
 import { median, rounded } from './statistics.ts';
@@ -10,14 +11,15 @@ export interface Medians {
   readonly p50_ms: number;
   readonly p99_ms: number;
   readonly p999_ms: number;
-  /** CPU microseconds of all members and of the client for each put. */
-  readonly members_cpu_us_per_put: number | null;
-  readonly client_cpu_us_per_put: number | null;
+  /** CPU microseconds of all members and of the client for each call. */
+  readonly members_cpu_us_per_operation: number | null;
+  readonly client_cpu_us_per_operation: number | null;
   /** Of all members together. */
   readonly members_resident_bytes: number | null;
 }
 
 export interface LoadReport {
+  readonly operation: Operation;
   readonly callers: number;
   readonly median: Medians;
   readonly rounds: readonly Measurement[];
@@ -30,6 +32,7 @@ export interface SystemReport {
 
 /** Kimberlite's median divided by etcd's: above 1 is better for throughput, below for the rest. */
 export interface Ratio {
+  readonly operation: Operation;
   readonly callers: number;
   readonly operations_per_second: number;
   readonly p50: number;
@@ -52,16 +55,24 @@ export interface Report {
   readonly ratios: readonly Ratio[];
 }
 
-/** Everything that was measured of one system: for each number of callers its rounds. */
-export type Results = ReadonlyMap<number, readonly Measurement[]>;
+/** What so many callers did at once. */
+export interface Load {
+  readonly operation: Operation;
+  readonly callers: number;
+}
+
+/** Everything that was measured of one system under one load. */
+export interface LoadResults extends Load {
+  readonly rounds: Measurement[];
+}
 
 export function reportOf(
   options: BenchOptions,
-  systems: readonly { readonly system: System; readonly results: Results }[],
+  systems: readonly { readonly system: System; readonly results: readonly LoadResults[] }[],
 ): Report {
   const reports = systems.map(({ system, results }): [string, SystemReport] => {
-    const loads = [...results].map(([callers, rounds]): LoadReport => {
-      return { callers, median: mediansOf(rounds), rounds };
+    const loads = results.map(({ operation, callers, rounds }): LoadReport => {
+      return { operation, callers, median: mediansOf(rounds), rounds };
     });
     return [system.name, { description: system.description, loads }];
   });
@@ -99,13 +110,13 @@ function mediansOf(rounds: readonly Measurement[]): Medians {
     p50_ms: of((round) => round.p50_ms),
     p99_ms: of((round) => round.p99_ms),
     p999_ms: of((round) => round.p999_ms),
-    members_cpu_us_per_put: known
+    members_cpu_us_per_operation: known
       ? rounded(
           of((round) => cpu(round, isMember)),
           2,
         )
       : null,
-    client_cpu_us_per_put: known
+    client_cpu_us_per_operation: known
       ? rounded(
           of((round) => cpu(round, isClient)),
           2,
@@ -123,13 +134,15 @@ function sum(values: Readonly<Record<string, number>>, which: (name: string) => 
 
 function ratiosOf(ours: SystemReport | undefined, theirs: SystemReport | undefined): Ratio[] {
   if (ours === undefined || theirs === undefined) return [];
-  return ours.loads.flatMap(({ callers, median: own }) => {
-    const other = theirs.loads.find((load) => load.callers === callers)?.median;
+  return ours.loads.flatMap(({ operation, callers, median: own }) => {
+    const same = theirs.loads.filter((load) => load.operation === operation);
+    const other = same.find((load) => load.callers === callers)?.median;
     if (other === undefined) return [];
     const ratio = (value: (medians: Medians) => number): number =>
       rounded(value(own) / value(other), 3);
     return [
       {
+        operation,
         callers,
         operations_per_second: ratio((medians) => medians.operations_per_second),
         p50: ratio((medians) => medians.p50_ms),
@@ -142,21 +155,23 @@ function ratiosOf(ours: SystemReport | undefined, theirs: SystemReport | undefin
 
 /** The medians for people. */
 export function tableOf(report: Report): string {
-  const head = ['', 'callers', 'puts/s', 'p50 ms', 'p99 ms', 'p999 ms', 'cpu us/put', 'MiB'];
+  const head = ['', 'load', 'callers', 'a second', 'p50 ms', 'p99 ms', 'p999 ms', 'cpu us', 'MiB'];
   const rows = Object.entries(report.systems).flatMap(([name, { loads }]) =>
-    loads.map(({ callers, median: medians }) => [
+    loads.map(({ operation, callers, median: medians }) => [
       name,
+      operation,
       String(callers),
       medians.operations_per_second.toFixed(0),
       medians.p50_ms.toFixed(3),
       medians.p99_ms.toFixed(3),
       medians.p999_ms.toFixed(3),
-      `${text(medians.members_cpu_us_per_put, 1)} + ${text(medians.client_cpu_us_per_put, 1)}`,
+      `${text(medians.members_cpu_us_per_operation, 1)} + ${text(medians.client_cpu_us_per_operation, 1)}`,
       text(medians.members_resident_bytes, 1024 * 1024),
     ]),
   );
   const ratios = report.ratios.map((ratio) => [
     'ratio',
+    ratio.operation,
     String(ratio.callers),
     `${ratio.operations_per_second.toFixed(2)}x`,
     `${ratio.p50.toFixed(2)}x`,

@@ -111,11 +111,17 @@ export class HistoryClient {
     return this.#note(value);
   }
 
+  /** Linearizable reads may be asked of any replica. */
+  #preference(): 'primary' | 'nearest' {
+    return this.#prng.pick(['primary', 'nearest'] as const);
+  }
+
   #get(key: string): Attempt {
+    const prefer = this.#preference();
     return {
       call: { kind: 'get', namespace, key: utf8Encode(key), bytesMax: BYTES_DEFAULT },
       perform: async (): Promise<Result> => {
-        const record = await this.#client.get(key, { namespace: NAMESPACE });
+        const record = await this.#client.get(key, { namespace: NAMESPACE, prefer });
         this.#see(key, record);
         return { kind: 'get', record };
       },
@@ -123,6 +129,7 @@ export class HistoryClient {
   }
 
   #range(): Attempt {
+    const prefer = this.#preference();
     const bounds = { from: utf8Encode('k'), to: utf8Encode('l') };
     const limit = KEYS.length + 1;
     return {
@@ -135,7 +142,10 @@ export class HistoryClient {
         bytesMax: BYTES_DEFAULT,
       },
       perform: async (): Promise<Result> => {
-        const page = await this.#client.range({ prefix: 'k', limit }, { namespace: NAMESPACE });
+        const page = await this.#client.range(
+          { prefix: 'k', limit },
+          { namespace: NAMESPACE, prefer },
+        );
         return { kind: 'range', entries: page.entries, more: page.more };
       },
     };

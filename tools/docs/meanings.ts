@@ -142,6 +142,27 @@ export const FIELD_MEANINGS: FieldMeanings = {
   requestBlocks: {},
   block: { blockChecksum: 'hash of the body', address: 'place in the block area, from 1' },
   rejection: { reason: 'see [rejections](#rejections)' },
+  query: {
+    client: 'random id by which the answer is routed; no session is needed',
+    query: "the client's own number for it",
+    floor: 'highest op that the client has seen: the answer is of this op or a later one',
+    lagMax: 'milliseconds, for `bounded` alone, otherwise zero',
+    operation: 'as in a request; its body must be one that only reads',
+    level: '0 linearizable, 1 bounded, 2 local',
+  },
+  queryReply: {
+    client: 'as in the query',
+    queryChecksum: 'checksum of the query that is answered',
+    query: 'as in the query',
+    op: 'the answer is the state exactly after it',
+  },
+  confirmView: { round: 'numbers the rounds of this primary, upwards' },
+  viewConfirmed: { round: 'stands for every round up to this one' },
+  requestReadIndex: { nonce: 'random; comes back in the answer' },
+  readIndex: {
+    nonce: 'of the request_read_index that this answers',
+    op: 'covers every write that was acknowledged before the question came',
+  },
 };
 
 /** What the body holds, for commands that have one. */
@@ -154,6 +175,8 @@ export const BODY_MEANINGS: Partial<Record<Command, string>> = {
   headers: 'headers of prepares, descending',
   requestBlocks: '32 bytes for each block: address (u64), checksum (u128), zeros',
   block: 'the block',
+  query: 'as in a request',
+  queryReply: 'what the operation says; at most 64 KiB',
 };
 
 export const REFUSAL_MEANINGS: Readonly<Record<RefusalReason, string>> = {
@@ -161,6 +184,7 @@ export const REFUSAL_MEANINGS: Readonly<Record<RefusalReason, string>> = {
   busy: "the primary's queue is full: try again later",
   invalid: 'no valid request of the state machine, or too large; every replica says the same',
   noQuorum: 'this replica has seen no quorum for some time (`timeout-quorum-loss`)',
+  tooStale: 'a query: no answer that is fresh enough could be had here in time',
 };
 
 export const EVICTION_MEANINGS: Readonly<Record<EvictionReason, string>> = {

@@ -92,6 +92,11 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
     metric: 'vsr_repair_budget_available',
     shownBy: 'repair.test.ts',
   },
+  read: {
+    handler: ['onReadTimeout', 'read.ts'],
+    metric: 'vsr_queries_waiting',
+    shownBy: 'read.test.ts',
+  },
   scrub: {
     handler: ['scrubTick', 'scrub.ts'],
     metric: 'vsr_scrub_progress_ratio',

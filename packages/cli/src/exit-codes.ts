@@ -75,6 +75,7 @@ const EXIT_NAMES: Readonly<Record<ClientErrorCode, ExitName>> = {
   wrong_version: 'wrong_peer',
   rejected: 'wrong_peer',
   no_quorum: 'refused',
+  too_stale: 'no_answer',
   evicted: 'no_answer',
   refused: 'refused',
   bad_reply: 'error',

@@ -20,6 +20,7 @@ import {
   settingsOf,
   timeoutOf,
 } from './options.ts';
+import type { ReadOptions } from './read-mode.ts';
 import {
   branchOf,
   compareOf,
@@ -92,14 +93,14 @@ export class Client implements AsyncDisposable {
     return { revision, previous: previous === null ? null : ownRecord(previous) };
   }
 
-  /** Reads a key; null when it is absent. Linearizable. */
-  async get(key: Bytes, options: CallOptions = {}): Promise<KeyValue | null> {
+  /** Reads a key; null when it is absent. */
+  async get(key: Bytes, options: ReadOptions = {}): Promise<KeyValue | null> {
     const bytes = toBytes(key, 'a key');
     const shared = this.caller.shared(options);
     // A small reservation lets many gets share a request; a value that is longer (and may have
     // grown since) is read again with room for it.
     for (let bytesMax = GET_BYTES_FIRST; ; ) {
-      const result = await this.caller.perform(shared(), (namespace) => {
+      const result = await this.caller.read(shared(), (namespace) => {
         return { kind: 'get', namespace, key: bytes, bytesMax };
       });
       const { record } = expectKind(result, 'get');
@@ -122,11 +123,11 @@ export class Client implements AsyncDisposable {
   }
 
   /** Reads one page of keys; consistent in itself. */
-  async range(request: RangeRequest, options: CallOptions = {}): Promise<RangePage> {
+  async range(request: RangeRequest, options: ReadOptions = {}): Promise<RangePage> {
     const operation = rangeOf(request);
     const shared = this.caller.shared(options);
     const ask = async (changes: Partial<typeof operation>): Promise<RangePage> => {
-      const result = await this.caller.perform(shared(), (namespace) => {
+      const result = await this.caller.read(shared(), (namespace) => {
         return { ...operation, namespace, ...changes };
       });
       const { entries, more } = expectKind(result, 'range');
@@ -145,7 +146,7 @@ export class Client implements AsyncDisposable {
   /** All entries of a range, page by page; each page has a timeout of its own. */
   async *scan(
     request: Omit<RangeRequest, 'limit'>,
-    options: CallOptions = {},
+    options: ReadOptions = {},
   ): AsyncGenerator<KeyEntry, void, undefined> {
     const { to } = rangeOf(request);
     let page: RangePage = await this.range(

@@ -13,10 +13,12 @@ import { CallQueue } from './call-queue.ts';
 import { sha256 } from './checksum.ts';
 import { Connection } from './connection.ts';
 import { ClientError, type ClientErrorCode, problemError } from './errors.ts';
-import { type ClusterFacts, Lane, type LaneHost } from './lane.ts';
+import { type ClusterFacts, Lane, type LaneHost, randomClientId } from './lane.ts';
 import type { ClientSettings } from './options.ts';
 import { outlookOf } from './outlook.ts';
 import { abortedError, PendingCall } from './pending-call.ts';
+import type { ReadMode } from './read-mode.ts';
+import { Reader } from './reader.ts';
 import { VERSION } from './release.ts';
 import { type ClientStatus, type ConnectionEvent, statusOf } from './status.ts';
 
@@ -32,6 +34,8 @@ const PADDING_MAX = 8;
 
 export interface CallRequest {
   readonly call: Call;
+  /** How it is read without a place in the log; null for a place in it. */
+  readonly read: ReadMode | null;
   readonly timeout: number;
   readonly signal: AbortSignal | null;
 }
@@ -55,6 +59,7 @@ export class Dispatcher {
   private readonly connections: readonly Connection[];
   private readonly bySlot: Map<number, Connection>;
   private readonly lanes: readonly Lane[];
+  private readonly reader: Reader;
   private readonly onEvent: (event: ConnectionEvent) => void;
   private waiters: Waiter[];
   private cluster: bigint | null;
@@ -88,6 +93,18 @@ export class Dispatcher {
     this.lanes = Array.from({ length: settings.lanes }, () => {
       return new Lane({ host: this.laneHost(), prng: this.prng.fork(), release });
     });
+    this.reader = new Reader({
+      host: {
+        send: (slot, message) => this.bySlot.get(slot)?.send(message) ?? false,
+        connected: () => [...this.bySlot.keys()],
+        onReady: () => this.scheduleFlush(),
+        now: () => performance.now(),
+      },
+      client: randomClientId(),
+      prng: this.prng.fork(),
+      release,
+      limits: { callsMax, bytesMax },
+    });
     this.onEvent = onEvent;
     this.waiters = [];
     this.cluster = settings.cluster;
@@ -107,14 +124,19 @@ export class Dispatcher {
 
   /** Performs one call; rejects with a ClientError and nothing else. */
   call(request: CallRequest): Promise<Result> {
-    const { call, signal } = request;
-    const refusal = this.refusalOf(call, signal);
+    const { call, signal, read } = request;
+    const refusal = this.refusalOf(request);
     if (refusal !== null) return Promise.reject(refusal);
     const now = performance.now();
     const deadline = now + request.timeout;
-    const onSettledQueued = (settled: PendingCall): void => this.queue.onSettled(settled);
-    const pending = new PendingCall({ call, signal, deadline, now, onSettledQueued });
-    this.queue.push(pending);
+    const onSettledQueued = (settled: PendingCall): void => {
+      if (read === null) this.queue.onSettled(settled);
+      else this.reader.onSettled(settled, read);
+    };
+    const isQuery = read !== null;
+    const pending = new PendingCall({ call, isQuery, signal, deadline, now, onSettledQueued });
+    if (read === null) this.queue.push(pending);
+    else this.reader.push(pending, read);
     const sizeMax = this.facts === null ? pending.size : this.callSizeMax(this.facts);
     if (pending.size > sizeMax) pending.reject(tooLargeError(pending.size, sizeMax));
     this.deadlineNext = Math.min(this.deadlineNext, deadline);
@@ -125,7 +147,7 @@ export class Dispatcher {
 
   /** Resolves at the first greeted connection; rejects as a call would. */
   connected(timeout: number): Promise<void> {
-    if (this.closing !== null) return Promise.reject(closedError(true));
+    if (this.closing !== null) return Promise.reject(closedError('not_sent'));
     if (this.facts !== null && this.bySlot.size > 0) return Promise.resolve();
     const startedAt = performance.now();
     this.startTicking();
@@ -140,6 +162,7 @@ export class Dispatcher {
       cluster: this.facts?.cluster ?? this.cluster,
       connections: this.connections,
       lanes: this.lanes,
+      reader: this.reader,
       queued: this.queue.length,
     });
   }
@@ -153,22 +176,28 @@ export class Dispatcher {
     this.closing = Promise.all(this.connections.map((connection) => connection.close())).then(
       () => {},
     );
-    for (const waiter of this.waiters.splice(0)) waiter.reject(closedError(true));
-    for (const lane of this.lanes) lane.forEach((pending) => pending.reject(closedError(false)));
-    this.queue.forEach((pending) => pending.reject(closedError(true)));
+    for (const waiter of this.waiters.splice(0)) waiter.reject(closedError('not_sent'));
+    this.forEach((pending) => pending.reject(closedError(pending.outcome)));
     this.bySlot.clear();
     return this.closing;
   }
 
-  private refusalOf(call: Call, signal: AbortSignal | null): ClientError | null {
-    if (this.closing !== null) return closedError(true);
-    if (signal?.aborted === true) return abortedError(signal, true);
+  private refusalOf({ call, signal, read }: CallRequest): ClientError | null {
+    if (this.closing !== null) return closedError('not_sent');
+    if (signal?.aborted === true) return abortedError(signal, 'not_sent');
     const problem = callProblem(call);
     if (problem !== null) return problemError(problem);
     // Counted by what the values take; the few bytes around them do not matter here.
-    if (this.queue.hasRoom(0)) return null;
+    if (read === null ? this.queue.hasRoom(0) : this.reader.hasRoom(read)) return null;
     const message = 'too many calls are waiting to be sent';
     return new ClientError({ code: 'queue_full', message, definite: true });
+  }
+
+  /** Visits every call that is not settled. */
+  private forEach(visit: (pending: PendingCall) => void): void {
+    this.queue.forEach(visit);
+    this.reader.forEach(visit);
+    for (const lane of this.lanes) lane.forEach(visit);
   }
 
   private callSizeMax(facts: ClusterFacts): number {
@@ -183,6 +212,7 @@ export class Dispatcher {
       },
       onMessage: (_connection, message) => {
         for (const lane of this.lanes) lane.onMessage(message);
+        this.reader.onMessage(message);
       },
       onDown: (connection, wasConnected) => this.onDown(connection, wasConnected),
     };
@@ -198,6 +228,9 @@ export class Dispatcher {
       },
       onReturned: (batch) => {
         this.queue.unshift(batch);
+      },
+      onSeen: (seen) => {
+        if (this.facts !== null) this.reader.see(seen, this.facts);
       },
       now: () => performance.now(),
     };
@@ -228,7 +261,10 @@ export class Dispatcher {
     } else if (wasConnected) {
       this.onEvent({ kind: 'disconnected', endpoint, reason });
     }
-    if (wasConnected && slot !== null) for (const lane of this.lanes) lane.onDisconnect(slot);
+    if (wasConnected && slot !== null) {
+      for (const lane of this.lanes) lane.onDisconnect(slot);
+      this.reader.onDisconnect(slot);
+    }
     this.failHopeless();
   }
 
@@ -245,6 +281,7 @@ export class Dispatcher {
   private flush(): void {
     const facts = this.facts;
     if (facts === null || this.closing !== null || this.bySlot.size === 0) return;
+    this.reader.flush(facts);
     if (this.queue.length === 0) return;
     for (const lane of this.lanes) {
       while (this.queue.length > 0 && lane.isReady()) this.submit(lane, facts);
@@ -278,13 +315,14 @@ export class Dispatcher {
     this.tickedAt += ticks * TICK_MILLIS;
     for (let tick = 0; tick < Math.min(ticks, TICKS_LATE_MAX); tick += 1) {
       for (const lane of this.lanes) lane.onTick();
+      this.reader.onTick();
     }
     if (now >= this.deadlineNext) this.endOverdue(now);
     this.endWaiters(now);
     this.failHopeless();
     this.breakSilent(now);
     this.flush();
-    const active = this.queue.length > 0 || this.waiters.length > 0;
+    const active = this.queue.length + this.waiters.length > 0 || this.reader.isActive();
     if (active || this.lanes.some((lane) => lane.isActive()) || this.ticker === null) return;
     clearInterval(this.ticker);
     this.ticker = null;
@@ -296,15 +334,14 @@ export class Dispatcher {
       if (pending.deadline > now) next = Math.min(next, pending.deadline);
       else pending.reject(this.overdueError(pending));
     };
-    this.queue.forEach(visit);
-    for (const lane of this.lanes) lane.forEach(visit);
+    this.forEach(visit);
     this.deadlineNext = next;
   }
 
   private overdueError(pending: PendingCall): ClientError {
-    const definite = pending.state === 'queued';
+    const definite = pending.outcome !== 'unknown';
     const millis = Math.round(pending.deadline - pending.startedAt);
-    const outcome = definite ? 'it was not sent' : 'it may have happened';
+    const outcome = OVERDUE[pending.outcome];
     const outlook = outlookOf(this.connections);
     const told = performance.now() - this.noQuorumAt <= NO_QUORUM_MILLIS;
     if (definite && (pending.noQuorum || told)) {
@@ -336,7 +373,8 @@ export class Dispatcher {
     const lost = this.waiters.filter((waiter) => hopeless(waiter.startedAt, waiter.deadline));
     this.waiters = this.waiters.filter((waiter) => !lost.includes(waiter));
     for (const waiter of lost) waiter.reject(new ClientError({ code, message, definite: true }));
-    this.queue.forEach((pending) => {
+    this.forEach((pending) => {
+      if (pending.state !== 'queued') return;
       if (!hopeless(pending.startedAt, pending.deadline)) return;
       pending.reject(
         new ClientError({ code, message: `${message}; the call was not sent`, definite: true }),
@@ -345,18 +383,30 @@ export class Dispatcher {
   }
 
   private breakSilent(now: number): void {
-    const waits = this.lanes.some((lane) => (lane.waitingFor(now) ?? 0) >= SILENCE_MILLIS);
+    const waits = [...this.lanes, this.reader].some(
+      (asker) => (asker.waitingFor(now) ?? 0) >= SILENCE_MILLIS,
+    );
     if (!waits) return;
     for (const connection of this.connections) connection.breakIfSilent(SILENCE_MILLIS);
   }
 }
 
-function closedError(definite: boolean): ClientError {
-  const outcome = definite ? 'the call was not sent' : 'the call in flight may have happened';
+const OVERDUE: Readonly<Record<PendingCall['outcome'], string>> = {
+  not_sent: 'it was not sent',
+  nothing_changed: 'nothing was changed',
+  unknown: 'it may have happened',
+};
+
+function closedError(outcome: PendingCall['outcome']): ClientError {
+  const what = {
+    not_sent: 'the call was not sent',
+    nothing_changed: 'the read was not answered',
+    unknown: 'the call in flight may have happened',
+  };
   return new ClientError({
     code: 'closed',
-    message: `the client was closed; ${outcome}`,
-    definite,
+    message: `the client was closed; ${what[outcome]}`,
+    definite: outcome !== 'unknown',
   });
 }
 

@@ -12,6 +12,7 @@ export type ClientErrorCode =
   | 'wrong_version'
   | 'rejected'
   | 'no_quorum'
+  | 'too_stale'
   | 'evicted'
   | 'refused'
   | 'bad_reply'
@@ -39,6 +40,9 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
   wrong_version: 'Client and replica speak different protocol versions. Upgrade the older one.',
   rejected: 'Check that the endpoint is the client port of a replica.',
   no_quorum: 'Start the replicas that are down, or heal the network between them, and try again.',
+  too_stale:
+    'Allow a larger bound, ask for a linearizable read, or check `kimberlite status`: a replica ' +
+    'may lag or be cut off.',
   evicted: 'The session was given to another client. Later calls use a new session.',
   refused: 'The cluster does not understand this request; check that the versions match.',
   bad_reply: 'The reply could not be read; check that the versions match.',

@@ -7,6 +7,7 @@ import {
   ClientId,
   ClientSession,
   type EvictionReason,
+  type HeaderOf,
   type Message,
   type Prng,
   type RefusalReason,
@@ -34,6 +35,8 @@ export interface LaneHost {
   onNoQuorum(): void;
   /** Calls that definitely did not happen go back to the front of the queue. */
   onReturned(batch: readonly PendingCall[]): void;
+  /** A reply came: what it says of the op and the view. */
+  onSeen(seen: HeaderOf<'reply'>): void;
   now(): number;
 }
 
@@ -199,6 +202,8 @@ export class Lane {
 
   private onReply(message: Message<'reply'>): void {
     const batch = this.takeBatch();
+    // Before anybody is told: what they then read must not lie behind this.
+    this.host.onSeen(message.header);
     const results = decodeResults(message.body);
     if (results === null || results.length !== batch.length) {
       const text = 'the reply does not match the request; the call may have happened';
@@ -262,7 +267,7 @@ function rejectAll(
 }
 
 /** 128 random bits; zero is reserved. */
-function randomClientId(): ClientId {
+export function randomClientId(): ClientId {
   const value = BigInt(`0x${randomBytes(16).toString('hex')}`);
   return ClientId(value === 0n ? 1n : value);
 }

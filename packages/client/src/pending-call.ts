@@ -3,6 +3,8 @@ import { ClientError } from './errors.ts';
 
 export interface PendingCallOptions {
   readonly call: Call;
+  /** It is asked as a query: it changes nothing, wherever it ends. */
+  readonly isQuery: boolean;
   readonly signal: AbortSignal | null;
   /** Monotonic milliseconds of the client at which the call must end. */
   readonly deadline: number;
@@ -14,6 +16,7 @@ export interface PendingCallOptions {
 /** One call between its start and the settling of its promise. */
 export class PendingCall {
   readonly call: Call;
+  readonly isQuery: boolean;
   /** Bytes in a request's body. */
   readonly size: number;
   /** Bytes that its result may take in a reply. */
@@ -33,6 +36,7 @@ export class PendingCall {
 
   constructor(options: PendingCallOptions) {
     this.call = options.call;
+    this.isQuery = options.isQuery;
     this.size = callSize(options.call);
     this.replyLimit = callReplyLimit(options.call);
     this.deadline = options.deadline;
@@ -47,8 +51,14 @@ export class PendingCall {
     this.noQuorum = false;
     this.signal = options.signal;
     this.onSettledQueued = options.onSettledQueued;
-    this.onAbort = () => this.reject(abortedError(this.signal, this.state === 'queued'));
+    this.onAbort = () => this.reject(abortedError(this.signal, this.outcome));
     this.signal?.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  /** What is known of a call that ends here without an answer. */
+  get outcome(): 'not_sent' | 'nothing_changed' | 'unknown' {
+    if (this.state === 'queued') return 'not_sent';
+    return this.isQuery ? 'nothing_changed' : 'unknown';
   }
 
   resolve(result: Result): void {
@@ -72,9 +82,17 @@ export class PendingCall {
 }
 
 /** The call was given up by its signal. */
-export function abortedError(signal: AbortSignal | null, definite: boolean): ClientError {
-  const message = definite
-    ? 'the call was aborted before it was sent'
-    : 'the call was aborted after it was sent; it may have happened';
+export function abortedError(
+  signal: AbortSignal | null,
+  outcome: PendingCall['outcome'],
+): ClientError {
+  const message = ABORTED[outcome];
+  const definite = outcome !== 'unknown';
   return new ClientError({ code: 'aborted', message, definite, cause: signal?.reason });
 }
+
+const ABORTED: Readonly<Record<PendingCall['outcome'], string>> = {
+  not_sent: 'the call was aborted before it was sent',
+  nothing_changed: 'the read was aborted; nothing was changed',
+  unknown: 'the call was aborted after it was sent; it may have happened',
+};

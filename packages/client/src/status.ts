@@ -1,6 +1,7 @@
 import { primarySlot, View } from '@kimberlite/vsr';
 import type { Connection, ConnectionState } from './connection.ts';
 import type { Lane } from './lane.ts';
+import type { Reader } from './reader.ts';
 
 /** A change of one connection. */
 export type ConnectionEvent =
@@ -42,12 +43,13 @@ export interface StatusSource {
   readonly cluster: bigint | null;
   readonly connections: readonly Connection[];
   readonly lanes: readonly Lane[];
+  readonly reader: Reader;
   readonly queued: number;
 }
 
 export function statusOf(source: StatusSource): ClientStatus {
-  const { connections, lanes } = source;
-  const views = lanes.map((lane) => lane.view()).filter((view) => view !== null);
+  const { connections, lanes, reader } = source;
+  const views = [...lanes, reader].map((asker) => asker.view()).filter((view) => view !== null);
   const view = views.length === 0 ? null : Math.max(...views);
   return {
     state: source.closed ? 'closed' : overallState(connections),
@@ -61,8 +63,8 @@ export function statusOf(source: StatusSource): ClientStatus {
       reason: connection.reason,
     })),
     sessions: lanes.filter((lane) => lane.sessionNumber() !== null).length,
-    queued: source.queued,
-    inFlight: lanes.reduce((sum, lane) => sum + lane.inFlight(), 0),
+    queued: source.queued + reader.queued(),
+    inFlight: [...lanes, reader].reduce((sum, asker) => sum + asker.inFlight(), 0),
   };
 }
 

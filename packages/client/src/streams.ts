@@ -1,9 +1,10 @@
-import { BYTES_MAX, type Call } from '@kimberlite/kernel';
+import { BYTES_MAX, type Call, type ReadCall } from '@kimberlite/kernel';
 import { expectKind } from './answers.ts';
 import { type Bytes, own, toBytes } from './bytes.ts';
 import type { Caller } from './caller.ts';
 import { invalidArgument } from './errors.ts';
 import type { CallOptions } from './options.ts';
+import type { ReadOptions } from './read-mode.ts';
 import { natural } from './requests.ts';
 
 export interface AppendOptions extends CallOptions {
@@ -11,7 +12,7 @@ export interface AppendOptions extends CallOptions {
   readonly expectedOffset?: number;
 }
 
-export interface StreamReadOptions extends CallOptions {
+export interface StreamReadOptions extends ReadOptions {
   /** First event; default 0. */
   readonly offset?: number;
   /** Events, at most: 1 to 1,024, default 100. */
@@ -80,7 +81,7 @@ export class Streams {
     const offset = natural('offset', options.offset ?? 0);
     const limit = natural('limit', options.limit ?? 100);
     if (limit < 1) throw invalidArgument('limit is at least 1');
-    const result = await this.perform(stream, options, (place) => {
+    const result = await this.ask(stream, options, (place) => {
       return { kind: 'streamRead', ...place, offset, limit, bytesMax: BYTES_MAX };
     });
     const { events, more, length, chain } = expectKind(result, 'streamRead');
@@ -96,9 +97,9 @@ export class Streams {
   /** Number of events, and the chain hash of the last (32 zero bytes for none). */
   async length(
     stream: Bytes,
-    options: CallOptions = {},
+    options: ReadOptions = {},
   ): Promise<{ readonly length: number; readonly chain: Uint8Array }> {
-    const result = await this.perform(stream, options, (place) => {
+    const result = await this.ask(stream, options, (place) => {
       return { kind: 'streamLength', ...place };
     });
     const { length, chain } = expectKind(result, 'streamLength');
@@ -112,5 +113,14 @@ export class Streams {
   ): ReturnType<Caller['perform']> {
     const name = toBytes(stream, 'a stream');
     return this.caller.perform(options, (namespace) => make({ namespace, stream: name }));
+  }
+
+  private ask(
+    stream: Bytes,
+    options: ReadOptions,
+    make: (place: { readonly namespace: Uint8Array; readonly stream: Uint8Array }) => ReadCall,
+  ): ReturnType<Caller['read']> {
+    const name = toBytes(stream, 'a stream');
+    return this.caller.read(options, (namespace) => make({ namespace, stream: name }));
   }
 }

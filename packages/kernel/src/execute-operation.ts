@@ -1,8 +1,15 @@
 import { unreachable } from '@kimberlite/store';
 import type { ExecuteContext, TableReader } from '@kimberlite/vsr';
-import type { DeleteOperation, KeyOperation, PutOperation, RangeOperation } from './codec/call.ts';
+import type {
+  DeleteOperation,
+  GetOperation,
+  KeyOperation,
+  PutOperation,
+  RangeOperation,
+} from './codec/call.ts';
 import type {
   DeleteResult,
+  GetResult,
   KeyEntry,
   KeyOperationResult,
   KeyRecord,
@@ -29,14 +36,12 @@ export function executeOperation(
   switch (operation.kind) {
     case 'put':
       return executePut(operation, scope, context);
-    case 'get': {
-      const stored = readKey(context, scope.namespace, operation.key);
-      return { kind: 'get', record: shownRecord(stored, operation.bytesMax) };
-    }
+    case 'get':
+      return executeGet(operation, scope.namespace, context);
     case 'delete':
       return executeDelete(operation, scope, context);
     case 'range':
-      return executeRange(operation, scope, context);
+      return executeRange(operation, scope.namespace, context);
     default:
       return unreachable(operation);
   }
@@ -50,6 +55,14 @@ export function readKey(
 ): StoredRecord | null {
   const bytes = reader.get(KEYS_TABLE, namespacedKey(namespace, key));
   return bytes === null ? null : readRecord(bytes);
+}
+
+export function executeGet(
+  { key, bytesMax }: GetOperation,
+  namespace: Uint8Array,
+  reader: TableReader,
+): GetResult {
+  return { kind: 'get', record: shownRecord(readKey(reader, namespace, key), bytesMax) };
 }
 
 function executePut(
@@ -86,15 +99,15 @@ function executeDelete(
  * Returns entries while they fit. The first one is returned without its value rather than not at
  * all, so that a long value never stops a walk over the keys.
  */
-function executeRange(
+export function executeRange(
   operation: RangeOperation,
-  scope: OperationScope,
-  context: ExecuteContext,
+  namespace: Uint8Array,
+  reader: TableReader,
 ): RangeResult {
-  const plan = rangePlan(scope.namespace, operation);
+  const plan = rangePlan(namespace, operation);
   if (plan === null) return { kind: 'range', entries: [], more: false };
-  const rows = context.range(KEYS_TABLE, plan.from, plan.to, plan.limit);
-  const start = namespacedKeyStart(scope.namespace);
+  const rows = reader.range(KEYS_TABLE, plan.from, plan.to, plan.limit);
+  const start = namespacedKeyStart(namespace);
   const entries: KeyEntry[] = [];
   let room = operation.bytesMax;
   for (const row of rows.slice(0, operation.limit)) {

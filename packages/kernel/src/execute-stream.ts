@@ -61,16 +61,16 @@ export function executeStreamAppend(
 
 export function executeStreamRead(
   call: StreamReadCall,
-  context: ExecuteContext,
+  reader: TableReader,
 ): StreamReadResult | RefusedResult {
-  const stream = readStream(call, context);
+  const stream = readStream(call, reader);
   if (stream === null) return refused('unknown_stream');
   const { offset } = call;
   const { length } = stream;
   if (offset > length) return refusedOffset(length);
   const from = eventKey(call.namespace, call.stream, offset);
   const to = eventsEnd(call.namespace, call.stream);
-  const stored = context
+  const stored = reader
     .range(EVENTS_TABLE, from, to, eventsPlanLimit(call))
     .map((row) => decodeEvent(row.value));
   const chain = stored[0]?.chain ?? stream.chain;
@@ -86,9 +86,9 @@ export function executeStreamRead(
 
 export function executeStreamLength(
   call: StreamLengthCall,
-  context: ExecuteContext,
+  reader: TableReader,
 ): StreamLengthResult | RefusedResult {
-  const stream = readStream(call, context);
+  const stream = readStream(call, reader);
   if (stream === null) return refused('unknown_stream');
   return { kind: 'streamLength', length: stream.length, chain: stream.chain };
 }
@@ -99,8 +99,8 @@ export interface StreamName {
 }
 
 /** The stream of that name, which was named; null when there is none. */
-export function readStream(name: StreamName, context: TableReader): StreamRecord | null {
-  const bytes = context.get(STREAMS_TABLE, namespacedKey(name.namespace, name.stream));
+export function readStream(name: StreamName, reader: TableReader): StreamRecord | null {
+  const bytes = reader.get(STREAMS_TABLE, namespacedKey(name.namespace, name.stream));
   return bytes === null ? null : decodeStream(bytes);
 }
 

@@ -10,6 +10,7 @@ export { callReplyLimit, callsReplyLimit } from './codec/reply-limit.ts';
 export * from './codec/result.ts';
 export { utf8Decode, utf8Encode } from './codec/utf8.ts';
 export { revisionTaken } from './execute-call.ts';
+export { isReadCall, type ReadCall } from './execute-query.ts';
 export { createKernel } from './kernel.ts';
 export { KernelModel } from './model.ts';
 export { CHAIN_START, chainNext } from './stream-record.ts';
@@ -17,6 +18,7 @@ export {
   NO_HINTS,
   randomCall,
   randomCalls,
+  randomReads,
   WORKLOAD_DEFAULT,
   WORKLOAD_LARGE,
   type WorkloadHints,

@@ -12,6 +12,7 @@ import { encodeResults } from './codec/encode-results.ts';
 import type { Result } from './codec/result.ts';
 import { type DecodedBody, DecodedMemo } from './decoded-memo.ts';
 import { executeCall, revisionTaken } from './execute-call.ts';
+import { executeQuery, isReadCall } from './execute-query.ts';
 import { nameReads } from './name-reads.ts';
 import { Quota } from './quota.ts';
 import { KERNEL_TABLES, META_TABLE, REVISION_KEY } from './tables.ts';
@@ -38,6 +39,12 @@ export function createKernel(): StateMachine {
     prefetch: (request: Request, names: KeyNames, _read: TableReader): boolean => {
       nameReads(validBody(memo, request).calls, names, { counted: bytesMax > 0 });
       return false;
+    },
+    isQuery: (operation, body): boolean =>
+      validBody(memo, { operation, body }).calls.every(isReadCall),
+    query: (request, reader): Uint8Array => {
+      const { calls } = validBody(memo, request);
+      return encodeResults(calls.map((call) => executeQuery(call, reader)));
     },
     execute: (request, context): Uint8Array => execute(validBody(memo, request), context, bytesMax),
   };

@@ -15,6 +15,7 @@ import {
   VALUE_MAX,
 } from './codec/limits.ts';
 import { callReplyLimit } from './codec/reply-limit.ts';
+import { isReadCall } from './execute-query.ts';
 
 /** What random calls are like. All sizes in bytes. */
 export interface WorkloadOptions {
@@ -102,6 +103,32 @@ export function randomCalls(
     calls.push(call);
   }
   return calls;
+}
+
+/** Like `randomCalls`, but of calls that only read. */
+export function randomReads(
+  prng: Prng,
+  options: WorkloadOptions & { readonly count: number },
+  hints: WorkloadHints = NO_HINTS,
+): Call[] {
+  const reads: Call[] = [];
+  let reply = LIST_HEADER_SIZE;
+  for (let left = prng.below(options.count) + 1; left > 0; left -= 1) {
+    const call = randomRead(prng, options, hints);
+    reply += callReplyLimit(call);
+    if (reply > options.replySizeMax + LIST_HEADER_SIZE && reads.length > 0) break;
+    reads.push(call);
+  }
+  return reads;
+}
+
+function randomRead(prng: Prng, options: WorkloadOptions, hints: WorkloadHints): Call {
+  for (let attempt = 0; attempt < 16; attempt += 1) {
+    const call = randomCall(prng, options, hints);
+    if (isReadCall(call)) return call;
+  }
+  const namespace = smallName(prng, 'n', options.namespaces);
+  return { ...drawGet({ prng, options, hints }), bytesMax: 0, namespace };
 }
 
 interface Draw {

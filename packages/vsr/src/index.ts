@@ -23,6 +23,7 @@ export {
   unreachable,
 } from '@kimberlite/store';
 export type * from './client/client-session.ts';
+export * from './client/query-session.ts';
 export * from './client/session.ts';
 export * from './config.ts';
 export * from './format.ts';

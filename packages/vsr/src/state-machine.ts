@@ -32,6 +32,15 @@ export interface StateMachine {
    */
   prefetch(request: Request, names: KeyNames, read: TableReader): boolean;
 
+  /**
+   * Whether a valid body only reads, so that it may be asked as a query: answered by one replica
+   * without a place in the log. Pure. Absent: nothing may.
+   */
+  readonly isQuery?: (operation: number, body: Uint8Array) => boolean;
+
+  /** Answers a query from what `prefetch` named for it; REPLY_BODY_MAX bytes at most. */
+  readonly query?: (request: Request, read: TableReader) => Uint8Array;
+
   /** Applies a valid request and returns the reply's body. Refusals are answers, never throws. */
   execute(request: Request, context: ExecuteContext): Uint8Array;
 }

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { CliError, usageError } from '../fault.ts';
 import { writeJson } from '../io.ts';
+import { type ReadFlags, readOptionsOf, withRead } from '../read-options.ts';
 import { jsonBytes, printable } from '../text.ts';
 import { foundJson, recordJson, valueText } from './records.ts';
 
@@ -54,8 +55,7 @@ Examples:
 
 function addGet(program: Command, context: Context): void {
   const { io } = context;
-  context
-    .withCluster(program.command('get'))
+  withRead(context.withCluster(program.command('get')))
     .description('Print the value of a key and a newline. Exit code 3 when the key is absent.')
     .argument('<key>')
     .option('--raw', 'print the bytes of the value, without a newline behind them')
@@ -65,13 +65,16 @@ function addGet(program: Command, context: Context): void {
 Examples:
   kimberlite get greeting
   kimberlite get config --raw > config.json
+  kimberlite get greeting --read bounded=500
   kimberlite get greeting -o json`,
     )
-    .action(async (key: string, flags: Flags & { readonly raw?: boolean }) => {
+    .action(async (key: string, flags: Flags & ReadFlags & { readonly raw?: boolean }) => {
       if (flags.raw === true && flags.output === 'json') {
         throw usageError('--raw prints bytes; it cannot be combined with -o json');
       }
-      const found = await context.withClient(flags, (client) => client.get(key));
+      const found = await context.withClient(flags, (client) => {
+        return client.get(key, readOptionsOf(flags));
+      });
       if (flags.output === 'json') {
         writeJson(io, { key, ...foundJson(found) });
         if (found === null) context.setExitCode(EXIT_CODES.not_found.code);
@@ -141,7 +144,7 @@ export function rangeRequest(
 
 function addRange(program: Command, context: Context): void {
   const { io } = context;
-  withRangeOptions(context.withCluster(program.command('range')))
+  withRead(withRangeOptions(context.withCluster(program.command('range'))))
     .description('Print keys and values in ascending order, a line each, a tab between.')
     .addHelpText(
       'after',
@@ -153,23 +156,32 @@ Examples:
   kimberlite range a b --limit 10
   kimberlite range --keys-only -o json`,
     )
-    .action(async (from: string | undefined, to: string | undefined, flags: Flags & RangeFlags) => {
-      const print = (entry: KeyEntry): void => {
-        if (flags.output === 'json') {
-          const record = flags.keysOnly === true ? revisionsJson(entry) : recordJson(entry);
-          writeJson(io, { ...jsonBytes('key', entry.key), ...record });
-        } else if (flags.keysOnly === true) io.write(`${printable(entry.key)}\n`);
-        else io.write(`${printable(entry.key)}\t${valueText(entry)}\n`);
-      };
-      await context.withClient(flags, async (client) => {
-        let left = flags.limit ?? Number.POSITIVE_INFINITY;
-        for await (const entry of client.scan(rangeRequest(from, to, flags))) {
-          if (left <= 0) return;
-          print(entry);
-          left -= 1;
-        }
-      });
-    });
+    .action(
+      async (
+        from: string | undefined,
+        to: string | undefined,
+        flags: Flags & RangeFlags & ReadFlags,
+      ) => {
+        const print = (entry: KeyEntry): void => {
+          if (flags.output === 'json') {
+            const record = flags.keysOnly === true ? revisionsJson(entry) : recordJson(entry);
+            writeJson(io, { ...jsonBytes('key', entry.key), ...record });
+          } else if (flags.keysOnly === true) io.write(`${printable(entry.key)}\n`);
+          else io.write(`${printable(entry.key)}\t${valueText(entry)}\n`);
+        };
+        await context.withClient(flags, async (client) => {
+          let left = flags.limit ?? Number.POSITIVE_INFINITY;
+          for await (const entry of client.scan(
+            rangeRequest(from, to, flags),
+            readOptionsOf(flags),
+          )) {
+            if (left <= 0) return;
+            print(entry);
+            left -= 1;
+          }
+        });
+      },
+    );
 }
 
 function revisionsJson(entry: KeyEntry): Readonly<Record<string, unknown>> {

@@ -7,6 +7,7 @@ import {
 } from '../connection-options.ts';
 import type { Context } from '../context.ts';
 import { writeJson } from '../io.ts';
+import { type ReadFlags, readOptionsOf, withRead } from '../read-options.ts';
 import { hexOf, jsonBytes, printable } from '../text.ts';
 
 type Flags = ConnectionFlags & OutputFlags;
@@ -73,8 +74,7 @@ Examples:
 
 function addRead(stream: Command, context: Context): void {
   const { io } = context;
-  context
-    .withCluster(stream.command('read'))
+  withRead(context.withCluster(stream.command('read')))
     .description('Print events, a line each: offset, tab, event.')
     .argument('<stream>')
     .option('--offset <n>', 'first event', natural, 0)
@@ -87,12 +87,19 @@ Examples:
   kimberlite stream read audit --offset 100 --limit 10 -o json`,
     )
     .action(
-      async (name: string, flags: Flags & { readonly offset: number; readonly limit?: number }) => {
+      async (
+        name: string,
+        flags: Flags & ReadFlags & { readonly offset: number; readonly limit?: number },
+      ) => {
         await context.withClient(flags, async (client) => {
           let left = flags.limit ?? Number.POSITIVE_INFINITY;
           for (let offset = flags.offset; left > 0; ) {
             const limit = Math.min(left, 1024);
-            const page = await client.stream.read(name, { offset, limit });
+            const page = await client.stream.read(name, {
+              ...readOptionsOf(flags),
+              offset,
+              limit,
+            });
             for (const [index, event] of page.events.entries()) {
               const at = offset + index;
               if (flags.output === 'json')
@@ -109,13 +116,14 @@ Examples:
 }
 
 function addLength(stream: Command, context: Context): void {
-  context
-    .withCluster(stream.command('length'))
+  withRead(context.withCluster(stream.command('length')))
     .description('Print the number of events. Exit code 3 when there is no such stream.')
     .argument('<stream>')
     .addHelpText('after', '\nExample:\n  kimberlite stream length audit -o json')
-    .action(async (name: string, flags: Flags) => {
-      const answer = await context.withClient(flags, (client) => client.stream.length(name));
+    .action(async (name: string, flags: Flags & ReadFlags) => {
+      const answer = await context.withClient(flags, (client) => {
+        return client.stream.length(name, readOptionsOf(flags));
+      });
       if (flags.output === 'json') {
         writeJson(context.io, { length: answer.length, chain: hexOf(answer.chain) });
       } else context.io.write(`${answer.length}\n`);

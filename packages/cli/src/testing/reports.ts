@@ -28,6 +28,7 @@ export function answer(
       clockSynchronized: true,
       pipelineLength: 0,
       queueLength: 0,
+      queries: 0,
       sessions: 0,
       journalDirty: 0,
       journalFaulty: 0,

@@ -42,6 +42,8 @@ export class FakeCluster {
   readonly values: Map<string, { readonly value: Uint8Array; readonly revision: number }>;
   revision: number;
   sessions: number;
+  /** What answers say they are of. */
+  op: number;
 
   constructor(options: { readonly cluster?: bigint; readonly replicaCount?: number } = {}) {
     this.cluster = options.cluster ?? 77n;
@@ -52,6 +54,7 @@ export class FakeCluster {
     this.values = new Map();
     this.revision = 0;
     this.sessions = 0;
+    this.op = 1;
   }
 
   execute(calls: readonly Call[]): Uint8Array {
@@ -96,6 +99,9 @@ function keyOf(key: Uint8Array): string {
   return Buffer.from(key).toString('hex');
 }
 
+/** The same for a query. */
+export type QueryScript = (query: Message<'query'>, peer: FakeReplica, socket: Socket) => void;
+
 /** Decides what becomes of a user request; the default is `answer`. */
 export type Script = (request: Message<'request'>, peer: FakeReplica, socket: Socket) => void;
 
@@ -112,6 +118,9 @@ export class FakeReplica {
   greeting: RejectionReason | 'silent' | 'garbage' | null;
   script: Script;
   onRegister: Script;
+  onQuery: QueryScript;
+  /** Every query that arrived. */
+  readonly queries: Message<'query'>[];
   private readonly server: Server;
   private readonly sockets: Set<Socket>;
   private portNow: number;
@@ -123,6 +132,8 @@ export class FakeReplica {
     this.greeting = null;
     this.script = (request, peer, socket) => peer.answer(request, socket);
     this.onRegister = (request, peer, socket) => peer.answer(request, socket);
+    this.onQuery = (query, peer, socket) => peer.answerQuery(query, socket);
+    this.queries = [];
     this.sockets = new Set();
     this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));
     this.portNow = 0;
@@ -172,7 +183,7 @@ export class FakeReplica {
       client: header.client,
       requestChecksum: header.checksum,
       session: registers ? 1000 + this.cluster.sessions : header.session,
-      op: Op(1),
+      op: Op(this.cluster.op),
       timestamp: 1,
       index: 0,
       request: header.request,
@@ -182,8 +193,23 @@ export class FakeReplica {
     this.send(socket, 'reply', fields, body);
   }
 
-  refuse(request: Message<'request'>, socket: Socket, reason: RefusalReason): void {
-    const { client, checksum, request: number } = request.header;
+  /** Answers a query from the shared state. */
+  answerQuery(query: Message<'query'>, socket: Socket): void {
+    const { client, checksum, query: number } = query.header;
+    const calls = decodeCalls(query.body);
+    assert(calls !== null, 'a query of the kernel');
+    const op = Op(Math.max(query.header.floor, this.cluster.op));
+    const fields = { ...this.author(), client, queryChecksum: checksum, query: number, op };
+    this.send(socket, 'queryReply', fields, this.cluster.execute(calls));
+  }
+
+  refuse(
+    { header }: Message<'request'> | Message<'query'>,
+    socket: Socket,
+    reason: RefusalReason,
+  ): void {
+    const { client, checksum } = header;
+    const number = header.command === 'request' ? header.request : 0;
     const fields = {
       ...this.author(),
       client,
@@ -224,6 +250,10 @@ export class FakeReplica {
 
   private onMessage(message: AnyMessage, socket: Socket): void {
     if (isCommand(message, 'hello')) this.onHello(message, socket);
+    if (isCommand(message, 'query')) {
+      this.queries.push(message);
+      this.onQuery(message, this, socket);
+    }
     if (!isCommand(message, 'request')) return;
     this.received.push(message);
     if (message.header.operation === OPERATION_REGISTER) this.onRegister(message, this, socket);

@@ -57,6 +57,21 @@ export class MemoryRunner {
     assert(reply.length <= limit, 'a reply within its limit');
     return { reply, names: reads.listed() };
   }
+
+  /** Answers a query in the state as it is. */
+  query(request: Request): Uint8Array {
+    const { machine, tables } = this;
+    assert(machine.validate(request.operation, request.body), 'a valid request');
+    assert(machine.isQuery?.(request.operation, request.body) === true, 'a query');
+    const reads = new NamedReads(tables);
+    while (machine.prefetch(request, reads.names, reads)) reads.fetch();
+    reads.fetch();
+    const reply = machine.query?.(request, reads);
+    assert(reply !== undefined, 'a machine with queries answers them');
+    const limit = machine.replyLimit(request.operation, request.body);
+    assert(reply.length <= limit, 'an answer within its limit');
+    return reply;
+  }
 }
 
 /** Reads, each checked against what was named and fetched. */

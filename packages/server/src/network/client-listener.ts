@@ -7,7 +7,7 @@ import type { SendLimits, TurnBatch } from './send-queue.ts';
 
 /** Bound of the replies that wait for one client connection. */
 export const CLIENT_SEND_LIMITS: SendLimits = { bytesMax: 4 * 1024 * 1024, messagesMax: 1024 };
-/** Client ids that are remembered for one connection; a client has a few lanes. */
+/** Client ids that are remembered for one connection; a client has a few lanes and its queries. */
 const IDS_PER_CONNECTION_MAX = 64;
 
 export interface ClientListenerOptions {
@@ -27,8 +27,8 @@ interface ClientConnection {
 }
 
 /**
- * Connections of clients: their requests go to the replica, replies go back to every connection
- * on which the client has spoken.
+ * Connections of clients: their requests and queries go to the replica, replies go back to every
+ * connection on which the client has spoken.
  */
 export class ClientListener {
   readonly #options: ClientListenerOptions;
@@ -94,7 +94,7 @@ export class ClientListener {
   }
 
   #onMessage(client: ClientConnection, message: AnyMessage): void {
-    if (isCommand(message, 'request')) {
+    if (isCommand(message, 'request') || isCommand(message, 'query')) {
       this.#remember(client, message.header.client);
       this.#options.deliver(message);
       return;

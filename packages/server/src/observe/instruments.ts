@@ -109,6 +109,8 @@ export class Instruments {
   readonly events: LabelledCounter = new LabelledCounter();
   /** By outcome. */
   readonly requests: LabelledCounter = new LabelledCounter();
+  /** By level. */
+  readonly queries: LabelledCounter = new LabelledCounter();
   readonly viewChanges: LabelledCounter = new LabelledCounter();
   readonly corruptions: LabelledCounter = new LabelledCounter();
   /** Of those, the ones of the scrubber. */

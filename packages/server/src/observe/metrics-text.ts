@@ -73,6 +73,7 @@ function writeState(text: MetricsText, status: StatusRecord): void {
     ],
     ['vsr_pipeline_depth', 'Prepares of the primary that are not committed.', state.pipelineLength],
     ['vsr_queue_depth', 'Requests that wait at the primary.', state.queueLength],
+    ['vsr_queries_waiting', 'Reads that wait for a confirmation or an op.', state.queries],
     ['vsr_sessions', 'Client sessions that are open.', state.sessions],
     [
       'vsr_journal_dirty',
@@ -198,6 +199,12 @@ const COUNTERS: readonly Counter[] = [
     help: 'Requests in committed ops that this replica executed or passed over.',
     label: 'result',
     of: (instruments) => instruments.requests,
+  },
+  {
+    name: 'vsr_queries_total',
+    help: 'Reads that this replica answered without a place in the log.',
+    label: 'level',
+    of: (instruments) => instruments.queries,
   },
   {
     name: 'vsr_view_changes_total',

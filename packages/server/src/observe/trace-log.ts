@@ -29,11 +29,14 @@ export class TraceLog implements TracePort {
   }
 
   #count(event: TraceEvent): void {
-    const { requests, viewChanges, corruptions, repairs, evictions, messagesDropped } =
+    const { requests, queries, viewChanges, corruptions, repairs, evictions, messagesDropped } =
       this.#instruments;
     switch (event.kind) {
       case 'executed':
         requests.add(event.outcome);
+        return;
+      case 'queried':
+        queries.add(event.level);
         return;
       case 'vote':
         viewChanges.add(event.reason);
@@ -146,6 +149,7 @@ function lineOf(event: TraceEvent): Line | null {
     case 'prepared':
     case 'committed':
     case 'executed':
+    case 'queried':
     case 'wal_wrapped':
       return null;
   }

@@ -18,6 +18,7 @@ export const snapshot: ReplicaSnapshot = {
   clockSynchronized: true,
   pipelineLength: 1,
   queueLength: 2,
+  queries: 3,
   sessions: 3,
   journalDirty: 0,
   journalFaulty: 0,

@@ -3,6 +3,8 @@ import { check } from './violation.ts';
 
 /** Requests that wait at a primary, at most. */
 export const QUEUE_MAX = 4096;
+/** Reads without a place in the log that wait at a replica, at most. */
+const QUERIES_MAX = 4096;
 
 /** Looks at a replica's numbers: what must not grow, and what must not pass what. */
 export function checkBounds(state: ReplicaSnapshot, config: ClusterConfig): void {
@@ -11,6 +13,7 @@ export function checkBounds(state: ReplicaSnapshot, config: ClusterConfig): void
     check('bounds', value <= limit, () => `replica ${slot}: ${name} ${value} is above ${limit}`);
   within('pipeline', state.pipelineLength, config.pipelineMax);
   within('queue', state.queueLength, QUEUE_MAX);
+  within('queries', state.queries, QUERIES_MAX);
   within('sessions', state.sessions, config.sessionsMax);
   within('dirty slots', state.journalDirty, config.walSlots);
   within('faulty slots', state.journalFaulty, config.walSlots);

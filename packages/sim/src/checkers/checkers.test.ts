@@ -284,6 +284,7 @@ describe('other checkers', () => {
       clockSynchronized: true,
       pipelineLength: 2,
       queueLength: 0,
+      queries: 0,
       sessions: 7,
       journalDirty: 0,
       journalFaulty: 0,

@@ -17,6 +17,7 @@ import { NeverBack } from './never-back.ts';
 import { OnePrimary } from './one-primary.ts';
 import { Promises } from './promises.ts';
 import { checkQuorumDurable } from './quorum-durable.ts';
+import { Reads } from './reads.ts';
 import { Replies } from './replies.ts';
 import { SecondJudge } from './second-judge.ts';
 import { StoresEqual } from './stores-equal.ts';
@@ -28,6 +29,10 @@ export interface CheckersSetup {
   /** One of each replica, in the order of slots. */
   readonly disks: readonly DiskEvidence[];
   readonly workload: Workload;
+  /** True time, microseconds. */
+  readonly now: () => number;
+  /** True microseconds in which the clock of this replica gains so many. */
+  readonly trueDuration: (slot: number, micros: number) => number;
   /** Links duplicate nothing that a client sends, so a definite refusal can be believed. */
   readonly checkRefusals: boolean;
 }
@@ -49,6 +54,7 @@ export class Checkers implements ClientObserver {
   private readonly views: ViewsVoted;
   private readonly running: NeverBack;
   private readonly second: SecondJudge | null;
+  private readonly reads: Reads;
   private readonly checkRefusals: boolean;
 
   constructor(setup: CheckersSetup) {
@@ -65,6 +71,14 @@ export class Checkers implements ClientObserver {
     this.running = new NeverBack();
     const { judge } = setup.workload;
     this.second = judge === undefined ? null : new SecondJudge(judge);
+    this.reads = new Reads({
+      history: this.history,
+      replies: this.replies,
+      queries: setup.workload.queries ?? null,
+      replicaCount: setup.disks.length,
+      now: setup.now,
+      trueDuration: setup.trueDuration,
+    });
     this.checkRefusals = setup.checkRefusals;
   }
 
@@ -84,6 +98,9 @@ export class Checkers implements ClientObserver {
         return;
       case 'session_evicted':
         this.replies.onEvicted(event);
+        return;
+      case 'queried':
+        this.reads.onQueried(slot, event);
         return;
       case 'checkpoint_durable':
         this.stores.onCheckpoint(slot, event.op, event.id);
@@ -155,7 +172,18 @@ export class Checkers implements ClientObserver {
   replied(client: ClientId, request: WorkloadRequest, reply: Message<'reply'>): void {
     this.replies.onReplied(client, request, reply);
     this.second?.onReplied(client, reply.body);
+    this.reads.onSeen(client, reply.header.op);
   }
+
+  asked(client: ClientId, checksum: bigint): void {
+    this.reads.onAsked(client, checksum);
+  }
+
+  answered(client: ClientId, reply: Message<'queryReply'>): void {
+    this.reads.onAnswered(client, reply);
+  }
+
+  unanswered(): void {}
 
   refusedDefinitely(client: ClientId, _request: WorkloadRequest, checksum: bigint): void {
     // Where links duplicate requests, even what was refused may happen.

@@ -88,6 +88,7 @@ const STATE: ReplicaSnapshot = {
   clockSynchronized: false,
   pipelineLength: 0,
   queueLength: 0,
+  queries: 0,
   sessions: 0,
   journalDirty: 0,
   journalFaulty: 0,

@@ -128,6 +128,18 @@ export class Replies {
     );
   }
 
+  /** Whether the request of this place reached the state machine; for ops of the history. */
+  isExecuted(op: number, index: number): boolean {
+    const outcome = this.outcomes[op - 1]?.[index];
+    return outcome !== undefined && outcome.kind === 'executed' && outcome.reply !== null;
+  }
+
+  /** A client has read the state after this op: what begins from now on comes after it. */
+  onRead(op: number): void {
+    const place: Place = { op, index: Number.POSITIVE_INFINITY };
+    if (after(place, this.answered)) this.answered = place;
+  }
+
   onInvoked(client: ClientId): void {
     this.floors.set(client, this.answered);
   }

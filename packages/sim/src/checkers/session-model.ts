@@ -128,7 +128,10 @@ export class SessionModel {
   }
 }
 
-function modelContext({ op, checksum, timestamp }: HistoryEntry, index: number): ModelContext {
+export function modelContext(
+  { op, checksum, timestamp }: HistoryEntry,
+  index: number,
+): ModelContext {
   let random: Prng | null = null;
   return {
     ...{ op, index, timestamp, now: timestamp + index },

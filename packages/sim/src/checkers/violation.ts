@@ -9,6 +9,7 @@ export const CHECKERS = {
   acknowledged_writes: 'what a client was answered stays in the history',
   replies: 'replies equal a model of the state machine, in real-time order, once a request',
   linearizable: 'some order of the requests explains what clients saw, judged without the log',
+  reads: 'queries are answered by the state after an op that is fresh enough, for each its level',
   stores_equal: 'replicas have the same checkpoint id at the same op',
   checkpoint_quorum: 'the log lets go only what a replication quorum has in a checkpoint',
   determinism: 'a state machine does the same everywhere, from its request and what it reads',

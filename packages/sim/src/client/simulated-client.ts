@@ -7,9 +7,11 @@ import {
   type Message,
   OPERATION_USER_MIN,
   type Prng,
+  type ReadLevel,
   type View,
 } from '@kimberlite/vsr';
 import type { Workload, WorkloadRequest } from '../workload/workload.ts';
+import { QueryDriver } from './query-driver.ts';
 
 /** How the clients of a run behave. Probabilities are per tick. */
 export interface ClientOptions {
@@ -18,6 +20,8 @@ export interface ClientOptions {
   /** All clients fall silent, or begin again. */
   readonly idleOnProbability: number;
   readonly idleOffProbability: number;
+  /** A client asks a query, besides whatever else it does. */
+  readonly queryProbability: number;
   /** A client forgets everything and comes back under a new id. */
   readonly crashProbability: number;
 }
@@ -25,6 +29,7 @@ export interface ClientOptions {
 /** Clients that ask as often as they can and never crash. */
 export const CLIENTS_BUSY: ClientOptions = {
   requestProbability: 1,
+  queryProbability: 0.5,
   idleOnProbability: 0,
   idleOffProbability: 1,
   crashProbability: 0,
@@ -40,6 +45,11 @@ export interface ClientObserver {
   /** Given up or evicted: nobody knows. */
   indefinite(client: ClientId, request: WorkloadRequest): void;
   evicted(client: ClientId): void;
+  /** A query is about to be sent for the first time. */
+  asked(client: ClientId, checksum: bigint): void;
+  answered(client: ClientId, reply: Message<'queryReply'>): void;
+  /** No replica has an answer that is fresh enough. */
+  unanswered(client: ClientId): void;
 }
 
 export interface SimulatedClientSetup {
@@ -69,6 +79,7 @@ export class SimulatedClient {
   steps: number;
   /** Requests that were answered. */
   answered: number;
+  queriesAnswered: number;
   private readonly setup: SimulatedClientSetup;
   private readonly sessionPrng: Prng;
   private readonly workloadPrng: Prng;
@@ -77,6 +88,8 @@ export class SimulatedClient {
   private pending: WorkloadRequest | null;
   private pendingChecksum: bigint;
   private onReply: ((reply: Uint8Array) => void) | null;
+  private readonly queryPrng: Prng;
+  private queries: QueryDriver | null;
 
   constructor(setup: SimulatedClientSetup) {
     this.node = setup.node;
@@ -84,10 +97,13 @@ export class SimulatedClient {
     this.setup = setup;
     this.steps = 0;
     this.answered = 0;
+    this.queriesAnswered = 0;
     this.sessionPrng = setup.prng.fork();
     this.workloadPrng = setup.prng.fork();
+    this.queryPrng = setup.prng.fork();
     this.idNow = ClientId(1n);
     this.session = this.newSession();
+    this.queries = this.newQueries();
     this.pending = null;
     this.pendingChecksum = 0n;
     this.onReply = null;
@@ -117,6 +133,11 @@ export class SimulatedClient {
     return !this.silent && this.session.state === 'ready';
   }
 
+  /** Queries without an answer. */
+  get queriesPending(): number {
+    return this.queries?.pending ?? 0;
+  }
+
   get registered(): boolean {
     return this.session.state === 'ready' || this.session.state === 'busy';
   }
@@ -129,6 +150,25 @@ export class SimulatedClient {
     else this.session.onTick(out);
     if (out.length > 0) this.steps += 1;
     this.apply(out);
+    this.queries?.tick();
+  }
+
+  /** Asks a query that the workload draws, if it has any and not too many wait. */
+  askQuery(): void {
+    this.queries?.ask();
+  }
+
+  /** Asks this query; `nearest` as in the driver. */
+  query(
+    query: { readonly level: ReadLevel; readonly lagMax: number; readonly nearest: number },
+    asked: {
+      readonly operation: number;
+      readonly body: Uint8Array;
+      readonly onReply: (reply: Uint8Array) => void;
+    },
+  ): void {
+    assert(this.queries !== null, 'the workload has queries');
+    this.queries.submit(query, asked);
   }
 
   /** Asks what the workload draws, if the session is free. True when it asked. */
@@ -158,12 +198,34 @@ export class SimulatedClient {
     const out: ClientEffect[] = [];
     this.session.onMessage(message, out);
     this.apply(out);
+    this.queries?.receive(message);
   }
 
   /** Forgets everything and begins again under a new id. */
   crash(): void {
     this.giveUp();
     this.session = this.newSession();
+    this.queries = this.newQueries();
+  }
+
+  private newQueries(): QueryDriver | null {
+    const { cluster, replicaCount, checksum, release, workload, observer, send } = this.setup;
+    if (workload.queries === undefined) return null;
+    return new QueryDriver({
+      cluster,
+      replicaCount,
+      checksum,
+      prng: this.queryPrng,
+      release,
+      workload: workload.queries,
+      send,
+      onAsked: (asked) => observer.asked(this.idNow, asked),
+      onAnswered: (reply) => {
+        this.queriesAnswered += 1;
+        observer.answered(this.idNow, reply);
+      },
+      onRefused: () => observer.unanswered(this.idNow),
+    });
   }
 
   private newSession(): ClientSession {
@@ -217,6 +279,7 @@ export class SimulatedClient {
     this.onReply = null;
     this.answered += 1;
     this.setup.observer.replied(this.idNow, pending, reply);
+    this.queries?.see(reply.header);
     if (onReply !== null) onReply(reply.body);
   }
 

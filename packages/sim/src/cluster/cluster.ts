@@ -37,6 +37,7 @@ import type { Workload } from '../workload/workload.ts';
 import { type ClockOptions, SimulatedClock } from './clock.ts';
 import { HINTS_OFF, type HintOptions, Hints } from './hints.ts';
 import { type Happening, type Observer, roleOf } from './observer.ts';
+import { ReadWitness } from './read-witness.ts';
 import type { ReplicaMaker } from './replica-maker.ts';
 import { ReplicaProcess } from './replica-process.ts';
 import { TraceTally } from './trace-tally.ts';
@@ -94,6 +95,7 @@ export class Cluster {
   readonly totals: Totals;
   private readonly hash: TraceHash;
   private readonly tally: TraceTally;
+  private readonly readWitness: ReadWitness;
   private readonly prng: Prng;
   private readonly hostPrng: Prng;
   private readonly clusterId: bigint;
@@ -121,6 +123,7 @@ export class Cluster {
     this.totals.runs = 1;
     this.hash = new TraceHash();
     this.tally = new TraceTally(this.totals, options.config.walSlots);
+    this.readWitness = new ReadWitness(this.totals);
     this.clusterId = prng.u128() | 1n;
     this.hostPrng = prng.fork();
     this.lostDisks = new Set();
@@ -155,6 +158,8 @@ export class Cluster {
       disks: this.storages.map(({ evidence }) => evidence),
       workload: options.workload,
       checkRefusals: !options.network.replayRequests,
+      now: () => this.queue.now,
+      trueDuration: (slot, micros) => this.clocks[slot]?.trueDuration(micros) ?? micros,
     });
     this.hints = new Hints({
       queue: this.queue,
@@ -421,6 +426,11 @@ export class Cluster {
         evicted: () => {
           totals.sessionsEvicted += 1;
         },
+        asked: (client, checksum) => checkers.asked(client, checksum),
+        answered: (client, reply) => checkers.answered(client, reply),
+        unanswered: () => {
+          totals.queriesRefused += 1;
+        },
       },
       send: (replica, message) => this.network.send(node, replica, message),
     });
@@ -453,8 +463,11 @@ export class Cluster {
     }
     const replica = this.replica(to);
     if (!replica.running) return;
-    if (from >= this.options.replicaCount && isCommand(message, 'request')) {
-      this.connections[to]?.set(message.header.client, from);
+    if (from >= this.options.replicaCount) {
+      if (isCommand(message, 'request') || isCommand(message, 'query')) {
+        this.connections[to]?.set(message.header.client, from);
+      }
+      if (isCommand(message, 'query')) this.readWitness.onQuery(replica, this.replicas);
     }
     this.checkers.onReceive(to, message);
     replica.deliver(message);
@@ -470,6 +483,7 @@ export class Cluster {
     }
     if (event.kind === 'committed') this.observeOwnPrepare(slot, event.op, event.checksum);
     this.tally.onTrace(event);
+    this.readWitness.onTrace(slot, event);
     this.checkers.onTrace(slot, event);
   }
 

@@ -8,6 +8,7 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.events = cluster.queue.processed - cluster.queue.idled + steps;
   totals.opsCommitted = cluster.checkers.history.head;
   totals.requestsAnswered = cluster.clients.reduce((sum, client) => sum + client.answered, 0);
+  totals.queriesAnswered = cluster.clients.reduce((sum, client) => sum + client.queriesAnswered, 0);
   totals.packetsLost = network.counts.lost;
   totals.packetsReplayed = network.counts.replayed;
   totals.packetsEchoed = network.counts.echoed;

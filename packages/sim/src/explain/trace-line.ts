@@ -43,7 +43,7 @@ export function happeningText(what: Happening): string {
 
 /** A fault in a few words: its kind and ordinal, as minimised bundles name it, and where. */
 export function faultText({ kind, ordinal, removed, place, otherPlace }: DrawnFault): string {
-  const mark = removed ? 'WITHOUT ' : kind === 'request' ? '' : 'FAULT ';
+  const mark = removed ? 'WITHOUT ' : kind === 'request' || kind === 'query' ? '' : 'FAULT ';
   return `${mark}${kind} ${ordinal}${faultPlace(kind, place, otherPlace)}`;
 }
 
@@ -74,6 +74,7 @@ function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number)
       return `: replica ${place}`;
     case 'client_crash':
     case 'request':
+    case 'query':
       return `: client ${place}`;
     case 'power_cut':
       return ': all replicas';

@@ -23,6 +23,7 @@ export const FAULT_KINDS = [
   'torn_write',
   // No faults, but removable too: a client asks, a packet arrives.
   'request',
+  'query',
   'delivery',
 ] as const;
 

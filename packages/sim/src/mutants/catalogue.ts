@@ -6,6 +6,7 @@ import { JOURNAL_MUTANTS } from './journal-mutants.ts';
 import { LIVENESS_MUTANTS } from './liveness-mutants.ts';
 import { LOG_CHOICE_MUTANTS } from './log-choice-mutants.ts';
 import type { Mutant } from './mutant.ts';
+import { READ_MUTANTS } from './read-mutants.ts';
 import { SCRUB_MUTANTS } from './scrub-mutants.ts';
 import { SESSION_MUTANTS } from './session-mutants.ts';
 import { SUPERBLOCK_MUTANTS } from './superblock-mutants.ts';
@@ -27,4 +28,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...SESSION_MUTANTS,
   ...INTRODUCTION_MUTANTS,
   ...LIVENESS_MUTANTS,
+  ...READ_MUTANTS,
 ];

@@ -58,6 +58,8 @@ export class LivenessPhase {
         const answered = client.answered - (answeredBefore[index] ?? 0);
         if (answered < FINAL_REQUESTS && !client.busy) client.ask();
         waiting ||= answered < FINAL_REQUESTS || client.busy;
+        // What was asked with faults on is answered, or refused for good, now that they are off.
+        waiting ||= client.queriesPending > 0;
       });
       if (!waiting && this.differences().length === 0) {
         cluster.checkers.onConverged(this.states());
@@ -67,7 +69,9 @@ export class LivenessPhase {
     const reason = unrecoverableReason(cluster, this.core);
     if (reason !== null) return { kind: 'unrecoverable', reason };
     const unanswered = clients.filter((client) => client.busy).length;
-    const text = `${unanswered} clients wait; ${this.differences().join('; ')}`;
+    const queries = clients.reduce((sum, client) => sum + client.queriesPending, 0);
+    const waiting = `${unanswered} clients and ${queries} queries wait`;
+    const text = [waiting, ...this.differences()].join('; ');
     return { kind: 'stuck', reason: text };
   }
 

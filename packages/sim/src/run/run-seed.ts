@@ -1,6 +1,7 @@
 import { AssertionError, type ChecksumFunction, mix128, sha256Checksum } from '@kimberlite/store';
 import { Prng } from '@kimberlite/vsr';
 import { type CheckerName, Violation } from '../checkers/violation.ts';
+import type { SimulatedClient } from '../client/simulated-client.ts';
 import { Cluster } from '../cluster/cluster.ts';
 import { collectTotals } from '../cluster/collect-totals.ts';
 import type { Observer } from '../cluster/observer.ts';
@@ -227,9 +228,19 @@ class Simulator {
         cluster.totals.clientCrashes += 1;
         client.crash();
       }
-      if (this.idle || !prng.chance(clients.requestProbability) || !client.mayAsk) continue;
+      this.driveClient(client);
+    }
+  }
+
+  private driveClient(client: SimulatedClient): void {
+    const { cluster, prng } = this;
+    const { requestProbability, queryProbability } = this.options.clients;
+    const { index } = client;
+    if (!this.idle && prng.chance(requestProbability) && client.mayAsk) {
       if (cluster.faults.allow('request', index)) client.ask();
     }
+    if (queryProbability === 0 || !prng.chance(queryProbability) || client.silent) return;
+    if (cluster.faults.allow('query', index)) client.askQuery();
   }
 
   private judge(liveness: LivenessPhase): Outcome {

@@ -153,6 +153,7 @@ function drawClients(prng: Prng): ClientOptions {
     idleOnProbability: rate(prng, 0.02, 0.5),
     idleOffProbability: 0.05 + rate(prng, 0.15, 0),
     crashProbability: prng.pick([0, 0, 1 / 3_000, 1 / 500]),
+    queryProbability: rate(prng, prng.pick([0.02, 0.2]), 0.3),
   };
 }
 

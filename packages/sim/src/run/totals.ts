@@ -5,6 +5,15 @@ export interface Totals {
   events: number;
   ticks: number;
   requestsAnswered: number;
+  queriesAnswered: number;
+  /** Answers that replicas gave, of which some were lost or not the first. */
+  queriesByReplicas: number;
+  /** Given up by the client: no replica had an answer that was fresh enough. */
+  queriesRefused: number;
+  /** Came to a primary while another led a later view. */
+  queriesAtStalePrimary: number;
+  /** Came to a new primary before what it inherited had committed. */
+  queriesAtInheritedTail: number;
   opsCommitted: number;
   crashes: number;
   crashesWithWritesInFlight: number;
@@ -79,6 +88,11 @@ export function emptyTotals(): Totals {
     events: 0,
     ticks: 0,
     requestsAnswered: 0,
+    queriesAnswered: 0,
+    queriesByReplicas: 0,
+    queriesRefused: 0,
+    queriesAtStalePrimary: 0,
+    queriesAtInheritedTail: 0,
     opsCommitted: 0,
     crashes: 0,
     crashesWithWritesInFlight: 0,

@@ -10,6 +10,8 @@ import { lostDisk } from './crash/lost-disk.ts';
 import { powerCuts } from './crash/power-cuts.ts';
 import { duellingViews } from './race/duelling-views.ts';
 import { lateAcknowledgements } from './race/late-acknowledgements.ts';
+import { newPrimaryReads } from './reads/new-primary-reads.ts';
+import { stalePrimaryReads } from './reads/stale-primary-reads.ts';
 import type { Scenario } from './scenario.ts';
 import { scrubCompletesTour } from './scrub/scrub-completes-tour.ts';
 import { scrubDetectsCorruption } from './scrub/scrub-detects-corruption.ts';
@@ -35,6 +37,8 @@ export const SCENARIOS: readonly Scenario[] = [
   scrubRateLimited,
   scrubTriggersRepair,
   scrubHealsHelical,
+  stalePrimaryReads,
+  newPrimaryReads,
 ];
 
 const BY_NAME: ReadonlyMap<string, Scenario> = new Map(

@@ -1,6 +1,13 @@
 import { assert, readU64, writeU64 } from '@kimberlite/store';
-import type { ExecuteContext, KeyNames, Prng, Request, StateMachine } from '@kimberlite/vsr';
-import type { ModelContext, ReplyModel, Workload, WorkloadRequest } from '../workload/workload.ts';
+import type {
+  ExecuteContext,
+  KeyNames,
+  Prng,
+  Request,
+  StateMachine,
+  TableReader,
+} from '@kimberlite/vsr';
+import type { ModelContext, QueryModel, Workload, WorkloadRequest } from '../workload/workload.ts';
 import { counterJudge } from './counter-judge.ts';
 
 /** Adds to a counter and answers its new value. Body: name (u8), amount (u8). */
@@ -40,6 +47,14 @@ export const counterMachine: StateMachine = {
     return false;
   },
 
+  isQuery(operation: number): boolean {
+    return operation === OPERATION_READ;
+  },
+
+  query(request: Request, reader: TableReader): Uint8Array {
+    return bytesOf(valueOf(reader.get(TABLE, request.body.slice(0, 1))));
+  },
+
   execute(request: Request, context: ExecuteContext): Uint8Array {
     const key = request.body.slice(0, 1);
     const value = valueOf(context.get(TABLE, key));
@@ -52,7 +67,7 @@ export const counterMachine: StateMachine = {
 };
 
 /** The same in memory. */
-export class CounterModel implements ReplyModel {
+export class CounterModel implements QueryModel {
   private readonly values: number[];
 
   constructor() {
@@ -67,6 +82,10 @@ export class CounterModel implements ReplyModel {
     this.values[name] = sum;
     return bytesOf(sum);
   }
+
+  query(request: WorkloadRequest): Uint8Array {
+    return bytesOf(this.values[request.body[0] ?? 0] ?? 0);
+  }
 }
 
 export const counterWorkload: Workload = {
@@ -78,5 +97,11 @@ export const counterWorkload: Workload = {
     const name = prng.below(NAMES);
     if (prng.chance(0.3)) return { operation: OPERATION_READ, body: new Uint8Array([name]) };
     return { operation: OPERATION_ADD, body: new Uint8Array([name, prng.between(1, 255)]) };
+  },
+  queries: {
+    model: () => new CounterModel(),
+    next: (prng: Prng): WorkloadRequest => {
+      return { operation: OPERATION_READ, body: new Uint8Array([prng.below(NAMES)]) };
+    },
   },
 };

@@ -31,12 +31,15 @@ export function guardedWorkload(workload: Workload): Workload {
     model: () => workload.model(),
     next: (prng) => workload.next(prng),
     ...(workload.judge === undefined ? {} : { judge: workload.judge }),
+    ...(workload.queries === undefined ? {} : { queries: workload.queries }),
   };
 }
 
 function guarded(machine: StateMachine, shared: Shared): StateMachine {
   const { host } = shared;
+  const answers = machine.isQuery !== undefined && machine.query !== undefined;
   return {
+    ...(answers ? watchedQueries(machine, host) : {}),
     tables: machine.tables.map((table) => {
       const { combine } = table;
       if (combine === null) return table;
@@ -52,6 +55,22 @@ function guarded(machine: StateMachine, shared: Shared): StateMachine {
       host.run(() => machine.prefetch(request, names, read)),
     execute: (request: Request, context: ExecuteContext) =>
       executeWatched(machine, shared, { request, context }),
+  };
+}
+
+function watchedQueries(
+  machine: StateMachine,
+  host: HostGuard,
+): Required<Pick<StateMachine, 'isQuery' | 'query'>> {
+  return {
+    isQuery: (operation, body) => host.run(() => machine.isQuery?.(operation, body) === true),
+    query: (request, reader) => {
+      const before = bodyHash(request);
+      const reply: unknown = host.run(() => machine.query?.(request, reader));
+      check('determinism', reply instanceof Uint8Array, () => 'query must return bytes');
+      check('determinism', bodyHash(request) === before, () => 'query changes its request');
+      return reply;
+    },
   };
 }
 

@@ -127,7 +127,8 @@ describe('testing a state machine', { timeout: 120_000 }, () => {
       ...counterMachine,
       execute: (_request, context) => tell(context.now, context.random()),
     };
-    const { judge: _, ...workloadOfCounters } = counterWorkload; // It knows other answers.
+    // Both know other answers.
+    const { judge: _judge, queries: _queries, ...workloadOfCounters } = counterWorkload;
     const workload: Workload = {
       ...workloadOfCounters,
       stateMachine: () => machine,

@@ -6,13 +6,20 @@ import {
   KERNEL_CALLS,
   KernelModel,
   randomCalls,
+  randomReads,
   WORKLOAD_DEFAULT,
   type WorkloadHints,
   type WorkloadOptions,
 } from '@kimberlite/kernel';
 import { assert } from '@kimberlite/store';
 import type { Prng, StateMachine } from '@kimberlite/vsr';
-import type { ReplyModel, Workload, WorkloadRequest } from './workload.ts';
+import type {
+  QueryModel,
+  QueryWorkload,
+  ReplyModel,
+  Workload,
+  WorkloadRequest,
+} from './workload.ts';
 
 /** Bodies that are no list of calls: refused before they are given a place in the log. */
 const INVALID_PROBABILITY = 0.005;
@@ -24,6 +31,7 @@ const INVALID_PROBABILITY = 0.005;
  */
 export class KernelWorkload implements Workload {
   readonly name: string;
+  readonly queries: QueryWorkload;
   private readonly options: WorkloadOptions & { readonly count: number };
   private known: KernelModel;
   noSpaceRefusals: number;
@@ -38,6 +46,13 @@ export class KernelWorkload implements Workload {
     this.options = { ...WORKLOAD_DEFAULT, count: callsMax };
     this.known = new KernelModel(bytesMax);
     this.noSpaceRefusals = 0;
+    this.queries = {
+      model: () => modelOf(new KernelModel(bytesMax), () => {}),
+      next: (prng) => {
+        const calls = randomReads(prng, this.options, this.hints);
+        return { operation: KERNEL_CALLS, body: encodeCalls(calls) };
+      },
+    };
     const knownNow = (): KernelModel => this.known;
     this.hints = {
       get revision(): number {
@@ -52,20 +67,10 @@ export class KernelWorkload implements Workload {
   }
 
   model(): ReplyModel {
-    const model = new KernelModel(this.bytesMax);
-    this.known = model;
-    return {
-      execute: (request: WorkloadRequest): Uint8Array => {
-        assert(request.operation === KERNEL_CALLS, 'the log holds valid requests only');
-        const calls = decodeCalls(request.body);
-        assert(calls !== null, 'the log holds valid requests only');
-        const results = calls.map((call) => model.apply(call));
-        for (const result of results) {
-          if (result.kind === 'refused' && result.reason === 'no_space') this.noSpaceRefusals += 1;
-        }
-        return encodeResults(results);
-      },
-    };
+    this.known = new KernelModel(this.bytesMax);
+    return modelOf(this.known, (result) => {
+      if (result.kind === 'refused' && result.reason === 'no_space') this.noSpaceRefusals += 1;
+    });
   }
 
   next(prng: Prng): WorkloadRequest {
@@ -75,4 +80,20 @@ export class KernelWorkload implements Workload {
     const calls = randomCalls(prng, this.options, this.hints);
     return { operation: KERNEL_CALLS, body: encodeCalls(calls) };
   }
+}
+
+/** Calls that only read change nothing in the model either, so both ask the same of it. */
+function modelOf(
+  model: KernelModel,
+  onResult: (result: ReturnType<KernelModel['apply']>) => void,
+): QueryModel {
+  const apply = (request: WorkloadRequest): Uint8Array => {
+    assert(request.operation === KERNEL_CALLS, 'only valid requests are executed');
+    const calls = decodeCalls(request.body);
+    assert(calls !== null, 'only valid requests are executed');
+    const results = calls.map((call) => model.apply(call));
+    results.forEach(onResult);
+    return encodeResults(results);
+  };
+  return { execute: apply, query: apply };
 }

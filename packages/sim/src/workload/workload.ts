@@ -32,6 +32,17 @@ export interface ModelContext {
 export type HistoryJudge = (
   seen: readonly HistoryOperation<WorkloadRequest, Uint8Array>[],
 ) => HistoryVerdict<WorkloadRequest, Uint8Array>;
+/** A model that also answers what only reads, from the state as it then is. */
+export interface QueryModel extends ReplyModel {
+  query(request: WorkloadRequest): Uint8Array;
+}
+
+/** What clients ask without a place in the log. */
+export interface QueryWorkload {
+  /** A fresh model, at the state of an empty cluster. */
+  model(): QueryModel;
+  next(prng: Prng): WorkloadRequest;
+}
 
 /** What the clients of a run ask, of which state machine, and what they must be answered. */
 export interface Workload {
@@ -49,4 +60,6 @@ export interface Workload {
    * none, as for a state that does not fall into parts: the search would not end.
    */
   readonly judge?: HistoryJudge;
+  /** Left out: the clients ask no queries. */
+  readonly queries?: QueryWorkload;
 }

@@ -317,6 +317,7 @@ export class ClientSession {
         if (this.primary === header.replica) this.primary = null;
         this.hop(inFlight, header.replica, out);
         return;
+      case 'tooStale': // Said of queries alone.
       case 'busy':
         // The primary is alive and full: the timer brings the request back to it.
         return;

@@ -45,6 +45,12 @@ describe('the table of messages', () => {
       'requestBlocks',
       'block',
       'rejection',
+      'query',
+      'queryReply',
+      'confirmView',
+      'viewConfirmed',
+      'requestReadIndex',
+      'readIndex',
     ]);
     expect(LAYOUTS).toHaveLength(Object.keys(COMMANDS).length);
   });

@@ -234,6 +234,35 @@ export const COMMANDS = {
   block: { code: 19, body: 'bytes', fields: { blockChecksum: 'checksum', address: 'u64' } },
   /** Answers a hello that is refused, and a removed or foreign peer. */
   rejection: { code: 20, body: 'none', fields: { reason: 'u8' } },
+  /**
+   * Reads without a place in the log. `level` is one of READ_LEVELS, `floor` the highest op that
+   * the client has seen, `lagMax` in milliseconds is for `bounded` alone.
+   */
+  query: {
+    code: 21,
+    body: 'bytes',
+    fields: {
+      client: 'client',
+      query: 'u64',
+      floor: 'op',
+      lagMax: 'u32',
+      operation: 'u16',
+      level: 'u8',
+    },
+  },
+  /** `op`: the answer is the state exactly after it. */
+  queryReply: {
+    code: 22,
+    body: 'bytes',
+    fields: { client: 'client', queryChecksum: 'checksum', query: 'u64', op: 'op' },
+  },
+  /** The primary asks whether the view of the header is still everyone's. */
+  confirmView: { code: 23, body: 'none', fields: { round: 'u64' } },
+  /** It is the author's, for every round up to this one. */
+  viewConfirmed: { code: 24, body: 'none', fields: { round: 'u64' } },
+  /** A backup asks its primary for an op that covers every write answered before now. */
+  requestReadIndex: { code: 25, body: 'none', fields: { nonce: 'u128' } },
+  readIndex: { code: 26, body: 'none', fields: { nonce: 'u128', op: 'op' } },
 } as const;
 
 export type Command = keyof typeof COMMANDS;
@@ -266,8 +295,21 @@ export const REFUSAL_REASONS = {
   invalid: 3,
   /** The primary sees no quorum. */
   noQuorum: 4,
+  /** A query: no answer that is fresh enough could be had here in time. */
+  tooStale: 5,
 } as const;
 export type RefusalReason = keyof typeof REFUSAL_REASONS;
+
+/** How fresh the answer of a query is (DESIGN 4.13). */
+export const READ_LEVELS = {
+  /** Sees every write that was answered before the query was sent. */
+  linearizable: 0,
+  /** Sees every write that was answered `lagMax` before the answer was given. */
+  bounded: 1,
+  /** Whatever is executed at the replica that answers, from `floor` on. */
+  local: 2,
+} as const;
+export type ReadLevel = keyof typeof READ_LEVELS;
 
 /** Why a session is over. */
 export const EVICTION_REASONS = {

@@ -65,8 +65,8 @@ export interface GuardedExecution {
   readonly seed: Checksum;
 }
 
-/** Runs the state machine on one request with a context that holds it to its names. */
-export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Array {
+/** Lets the state machine name what it reads, and returns a reader that holds it to that. */
+function guardedReader(r: Replica, request: Request): TableReader {
   const names = new Names();
   const reader: TableReader = {
     get: (table, key): Uint8Array | null => {
@@ -79,13 +79,18 @@ export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Ar
     },
   };
   let rounds = 0;
-  while (r.stateMachine.prefetch(execution.request, names, reader)) {
+  while (r.stateMachine.prefetch(request, names, reader)) {
     rounds += 1;
     assert(rounds <= PREFETCH_ROUNDS_MAX, 'prefetch comes to an end');
   }
+  return reader;
+}
+
+/** Runs the state machine on one request with a context that holds it to its names. */
+export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Array {
   let random: Prng | null = null;
   return r.stateMachine.execute(execution.request, {
-    ...reader,
+    ...guardedReader(r, execution.request),
     put: (table, key, value): void => r.forest.table(table).put(key, value),
     merge: (table, key, delta): void => r.forest.table(table).merge(key, delta),
     delete: (table, key): void => r.forest.table(table).delete(key),
@@ -97,4 +102,10 @@ export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Ar
     op: execution.op,
     index: execution.index,
   });
+}
+
+/** Answers a valid query from the state as it now is. */
+export function queryGuarded(r: Replica, request: Request): Uint8Array {
+  assert(r.stateMachine.query !== undefined, 'a machine with queries answers them');
+  return r.stateMachine.query(request, guardedReader(r, request));
 }

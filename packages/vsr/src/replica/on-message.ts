@@ -6,6 +6,8 @@ import { onCommit } from './heartbeat.ts';
 import { rememberWord, strangerGate } from './introduce.ts';
 import { onPing, onPong } from './ping.ts';
 import { onPrepare, onPrepareOk } from './prepare.ts';
+import { onQuery } from './read.ts';
+import { onConfirmView, onReadIndex, onRequestReadIndex, onViewConfirmed } from './read-round.ts';
 import { onHeaders, onRequestHeaders, onRequestPrepare } from './repair.ts';
 import type { Replica } from './replica.ts';
 import { onRequest } from './request.ts';
@@ -53,6 +55,12 @@ const HANDLERS: { readonly [C in Command]: Handler<C> | null } = {
   eviction: null,
   hello: null,
   rejection: null,
+  query: fromAnyone(onQuery),
+  queryReply: null,
+  confirmView: fromPeer(onConfirmView),
+  viewConfirmed: fromPeer(onViewConfirmed),
+  requestReadIndex: fromPeer(onRequestReadIndex),
+  readIndex: fromPeer(onReadIndex),
   reserved: null,
 };
 

@@ -10,6 +10,7 @@ import { acknowledge } from './acknowledge.ts';
 import { askForView } from './ask-view.ts';
 import { heardPrimary } from './heartbeat.ts';
 import { hasLease } from './lease.ts';
+import { confirmByAck } from './read-round.ts';
 import { onNextArrived, onRepairPrepare } from './repair.ts';
 import type { PipelineEntry, Replica } from './replica.ts';
 import { broadcastMessage, drop, fatal, isBackup, isPrimary, sendMessage, trace } from './send.ts';
@@ -220,6 +221,7 @@ export function onPrepareOk(r: Replica, message: Message<'prepareOk'>): void {
     return;
   }
   if (header.durable !== 1) return;
+  confirmByAck(r, { slot: header.replica, op: header.op });
   const entry = pipelineEntry(r, header.op);
   if (entry === null) return; // Committed already.
   if (entry.message.header.checksum !== header.prepareChecksum) {

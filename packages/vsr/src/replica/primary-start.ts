@@ -62,6 +62,7 @@ function becomePrimary(r: Replica, pipeline: readonly PipelineEntry[]): void {
   r.timers.stop('viewChange');
   primary.pipeline.push(...pipeline);
   primary.lastNewAck = r.tick;
+  primary.viewHead = r.op;
   primary.heard.fill(r.tick);
   const head = r.journal.header(r.op);
   if (head !== null) {

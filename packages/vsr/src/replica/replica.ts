@@ -5,6 +5,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { SlotRead } from '../journal/recover.ts';
 import type { Quorums } from '../membership.ts';
 import type { LogHeader } from '../message/header-list.ts';
+import type { ReadLevel } from '../message/layout.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
 import type { StateMachine } from '../state-machine.ts';
 import type { SlotSet } from '../std/bitset.ts';
@@ -68,6 +69,8 @@ export interface PrimaryState {
   stalled: boolean;
   /** Why it gives way, while it does. */
   abdicated: VoteReason | null;
+  /** Head of the log with which this view began: all of it may have been acknowledged. */
+  viewHead: Op;
   /** Smallest timestamp that the next prepare may carry, microseconds. */
   timestampNext: number;
 }
@@ -88,6 +91,70 @@ export interface ViewChangeState {
   repairing: boolean;
   /** Freshness of the start_view that was asked for. */
   nonce: bigint;
+}
+
+/** A query that has no answer yet. */
+export interface PendingQuery {
+  readonly message: Message<'query'>;
+  readonly level: ReadLevel;
+  /** Tick at which it is refused if it has no answer yet. */
+  readonly expiresAt: number;
+}
+
+/** A query that is answered as soon as `index` is executed. */
+export interface WaitingQuery {
+  readonly query: PendingQuery;
+  readonly index: Op;
+  /** Monotonic time at which the confirmation of the index was asked for. */
+  readonly askedAt: number;
+}
+
+/** Primary: one round of confirming that the view is still everyone's. */
+export interface ReadRound {
+  readonly number: number;
+  /** Covers every write that was acknowledged before the round began. */
+  readonly index: Op;
+  /** Head of the log when the round began. */
+  readonly head: Op;
+  /** Monotonic time at which it began. */
+  readonly askedAt: number;
+  confirmedBy: SlotSet;
+  queries: readonly PendingQuery[];
+  /** Backups that asked for the index. */
+  readonly remote: readonly RemoteReader[];
+}
+
+/** A backup with queries. */
+export interface RemoteReader {
+  readonly slot: number;
+  readonly nonce: bigint;
+}
+
+/** Reads without a place in the log. Owners: read.ts, read-round.ts. */
+export interface ReadState {
+  /** Queries held, in all lists below, and their bytes. */
+  count: number;
+  bytes: number;
+  /** They join the next round, or the next question to the primary. */
+  arriving: PendingQuery[];
+  /** Primary: backups that join the next round; one entry a backup. */
+  remote: RemoteReader[];
+  /** Primary: under way, oldest first. */
+  rounds: ReadRound[];
+  roundNext: number;
+  /** Backup: the question to the primary that is under way. */
+  asking: {
+    readonly nonce: bigint;
+    readonly askedAt: number;
+    readonly queries: readonly PendingQuery[];
+  } | null;
+  waiting: WaitingQuery[];
+  /** At or below the lowest index in `waiting`. */
+  indexNext: Op;
+  /** Some of `waiting` can be answered, and are left for a later step. */
+  backlog: boolean;
+  /** The newest confirmed index, and the monotonic time at which its confirmation was asked for. */
+  confirmed: { readonly index: Op; readonly askedAt: number } | null;
 }
 
 /** A checkpoint that is being written. Owner: checkpoint.ts. */
@@ -185,6 +252,7 @@ export interface Replica {
   chainOp: Op;
   readonly primary: PrimaryState;
   readonly viewChange: ViewChangeState;
+  readonly reads: ReadState;
   /** Backup: prepares of this view above op + 1. At most 2 × pipelineMax. */
   readonly buffer: Map<number, PrepareMessage>;
   /** Backup: highest op of this view that the primary was asked for. */

@@ -5,23 +5,16 @@ import {
   OPERATION_REGISTER,
   OPERATION_USER_MIN,
 } from '../message/batch.ts';
-import { HEADER_SIZE, NO_REPLICA, REFUSAL_REASONS, type RefusalReason } from '../message/layout.ts';
+import { HEADER_SIZE, NO_REPLICA } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
 import { sendEviction, sendReply } from './execute.ts';
 import { isMemberAlive, isRecoveryValid, RECOVERED_SIZE } from './members.ts';
 import { isQuorumLost } from './quorum.ts';
+import { refuse } from './refuse.ts';
 import type { QueuedRequest, Replica } from './replica.ts';
-import {
-  compose,
-  drop,
-  isBackup,
-  isPrimary,
-  primaryOfView,
-  sendMessage,
-  sendToClient,
-} from './send.ts';
+import { drop, isBackup, isPrimary, primaryOfView, sendMessage } from './send.ts';
 
 /** Requests and bytes that may wait at the primary; beyond, clients are told to come back. */
 const QUEUE_REQUESTS_MAX = 4096;
@@ -112,16 +105,6 @@ function forward(r: Replica, message: Message<'request'>): void {
   if (r.forwarded.size >= FORWARDED_MAX) r.forwarded.clear();
   r.forwarded.add(checksum);
   sendMessage(r, primaryOfView(r), message);
-}
-
-function refuse(r: Replica, { header }: Message<'request'>, reason: RefusalReason): void {
-  const message = compose(r, 'refusal', {
-    client: header.client,
-    requestChecksum: header.checksum,
-    request: header.request,
-    reason: REFUSAL_REASONS[reason],
-  });
-  sendToClient(r, header.client, message);
 }
 
 /**

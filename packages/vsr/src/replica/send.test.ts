@@ -65,6 +65,12 @@ const RULES: Readonly<Record<Command, Rule>> = {
   requestBlocks: 'view',
   block: 'free',
   rejection: 'free',
+  query: 'free',
+  queryReply: 'view',
+  confirmView: 'view',
+  viewConfirmed: 'view',
+  requestReadIndex: 'view',
+  readIndex: 'view',
 };
 
 function messageOf(command: Command, view: number, logView: number): AnyMessage {

@@ -51,6 +51,7 @@ export function sendGate(r: Replica, message: Message): string | null {
     case 'block':
     case 'refusal':
     case 'request':
+    case 'query':
       return null;
     case 'prepareOk':
     case 'startView':

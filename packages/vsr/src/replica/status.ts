@@ -1,4 +1,5 @@
 import { Op } from '../std/numbers.ts';
+import { carryReadsOver } from './read-round.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './send.ts';
 import type { Status } from './trace.ts';
@@ -47,6 +48,7 @@ export function clearViewState(r: Replica): void {
   r.nextAskedTo = Op(0);
   r.bodiesAskedAt.clear();
   r.pipelineReading.clear();
+  carryReadsOver(r);
   r.budget.clear();
   for (const name of TIMERS_OF_A_VIEW) r.timers.stop(name);
 }

@@ -15,6 +15,7 @@ import type { Effect, ReplicaEvent } from './effect.ts';
 import { onMessage } from './on-message.ts';
 import { drainBuffer, onPrepareDurable, prepareQueued } from './prepare.ts';
 import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
+import { advanceReads, readsHaveWork } from './read.ts';
 import { onPeerRefused } from './refused.ts';
 import { servePrepares } from './repair.ts';
 import type { Replica } from './replica.ts';
@@ -34,13 +35,15 @@ import { leaveViewOnQuorum } from './view-change.ts';
 export function step(r: Replica, event: ReplicaEvent, out: Effect[]): void {
   r.out = out;
   dispatch(r, event);
-  if (r.status !== 'recovering') settle(r);
+  if (r.status === 'recovering') return;
+  settle(r);
+  advanceReads(r, { timed: event.kind === 'message' || event.kind === 'tick' });
 }
 
 /** Whether a `work` event would get anything done. The host posts one while this holds. */
 export function hasWork(r: Replica): boolean {
   if (r.status === 'recovering') return false;
-  return checkpointHasWork(r) || r.commitBacklog;
+  return checkpointHasWork(r) || r.commitBacklog || readsHaveWork(r);
 }
 
 /** What follows from any change: the phases look for themselves whether they can go on. */

@@ -8,6 +8,7 @@ import { sendHeartbeat } from './heartbeat.ts';
 import { onPingTimeout } from './ping.ts';
 import { onPrepareTimeout } from './prepare.ts';
 import { isQuorumLost, watchQuorum } from './quorum.ts';
+import { onReadTimeout } from './read.ts';
 import { onRepairTimeout } from './repair.ts';
 import { onRepairSyncTimeout } from './repair-sync.ts';
 import type { Replica } from './replica.ts';
@@ -77,6 +78,9 @@ function onTimeout(r: Replica, name: TimerName): void {
       return;
     case 'repair':
       onRepairTimeout(r);
+      return;
+    case 'read':
+      onReadTimeout(r);
       return;
     case 'abdicate':
     case 'clockLoss':

@@ -187,6 +187,16 @@ export const TIMEOUT_ROWS = {
     jitter: 0,
     roundTrips: 0,
   },
+  read: {
+    role: 'everyone',
+    kind: 'timer',
+    purpose: 'asks again for the confirmation of queries, and refuses what has waited too long',
+    default: 5,
+    lan: 3,
+    wan: 40,
+    jitter: 0,
+    roundTrips: 2,
+  },
   scrub: {
     role: 'everyone',
     kind: 'limit',

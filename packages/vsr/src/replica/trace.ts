@@ -1,3 +1,4 @@
+import type { ReadLevel } from '../message/layout.ts';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 import type { TimerName } from './timeout-table.ts';
 
@@ -60,6 +61,19 @@ export type TraceEvent =
         | 'collision'
         | 'out_of_order';
       readonly reply: Uint8Array | null;
+    }
+  /** A query was answered with the state exactly after `op`. */
+  | {
+      readonly kind: 'queried';
+      readonly op: Op;
+      readonly level: ReadLevel;
+      /** Milliseconds, for `bounded` alone. */
+      readonly lagMax: number;
+      readonly queryChecksum: Checksum;
+      readonly operation: number;
+      /** Valid during the call, as `reply`. */
+      readonly body: Uint8Array;
+      readonly reply: Uint8Array;
     }
   | {
       readonly kind: 'session_evicted';
@@ -179,6 +193,8 @@ export interface ReplicaSnapshot {
   readonly clockSynchronized: boolean;
   readonly pipelineLength: number;
   readonly queueLength: number;
+  /** Reads without a place in the log that have no answer yet. */
+  readonly queries: number;
   readonly sessions: number;
   /** Enough others were heard within two heartbeats for the cluster to go on. */
   readonly quorumSeen: boolean;

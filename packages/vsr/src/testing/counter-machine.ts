@@ -2,6 +2,8 @@ import type { ExecuteContext, KeyNames, Request, StateMachine } from '../state-m
 
 /** Adds the byte of the body to the counter and replies with the sum: each execution shows. */
 export const OPERATION_ADD = 16;
+/** Replies with the sum; the body is empty. */
+export const OPERATION_READ = 17;
 
 const TABLE = 16;
 const KEY = Uint8Array.of(1);
@@ -10,7 +12,11 @@ const KEY = Uint8Array.of(1);
 export function counterMachine(): StateMachine {
   return {
     tables: [{ id: TABLE, name: 'counter', combine: null }],
-    validate: (operation, body): boolean => operation === OPERATION_ADD && body.length === 1,
+    validate: (operation, body): boolean =>
+      body.length === (operation === OPERATION_ADD ? 1 : 0) &&
+      (operation === OPERATION_ADD || operation === OPERATION_READ),
+    isQuery: (operation): boolean => operation === OPERATION_READ,
+    query: (_, reader): Uint8Array => reader.get(TABLE, KEY)?.slice() ?? new Uint8Array(4),
     replyLimit: (): number => 4,
     prefetch: (_: Request, names: KeyNames): boolean => {
       names.key(TABLE, KEY);

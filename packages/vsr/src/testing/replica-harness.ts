@@ -187,6 +187,11 @@ export class ReplicaHarness {
     }
   }
 
+  /** Time passes, and nothing happens: the process is held up. */
+  sleep(micros: number): void {
+    this.monotonic += micros;
+  }
+
   /** What I/O waits, oldest first. */
   get waiting(): IoKind[] {
     return this.pending.map(({ kind }) => kind);

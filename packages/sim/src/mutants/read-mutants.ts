@@ -1,0 +1,82 @@
+import type { Mutant } from './mutant.ts';
+
+const READ = 'vsr/src/replica/read.ts';
+const READ_ROUND = 'vsr/src/replica/read-round.ts';
+
+/** Reads without a place in the log: what confirms them, and for how long. */
+export const READ_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'read_without_round',
+    bug: 'a primary answers reads without asking whether its view is still everyone’s',
+    scenario: 'stale_primary_reads',
+    edits: [
+      {
+        file: READ_ROUND,
+        find: 'return setCount(confirmedBy) >= r.quorums.replication;',
+        replace: 'return setCount(confirmedBy) >= Math.min(1, r.quorums.replication);',
+      },
+    ],
+  },
+  {
+    name: 'read_below_view_head',
+    bug: 'a new primary answers reads before the log that it began with has committed',
+    scenario: 'new_primary_reads',
+    edits: [
+      {
+        file: READ_ROUND,
+        find: 'index: opMax(r.commitMax, r.primary.viewHead),',
+        replace: 'index: r.commitMax,',
+      },
+    ],
+  },
+  {
+    name: 'read_joins_sent_round',
+    bug: 'a read counts the echoes of a round that was sent before it came',
+    scenario: 'stale_primary_reads',
+    edits: [
+      {
+        file: READ,
+        find: 'else if (!isCovered(r, query)) reads.arriving.push(query);',
+        replace:
+          'else if (!isCovered(r, query)) { const sent = reads.rounds.at(-1);' +
+          ' if (sent === undefined) reads.arriving.push(query);' +
+          ' else sent.queries = [...sent.queries, query]; }',
+      },
+    ],
+  },
+  {
+    name: 'read_by_any_answer',
+    bug: 'a backup takes an old answer of the primary for the one to its newest question',
+    scenario: 'stale_primary_reads',
+    edits: [
+      {
+        file: READ_ROUND,
+        find: 'nonce: r.prng.u128() | 1n,',
+        replace: 'nonce: 1n,',
+      },
+    ],
+  },
+  {
+    name: 'bounded_without_second_check',
+    bug: 'the age of a confirmation is not looked at again when the answer is given',
+    scenario: 'new_primary_reads',
+    edits: [
+      {
+        file: READ,
+        find: "if (level === 'bounded' && !isFresh(r, query, askedAt)) {",
+        replace: "if (level === 'bounded' && askedAt > r.monotonic) {",
+      },
+    ],
+  },
+  {
+    name: 'read_floor_ignored',
+    bug: 'a client may be answered from before what it has seen',
+    edits: [
+      {
+        file: READ_ROUND,
+        find: 'const index = opMax(facts.index, query.message.header.floor);',
+        replace: 'const index = query.level === null ? query.message.header.floor : facts.index;',
+      },
+    ],
+  },
+];
