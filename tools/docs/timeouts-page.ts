@@ -95,7 +95,7 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
   read: {
     handler: ['onReadTimeout', 'read.ts'],
     metric: 'vsr_queries_waiting',
-    shownBy: 'read.test.ts',
+    shownBy: 'reads.test.ts',
   },
   scrub: {
     handler: ['scrubTick', 'scrub.ts'],

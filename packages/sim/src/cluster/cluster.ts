@@ -34,6 +34,7 @@ import { TraceHash } from '../std/trace-hash.ts';
 import { FaultAtlas } from '../storage/fault-atlas.ts';
 import { SimulatedStorage, type StorageOptions } from '../storage/storage.ts';
 import type { Workload } from '../workload/workload.ts';
+import { clientObserver } from './client-observer.ts';
 import { type ClockOptions, SimulatedClock } from './clock.ts';
 import { HINTS_OFF, type HintOptions, Hints } from './hints.ts';
 import { type Happening, type Observer, roleOf } from './observer.ts';
@@ -402,7 +403,6 @@ export class Cluster {
 
   private createClient(index: number): SimulatedClient {
     const node = this.options.replicaCount + index;
-    const { checkers, totals } = this;
     return new SimulatedClient({
       node,
       cluster: this.clusterId,
@@ -412,26 +412,7 @@ export class Cluster {
       workload: this.options.workload,
       release: RELEASE,
       silent: this.options.removed.clients.includes(index),
-      observer: {
-        invoked: (client, request) => checkers.invoked(client, request),
-        replied: (client, request, reply) => checkers.replied(client, request, reply),
-        refusedDefinitely: (client, request, checksum) => {
-          totals.definiteRefusals += 1;
-          checkers.refusedDefinitely(client, request, checksum);
-        },
-        indefinite: (client) => {
-          totals.indefiniteReplies += 1;
-          checkers.indefinite(client);
-        },
-        evicted: () => {
-          totals.sessionsEvicted += 1;
-        },
-        asked: (client, checksum) => checkers.asked(client, checksum),
-        answered: (client, reply) => checkers.answered(client, reply),
-        unanswered: () => {
-          totals.queriesRefused += 1;
-        },
-      },
+      observer: clientObserver(this.checkers, this.totals),
       send: (replica, message) => this.network.send(node, replica, message),
     });
   }
