@@ -95,7 +95,8 @@ describe('reads of three processes', () => {
       await writer.put('key', 'new', PATIENT);
 
       expect(await valueOf(asker, { consistency: 'local' })).toBe('old');
-      const bounded = asker.get('key', { ...PATIENT, consistency: { boundedMillis: 100 } });
+      // The put above took longer than that, and began after the last index was asked for.
+      const bounded = asker.get('key', { ...PATIENT, consistency: { boundedMillis: 1 } });
       expect(await failure(bounded)).toMatchObject({ code: 'too_stale', definite: true });
       const linearizable = asker.get('key', { timeout: 500 });
       expect(await failure(linearizable)).toMatchObject({ code: 'timeout', definite: true });
