@@ -1,7 +1,8 @@
 export { CHECKERS, type CheckerName, Violation } from './checkers/violation.ts';
 export { CLIENTS_BUSY, type ClientOptions } from './client/simulated-client.ts';
 export { CLOCK_CALM, type ClockOptions } from './cluster/clock.ts';
-export { Cluster, type ClusterOptions } from './cluster/cluster.ts';
+export { Cluster } from './cluster/cluster.ts';
+export type { ClusterOptions } from './cluster/cluster-options.ts';
 export type { Happening, Observed, Observer, Role } from './cluster/observer.ts';
 export { nackQuorum, replicationQuorum, viewChangeQuorum } from './cluster/quorums.ts';
 export type { FormatSetup, HostSetup, ReplicaMaker } from './cluster/replica-maker.ts';

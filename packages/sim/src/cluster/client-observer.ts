@@ -2,25 +2,34 @@ import type { Checkers } from '../checkers/checkers.ts';
 import type { ClientObserver } from '../client/simulated-client.ts';
 import type { Totals } from '../run/totals.ts';
 
-/** What clients tell goes to the checkers, and is counted. */
-export function clientObserver(checkers: Checkers, totals: Totals): ClientObserver {
+/** What the clients of a cluster tell, taken to the checkers and the totals. */
+export function clientObserver({
+  checkers,
+  totals,
+  judge,
+}: {
+  readonly checkers: Checkers;
+  readonly totals: Totals;
+  /** Lets checkers look, where there is anything to be judged. */
+  readonly judge: (look: () => void) => void;
+}): ClientObserver {
   return {
-    invoked: (client, request) => checkers.invoked(client, request),
-    replied: (client, request, reply) => checkers.replied(client, request, reply),
-    refusedDefinitely: (client, request, checksum): void => {
+    invoked: (client, request) => judge(() => checkers.invoked(client, request)),
+    replied: (client, request, reply) => judge(() => checkers.replied(client, request, reply)),
+    refusedDefinitely: (client, request, checksum) => {
       totals.definiteRefusals += 1;
-      checkers.refusedDefinitely(client, request, checksum);
+      judge(() => checkers.refusedDefinitely(client, request, checksum));
     },
-    indefinite: (client): void => {
+    indefinite: (client) => {
       totals.indefiniteReplies += 1;
-      checkers.indefinite(client);
+      judge(() => checkers.indefinite(client));
     },
-    evicted: (): void => {
+    evicted: () => {
       totals.sessionsEvicted += 1;
     },
-    asked: (client, checksum) => checkers.asked(client, checksum),
-    answered: (client, reply) => checkers.answered(client, reply),
-    unanswered: (): void => {
+    asked: (client, checksum) => judge(() => checkers.asked(client, checksum)),
+    answered: (client, reply) => judge(() => checkers.answered(client, reply)),
+    unanswered: () => {
       totals.queriesRefused += 1;
     },
   };

@@ -32,6 +32,8 @@ export class SimulatedClock implements ClockPort {
   private readonly queue: EventQueue;
   private readonly prng: Prng;
   private readonly options: ClockOptions;
+  /** Jumps so far. */
+  steps: number;
   private stepped: number;
 
   constructor(queue: EventQueue, prng: Prng, options: ClockOptions) {
@@ -39,6 +41,7 @@ export class SimulatedClock implements ClockPort {
     this.prng = prng;
     this.options = options;
     this.stepped = 0;
+    this.steps = 0;
   }
 
   monotonic(): number {
@@ -60,7 +63,9 @@ export class SimulatedClock implements ClockPort {
     const { stepProbability, stepMicrosMax } = this.options;
     if (!this.prng.chance(stepProbability)) return;
     const step = this.prng.between(-stepMicrosMax, stepMicrosMax);
-    if (faults.allow('clock_step', place)) this.stepped += step;
+    if (!faults.allow('clock_step', place)) return;
+    this.steps += 1;
+    this.stepped += step;
   }
 
   private local(now: number): number {

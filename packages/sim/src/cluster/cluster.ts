@@ -1,8 +1,7 @@
-import { assert, type ChecksumFunction, present } from '@kimberlite/store';
+import { assert, present } from '@kimberlite/store';
 import {
   type AnyMessage,
   type ClientId,
-  type ClusterConfig,
   decodeMessage,
   isCommand,
   mutualIntroductions,
@@ -11,68 +10,32 @@ import {
   type ReplicaSnapshot,
   recoveredFile,
   SCRUB_DEFAULT,
-  type ScrubOptions,
   TICK_MICROS,
   TIMEOUTS_DEFAULT,
-  type TimeoutTable,
   type TraceEvent,
   type View,
 } from '@kimberlite/vsr';
+import { Exposure } from '../byzantine/exposure.ts';
+import { MessageMutator } from '../byzantine/mutator.ts';
 import { checkScrubShare } from '../checkers/bounds.ts';
 import { Checkers } from '../checkers/checkers.ts';
-import { type ClientOptions, SimulatedClient } from '../client/simulated-client.ts';
-import {
-  type DrawnFault,
-  FAULTS_OF_REPLICAS,
-  FaultGate,
-  type Removed,
-} from '../faults/fault-gate.ts';
-import { Network, type NetworkOptions, type Packet } from '../network/network.ts';
+import { checkHonestPeers } from '../checkers/honest-peers.ts';
+import { SimulatedClient } from '../client/simulated-client.ts';
+import { FaultGate, replicaOf } from '../faults/fault-gate.ts';
+import { Network, type Packet } from '../network/network.ts';
 import { emptyTotals, type Totals } from '../run/totals.ts';
 import { EventQueue } from '../std/event-queue.ts';
 import { TraceHash } from '../std/trace-hash.ts';
 import { FaultAtlas } from '../storage/fault-atlas.ts';
-import { SimulatedStorage, type StorageOptions } from '../storage/storage.ts';
-import type { Workload } from '../workload/workload.ts';
+import { SimulatedStorage } from '../storage/storage.ts';
 import { clientObserver } from './client-observer.ts';
-import { type ClockOptions, SimulatedClock } from './clock.ts';
-import { HINTS_OFF, type HintOptions, Hints } from './hints.ts';
-import { type Happening, type Observer, roleOf } from './observer.ts';
+import { SimulatedClock } from './clock.ts';
+import type { ClusterOptions } from './cluster-options.ts';
+import { HINTS_OFF, Hints } from './hints.ts';
+import { type Happening, roleOf } from './observer.ts';
 import { ReadWitness } from './read-witness.ts';
-import type { ReplicaMaker } from './replica-maker.ts';
 import { ReplicaProcess } from './replica-process.ts';
 import { TraceTally } from './trace-tally.ts';
-
-export interface ClusterOptions {
-  readonly replicaCount: number;
-  readonly clientCount: number;
-  readonly config: ClusterConfig;
-  readonly checksum: ChecksumFunction;
-  readonly workload: Workload;
-  readonly maker: ReplicaMaker;
-  readonly network: NetworkOptions;
-  readonly storage: StorageOptions;
-  /** One for each replica. */
-  readonly clocks: readonly ClockOptions[];
-  /** The same on all replicas; the default table when left out. */
-  readonly timeouts?: TimeoutTable;
-  /** What replicas are told of each other's processes; nothing when left out. */
-  readonly hints?: HintOptions;
-  readonly clients: ClientOptions;
-  /** All replicas have met before the run; else they do so under its faults. */
-  readonly introduced: boolean;
-  /** How the scrubbers are paced; as in production by default. */
-  readonly scrub?: ScrubOptions;
-  readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
-  /** Sees everything that happens; null costs nothing. */
-  readonly observer: Observer | null;
-  /** What the run goes without. */
-  readonly removed: Removed;
-  /** From this event on there are no new faults; null for never. */
-  readonly calmFrom: number | null;
-  /** So many events are taken for an endless run, and end it. */
-  readonly eventsMax: number;
-}
 
 /** Version of the simulated clients: 0.1.0. */
 const RELEASE = 0x000100;
@@ -94,6 +57,14 @@ export class Cluster {
   readonly clients: readonly SimulatedClient[];
   readonly checkers: Checkers;
   readonly totals: Totals;
+  /** What the lies of this run came to; null without a liar. */
+  readonly exposure: Exposure | null;
+  /** Told what replicas tell of themselves, for faults that strike at a certain moment. */
+  onReplicaTrace: ((slot: number, event: TraceEvent) => void) | null;
+  /** Changes what a liar says; null without one. */
+  readonly mutator: MessageMutator | null;
+  /** Messages are mutated, as they are in the safety phase. */
+  private lying: boolean;
   private readonly hash: TraceHash;
   private readonly tally: TraceTally;
   private readonly readWitness: ReadWitness;
@@ -119,9 +90,12 @@ export class Cluster {
     this.queue = new EventQueue();
     const { removed, calmFrom } = options;
     this.faults = new FaultGate(this.queue, { removed, closedFrom: calmFrom });
-    if (options.observer !== null) this.faults.onFault = (fault) => this.observeFault(fault);
+    if (options.observer !== null) {
+      this.faults.onFault = (fault) => this.observe(replicaOf(fault), { kind: 'fault', fault });
+    }
     this.totals = emptyTotals();
     this.totals.runs = 1;
+    this.onReplicaTrace = null;
     this.hash = new TraceHash();
     this.tally = new TraceTally(this.totals, options.config.walSlots);
     this.readWitness = new ReadWitness(this.totals);
@@ -170,6 +144,24 @@ export class Cluster {
       faults: this.faults,
     });
     this.clients = Array.from({ length: clientCount }, (_, index) => this.createClient(index));
+    const { byzantine } = options;
+    this.lying = byzantine !== null;
+    this.exposure = byzantine === null ? null : new Exposure(byzantine, options);
+    this.mutator =
+      byzantine === null
+        ? null
+        : new MessageMutator({ ...options, byzantine, prng: prng.fork(), faults: this.faults });
+  }
+
+  /** From now on everybody speaks the truth. */
+  endLies(): void {
+    this.lying = false;
+  }
+
+  /** Lets checkers look, unless a lie that VSR cannot tell has made them meaningless. */
+  private judge(look: () => void): void {
+    if (this.exposure === null) look();
+    else this.exposure.judge(this.queue.now, look);
   }
 
   /** Tells everything that has happened so far in 16 digits. */
@@ -190,7 +182,7 @@ export class Cluster {
     assert(!this.refused.has(slot), 'its file is no good');
     this.observeProcess(slot, 'start');
     this.connections[slot]?.clear();
-    this.checkers.onStarting(slot);
+    this.judge(() => this.checkers.onStarting(slot));
     this.replica(slot).start();
   }
 
@@ -231,6 +223,7 @@ export class Cluster {
   }
 
   private onFatal(slot: number, reason: string): void {
+    if (this.exposure !== null && this.exposure.onFatal(slot, reason)) return;
     const expected = this.lostDisks.has(slot) && reason === 'other_incarnation';
     assert(expected, `replica gave up: ${reason}`);
     this.log(() => `replica ${slot} gives up: ${reason}`);
@@ -286,7 +279,7 @@ export class Cluster {
     this.totals.ticks += 1;
     for (const client of this.clients) client.tick();
     for (const state of this.snapshots()) {
-      this.checkers.onSnapshot(state);
+      this.judge(() => this.checkers.onSnapshot(state));
       checkScrubShare(state, this.options.scrub ?? SCRUB_DEFAULT, this.totals.ticks);
     }
     if (this.queue.processed > this.options.eventsMax) throw new Error('events without end');
@@ -326,11 +319,6 @@ export class Cluster {
       state,
       what,
     });
-  }
-
-  private observeFault(fault: DrawnFault): void {
-    const own = FAULTS_OF_REPLICAS.has(fault.kind) && fault.place >= 0;
-    this.observe(own ? fault.place : null, { kind: 'fault', fault });
   }
 
   private createStorage(
@@ -412,14 +400,18 @@ export class Cluster {
       workload: this.options.workload,
       release: RELEASE,
       silent: this.options.removed.clients.includes(index),
-      observer: clientObserver(this.checkers, this.totals),
+      observer: clientObserver({ checkers, totals, judge: (look) => this.judge(look) }),
       send: (replica, message) => this.network.send(node, replica, message),
     });
   }
 
   private sendFrom(slot: number, to: number, message: AnyMessage): void {
-    this.checkers.onSend(slot, message);
-    this.network.send(slot, to, message);
+    this.judge(() => this.checkers.onSend(slot, message));
+    if (this.mutator === null || !this.lying) {
+      this.network.send(slot, to, message);
+      return;
+    }
+    for (const packet of this.mutator.packets(slot, to, message)) this.network.sendPacket(packet);
   }
 
   private receive(packet: Packet): void {
@@ -430,6 +422,7 @@ export class Cluster {
     const message = decodeMessage(bytes, this.options.checksum);
     if (typeof message === 'string') {
       this.totals.decodeFaults += 1;
+      if (this.lying) this.totals.liesRejected += 1;
       return;
     }
     if (isCommand(message, 'prepare')) {
@@ -450,7 +443,7 @@ export class Cluster {
       }
       if (isCommand(message, 'query')) this.readWitness.onQuery(replica, this.replicas);
     }
-    this.checkers.onReceive(to, message);
+    this.judge(() => this.checkers.onReceive(to, message));
     replica.deliver(message);
   }
 
@@ -465,7 +458,10 @@ export class Cluster {
     if (event.kind === 'committed') this.observeOwnPrepare(slot, event.op, event.checksum);
     this.tally.onTrace(event);
     this.readWitness.onTrace(slot, event);
-    this.checkers.onTrace(slot, event);
+    if (this.exposure === null) checkHonestPeers(slot, event);
+    else if (this.exposure.onTrace(slot, event)) this.totals.liesRejected += 1;
+    this.judge(() => this.checkers.onTrace(slot, event));
+    if (this.onReplicaTrace !== null) this.onReplicaTrace(slot, event);
   }
 
   /** A cluster of one sends no prepares: its parents are read from its disk. */
@@ -478,7 +474,7 @@ export class Cluster {
   private onStepped(slot: number): void {
     if (!this.startedNow.delete(slot)) return;
     const state = this.replica(slot).snapshot();
-    if (state !== null) this.checkers.onStarted(slot, state);
+    if (state !== null) this.judge(() => this.checkers.onStarted(slot, state));
   }
 
   private countCrash(slot: number): void {
@@ -489,7 +485,7 @@ export class Cluster {
 
   private onStopped(slot: number): void {
     this.startedNow.delete(slot);
-    this.checkers.onStopped(slot);
+    this.judge(() => this.checkers.onStopped(slot));
     this.totals.refusedHints += this.hints.onDied(slot);
   }
 }

@@ -15,6 +15,14 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.packetsOverflowed = network.counts.overflowed;
   totals.packetsGarbled = network.counts.garbled;
   totals.clogs = network.counts.clogs;
+  totals.mutationsApplied = cluster.mutator?.appliedTotal ?? 0;
+  totals.liesBelieved = (cluster.exposure?.belief ?? null) === null ? 0 : 1;
+  totals.divergencesFound = (cluster.exposure?.stopped ?? null) === null ? 0 : 1;
+  totals.heartbeats = network.counts.heartbeats;
+  totals.congestions = network.congestion.begun;
+  totals.packetsCongested = network.counts.congested;
+  totals.packetsLostByCommand = network.counts.lostByCommand;
+  totals.clockSteps = cluster.clocks.reduce((sum, clock) => sum + clock.steps, 0);
   const disks = cluster.storages.map((storage) => storage.counts);
   totals.corruptReads = disks.reduce((sum, disk) => sum + disk.corruptReads, 0);
   totals.corruptReadsHealed = disks.reduce((sum, disk) => sum + disk.corruptReadsHealed, 0);

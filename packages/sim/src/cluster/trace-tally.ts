@@ -1,6 +1,9 @@
 import type { TraceEvent } from '@kimberlite/vsr';
 import type { Totals } from '../run/totals.ts';
 
+/** Commands with which a view commits. */
+const LATE: ReadonlySet<string> = new Set(['commit', 'prepareOk']);
+
 /** Counts what replicas tell of themselves. */
 export class TraceTally {
   private readonly totals: Totals;
@@ -76,8 +79,12 @@ export class TraceTally {
       case 'executed':
         if (event.outcome === 'duplicate') totals.duplicateRequests += 1;
         return;
+      case 'dropped':
+        if (event.reason === 'stale_view' && LATE.has(event.command)) totals.lateCommits += 1;
+        return;
       case 'clock':
-        if (!event.synchronized) totals.clockLosses += 1;
+        if (event.synchronized) totals.clockAgreements += 1;
+        else totals.clockLosses += 1;
         return;
       default:
         return;

@@ -25,6 +25,7 @@ function mergeValue(reference: unknown, given: unknown, where: Where): unknown {
   if (Array.isArray(reference)) {
     return mergeList(reference as readonly unknown[], given, where); // SAFETY: an array.
   }
+  if (where.path === LIES) return given;
   if (isRecord(reference)) return mergeRecord(reference, given, where);
   if (reference === null || given === null) return given;
   if (typeof given !== typeof reference || !isFinite(given)) {
@@ -32,6 +33,9 @@ function mergeValue(reference: unknown, given: unknown, where: Where): unknown {
   }
   return given;
 }
+
+/** Rules are of many shapes, and none in most scenarios: they are taken as they are. */
+const LIES = 'options.byzantine';
 
 function isFinite(value: unknown): boolean {
   return typeof value !== 'number' || Number.isFinite(value);
@@ -69,7 +73,13 @@ const REPLICAS_MAX = 6;
 const CLIENTS_MAX = 64;
 const TICKS_MAX = 10_000_000;
 const CHECKSUMS: readonly string[] = ['mix128', 'sha256-128'];
-const PARTITION_MODES: readonly string[] = ['uniform_size', 'uniform_partition', 'isolate_one'];
+const PARTITION_MODES: readonly string[] = [
+  'uniform_size',
+  'uniform_partition',
+  'isolate_one',
+  'isolate_primary',
+  'multi_group',
+];
 
 /** Why no run can have these parameters; null when one can. */
 export function optionsFault(options: SimulationOptions): string | null {

@@ -1,6 +1,7 @@
 import { type ReplicaSnapshot, TICK_MICROS } from '@kimberlite/vsr';
 import type { Happening, Observed } from '../cluster/observer.ts';
 import type { DrawnFault } from '../faults/fault-gate.ts';
+import { GRAY_KINDS } from '../run/gray-faults.ts';
 import { describeEvent, describeMessage } from './describe.ts';
 
 /**
@@ -55,6 +56,9 @@ function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number)
     case 'echo':
     case 'garble':
     case 'clog':
+    case 'congestion':
+    case 'mutation':
+    case 'command_loss':
     case 'delivery':
       return `: ${place} > ${otherPlace}`;
     case 'hint':
@@ -72,6 +76,8 @@ function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number)
     case 'pause':
     case 'clock_step':
       return `: replica ${place}`;
+    case 'gray':
+      return `: replica ${place}, ${GRAY_KINDS[otherPlace] ?? 'well'}`;
     case 'client_crash':
     case 'request':
     case 'query':

@@ -8,11 +8,15 @@ export const FAULT_KINDS = [
   'echo',
   'garble',
   'clog',
+  'congestion',
+  'command_loss',
   'partition',
   'crash',
   'power_cut',
   'lost_disk',
   'pause',
+  'gray',
+  'mutation',
   'clock_step',
   'client_crash',
   'hint',
@@ -30,7 +34,7 @@ export const FAULT_KINDS = [
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** Faults whose place is a replica. */
-export const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'crash',
   'lost_disk',
   'pause',
@@ -40,6 +44,7 @@ export const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'latent_fault',
   'misdirect',
   'torn_write',
+  'gray',
 ]);
 
 /** Ordinals from the first to the second, both included; null is without end. */
@@ -126,4 +131,9 @@ export function inRanges(ranges: readonly OrdinalRange[], ordinal: number): bool
 export function emptyFaultCounts(): Record<FaultKind, number> {
   const zeros = FAULT_KINDS.map((kind) => [kind, 0] as const);
   return Object.fromEntries(zeros) as Record<FaultKind, number>; // SAFETY: one of each kind.
+}
+
+/** The replica that a fault befalls; null for the network, the clients and all at once. */
+export function replicaOf({ kind, place }: DrawnFault): number | null {
+  return FAULTS_OF_REPLICAS.has(kind) && place >= 0 ? place : null;
 }

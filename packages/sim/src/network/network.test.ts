@@ -3,7 +3,8 @@ import { type AnyMessage, encodeMessage, Prng, View } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { EventQueue } from '../std/event-queue.ts';
 import { NETWORK_CALM, Network, type NetworkOptions, type Packet } from './network.ts';
-import { PARTITIONS_OFF, PartitionFaults } from './partitions.ts';
+import { NODE_HEALTHY } from './node-health.ts';
+import { PARTITIONS_OFF, PartitionFaults, type PartitionMode } from './partitions.ts';
 
 function vote(view: number): AnyMessage {
   const fields = { cluster: 1n, replica: 0, view: View(view), release: 1, incarnation: 1n };
@@ -114,6 +115,64 @@ describe('network', () => {
     expect(queue.now).toBeGreaterThan(2_000);
   });
 
+  it('loses on a congested link, is slow there, and is clear again at the end', () => {
+    const congestion = {
+      beginProbability: 1,
+      endProbability: 0,
+      delayFactor: 10,
+      lossProbability: 1,
+    };
+    const { net, received, drain } = network({ congestion });
+    net.tick();
+    net.send(0, 1, vote(1));
+    drain();
+    expect(received).toHaveLength(0);
+    expect(net.counts.congested).toBe(1);
+    net.unclog();
+    net.send(0, 1, vote(2));
+    drain();
+    expect(viewsOf(received)).toEqual([2]);
+    const slow = network({
+      congestion: { ...congestion, lossProbability: 0 },
+      delayMinMicros: 1_000,
+      delayMeanMicros: 0,
+    });
+    slow.net.tick();
+    slow.net.send(0, 1, vote(1));
+    slow.drain();
+    expect(slow.queue.now).toBe(10_000);
+  });
+
+  it('loses packets of one command only', () => {
+    const { net, received, drain } = network({
+      commandLoss: [{ command: 'startViewChange', probability: 1 }],
+    });
+    net.send(0, 1, vote(1));
+    drain();
+    expect(received).toHaveLength(0);
+    expect(net.counts.lostByCommand).toBe(1);
+    const other = network({ commandLoss: [{ command: 'commit', probability: 1 }] });
+    other.net.send(0, 1, vote(1));
+    other.drain();
+    expect(other.received).toHaveLength(1);
+  });
+
+  it('loses what an ill node sends, or is sent, as its illness says', () => {
+    const { net, received, drain } = network({});
+    net.health.set(0, { ...NODE_HEALTHY, muted: true });
+    net.health.set(2, { ...NODE_HEALTHY, deaf: true });
+    net.send(0, 1, vote(1));
+    net.send(1, 2, vote(2));
+    net.send(1, 0, vote(3));
+    net.send(2, 1, vote(4));
+    drain();
+    expect(viewsOf(received).toSorted((first, other) => first - other)).toEqual([3, 4]);
+    net.health.healAll();
+    net.send(0, 1, vote(5));
+    drain();
+    expect(viewsOf(received)).toContain(5);
+  });
+
   it('inverts a bit of garbled packets', () => {
     const { net, received, drain } = network({ garbleProbability: 1 });
     const message = vote(1);
@@ -126,7 +185,7 @@ describe('network', () => {
 });
 
 describe('partitions', () => {
-  function divided(mode: 'uniform_size' | 'uniform_partition' | 'isolate_one', oneWay: boolean) {
+  function divided(mode: PartitionMode, oneWay: boolean) {
     const { net } = network({}, 5);
     const faults = new PartitionFaults({
       network: net,
@@ -140,6 +199,7 @@ describe('partitions', () => {
       },
       replicaCount: 5,
       nodeCount: 5,
+      primary: () => 3,
       faults: null,
       onHealed: () => {},
     });
@@ -163,6 +223,22 @@ describe('partitions', () => {
     const { cuts } = divided('isolate_one', true);
     expect(cuts).toHaveLength(4);
     for (const [from, to] of cuts) expect(cuts).not.toContainEqual([to, from]);
+  });
+
+  it('isolate whoever leads', () => {
+    const { cuts } = divided('isolate_primary', false);
+    expect(cuts).toHaveLength(8);
+    expect(cuts.every(([from, to]) => from === 3 || to === 3)).toBe(true);
+  });
+
+  it('divide into three groups or more', () => {
+    const { net } = divided('multi_group', false);
+    const groups = new Set<string>();
+    for (let node = 0; node < 5; node += 1) {
+      const reached = [0, 1, 2, 3, 4].filter((to) => to === node || !net.isCut(node, to));
+      groups.add(reached.join());
+    }
+    expect(groups.size).toBeGreaterThanOrEqual(3);
   });
 
   it('heal completely', () => {

@@ -3,6 +3,14 @@ import type { AnyMessage, Command, Prng } from '@kimberlite/vsr';
 import type { FaultGate } from '../faults/fault-gate.ts';
 import type { EventQueue } from '../std/event-queue.ts';
 import { drawExponential } from '../std/exponential.ts';
+import { CONGESTION_OFF, Congestion, type CongestionOptions } from './congestion.ts';
+import { NodeHealths } from './node-health.ts';
+
+/** Loss of packets of one command, on top of the others'. */
+export interface CommandLoss {
+  readonly command: Command;
+  readonly probability: number;
+}
 
 /** How links behave. Probabilities are per packet unless said otherwise; times in microseconds. */
 export interface NetworkOptions {
@@ -36,6 +44,8 @@ export interface NetworkOptions {
   /** Per link and tick: everything on the link waits for a while. */
   readonly clogProbability: number;
   readonly clogMeanMicros: number;
+  readonly congestion: CongestionOptions;
+  readonly commandLoss: readonly CommandLoss[];
 }
 
 /** Fast, faithful links: nothing is lost, delayed for long, doubled or reordered. */
@@ -54,6 +64,8 @@ export const NETWORK_CALM: NetworkOptions = {
   reorder: false,
   clogProbability: 0,
   clogMeanMicros: 0,
+  congestion: CONGESTION_OFF,
+  commandLoss: [],
 };
 
 /** Bytes on their way from one node to another. Replicas are nodes 0 to R - 1, then clients. */
@@ -72,12 +84,20 @@ export interface NetworkCounts {
   sent: number;
   delivered: number;
   lost: number;
+  /** Lost on a congested link. */
+  congested: number;
+  /** Lost for their command. */
+  lostByCommand: number;
+  /** Lost because one end is ill. */
+  lostByIllness: number;
   cut: number;
   overflowed: number;
   replayed: number;
   echoed: number;
   garbled: number;
   clogs: number;
+  /** Heartbeats and pings that arrived. */
+  heartbeats: number;
 }
 
 interface InFlight {
@@ -114,6 +134,9 @@ export interface NetworkSetup {
  */
 export class Network {
   readonly counts: NetworkCounts;
+  readonly congestion: Congestion;
+  /** Of each node's own end of its links. */
+  readonly health: NodeHealths;
   /** Asked about each packet as it is sent; null lets all pass. */
   filter: PacketFilter | null;
   private readonly queue: EventQueue;
@@ -133,6 +156,15 @@ export class Network {
     this.receive = setup.receive;
     this.options = setup.options;
     this.filter = null;
+    const { nodeCount, faults } = setup;
+    const { congestion } = setup.options;
+    this.congestion = new Congestion({
+      prng: setup.prng,
+      options: congestion,
+      nodeCount,
+      faults,
+    });
+    this.health = new NodeHealths(setup.prng, nodeCount);
     this.links = [];
     for (let index = 0; index < setup.nodeCount * setup.nodeCount; index += 1) {
       this.links.push({ inFlight: [], clogUntil: 0, extraDelay: 0, lastArrival: 0, cut: false });
@@ -141,12 +173,16 @@ export class Network {
       sent: 0,
       delivered: 0,
       lost: 0,
+      congested: 0,
+      lostByCommand: 0,
+      lostByIllness: 0,
       cut: 0,
       overflowed: 0,
       replayed: 0,
       echoed: 0,
       garbled: 0,
       clogs: 0,
+      heartbeats: 0,
     };
   }
 
@@ -180,7 +216,31 @@ export class Network {
       this.counts.lost += 1;
       return;
     }
+    if (this.isLostOtherwise(packet)) return;
     this.enqueue(link, this.garble(packet));
+  }
+
+  /** Losses that have a cause: the packet's command, a congested link, an end that is ill. */
+  private isLostOtherwise({ from, to, command }: Packet): boolean {
+    const loss = this.options.commandLoss.find((each) => each.command === command);
+    const byCommand = loss === undefined ? 0 : loss.probability;
+    if (
+      byCommand > 0 &&
+      this.prng.chance(byCommand) &&
+      (this.faults?.allow('command_loss', from, to) ?? true)
+    ) {
+      this.counts.lostByCommand += 1;
+      return true;
+    }
+    if (this.congestion.loses(from, to)) {
+      this.counts.congested += 1;
+      return true;
+    }
+    if (this.health.loses(from, to)) {
+      this.counts.lostByIllness += 1;
+      return true;
+    }
+    return false;
   }
 
   /** Cuts or heals one direction. What arrives on a cut link is lost. */
@@ -198,13 +258,15 @@ export class Network {
     return this.link(from, to).cut;
   }
 
-  /** Ends all clogging; the packets that waited arrive from now on. */
+  /** Ends all clogging and congestion; the packets that waited arrive from now on. */
   unclog(): void {
+    this.congestion.end();
     for (const link of this.links) link.clogUntil = 0;
   }
 
   /** Once a tick: draws which links clog. */
   tick(): void {
+    this.congestion.tick();
     const { clogProbability, clogMeanMicros } = this.options;
     if (clogProbability === 0) return;
     for (const link of this.links) {
@@ -250,8 +312,10 @@ export class Network {
       if (victim === entry) return;
     }
     const { delayMinMicros, delayMeanMicros, reorder } = this.options;
+    const { from, to } = packet;
+    const factor = this.congestion.delayFactor(from, to) * this.health.delayFactor(from, to);
     const drawn = drawExponential(this.prng, delayMeanMicros);
-    const delay = delayMinMicros + link.extraDelay + drawn;
+    const delay = factor * (delayMinMicros + link.extraDelay + drawn);
     let arrival = this.queue.now + delay;
     if (!reorder && arrival < link.lastArrival) arrival = link.lastArrival;
     if (arrival > link.lastArrival) link.lastArrival = arrival;
@@ -293,6 +357,7 @@ export class Network {
     if (echoProbability > 0 && this.prng.chance(echoProbability)) this.echo(link, packet);
     if (this.faults?.allow('delivery', packet.from, packet.to) === false) return;
     this.counts.delivered += 1;
+    if (packet.command === 'commit' || packet.command === 'ping') this.counts.heartbeats += 1;
     this.receive(packet);
   }
 

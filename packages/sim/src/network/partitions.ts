@@ -3,7 +3,16 @@ import type { FaultGate } from '../faults/fault-gate.ts';
 import type { Network } from './network.ts';
 
 /** How the nodes are divided. */
-export type PartitionMode = 'uniform_size' | 'uniform_partition' | 'isolate_one';
+export type PartitionMode =
+  /** Two sides, their sizes drawn. */
+  | 'uniform_size'
+  /** Two sides, each replica on either. */
+  | 'uniform_partition'
+  | 'isolate_one'
+  /** Whoever leads now, alone. */
+  | 'isolate_primary'
+  /** Three sides or more. */
+  | 'multi_group';
 
 /** When partitions begin and end. Probabilities are per tick. */
 export interface PartitionOptions {
@@ -30,6 +39,8 @@ export interface PartitionCounts {
   uniform_size: number;
   uniform_partition: number;
   isolate_one: number;
+  isolate_primary: number;
+  multi_group: number;
   symmetric: number;
   one_way: number;
 }
@@ -40,14 +51,16 @@ export interface PartitionSetup {
   readonly options: PartitionOptions;
   readonly replicaCount: number;
   readonly nodeCount: number;
+  /** Who leads now; null for nobody. */
+  readonly primary: () => number | null;
   readonly faults: FaultGate | null;
   /** Told when all links are whole again. */
   readonly onHealed: () => void;
 }
 
 /**
- * Draws partitions over time. Replicas are divided in two by the mode; each client goes with a
- * random side or stays connected to both.
+ * Draws partitions over time. Replicas are divided by the mode; each client goes with one of the
+ * first two sides or stays connected to all.
  */
 export class PartitionFaults {
   readonly counts: PartitionCounts;
@@ -56,6 +69,7 @@ export class PartitionFaults {
   private readonly options: PartitionOptions;
   private readonly replicaCount: number;
   private readonly nodeCount: number;
+  private readonly primary: () => number | null;
   private readonly faults: FaultGate | null;
   private readonly onHealed: () => void;
   private divided: boolean;
@@ -67,6 +81,7 @@ export class PartitionFaults {
     this.options = setup.options;
     this.replicaCount = setup.replicaCount;
     this.nodeCount = setup.nodeCount;
+    this.primary = setup.primary;
     this.faults = setup.faults;
     this.onHealed = setup.onHealed;
     this.divided = false;
@@ -75,6 +90,8 @@ export class PartitionFaults {
       uniform_size: 0,
       uniform_partition: 0,
       isolate_one: 0,
+      isolate_primary: 0,
+      multi_group: 0,
       symmetric: 0,
       one_way: 0,
     };
@@ -120,20 +137,31 @@ export class PartitionFaults {
         const source = sides[from] ?? null;
         const target = sides[to] ?? null;
         if (from === to || source === null || target === null || source === target) continue;
-        // One way: what side 0 sends does not reach side 1.
-        if (symmetric || source === 0) this.network.setCut(from, to, true);
+        // One way: what a side sends does not reach those of higher numbers.
+        if (symmetric || source < target) this.network.setCut(from, to, true);
       }
     }
   }
 
-  /** The side of each node, 0 or 1; null for a client that stays connected to both. */
+  /** The side of each node, mostly 0 or 1; null for a client that stays connected to both. */
   private drawSides(mode: PartitionMode): (number | null)[] {
     const replicas = Array.from({ length: this.replicaCount }, (_, slot) => slot);
     this.prng.shuffle(replicas);
     const sides: (number | null)[] = new Array<number | null>(this.nodeCount).fill(null);
     const flip = this.prng.below(2);
-    const size = mode === 'isolate_one' ? 1 : this.prng.below(this.replicaCount + 1);
+    const alone = mode === 'isolate_one' || mode === 'isolate_primary';
+    const size = alone ? 1 : this.prng.below(this.replicaCount + 1);
+    const primary = mode === 'isolate_primary' ? this.primary() : null;
+    if (primary !== null) {
+      replicas.splice(replicas.indexOf(primary), 1);
+      replicas.unshift(primary);
+    }
+    const groups = mode === 'multi_group' ? this.prng.between(3, 6) : 2;
     replicas.forEach((slot, place) => {
+      if (mode === 'multi_group') {
+        sides[slot] = place % groups;
+        return;
+      }
       const side = mode === 'uniform_partition' ? this.prng.below(2) : place < size ? 0 : 1;
       sides[slot] = side ^ flip;
     });

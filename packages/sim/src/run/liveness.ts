@@ -2,6 +2,7 @@ import { assert } from '@kimberlite/store';
 import type { Prng, ReplicaSnapshot } from '@kimberlite/vsr';
 import type { Cluster } from '../cluster/cluster.ts';
 import { viewChangeQuorum } from '../cluster/quorums.ts';
+import { CONGESTION_OFF } from '../network/congestion.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import type { StorageOptions } from '../storage/storage.ts';
 import { unrecoverableReason } from './diagnosis.ts';
@@ -53,6 +54,7 @@ export class LivenessPhase {
     const answeredBefore = clients.map((client) => client.answered);
     for (let tick = 0; tick < ticksMax; tick += 1) {
       cluster.runTick();
+      if ((cluster.exposure?.stopped ?? null) !== null) return { kind: 'converged' };
       let waiting = false;
       clients.forEach((client, index) => {
         const answered = client.answered - (answeredBefore[index] ?? 0);
@@ -62,11 +64,11 @@ export class LivenessPhase {
         waiting ||= client.queriesPending > 0;
       });
       if (!waiting && this.differences().length === 0) {
-        cluster.checkers.onConverged(this.states());
+        if (!this.isDeceived()) cluster.checkers.onConverged(this.states());
         return { kind: 'converged' };
       }
     }
-    const reason = unrecoverableReason(cluster, this.core);
+    const reason = this.isDeceived() ? null : unrecoverableReason(cluster, this.core);
     if (reason !== null) return { kind: 'unrecoverable', reason };
     const unanswered = clients.filter((client) => client.busy).length;
     const queries = clients.reduce((sum, client) => sum + client.queriesPending, 0);
@@ -93,12 +95,17 @@ export class LivenessPhase {
         found.push(`replica ${slot} executed ${state.commitMin} of ${state.op} ops`);
       }
       if (state.op !== first.op) found.push(`replica ${slot} has head ${state.op}`);
-      const unsound = this.unsoundOp(state);
+      const unsound = this.isDeceived() ? null : this.unsoundOp(state);
       if (unsound !== null) found.push(`replica ${slot} has not repaired op ${unsound}`);
       if (state.syncing) found.push(`replica ${slot} is syncing`);
     }
     if (!states.some((state) => state.isPrimary)) found.push('there is no primary');
     return found;
+  }
+
+  /** A lie took hold, so that there is no history to compare with. */
+  private isDeceived(): boolean {
+    return (this.cluster.exposure?.belief ?? null) !== null;
   }
 
   /** An op above its checkpoint that is not right on its disk; null when there is none. */
@@ -169,6 +176,8 @@ function healedNetwork(options: NetworkOptions): NetworkOptions {
     garbleProbability: 0,
     capacity: Math.max(options.capacity, 200),
     clogProbability: 0,
+    congestion: CONGESTION_OFF,
+    commandLoss: [],
   };
 }
 

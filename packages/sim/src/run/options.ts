@@ -1,10 +1,12 @@
-import type { ClusterConfig, ScrubOptions, TimeoutTable } from '@kimberlite/vsr';
+import type { ClusterConfig, ScrubOptions, TimeoutTable, TraceEvent } from '@kimberlite/vsr';
+import type { ByzantineOptions } from '../byzantine/mutation.ts';
 import type { ClientOptions } from '../client/simulated-client.ts';
 import type { ClockOptions } from '../cluster/clock.ts';
 import type { HintOptions } from '../cluster/hints.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import type { PartitionOptions } from '../network/partitions.ts';
 import type { StorageOptions } from '../storage/storage.ts';
+import type { GrayOptions } from './gray-faults.ts';
 import type { LostDiskOptions } from './lost-disk.ts';
 import type { Totals } from './totals.ts';
 
@@ -22,7 +24,18 @@ export interface ProcessFaultOptions {
   readonly stableTicksMin: number;
   readonly pauseProbability: number;
   readonly unpauseProbability: number;
+  readonly crashAt: CrashAt;
 }
+
+/**
+ * A replica that does one of these things crashes with this probability, then or soon after.
+ */
+export interface CrashAt {
+  readonly events: readonly TraceEvent['kind'][];
+  readonly probability: number;
+}
+
+export const CRASH_AT_NOTHING: CrashAt = { events: [], probability: 0 };
 
 export const PROCESS_FAULTS_OFF: ProcessFaultOptions = {
   crashProbability: 0,
@@ -33,6 +46,7 @@ export const PROCESS_FAULTS_OFF: ProcessFaultOptions = {
   stableTicksMin: 0,
   pauseProbability: 0,
   unpauseProbability: 1,
+  crashAt: CRASH_AT_NOTHING,
 };
 
 /** Something that must have happened in a run, or the run proves nothing. */
@@ -50,6 +64,8 @@ export interface SimulationOptions {
   readonly workload: 'kernel' | 'counter';
   /** Calls in one request of the kernel's workload, at most. */
   readonly callsMax: number;
+  /** Namespaces that the kernel's workload spreads over. */
+  readonly namespaces: number;
   /** The safety phase ends when so many requests were answered, */
   readonly requestsTarget: number;
   /** or after so many ticks, with faults on. */
@@ -65,6 +81,9 @@ export interface SimulationOptions {
   /** Faults that the disks may have at all, where the atlas allows them. */
   readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
   readonly processes: ProcessFaultOptions;
+  readonly gray: GrayOptions;
+  /** Lies told in the safety phase; null for none. */
+  readonly byzantine: ByzantineOptions | null;
   readonly clocks: readonly ClockOptions[];
   readonly clients: ClientOptions;
   /** The safety phase waits for these too, as long as its time lasts. */

@@ -1,4 +1,4 @@
-import type { Prng } from '@kimberlite/vsr';
+import type { Prng, TraceEvent } from '@kimberlite/vsr';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { ProcessFaultOptions } from './options.ts';
 
@@ -17,6 +17,9 @@ export class ProcessFaults {
     this.options = options;
     this.stable = cluster.replicas.map(() => 0);
     this.wasRunning = cluster.replicas.map(() => true);
+    if (options.crashAt.events.length > 0) {
+      cluster.onReplicaTrace = (slot, event) => this.onTrace(slot, event.kind);
+    }
   }
 
   tick(): void {
@@ -60,6 +63,21 @@ export class ProcessFaults {
       cluster.observeProcess(slot, 'unpause');
       replica.unpause();
     }
+  }
+
+  /** Faults are over: what replicas do is no reason to crash any more. */
+  end(): void {
+    this.cluster.onReplicaTrace = null;
+  }
+
+  private onTrace(slot: number, kind: TraceEvent['kind']): void {
+    const { options, prng, cluster } = this;
+    if (!options.crashAt.events.includes(kind)) return;
+    if (!prng.chance(options.crashAt.probability)) return;
+    const delay = prng.between(1, options.crashDelayEventsMax);
+    if (!cluster.faults.allow('crash', slot)) return;
+    cluster.totals.crashesAtEvents += 1;
+    cluster.replica(slot).armCrash(delay);
   }
 
   private restart(slot: number): void {

@@ -1,5 +1,6 @@
 import { AssertionError, type ChecksumFunction, mix128, sha256Checksum } from '@kimberlite/store';
 import { Prng } from '@kimberlite/vsr';
+import type { Exposure } from '../byzantine/exposure.ts';
 import { type CheckerName, Violation } from '../checkers/violation.ts';
 import type { SimulatedClient } from '../client/simulated-client.ts';
 import { Cluster } from '../cluster/cluster.ts';
@@ -12,6 +13,7 @@ import { PartitionFaults } from '../network/partitions.ts';
 import { counterWorkload } from '../testing/counter-machine.ts';
 import { KernelWorkload } from '../workload/kernel-workload.ts';
 import type { Workload } from '../workload/workload.ts';
+import { GrayFaults } from './gray-faults.ts';
 import { LivenessPhase } from './liveness.ts';
 import { LostDisk } from './lost-disk.ts';
 import type { SimulationOptions } from './options.ts';
@@ -123,6 +125,8 @@ function observerOf({ log, observer }: RunOptions): Observer | null {
   return log === undefined ? null : (seen) => log(traceLine(seen));
 }
 
+const OK: Outcome = { verdict: 'ok', checker: null, message: 'converged', stack: null };
+
 type Outcome = Pick<RunResult, 'verdict' | 'checker' | 'message' | 'stack'>;
 
 class Simulator {
@@ -133,6 +137,7 @@ class Simulator {
   private readonly lostDisk: LostDisk;
   private readonly prng: Prng;
   private readonly livenessPrng: Prng;
+  private readonly gray: GrayFaults;
   private idle: boolean;
 
   constructor(cluster: Cluster, options: SimulationOptions, prng: Prng) {
@@ -144,6 +149,7 @@ class Simulator {
       options: options.partitions,
       replicaCount: options.replicaCount,
       nodeCount: options.replicaCount + options.clientCount,
+      primary: () => cluster.snapshots().find(({ isPrimary }) => isPrimary)?.slot ?? null,
       faults: cluster.faults,
       onHealed: () => cluster.observe(null, { kind: 'healed' }),
     });
@@ -151,6 +157,7 @@ class Simulator {
     this.livenessPrng = prng.fork();
     this.prng = prng.fork();
     this.lostDisk = new LostDisk(cluster, prng.fork(), options.lostDisk);
+    this.gray = new GrayFaults(cluster, prng.fork(), options.gray);
     this.idle = false;
   }
 
@@ -158,7 +165,12 @@ class Simulator {
     try {
       this.cluster.startAll();
       const enough = this.safetyPhase();
-      const liveness = new LivenessPhase(this.cluster, this.livenessPrng, !enough);
+      this.gray.healAll();
+      this.processes.end();
+      this.cluster.endLies();
+      // Who might find out that a lie was believed must not be left out.
+      const whole = !enough || this.cluster.exposure !== null;
+      const liveness = new LivenessPhase(this.cluster, this.livenessPrng, whole);
       return this.judge(liveness);
     } catch (error) {
       return outcomeOf(error);
@@ -174,6 +186,16 @@ class Simulator {
     totals.partitionsSymmetric = counts.symmetric;
     totals.partitionsOneWay = counts.one_way;
     totals.partitions = counts.symmetric + counts.one_way;
+    totals.partitionsIsolatePrimary = counts.isolate_primary;
+    totals.partitionsMultiGroup = counts.multi_group;
+    const gray = this.gray.counts;
+    totals.graySlow = gray.slow;
+    totals.graySlowDisk = gray.slow_disk;
+    totals.grayIntermittent = gray.intermittent;
+    totals.graySendOnly = gray.send_only;
+    totals.grayReceiveOnly = gray.receive_only;
+    totals.grayFrozen = gray.frozen;
+    totals.grayFailures = Object.values(gray).reduce((sum, count) => sum + count, 0);
     return totals;
   }
 
@@ -190,6 +212,7 @@ class Simulator {
       this.driveClients();
       const answered = cluster.clients.reduce((sum, client) => sum + client.answered, 0);
       enough = answered >= options.requestsTarget;
+      if (this.isJudged()) return enough;
       if (enough && this.missingWitness() === null) return true;
     }
     return enough;
@@ -210,6 +233,7 @@ class Simulator {
     this.partitions.tick();
     this.processes.tick();
     this.lostDisk.tick();
+    this.gray.tick();
     this.cluster.network.tick();
     this.cluster.tickClocks();
     for (const storage of this.cluster.storages) storage.tick();
@@ -243,7 +267,20 @@ class Simulator {
     if (cluster.faults.allow('query', index)) client.askQuery();
   }
 
+  /** Whether the run has shown what comes of a lie: somebody stopped, or should have. */
+  private isJudged(): boolean {
+    const { exposure, queue } = this.cluster;
+    return exposure !== null && (exposure.stopped !== null || exposure.isOverdue(queue.now));
+  }
+
   private judge(liveness: LivenessPhase): Outcome {
+    const { exposure } = this.cluster;
+    if (exposure !== null && exposure.stopped !== null) return outcomeOfLies(exposure, false) ?? OK;
+    const core = this.judgeCore(liveness);
+    return outcomeOfLies(exposure, core.verdict === 'liveness') ?? core;
+  }
+
+  private judgeCore(liveness: LivenessPhase): Outcome {
     let outcome = liveness.run(this.options.livenessTicksMax);
     const { scrubJudged } = this.options;
     if (outcome.kind === 'converged' && scrubJudged !== null) {
@@ -268,6 +305,30 @@ class Simulator {
   }
 }
 
+/** What a lie came to, when it decides the run; null when the core is still to be judged. */
+function outcomeOfLies(exposure: Exposure | null, stuck: boolean): Outcome | null {
+  if (exposure === null) return null;
+  const { stopped, options } = exposure;
+  if (stopped !== null) {
+    const message = `replica ${stopped} stopped: ${exposure.reason ?? 'unknown'}`;
+    const expected = options.expects === 'divergence_found' || stopped === options.liar;
+    if (expected) return { verdict: 'ok', checker: null, message, stack: null };
+    return byzantineFailure(`${message}, though the lie can be told`);
+  }
+  const disagreement = exposure.disagreement();
+  if (disagreement !== null) return byzantineFailure(`${disagreement}, and nobody stopped`);
+  const deceived = exposure.conflicts > 0 || exposure.belief !== null;
+  if (!stuck || !deceived || options.expects !== 'divergence_found') return null;
+  // What was believed is on disks, and cannot be true of any log that is left.
+  const message = 'no view begins after a lie, and nobody gives up what it committed';
+  return { verdict: 'ok', checker: null, message, stack: null };
+}
+
+function byzantineFailure(text: string): Outcome {
+  const message = `byzantine: ${text}`;
+  return { verdict: 'correctness', checker: 'byzantine', message, stack: null };
+}
+
 function outcomeOf(error: unknown): Outcome {
   if (error instanceof Violation) {
     const { checker, message } = error;
@@ -289,5 +350,5 @@ export function checksumNamed(name: SimulationOptions['checksum']): ChecksumFunc
 
 function workloadOf(options: SimulationOptions): Workload {
   if (options.workload === 'counter') return counterWorkload;
-  return new KernelWorkload(options.callsMax, options.config.stateBytesMax);
+  return new KernelWorkload(options);
 }

@@ -1,6 +1,13 @@
-import { CONFIG_SIMULATION, type Prng, type ScrubOptions } from '@kimberlite/vsr';
+import {
+  CONFIG_SIMULATION,
+  type Command,
+  type Prng,
+  type ScrubOptions,
+  type TraceEvent,
+} from '@kimberlite/vsr';
 import type { ClientOptions } from '../client/simulated-client.ts';
 import type { ClockOptions } from '../cluster/clock.ts';
+import { CONGESTION_MILD, CONGESTION_OFF, type CongestionOptions } from '../network/congestion.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import {
   PARTITIONS_OFF,
@@ -9,8 +16,9 @@ import {
 } from '../network/partitions.ts';
 import type { StorageOptions } from '../storage/storage.ts';
 import { drawHints, drawTimeouts } from './draw-timeouts.ts';
+import { GRAY_KINDS, GRAY_OFF, type GrayOptions } from './gray-faults.ts';
 import { LOST_DISK_OFF } from './lost-disk.ts';
-import type { ProcessFaultOptions, SimulationOptions } from './options.ts';
+import { CRASH_AT_NOTHING, type ProcessFaultOptions, type SimulationOptions } from './options.ts';
 
 const MILLISECOND = 1_000;
 /** A run must answer this many times the slots of its WAL, so that the ring wraps. */
@@ -35,6 +43,7 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     checksum: prng.chance(0.05) ? 'sha256-128' : 'mix128',
     workload: prng.chance(0.1) ? 'counter' : 'kernel',
     callsMax: prng.pick([1, 2, 4]),
+    namespaces: 2,
     requestsTarget: config.walSlots * prng.between(WRAPS_MIN, 3 * WRAPS_MIN),
     safetyTicksMax: SAFETY_TICKS_MAX,
     livenessTicksMax: LIVENESS_TICKS_MAX,
@@ -47,6 +56,8 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     clients: drawClients(prng),
     introduced: prng.chance(0.75),
     lostDisk: LOST_DISK_OFF,
+    gray: GRAY_OFF,
+    byzantine: null,
     witnesses: [],
     timeouts: drawTimeouts(prng),
     hints: drawHints(prng),
@@ -54,13 +65,13 @@ export function drawSwarm(prng: Prng): SimulationOptions {
   const latentFaultProbability = rate(prng, prng.pick([0.02, 0.2]), 0.4);
   const scrub = drawScrub(prng);
   const stateBytesMax = prng.chance(0.15) ? prng.pick([2_000, 10_000, 30_000]) : 0;
-  return {
+  return drawLater(prng, {
     ...drawn,
     config: { ...config, stateBytesMax },
     storage: { ...drawn.storage, latentFaultProbability },
     scrub,
     scrubJudged: null,
-  };
+  });
 }
 
 /** From several tours in a run to next to nothing of one, and now and then with little to read. */
@@ -69,6 +80,65 @@ function drawScrub(prng: Prng): ScrubOptions {
     tourTicks: prng.pick([20, 100, 1_000, 8_640_000]),
     bytesPerTick: prng.pick([1_000, 100_000, 1_000_000]),
   };
+}
+
+/** Classes of faults drawn after all others, so that they move no draw of an older one. */
+function drawLater(prng: Prng, drawn: SimulationOptions): SimulationOptions {
+  const congestion = prng.pick([
+    CONGESTION_OFF,
+    CONGESTION_OFF,
+    CONGESTION_MILD,
+    drawCongestion(prng),
+  ]);
+  const lost: Command = prng.pick(COMMANDS_LOST);
+  const commandLoss = prng.chance(0.2)
+    ? [{ command: lost, probability: prng.pick([0.3, 0.9, lost === 'pong' ? 0.5 : 1]) }]
+    : [];
+  const crashAt = prng.chance(0.2)
+    ? { events: [prng.pick(CRASH_EVENTS)], probability: prng.pick([0.003, 0.03]) }
+    : CRASH_AT_NOTHING;
+  const multi: PartitionMode[] = prng.chance(0.3) ? ['multi_group'] : [];
+  const { modes } = drawn.partitions;
+  return {
+    ...drawn,
+    network: { ...drawn.network, congestion, commandLoss },
+    partitions: { ...drawn.partitions, modes: modes.length === 0 ? modes : [...modes, ...multi] },
+    processes: { ...drawn.processes, crashAt },
+    gray: drawGray(prng, drawn.replicaCount),
+  };
+}
+
+/**
+ * Commands whose loss, even of every one, others must make up for. Without any pong replicas that
+ * do not know each other yet never start, and show nothing.
+ */
+const COMMANDS_LOST: readonly Command[] = ['commit', 'pong', 'prepareOk', 'startView', 'headers'];
+const CRASH_EVENTS: readonly TraceEvent['kind'][] = [
+  'committed',
+  'status',
+  'acknowledged',
+  'view_durable',
+  'checkpoint_durable',
+];
+
+function drawCongestion(prng: Prng): CongestionOptions {
+  return {
+    beginProbability: rate(prng, 0.05, 0),
+    endProbability: 0.05 + rate(prng, 0.4, 0),
+    delayFactor: prng.between(1, 10),
+    lossProbability: rate(prng, 0.5, 0),
+  };
+}
+
+function drawGray(prng: Prng, replicaCount: number): GrayOptions {
+  const kinds = prng.chance(0.3) ? GRAY_KINDS : [prng.pick(GRAY_KINDS)];
+  const options: GrayOptions = {
+    kinds,
+    enterProbability: prng.pick([0.001, 0.01]),
+    leaveProbability: prng.pick([0.005, 0.05]),
+    illMax: prng.between(1, replicaCount),
+  };
+  return prng.chance(0.6) ? GRAY_OFF : options;
 }
 
 /** Zero in the given share of draws, else uniform in thousandths up to the limit. */
@@ -93,6 +163,8 @@ function drawNetwork(prng: Prng): NetworkOptions {
     reorder: prng.chance(0.8),
     clogProbability: rate(prng, 0.002, 0.5),
     clogMeanMicros: prng.between(1, prng.pick([100, 1_000, 5_000])) * MILLISECOND,
+    congestion: CONGESTION_OFF,
+    commandLoss: [],
   };
 }
 
@@ -133,6 +205,7 @@ function drawProcesses(prng: Prng): ProcessFaultOptions {
     stableTicksMin: prng.pick([0, 10, 100, 300]),
     pauseProbability: prng.pick([0, 0, 1 / 2_000, 1 / 500]),
     unpauseProbability: 1 / prng.pick([5, 50, 200]),
+    crashAt: CRASH_AT_NOTHING,
   };
 }
 
@@ -185,5 +258,9 @@ export function describeOptions(options: SimulationOptions): string {
     `hints ${percent(options.hints.toldProbability)}`,
     `pause ${(processes.pauseProbability * 100).toFixed(3)}%`,
     options.introduced ? 'introduced' : 'strangers',
+    `congestion ${percent(network.congestion.beginProbability)}`,
+    `lost ${network.commandLoss.map(({ command }) => command).join(' and ') || 'no command'}`,
+    `gray ${options.gray.kinds.join(' and ') || 'off'}`,
+    `crash at ${processes.crashAt.events.join(' and ') || 'no event'}`,
   ].join(', ');
 }

@@ -76,6 +76,27 @@ export interface Totals {
   quorumLosses: number;
   abdicationsClockLost: number;
   abdicationsRepairStuck: number;
+  congestions: number;
+  packetsCongested: number;
+  packetsLostByCommand: number;
+  grayFailures: number;
+  graySlow: number;
+  grayIntermittent: number;
+  graySendOnly: number;
+  grayReceiveOnly: number;
+  grayFrozen: number;
+  clockSteps: number;
+  mutationsApplied: number;
+  liesRejected: number;
+  liesBelieved: number;
+  divergencesFound: number;
+  graySlowDisk: number;
+  lateCommits: number;
+  clockAgreements: number;
+  heartbeats: number;
+  crashesAtEvents: number;
+  partitionsIsolatePrimary: number;
+  partitionsMultiGroup: number;
   /** Runs whose healed core could not go on for a reason outside what is promised. */
   unrecoverable: number;
   /** Runs in which what the scenario is about did not happen: they prove nothing. */
@@ -152,6 +173,27 @@ export function emptyTotals(): Totals {
     quorumLosses: 0,
     abdicationsClockLost: 0,
     abdicationsRepairStuck: 0,
+    congestions: 0,
+    packetsCongested: 0,
+    packetsLostByCommand: 0,
+    grayFailures: 0,
+    graySlow: 0,
+    grayIntermittent: 0,
+    graySendOnly: 0,
+    grayReceiveOnly: 0,
+    grayFrozen: 0,
+    clockSteps: 0,
+    mutationsApplied: 0,
+    liesRejected: 0,
+    liesBelieved: 0,
+    divergencesFound: 0,
+    graySlowDisk: 0,
+    lateCommits: 0,
+    clockAgreements: 0,
+    heartbeats: 0,
+    crashesAtEvents: 0,
+    partitionsIsolatePrimary: 0,
+    partitionsMultiGroup: 0,
     unrecoverable: 0,
     witnessMissing: 0,
   };

@@ -4,6 +4,7 @@ import { CLOCK_CALM } from '../cluster/clock.ts';
 import { HINTS_OFF } from '../cluster/hints.ts';
 import { NETWORK_CALM } from '../network/network.ts';
 import { PARTITIONS_OFF } from '../network/partitions.ts';
+import { GRAY_OFF } from '../run/gray-faults.ts';
 import { PROCESS_FAULTS_OFF, type SimulationOptions } from '../run/options.ts';
 import { drawSwarm } from '../run/swarm.ts';
 import { STORAGE_CALM } from '../storage/storage.ts';
@@ -35,12 +36,19 @@ export function healthy(seed: bigint, replicaCount = 3): SimulationOptions {
     storage: STORAGE_CALM,
     atlas: { wal: false, blocks: false },
     processes: PROCESS_FAULTS_OFF,
+    gray: GRAY_OFF,
+    byzantine: null,
     clocks: Array.from({ length: replicaCount }, () => CLOCK_CALM),
     clients: CLIENTS_BUSY,
     scrub: SCRUB_DEFAULT,
     timeouts: TIMEOUTS_DEFAULT,
     hints: HINTS_OFF,
   };
+}
+
+/** A probability up to so many thousandths, by seed. */
+export function thousandth(seed: bigint, most: number): number {
+  return new Prng(seed).below(most + 1) / 1_000;
 }
 
 /** Three replicas in half of the seeds, five in the others. */

@@ -1,35 +1,135 @@
 import type { SimulationOptions } from '../run/options.ts';
+import { byzantineAnyField } from './byzantine/byzantine-any-field.ts';
+import { byzantineCommitDesync } from './byzantine/byzantine-commit-desync.ts';
+import { byzantineCommitInflationGradual } from './byzantine/byzantine-commit-inflation-gradual.ts';
+import { byzantineCorruptChecksums } from './byzantine/byzantine-corrupt-checksums.ts';
+import { byzantineDvcIdenticalClaims } from './byzantine/byzantine-dvc-identical-claims.ts';
+import { byzantineDvcTailLengthMismatch } from './byzantine/byzantine-dvc-tail-length-mismatch.ts';
+import { byzantineEarlyCommit } from './byzantine/byzantine-early-commit.ts';
+import { byzantineFalseAck } from './byzantine/byzantine-false-ack.ts';
+import { byzantineFalseLogView } from './byzantine/byzantine-false-log-view.ts';
+import { byzantineFalseNack } from './byzantine/byzantine-false-nack.ts';
+import { byzantineForeignCluster } from './byzantine/byzantine-foreign-cluster.ts';
+import { byzantineForgedSender } from './byzantine/byzantine-forged-sender.ts';
+import { byzantineInflatedCommit } from './byzantine/byzantine-inflated-commit.ts';
+import { byzantineInvalidKernelCommand } from './byzantine/byzantine-invalid-kernel-command.ts';
+import { byzantineInvalidMetadata } from './byzantine/byzantine-invalid-metadata.ts';
+import { byzantineInvalidRepairRange } from './byzantine/byzantine-invalid-repair-range.ts';
+import { byzantineLeaderRace } from './byzantine/byzantine-leader-race.ts';
+import { byzantineMaliciousViewChange } from './byzantine/byzantine-malicious-view-change.ts';
+import { byzantineOversizedStartView } from './byzantine/byzantine-oversized-start-view.ts';
+import { byzantinePrepareEquivocation } from './byzantine/byzantine-prepare-equivocation.ts';
+import { byzantinePrepareFlood } from './byzantine/byzantine-prepare-flood.ts';
+import { byzantineReplayOldView } from './byzantine/byzantine-replay-old-view.ts';
+import { byzantineSelectiveSilence } from './byzantine/byzantine-selective-silence.ts';
+import { byzantineSplitBrain } from './byzantine/byzantine-split-brain.ts';
+import { byzantineTamperedContent } from './byzantine/byzantine-tampered-content.ts';
+import { byzantineViewChangeBlocking } from './byzantine/byzantine-view-change-blocking.ts';
+import { byzantineViewChangeMerge } from './byzantine/byzantine-view-change-merge.ts';
+import { clockBackwardJump } from './clock/clock-backward-jump.ts';
+import { clockDrift } from './clock/clock-drift.ts';
+import { clockNtpFailure } from './clock/clock-ntp-failure.ts';
+import { clockOffsetExceeded } from './clock/clock-offset-exceeded.ts';
 import { baseline } from './core/baseline.ts';
+import { combined } from './core/combined.ts';
+import { grayFailures } from './core/gray-failures.ts';
+import { multiTenantIsolation } from './core/multi-tenant-isolation.ts';
 import { partitions } from './core/partitions.ts';
 import { swarm } from './core/swarm.ts';
+import { swizzleClogging } from './core/swizzle-clogging.ts';
+import { timeCompression } from './core/time-compression.ts';
+import { corruptionBitFlip } from './corruption/corruption-bit-flip.ts';
+import { corruptionChecksumValidation } from './corruption/corruption-checksum-validation.ts';
+import { corruptionSilentDiskFailure } from './corruption/corruption-silent-disk-failure.ts';
+import { corruptionTornWrite } from './corruption/corruption-torn-write.ts';
 import { noSpace } from './corruption/no-space.ts';
 import { rottenHeads } from './corruption/rotten-heads.ts';
 import { storageFaults } from './corruption/storage-faults.ts';
 import { uncertainHeads } from './corruption/uncertain-heads.ts';
+import { crashDuringCommit } from './crash/crash-during-commit.ts';
+import { crashDuringViewChange } from './crash/crash-during-view-change.ts';
 import { lostDisk } from './crash/lost-disk.ts';
 import { powerCuts } from './crash/power-cuts.ts';
+import { recoveryCorruptLog } from './crash/recovery-corrupt-log.ts';
+import { grayFailureIntermittentNetwork } from './gray/gray-failure-intermittent-network.ts';
+import { grayFailureSlowDisk } from './gray/gray-failure-slow-disk.ts';
 import { duellingViews } from './race/duelling-views.ts';
 import { lateAcknowledgements } from './race/late-acknowledgements.ts';
 import { newPrimaryReads } from './reads/new-primary-reads.ts';
 import { stalePrimaryReads } from './reads/stale-primary-reads.ts';
+import { raceCommitDuringDvc } from './race/race-commit-during-dvc.ts';
+import { raceConcurrentViewChanges } from './race/race-concurrent-view-changes.ts';
+import { repairBudgetPreventsStorm } from './repair/repair-budget-prevents-storm.ts';
+import { repairEwmaSelection } from './repair/repair-ewma-selection.ts';
+import { repairSyncTimeout } from './repair/repair-sync-timeout.ts';
 import type { Scenario } from './scenario.ts';
 import { scrubCompletesTour } from './scrub/scrub-completes-tour.ts';
 import { scrubDetectsCorruption } from './scrub/scrub-detects-corruption.ts';
 import { scrubHealsHelical } from './scrub/scrub-heals-helical.ts';
 import { scrubRateLimited } from './scrub/scrub-rate-limited.ts';
 import { scrubTriggersRepair } from './scrub/scrub-triggers-repair.ts';
+import { clientSessionCrash } from './sessions/client-session-crash.ts';
+import { clientSessionEviction } from './sessions/client-session-eviction.ts';
+import { clientSessionViewChangeLockout } from './sessions/client-session-view-change-lockout.ts';
+import { commitMessageFallback } from './timeouts/commit-message-fallback.ts';
+import { commitStallDetection } from './timeouts/commit-stall-detection.ts';
+import { pingHeartbeat } from './timeouts/ping-heartbeat.ts';
+import { primaryAbdicatePartition } from './timeouts/primary-abdicate-partition.ts';
+import { startViewChangeWindow } from './timeouts/start-view-change-window.ts';
+import { timeoutComprehensive } from './timeouts/timeout-comprehensive.ts';
 
 /** What `vopr list` shows and `--scenario` takes. */
 export const SCENARIOS: readonly Scenario[] = [
   swarm,
   baseline,
   partitions,
+  swizzleClogging,
+  grayFailures,
+  multiTenantIsolation,
+  timeCompression,
+  combined,
+  byzantineViewChangeMerge,
+  byzantineCommitDesync,
+  byzantineInflatedCommit,
+  byzantineInvalidMetadata,
+  byzantineMaliciousViewChange,
+  byzantineLeaderRace,
+  byzantineReplayOldView,
+  byzantineCorruptChecksums,
+  byzantineViewChangeBlocking,
+  byzantinePrepareFlood,
+  byzantineSelectiveSilence,
+  byzantineDvcTailLengthMismatch,
+  byzantineDvcIdenticalClaims,
+  byzantineOversizedStartView,
+  byzantineInvalidRepairRange,
+  byzantineInvalidKernelCommand,
+  byzantineSplitBrain,
+  byzantinePrepareEquivocation,
+  byzantineEarlyCommit,
+  byzantineCommitInflationGradual,
+  byzantineFalseLogView,
+  byzantineFalseNack,
+  byzantineFalseAck,
+  byzantineForgedSender,
+  byzantineTamperedContent,
+  byzantineForeignCluster,
+  byzantineAnyField,
   storageFaults,
   noSpace,
   uncertainHeads,
   rottenHeads,
+  corruptionBitFlip,
+  corruptionChecksumValidation,
+  corruptionSilentDiskFailure,
+  corruptionTornWrite,
   powerCuts,
   lostDisk,
+  crashDuringCommit,
+  crashDuringViewChange,
+  recoveryCorruptLog,
+  grayFailureSlowDisk,
+  grayFailureIntermittentNetwork,
   duellingViews,
   lateAcknowledgements,
   scrubDetectsCorruption,
@@ -39,6 +139,24 @@ export const SCENARIOS: readonly Scenario[] = [
   scrubHealsHelical,
   stalePrimaryReads,
   newPrimaryReads,
+  raceConcurrentViewChanges,
+  raceCommitDuringDvc,
+  clockDrift,
+  clockOffsetExceeded,
+  clockNtpFailure,
+  clockBackwardJump,
+  clientSessionCrash,
+  clientSessionViewChangeLockout,
+  clientSessionEviction,
+  repairBudgetPreventsStorm,
+  repairEwmaSelection,
+  repairSyncTimeout,
+  primaryAbdicatePartition,
+  commitStallDetection,
+  pingHeartbeat,
+  commitMessageFallback,
+  startViewChangeWindow,
+  timeoutComprehensive,
 ];
 
 const BY_NAME: ReadonlyMap<string, Scenario> = new Map(

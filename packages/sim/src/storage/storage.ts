@@ -105,6 +105,8 @@ export class SimulatedStorage implements StoragePort {
   private readonly places: FaultPlaces;
   private readonly memory: Readonly<Record<Zone, SectorMemory>>;
   private options: StorageOptions;
+  /** What every latency is multiplied with. */
+  private slowdown: number;
   private inFlight: Write[];
   private readonly wrongCopies: WrongCopies;
   /** Moves with every crash; completions of an older one are dead. */
@@ -132,6 +134,7 @@ export class SimulatedStorage implements StoragePort {
       checksum: setup.checksum,
       replicaCount: setup.atlas.replicaCount,
     });
+    this.slowdown = 1;
     this.inFlight = [];
     this.wrongCopies = new WrongCopies(this.memory.superblock, setup.prng.fork());
     this.generation = 0;
@@ -148,6 +151,11 @@ export class SimulatedStorage implements StoragePort {
 
   get writesInFlight(): number {
     return this.inFlight.length;
+  }
+
+  /** From now on all latencies are so many times as long; 1 is normal. */
+  setSlowdown(factor: number): void {
+    this.slowdown = factor;
   }
 
   setOptions(options: StorageOptions): void {
@@ -185,7 +193,8 @@ export class SimulatedStorage implements StoragePort {
     this.assertInBounds(zone, offset, length);
     const { generation } = this;
     const delay =
-      this.options.readMinMicros + drawExponential(this.prng, this.options.readMeanMicros);
+      this.slowdown *
+      (this.options.readMinMicros + drawExponential(this.prng, this.options.readMeanMicros));
     this.queue.after(delay, () => {
       if (generation === this.generation) done(this.finishRead(zone, offset, length));
       else this.queue.idle();
@@ -208,7 +217,8 @@ export class SimulatedStorage implements StoragePort {
     this.inFlight.push(write);
     const { generation } = this;
     const delay =
-      this.options.writeMinMicros + drawExponential(this.prng, this.options.writeMeanMicros);
+      this.slowdown *
+      (this.options.writeMinMicros + drawExponential(this.prng, this.options.writeMeanMicros));
     this.queue.after(delay, () => {
       if (generation !== this.generation) {
         this.queue.idle();

@@ -104,6 +104,7 @@ export class ScriptedCluster {
         clients: CLIENTS_BUSY,
         introduced: options.introduced ?? true,
         atlas: { wal: false, blocks: false },
+        byzantine: null,
         observer: options.observer ?? (log === undefined ? null : (seen) => log(traceLine(seen))),
         removed: NOTHING_REMOVED,
         calmFrom: null,

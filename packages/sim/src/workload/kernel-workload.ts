@@ -24,6 +24,15 @@ import type {
 /** Bodies that are no list of calls: refused before they are given a place in the log. */
 const INVALID_PROBABILITY = 0.005;
 
+/** How much of the kernel a request touches. */
+export interface KernelWorkloadOptions {
+  /** Calls in one request, at most. */
+  readonly callsMax: number;
+  readonly namespaces: number;
+  /** The limit of the state that the cluster is formatted with; 0 for none. */
+  readonly config: { readonly stateBytesMax: number };
+}
+
 /**
  * The built-in kernel under random calls, a few in each request. What is asked leans on what the
  * model knows, so that compares and offsets are often right and often just wrong. Make one for each
@@ -39,11 +48,11 @@ export class KernelWorkload implements Workload {
 
   private readonly bytesMax: number;
 
-  /** `bytesMax` is the limit that the cluster is formatted with; 0 for none. */
-  constructor(callsMax: number, bytesMax = 0) {
+  constructor({ callsMax, namespaces, config }: KernelWorkloadOptions) {
+    const bytesMax = config.stateBytesMax;
     this.bytesMax = bytesMax;
     this.name = 'kernel';
-    this.options = { ...WORKLOAD_DEFAULT, count: callsMax };
+    this.options = { ...WORKLOAD_DEFAULT, namespaces, count: callsMax };
     this.known = new KernelModel(bytesMax);
     this.noSpaceRefusals = 0;
     this.queries = {

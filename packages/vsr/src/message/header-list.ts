@@ -41,6 +41,29 @@ export function decodeHeaderList(
   return headers;
 }
 
+/**
+ * Whether these can be the headers of a log from its head `op` downwards: at most those of a
+ * pipeline and one more, the head known, each in its place, committed below itself, and linked to
+ * the one above where both are known. Foreign headers in other places would be taken for ops of the
+ * log.
+ */
+export function isLogOf(
+  headers: readonly (LogHeader | null)[],
+  op: number,
+  pipelineMax: number,
+): boolean {
+  const head = headers[0] ?? null;
+  if (head === null || headers.length > Math.min(pipelineMax, op) + 1) return false;
+  return headers.every((entry, index) => {
+    if (entry === null) return true;
+    const { header } = entry;
+    const below = headers[index + 1] ?? null;
+    const linked = below === null || header.parent === below.header.checksum;
+    const possible = header.commit < header.op || header.op === 0;
+    return linked && possible && header.op === op - index;
+  });
+}
+
 function isZero(bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length; at += 1) if (bytes[at] !== 0) return false;
   return true;

@@ -1,11 +1,11 @@
 import { assert } from '@kimberlite/store';
 import { primarySlot } from '../membership.ts';
-import { decodeHeaderList, encodeHeaderList } from '../message/header-list.ts';
+import { decodeHeaderList, encodeHeaderList, isLogOf } from '../message/header-list.ts';
 import type { Message } from '../message/message.ts';
 import { Op, opMax } from '../std/numbers.ts';
 import { installHeaders } from './chain.ts';
 import type { Replica } from './replica.ts';
-import { type Ballot, type SelectedLog, selectLog } from './select-log.ts';
+import { type Ballot, logsConflict, type SelectedLog, selectLog } from './select-log.ts';
 import { drop, send, trace } from './send.ts';
 import { broadcastStartView, sendStartView } from './start-view.ts';
 import { transitionToStatus } from './status.ts';
@@ -47,6 +47,8 @@ export function sendDoViewChange(r: Replica): void {
     presentBits: presentBits >>> 0,
   };
   if (primarySlot(r.view) === r.slot) {
+    // Told before this replica could speak for itself; of two that differ, its own is the true one.
+    contradictsAnother(r, ballot);
     collectBallot(r, ballot);
     return;
   }
@@ -74,23 +76,35 @@ export function onDoViewChange(r: Replica, message: Message<'doViewChange'>): vo
     drop(r, message, 'invalid_metadata');
     return;
   }
+  if (contradictsAnother(r, ballot)) {
+    drop(r, message, 'log_conflict');
+    return;
+  }
   collectBallot(r, ballot);
+}
+
+/**
+ * Whether two logs of one log_view, this one and one that was told before, hold different prepares
+ * at one op. One of the two authors does not speak the truth. Against this replica's own log it is
+ * the other; between two others nobody can tell, and both are left out: a view that begins with the
+ * wrong one of them would lose what a quorum acknowledged.
+ */
+function contradictsAnother(r: Replica, ballot: Ballot): boolean {
+  const { ballots } = r.viewChange;
+  let contradicts = false;
+  for (const known of [...ballots.values()]) {
+    if (known.replica === ballot.replica || !logsConflict(known, ballot)) continue;
+    contradicts = true;
+    if (known.replica !== r.slot) ballots.delete(known.replica);
+  }
+  return contradicts;
 }
 
 /** Checks that a do_view_change is one that a replica can have sent. */
 function decodeBallot(r: Replica, { header, body }: Message<'doViewChange'>): Ballot | null {
   const headers = decodeHeaderList(body, r.checksum);
-  if (headers === null || headers.length > r.config.pipelineMax + 1) return null;
-  if (headers[0] === null || headers[0] === undefined) return null;
+  if (headers === null || !isLogOf(headers, header.op, r.config.pipelineMax)) return null;
   if (header.logView >= header.view || header.commitMin > header.op) return null;
-  const misplaced = headers.some(
-    (entry, index) => entry !== null && entry.header.op !== header.op - index,
-  );
-  const broken = headers.some((entry, index) => {
-    const below = headers[index + 1];
-    return entry !== null && below && entry.header.parent !== below.header.checksum;
-  });
-  if (misplaced || broken) return null;
   const { replica, logView, op, commitMin, nackBits, presentBits } = header;
   return { replica, logView, op, commitMin, headers, nackBits, presentBits };
 }

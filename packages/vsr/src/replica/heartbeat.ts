@@ -46,6 +46,11 @@ export function onCommit(r: Replica, message: Message<'commit'>): void {
     drop(r, message, 'stale_view');
     return;
   }
+  if (header.commit > header.op) {
+    // Nobody commits what it does not have: believed, it would commit whatever comes next here.
+    drop(r, message, 'invalid_metadata');
+    return;
+  }
   // A replayed heartbeat must neither keep a dead primary alive nor withdraw a vote.
   if (header.monotonic <= r.heartbeatStamp) return;
   r.heartbeatStamp = header.monotonic;

@@ -133,6 +133,30 @@ describe('a backup', () => {
     harness.deliver(stranger);
     expect(harness.replica.op).toBe(1);
     expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'chain_break' });
+    expect(harness.fatals).toEqual([]);
+  });
+
+  it('stops when its primary follows another op than the one that it has executed', () => {
+    const harness = backup();
+    harness.deliver(at(1));
+    harness.settle();
+    harness.deliver(heartbeatOf({ slot: 0, view: 0 }, CHAIN.slice(0, 2), { commit: 1, stamp: 1 }));
+    expect(harness.replica.commitMin).toBe(1);
+    harness.deliver(prepareAfter(prepareAfter(fixtureRoot(), { timestamp: 777 })));
+    expect(harness.fatals).toEqual(['diverged']);
+  });
+
+  it('believes no commit number beyond the op that it comes with', () => {
+    const harness = backup();
+    harness.deliver(at(1));
+    harness.settle();
+    harness.deliver(prepareAfter(at(1), { commit: 2 }));
+    expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'invalid_metadata' });
+    const { commitMax } = harness.replica;
+    const honest = heartbeatOf({ slot: 0, view: 0 }, CHAIN.slice(0, 2), { commit: 1, stamp: 1 });
+    harness.deliver(fromPeer({ slot: 0, view: 0 }, 'commit', { ...honest.header, commit: Op(7) }));
+    expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'invalid_metadata' });
+    expect(harness.replica.commitMax).toBe(commitMax);
   });
 
   it('does not enter a later view by a prepare: it asks for that view’s log', () => {

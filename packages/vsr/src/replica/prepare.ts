@@ -140,6 +140,11 @@ export function onPrepare(r: Replica, message: PrepareMessage): void {
     drop(r, message, 'not_from_primary');
     return;
   }
+  if (header.commit >= header.op) {
+    // A prepare is made before it commits: believed, it would commit itself and what follows.
+    drop(r, message, 'invalid_metadata');
+    return;
+  }
   heardPrimary(r);
   r.primaryOp = opMax(r.primaryOp, header.op);
   onNextArrived(r, header.op);
@@ -174,6 +179,8 @@ function appendNext(r: Replica, message: PrepareMessage): boolean {
   }
   if (header.parent !== head.header.checksum) {
     drop(r, message, 'chain_break');
+    // The primary of this view follows another op than the one that this replica has executed.
+    if (r.op <= r.commitMin) fatal(r, 'diverged');
     return false;
   }
   const expected = expectedCheckpointId(r, header.op);

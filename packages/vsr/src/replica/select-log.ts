@@ -40,6 +40,19 @@ function headerAt(ballot: Ballot, op: number): LogHeader | null {
   return op > ballot.op ? null : (ballot.headers[ballot.op - op] ?? null);
 }
 
+/** Whether two logs of one log_view hold different prepares at one op: one of them is a lie. */
+export function logsConflict(first: Ballot, other: Ballot): boolean {
+  if (first.logView !== other.logView) return false;
+  for (let index = 0; index < first.headers.length; index += 1) {
+    const entry = first.headers[index] ?? null;
+    const same = entry === null ? null : headerAt(other, first.op - index);
+    if (entry !== null && same !== null && entry.header.checksum !== same.header.checksum) {
+      return true;
+    }
+  }
+  return false;
+}
+
 function bit(bits: number, ballot: Ballot, op: number): boolean {
   const index = ballot.op - op;
   return index >= 0 && index < ballot.headers.length && ((bits >>> index) & 1) === 1;

@@ -1,7 +1,12 @@
-import { assert, isForestRoot } from '@kimberlite/store';
+import { isForestRoot } from '@kimberlite/store';
 import { checkpointDeadline } from '../config.ts';
 import { primarySlot } from '../membership.ts';
-import { decodeHeaderList, encodeHeaderList, type LogHeader } from '../message/header-list.ts';
+import {
+  decodeHeaderList,
+  encodeHeaderList,
+  isLogOf,
+  type LogHeader,
+} from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
 import { opMax } from '../std/numbers.ts';
@@ -19,6 +24,7 @@ import {
   broadcastMessage,
   compose,
   drop,
+  fatal,
   isBackup,
   isPrimary,
   sendMessage,
@@ -83,8 +89,7 @@ export function onStartView(r: Replica, message: Message<'startView'>): void {
   const { header, body } = message;
   const record = decodeCheckpoint(body);
   const headers = decodeHeaderList(body.subarray(CHECKPOINT_RECORD_SIZE), r.checksum);
-  const top = headers?.[0] ?? null;
-  if (record === null || headers === null || top === null || top.header.op !== header.op) {
+  if (record === null || headers === null || !isLogOf(headers, header.op, r.config.pipelineMax)) {
     drop(r, message, 'invalid_metadata');
     return;
   }
@@ -138,7 +143,11 @@ function installStartView(
   },
 ): void {
   const { header } = view.message;
-  assert(header.op >= r.commitMin, 'what was executed here is in every later log');
+  if (header.op < r.commitMin) {
+    // What was executed here is in every later log: one of the two is of another history.
+    fatal(r, 'diverged');
+    return;
+  }
   if (r.op > header.op) {
     trace(r, { kind: 'truncated', op: header.op, from: r.op, view: header.view });
   }

@@ -146,6 +146,7 @@ export type DropReason =
   | 'journal_full'
   | 'known_view'
   | 'member_alive'
+  | 'log_conflict'
   | 'not_fresh'
   | 'not_greeted'
   | 'not_introduced'

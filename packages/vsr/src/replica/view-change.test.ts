@@ -297,6 +297,30 @@ describe('view state', () => {
   });
 });
 
+describe('a start_view of a liar', () => {
+  it('is no log when a header is out of place, or committed beyond itself', () => {
+    const misplaced = [...CHAIN.slice(0, 3), present(CHAIN[2]), present(CHAIN[5])];
+    const beyond = extendChain(CHAIN.slice(0, 4), 1, { commit: 9 });
+    for (const chain of [misplaced, beyond]) {
+      const harness = start(0);
+      harness.deliver(startViewOf({ slot: 2, view: 2 }, chain));
+      expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'invalid_metadata' });
+      expect(harness.replica.view).toBe(0);
+    }
+  });
+
+  it('that lacks what was executed here ends the replica, which gives nothing up', () => {
+    const harness = start(1);
+    for (const message of CHAIN.slice(1)) harness.deliver(message);
+    harness.settle();
+    const heartbeat = heartbeatOf({ slot: 0, view: 0 }, CHAIN, { commit: 4, stamp: 1 });
+    harness.deliver(heartbeat);
+    expect(harness.replica.commitMin).toBe(4);
+    harness.deliver(startViewOf({ slot: 2, view: 2 }, CHAIN.slice(0, 3)));
+    expect(harness.fatals).toEqual(['diverged']);
+  });
+});
+
 describe('a new primary', () => {
   it('leads only with its log whole: bodies that it lacks are asked for first', () => {
     const harness = start();
@@ -376,5 +400,20 @@ describe('a new primary', () => {
     harness.deliver(doViewChangeOf({ slot: 2, view: 1 }, broken));
     expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'invalid_metadata' });
     expect(harness.replica.logView).toBe(0);
+  });
+
+  it('drops a ballot that contradicts its own log of the same log_view, and awaits another', () => {
+    const harness = start();
+    for (const message of CHAIN.slice(1, 4)) harness.deliver(message);
+    harness.settle();
+    for (const slot of [0, 2]) harness.deliver(startViewChange(slot, 0));
+    harness.settle();
+    const other = extendChain(CHAIN.slice(0, 3), 1, { timestamp: 77 });
+    harness.deliver(doViewChangeOf({ slot: 2, view: 1 }, other));
+    expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'log_conflict' });
+    expect(harness.replica.logView).toBe(0);
+    harness.deliver(doViewChangeOf({ slot: 0, view: 1 }, CHAIN.slice(0, 4)));
+    expect(harness.replica).toMatchObject({ logView: 1, op: 3 });
+    expect(harness.replica.journal.has(Op(3), present(CHAIN[3]).header.checksum)).toBe(true);
   });
 });

@@ -1,3 +1,4 @@
+import { GRAY_OFF } from '../../run/gray-faults.ts';
 import { PROCESS_FAULTS_OFF } from '../../run/options.ts';
 import { STORAGE_CALM } from '../../storage/storage.ts';
 import { drawn, withReplicas } from '../base.ts';
@@ -16,6 +17,7 @@ export const partitions: Scenario = {
     ...withReplicas(drawn(seed), 3),
     storage: STORAGE_CALM,
     atlas: { wal: false, blocks: false },
+    gray: GRAY_OFF,
     processes: PROCESS_FAULTS_OFF,
     partitions: {
       modes: ['uniform_size', 'uniform_partition', 'isolate_one'],

@@ -1,5 +1,6 @@
 import { NETWORK_CALM } from '../../network/network.ts';
 import { PARTITIONS_OFF } from '../../network/partitions.ts';
+import { GRAY_OFF } from '../../run/gray-faults.ts';
 import { PROCESS_FAULTS_OFF, type SimulationOptions } from '../../run/options.ts';
 import { STORAGE_CALM } from '../../storage/storage.ts';
 import { drawn, withReplicas } from '../base.ts';
@@ -18,6 +19,7 @@ export function storageFaultOptions(seed: bigint): SimulationOptions {
       misdirectProbability: 0.05,
       crashFaultProbability: 0.9,
     },
+    gray: GRAY_OFF,
     processes: {
       ...PROCESS_FAULTS_OFF,
       crashProbability: 1 / 1_000,

@@ -1,4 +1,5 @@
 import { PARTITIONS_OFF } from '../../network/partitions.ts';
+import { GRAY_OFF } from '../../run/gray-faults.ts';
 import { PROCESS_FAULTS_OFF } from '../../run/options.ts';
 import { STORAGE_CALM } from '../../storage/storage.ts';
 import { drawn } from '../base.ts';
@@ -18,6 +19,7 @@ export const powerCuts: Scenario = {
     partitions: PARTITIONS_OFF,
     atlas: { wal: false, blocks: false },
     storage: { ...STORAGE_CALM, writeMeanMicros: 5_000, crashFaultProbability: 0.9 },
+    gray: GRAY_OFF,
     processes: {
       ...PROCESS_FAULTS_OFF,
       crashAllProbability: 1 / 300,

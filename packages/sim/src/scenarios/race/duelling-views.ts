@@ -1,3 +1,5 @@
+import { CONGESTION_OFF } from '../../network/congestion.ts';
+import { GRAY_OFF } from '../../run/gray-faults.ts';
 import { PROCESS_FAULTS_OFF } from '../../run/options.ts';
 import { STORAGE_CALM } from '../../storage/storage.ts';
 import { drawn, threeOrFive, withReplicas } from '../base.ts';
@@ -30,6 +32,8 @@ export const duellingViews: Scenario = {
         reorder: true,
         clogProbability: 0.001,
         clogMeanMicros: 4_000_000,
+        congestion: CONGESTION_OFF,
+        commandLoss: [],
       },
       partitions: {
         modes: ['isolate_one', 'uniform_partition'],
@@ -38,6 +42,7 @@ export const duellingViews: Scenario = {
         healProbability: 0.02,
         stableTicksMin: 10,
       },
+      gray: GRAY_OFF,
       processes: {
         ...PROCESS_FAULTS_OFF,
         crashProbability: 1 / 500,

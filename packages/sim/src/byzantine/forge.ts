@@ -1,0 +1,283 @@
+import { assert, type ChecksumFunction, writeU128 } from '@kimberlite/store';
+import {
+  type AnyMessage,
+  COMMANDS,
+  COMMON_LAYOUT,
+  type Command,
+  encodeMessage,
+  FIELD_SIZES,
+  type Field,
+  HEADER_SIZE,
+  type Header,
+  LAYOUTS,
+  layoutOf,
+  OFFSET_CHECKSUM,
+  OFFSET_CHECKSUM_BODY,
+  OFFSET_CLUSTER,
+  OFFSET_COMMAND,
+  OFFSET_REPLICA,
+  OFFSET_SIZE,
+  OFFSET_VIEW,
+  type Prng,
+  readField,
+  writeField,
+} from '@kimberlite/vsr';
+import type { Mutation } from './mutation.ts';
+
+/** What forging needs to know. */
+export interface ForgeContext {
+  readonly checksum: ChecksumFunction;
+  readonly prng: Prng;
+  readonly replicaCount: number;
+  readonly messageSizeMax: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Bytes that a liar puts on a link. */
+export interface Forged {
+  readonly from: number;
+  readonly to: number;
+  readonly command: Command;
+  readonly bytes: Uint8Array;
+}
+
+const CHECKPOINT_RECORD_SIZE = 256;
+const PREPARE_CODE = COMMANDS.prepare.code;
+
+/** What becomes of a message; null when the mutation does not apply to one of its kind. */
+export function forge(
+  message: AnyMessage,
+  mutation: Mutation,
+  context: ForgeContext,
+): readonly Forged[] | null {
+  const { from, to, checksum } = context;
+  const { command } = message.header;
+  const sent = (bytes: Uint8Array): Forged => ({ from, to, command, bytes });
+  switch (mutation.kind) {
+    case 'duplicate':
+      return Array.from({ length: mutation.times }, () => sent(message.bytes.slice()));
+    case 'invalid_range':
+      return [sent(message.bytes.slice()), invalidRange(message, context)];
+    case 'false_ack':
+      return falseAck(message, context);
+    case 'corrupt_checksum': {
+      const bytes = message.bytes.slice();
+      bytes[OFFSET_CHECKSUM] = (bytes[OFFSET_CHECKSUM] ?? 0) ^ 1;
+      return [sent(bytes)];
+    }
+    case 'tamper_body': {
+      if (message.body.length === 0) return null;
+      const bytes = message.bytes.slice();
+      const at = HEADER_SIZE + context.prng.below(message.body.length);
+      bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+      return [sent(bytes)];
+    }
+    default: {
+      const bytes = mutate(message.bytes.slice(), mutation, context);
+      if (bytes === null) return null;
+      seal(bytes, checksum);
+      return [sent(bytes)];
+    }
+  }
+}
+
+/** The mutations that leave one message in the place of one. */
+function mutate(bytes: Uint8Array, mutation: Mutation, context: ForgeContext): Uint8Array | null {
+  switch (mutation.kind) {
+    case 'inflate_commit':
+      return raise(bytes, ['commit', 'commitMin'], mutation.by);
+    case 'shift_op':
+      return raise(bytes, ['op'], mutation.by);
+    case 'commit_everything': {
+      const op = numberIn(bytes, 'op');
+      if (op === null) return null;
+      const commit = commandOf(bytes) === 'prepare' ? op - 1 : op;
+      return setFirst(bytes, ['commit', 'commitMin'], commit);
+    }
+    case 'truncate_tail':
+      return withLog(bytes, (log) => log.slice(0, mutation.left * HEADER_SIZE));
+    case 'conflicting_tail':
+      return withLog(bytes, (log) => anotherHead(log, context.checksum));
+    case 'oversized_tail':
+      return withLog(bytes, (log) => stretched(log, context.messageSizeMax - 2 * HEADER_SIZE));
+    case 'fork':
+      if (commandOf(bytes) !== 'prepare' || context.to % 2 === 0) return null;
+      return raise(bytes, ['timestamp'], 1);
+    case 'fork_each':
+      if (commandOf(bytes) !== 'prepare') return null;
+      return raise(bytes, ['timestamp'], 1 + context.to);
+    case 'lower_view': {
+      const view = numberIn(bytes, 'view') ?? 0;
+      return view < mutation.by ? null : setFirst(bytes, ['view'], view - mutation.by);
+    }
+    case 'raise_log_view':
+      return raiseLogView(bytes);
+    case 'claim_present':
+      return setFirst(setFirst(bytes, ['presentBits'], 0xffff_ffff), ['nackBits'], 0);
+    case 'deny_all':
+      return setFirst(bytes, ['nackBits'], 0xffff_ffff);
+    case 'invalid_request':
+      return invalidRequest(bytes);
+    case 'random_field':
+      return randomField(bytes, context.prng);
+    case 'other_name':
+      bytes[OFFSET_REPLICA] = ((bytes[OFFSET_REPLICA] ?? 0) + 1) % context.replicaCount;
+      return bytes;
+    case 'other_cluster':
+      bytes[OFFSET_CLUSTER] = (bytes[OFFSET_CLUSTER] ?? 0) ^ 1;
+      return bytes;
+    case 'composite': {
+      let forged: Uint8Array | null = bytes;
+      for (const each of mutation.mutations) {
+        forged = forged === null ? null : mutate(forged, each, context);
+      }
+      return forged;
+    }
+    default:
+      throw new Error('a mutation of one message into one');
+  }
+}
+
+/** Makes size and checksums those of the bytes. */
+function seal(bytes: Uint8Array, checksum: ChecksumFunction): void {
+  const view = viewOf(bytes);
+  view.setUint32(OFFSET_SIZE, bytes.length, true);
+  writeU128(view, OFFSET_CHECKSUM_BODY, checksum.hash(bytes.subarray(HEADER_SIZE)));
+  sealHeader(bytes, checksum);
+}
+
+function sealHeader(bytes: Uint8Array, checksum: ChecksumFunction): void {
+  writeU128(viewOf(bytes), OFFSET_CHECKSUM, checksum.hash(bytes.subarray(16, HEADER_SIZE)));
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function commandOf(bytes: Uint8Array): Command {
+  const layout = LAYOUTS[bytes[OFFSET_COMMAND] ?? 0];
+  assert(layout !== undefined, 'the sender knows its command');
+  return layout.command;
+}
+
+function fieldIn(bytes: Uint8Array, name: string): Field | null {
+  const { fields } = layoutOf(commandOf(bytes));
+  return [...COMMON_LAYOUT, ...fields].find((field) => field.name === name) ?? null;
+}
+
+function numberIn(bytes: Uint8Array, name: string): number | null {
+  const field = fieldIn(bytes, name);
+  const value = field === null ? null : readField(viewOf(bytes), field);
+  return typeof value === 'number' ? value : null;
+}
+
+/** Sets the first of these fields that the message has; null when it has none. */
+function setFirst(
+  bytes: Uint8Array | null,
+  names: readonly string[],
+  value: number,
+): Uint8Array | null {
+  if (bytes === null) return null;
+  const field = names.map((name) => fieldIn(bytes, name)).find((each) => each !== null) ?? null;
+  if (field === null) return null;
+  writeField(viewOf(bytes), field, value);
+  return bytes;
+}
+
+function raise(bytes: Uint8Array, names: readonly string[], by: number): Uint8Array | null {
+  const name = names.find((each) => fieldIn(bytes, each) !== null) ?? null;
+  if (name === null) return null;
+  return setFirst(bytes, [name], (numberIn(bytes, name) ?? 0) + by);
+}
+
+function raiseLogView(bytes: Uint8Array): Uint8Array | null {
+  const view = numberIn(bytes, 'view') ?? 0;
+  if (commandOf(bytes) !== 'doViewChange' || view === 0) return null;
+  return setFirst(bytes, ['logView'], view - 1);
+}
+
+/** Changes the list of headers of a do_view_change or start_view. */
+function withLog(bytes: Uint8Array, change: (log: Uint8Array) => Uint8Array): Uint8Array | null {
+  const command = commandOf(bytes);
+  if (command !== 'doViewChange' && command !== 'startView') return null;
+  const start = HEADER_SIZE + (command === 'startView' ? CHECKPOINT_RECORD_SIZE : 0);
+  const log = change(bytes.slice(start));
+  const changed = new Uint8Array(start + log.length);
+  changed.set(bytes.subarray(0, start), 0);
+  changed.set(log, start);
+  return changed;
+}
+
+/** The first header becomes another prepare of its op: later by a microsecond, and sealed. */
+function anotherHead(log: Uint8Array, checksum: ChecksumFunction): Uint8Array {
+  const head = log.subarray(0, HEADER_SIZE);
+  if (head[OFFSET_COMMAND] !== PREPARE_CODE) return log;
+  raise(head, ['timestamp'], 1);
+  sealHeader(head, checksum);
+  return log;
+}
+
+function stretched(log: Uint8Array, sizeMax: number): Uint8Array {
+  const copies = Math.floor(sizeMax / Math.max(HEADER_SIZE, log.length));
+  const long = new Uint8Array(Math.max(1, copies) * log.length);
+  for (let copy = 0; copy < copies; copy += 1) long.set(log, copy * log.length);
+  return long;
+}
+
+/** The first request's operation becomes one that nobody knows, its body one that nobody reads. */
+function invalidRequest(bytes: Uint8Array): Uint8Array | null {
+  if (commandOf(bytes) !== 'prepare' || bytes.length < HEADER_SIZE + 64) return null;
+  viewOf(bytes).setUint16(HEADER_SIZE + 28, 0xfffe, true);
+  return bytes;
+}
+
+/** Any value, mostly a small one, in a field of the command or in the view. */
+function randomField(bytes: Uint8Array, prng: Prng): Uint8Array {
+  const { fields } = layoutOf(commandOf(bytes));
+  const view = COMMON_LAYOUT.find(({ offset }) => offset === OFFSET_VIEW);
+  assert(view !== undefined, 'every message has a view');
+  const field = prng.pick([view, ...fields, ...fields]);
+  const bits = FIELD_SIZES[field.kind] * 8;
+  if (bits === 128) {
+    writeField(viewOf(bytes), field, prng.u128());
+    return bytes;
+  }
+  const old = readField(viewOf(bytes), field);
+  const base = typeof old === 'number' ? old : 0;
+  const most = bits >= 64 ? 2 ** 52 : 2 ** bits - 1;
+  const drawn = prng.pick([base + 1, base - 1, base + prng.below(64), prng.below(100), most, 0]);
+  writeField(viewOf(bytes), field, Math.min(most, Math.max(0, drawn)));
+  return bytes;
+}
+
+type CommonFields = Pick<Header, 'cluster' | 'view' | 'release' | 'incarnation' | 'replica'>;
+
+function commonFields({ header }: AnyMessage, replica: number): CommonFields {
+  const { cluster, view, release, incarnation } = header;
+  return { cluster, view, release, incarnation, replica };
+}
+
+function invalidRange(message: AnyMessage, { from, to, checksum }: ForgeContext): Forged {
+  const op = numberIn(message.bytes, 'op') ?? 1;
+  const fields = { ...commonFields(message, from), opMin: op + 1, opMax: op };
+  // SAFETY: plain numbers where the fields are branded ones; a liar brands nothing.
+  const forged = encodeMessage('requestHeaders', fields as never, null, checksum);
+  return { from, to, command: 'requestHeaders', bytes: forged.bytes };
+}
+
+/** Towards the liar: swallowed, and acknowledged in its name. */
+function falseAck(message: AnyMessage, context: ForgeContext): readonly Forged[] | null {
+  const { header } = message;
+  if (header.command !== 'prepare') return null;
+  const { from: primary, to: liar, checksum } = context;
+  const fields = {
+    ...commonFields(message, liar),
+    prepareChecksum: header.checksum,
+    op: header.op,
+    commitMin: header.commit,
+    durable: 1,
+  };
+  const forged = encodeMessage('prepareOk', fields, null, checksum);
+  return [{ from: liar, to: primary, command: 'prepareOk', bytes: forged.bytes }];
+}

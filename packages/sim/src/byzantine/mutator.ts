@@ -1,0 +1,61 @@
+import type { ChecksumFunction } from '@kimberlite/store';
+import type { AnyMessage, ClusterConfig, Prng } from '@kimberlite/vsr';
+import type { FaultGate } from '../faults/fault-gate.ts';
+import type { Packet } from '../network/network.ts';
+import { forge } from './forge.ts';
+import type { ByzantineOptions, MutationRule } from './mutation.ts';
+
+export interface MutatorSetup {
+  readonly prng: Prng;
+  readonly byzantine: ByzantineOptions;
+  readonly checksum: ChecksumFunction;
+  readonly replicaCount: number;
+  readonly config: ClusterConfig;
+  readonly faults: FaultGate;
+}
+
+/**
+ * Stands between replicas and the network and mutates what the rules say, for each destination by
+ * itself. The liar's own process stays the production core: it is its words that lie.
+ */
+export class MessageMutator {
+  /** Messages that were mutated, by command. */
+  readonly applied: Map<string, number>;
+  private readonly setup: MutatorSetup;
+
+  constructor(setup: MutatorSetup) {
+    this.setup = setup;
+    this.applied = new Map();
+  }
+
+  get appliedTotal(): number {
+    let total = 0;
+    for (const count of this.applied.values()) total += count;
+    return total;
+  }
+
+  /** What goes onto the links instead of this message. */
+  packets(from: number, to: number, message: AnyMessage): readonly Packet[] {
+    const { prng, checksum, replicaCount, config, faults, byzantine } = this.setup;
+    const { messageSizeMax } = config;
+    const { command } = message.header;
+    const honest = [{ from, to, command, bytes: message.bytes.slice() }];
+    if (to >= replicaCount) return honest;
+    const rule = byzantine.rules.find((each) => fits(each, { from, to, command }));
+    if (rule === undefined || !prng.chance(rule.probability)) return honest;
+    const context = { checksum, prng, replicaCount, messageSizeMax, from, to };
+    const forged = rule.deliver ? forge(message, rule.mutation, context) : [];
+    if (forged === null || !faults.allow('mutation', from, to)) return honest;
+    this.applied.set(command, (this.applied.get(command) ?? 0) + 1);
+    return forged;
+  }
+}
+
+function fits(
+  rule: MutationRule,
+  { from, to, command }: { readonly from: number; readonly to: number; readonly command: string },
+): boolean {
+  if (rule.command !== 'any' && rule.command !== command) return false;
+  if (rule.from !== null && rule.from !== from) return false;
+  return rule.to === null || rule.to.includes(to);
+}

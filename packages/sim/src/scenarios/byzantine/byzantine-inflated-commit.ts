@@ -1,0 +1,15 @@
+import type { Scenario } from '../scenario.ts';
+import { attack } from './liar.ts';
+
+/** Commit numbers beyond the head. */
+export const byzantineInflatedCommit: Scenario = attack({
+  name: 'ByzantineInflatedCommit',
+  purpose: 'impossible commit numbers in do_view_change, start_view and heartbeats',
+  property: 'nobody believes a commit number beyond the head that it comes with',
+  replicaCount: 3,
+  commands: ['doViewChange', 'startView', 'commit'],
+  mutation: { kind: 'inflate_commit', by: 1_000 },
+  viewChanges: true,
+  expects: 'promises_kept',
+  rejections: ['invalid_metadata'],
+});

@@ -1,0 +1,16 @@
+import type { Scenario } from '../scenario.ts';
+import { attack } from './liar.ts';
+
+/** Prepares with operations that no state machine knows. */
+export const byzantineInvalidKernelCommand: Scenario = attack({
+  name: 'ByzantineInvalidKernelCommand',
+  purpose: 'committed commands that the state machine refuses',
+  property: 'replicas execute them alike: as nothing',
+  replicaCount: 3,
+  commands: ['prepare'],
+  mutation: { kind: 'invalid_request' },
+  leads: true,
+  viewChanges: true,
+  expects: 'divergence_found',
+  rejections: [],
+});

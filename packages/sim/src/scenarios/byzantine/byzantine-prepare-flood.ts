@@ -1,0 +1,16 @@
+import type { Scenario } from '../scenario.ts';
+import { attack } from './liar.ts';
+
+/** Ten times as many prepares. */
+export const byzantinePrepareFlood: Scenario = attack({
+  name: 'ByzantinePrepareFlood',
+  purpose: 'each prepare sent ten times',
+  property: 'queues stay within their sizes, ops execute once',
+  replicaCount: 3,
+  commands: ['prepare'],
+  mutation: { kind: 'duplicate', times: 10 },
+  leads: true,
+  viewChanges: false,
+  expects: 'promises_kept',
+  rejections: [],
+});

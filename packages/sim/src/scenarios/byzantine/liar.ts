@@ -1,0 +1,101 @@
+import type { Command, DropReason } from '@kimberlite/vsr';
+import type { ByzantineOptions, Mutation, MutationRule } from '../../byzantine/mutation.ts';
+import { CLIENTS_BUSY } from '../../client/simulated-client.ts';
+import { NETWORK_CALM } from '../../network/network.ts';
+import type { SimulationOptions } from '../../run/options.ts';
+import { healthy } from '../base.ts';
+import type { Scenario } from '../scenario.ts';
+
+/** Slot of the primary after all have started for the first time. */
+const FIRST_PRIMARY = 1;
+const REQUESTS = 96;
+const SAFETY_TICKS_MAX = 6_000;
+/** A run in which a lie was told less often proves nothing. */
+const LIES_LEAST = 10;
+
+/** One kind of lie, told by one replica. */
+interface Attack {
+  readonly name: string;
+  readonly purpose: string;
+  readonly property: string;
+  readonly replicaCount: 3 | 5;
+  /** Messages that the liar changes. */
+  readonly commands: readonly (Command | 'any')[];
+  readonly mutation: Mutation;
+  readonly probability?: number;
+  /** To these places after the liar only; everybody when left out. */
+  readonly toNext?: readonly number[];
+  /** False: what the rule fits never arrives. */
+  readonly deliver?: boolean;
+  /** What others send the liar is mutated, not what it sends. */
+  readonly towardsLiar?: boolean;
+  /** The liar is the first primary; by seed when left out. */
+  readonly leads?: boolean;
+  /** Views change often: primaries are cut off again and again. */
+  readonly viewChanges: boolean;
+  readonly expects: ByzantineOptions['expects'];
+  /** Reasons for which honest replicas drop these lies; none where there is nothing to drop. */
+  readonly rejections: readonly DropReason[];
+  /** Lies are garbled bytes, which no replica ever sees as a message. */
+  readonly undecodable?: boolean;
+}
+
+/** A scenario of one attack. Everybody but the liar is honest, and must stay so. */
+export function attack(spec: Attack): Scenario {
+  const lies = { counter: 'mutationsApplied', least: LIES_LEAST } as const;
+  const rejected = { counter: 'liesRejected', least: 1 } as const;
+  const told = spec.rejections.length > 0 || spec.undecodable === true;
+  const telling = told && spec.expects === 'promises_kept';
+  return {
+    name: spec.name,
+    group: 'byzantine',
+    purpose: spec.purpose,
+    faults: `one liar of ${spec.replicaCount}: ${spec.mutation.kind} in ${spec.commands.join(', ')}`,
+    workload: 'four clients that ask ten times a second',
+    property: spec.property,
+    witnesses: telling ? [lies, rejected] : [lies],
+    options: (seed) => optionsOf(spec, seed),
+  };
+}
+
+function optionsOf(spec: Attack, seed: bigint): SimulationOptions {
+  const base = healthy(seed, spec.replicaCount);
+  const liar = spec.leads === true ? FIRST_PRIMARY : Number(seed % BigInt(spec.replicaCount));
+  const rules = spec.commands.map((command): MutationRule => {
+    const next = spec.toNext?.map((places) => (liar + places) % spec.replicaCount) ?? null;
+    return {
+      command,
+      from: spec.towardsLiar === true ? null : liar,
+      to: spec.towardsLiar === true ? [liar] : next,
+      probability: spec.probability ?? 1,
+      mutation: spec.mutation,
+      deliver: spec.deliver ?? true,
+    };
+  });
+  const { expects, rejections } = spec;
+  return {
+    ...base,
+    introduced: true,
+    requestsTarget: REQUESTS,
+    safetyTicksMax: SAFETY_TICKS_MAX,
+    clients: { ...CLIENTS_BUSY, requestProbability: 0.1 },
+    network: {
+      ...NETWORK_CALM,
+      delayMinMicros: 1_000,
+      delayMeanMicros: 4_000,
+      lossProbability: 0.02,
+      replayProbability: 0.01,
+      reorder: true,
+    },
+    partitions: spec.viewChanges
+      ? {
+          modes: ['isolate_primary'],
+          symmetry: 'symmetric',
+          beginProbability: 0.05,
+          healProbability: 0.1,
+          stableTicksMin: 70,
+        }
+      : base.partitions,
+    byzantine: { liar, rules, expects, rejections },
+  };
+}

@@ -1,0 +1,62 @@
+import { CONGESTION_AGGRESSIVE, CONGESTION_MILD } from '../../network/congestion.ts';
+import { NETWORK_CALM } from '../../network/network.ts';
+import { GRAY_KINDS } from '../../run/gray-faults.ts';
+import { PROCESS_FAULTS_OFF } from '../../run/options.ts';
+import { STORAGE_CALM } from '../../storage/storage.ts';
+import { healthy, thousandth } from '../base.ts';
+import type { Scenario } from '../scenario.ts';
+
+/** Everything at once. */
+export const combined: Scenario = {
+  name: 'Combined',
+  group: 'core',
+  purpose: 'everything on at once',
+  faults: 'loss, replays, congestion, disk faults, crashes, gray failures, partitions',
+  workload: 'four busy clients in three namespaces',
+  property: 'every promise',
+  witnesses: [
+    { counter: 'congestions', least: 50 },
+    { counter: 'grayFailures', least: 3 },
+    { counter: 'corruptReads', least: 1 },
+    { counter: 'partitions', least: 1 },
+    { counter: 'crashes', least: 1 },
+  ],
+  options: (seed) => {
+    const base = healthy(seed);
+    return {
+      ...base,
+      namespaces: 3,
+      network: {
+        ...NETWORK_CALM,
+        delayMinMicros: 1_000,
+        delayMeanMicros: 20_000,
+        lossProbability: thousandth(seed, 100),
+        replayProbability: thousandth(seed, 50),
+        capacity: 1000,
+        reorder: true,
+        congestion: seed % 2n === 0n ? CONGESTION_AGGRESSIVE : CONGESTION_MILD,
+      },
+      atlas: { wal: true, blocks: true },
+      storage: {
+        ...STORAGE_CALM,
+        readFaultProbability: 0.05,
+        writeFaultProbability: 0.02,
+        misdirectProbability: 0.01,
+        crashFaultProbability: 0.9,
+      },
+      processes: {
+        ...PROCESS_FAULTS_OFF,
+        crashProbability: 1 / 1_000,
+        restartProbability: 1 / 30,
+      },
+      gray: { kinds: GRAY_KINDS, enterProbability: 0.005, leaveProbability: 0.03, illMax: 1 },
+      partitions: {
+        modes: ['uniform_size', 'isolate_one', 'multi_group'],
+        symmetry: 'mixed',
+        beginProbability: 0.005,
+        healProbability: 0.02,
+        stableTicksMin: 20,
+      },
+    };
+  },
+};

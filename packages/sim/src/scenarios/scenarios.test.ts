@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { type RunResult, runSeed } from '../run/run-seed.ts';
+import { SCENARIOS, scenarioOptions } from './registry.ts';
+import type { Scenario } from './scenario.ts';
+
+/** Requests of a short run: the witnesses decide how long it really is. */
+const REQUESTS = 32;
+/** A liar who is found out early ends the run before it counts: the next seed is tried. */
+const SEEDS: readonly bigint[] = [1n, 2n, 3n, 4n, 5n, 6n];
+const TIMEOUT_MILLISECONDS = 120_000;
+
+function runOf(name: string, seed: bigint): RunResult {
+  const options = scenarioOptions(name, seed);
+  if (options === null) throw new Error('it is in the registry');
+  return runSeed({ seed, simulation: { ...options, requestsTarget: REQUESTS } });
+}
+
+/** How much is asked and how far the log comes is what a short run leaves out. */
+function isSeen({ totals }: RunResult, { witnesses }: Scenario): boolean {
+  return witnesses.every(
+    ({ counter, least }) =>
+      counter === 'requestsAnswered' || counter === 'walWraps' || totals[counter] >= least,
+  );
+}
+
+/** A short run of each that counts; `vopr run --scenario NAME --runs N` has the long ones. */
+describe('the scenario', () => {
+  for (const scenario of SCENARIOS) {
+    const { name } = scenario;
+    it(`${name} happens, and nothing is lost by it`, { timeout: TIMEOUT_MILLISECONDS }, () => {
+      for (const seed of SEEDS) {
+        const result = runOf(name, seed);
+        const { verdict, message } = result;
+        expect({ seed, verdict, message }).toMatchObject({ verdict: 'ok' });
+        if (isSeen(result, scenario)) return;
+      }
+      expect.unreachable('its witnesses were seen in no seed');
+    });
+  }
+});
