@@ -1,5 +1,5 @@
 import { writeU64 } from '@kimberlite/store';
-import { ClientId } from '@kimberlite/vsr';
+import { ClientId, OPERATION_NOOP } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { counterWorkload, OPERATION_ADD, OPERATION_READ } from '../testing/counter-machine.ts';
 import { SecondJudge } from './second-judge.ts';
@@ -40,6 +40,8 @@ describe('the second judge', () => {
     second.onReplied(BOB, answer(13));
     second.onInvoked(BOB, add(50));
     second.onRefusedDefinitely(BOB);
+    second.onInvoked(BOB, { operation: OPERATION_NOOP, body: new Uint8Array(0) });
+    second.onReplied(BOB, new Uint8Array(0));
     second.onInvoked(ALICE, add(7));
     expect(() => second.onEnd()).not.toThrow();
   });

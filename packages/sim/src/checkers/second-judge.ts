@@ -1,4 +1,4 @@
-import type { ClientId } from '@kimberlite/vsr';
+import { type ClientId, OPERATION_USER_MIN } from '@kimberlite/vsr';
 import type { HistoryOperation } from '../linearizability/history.ts';
 import type { HistoryJudge, WorkloadRequest } from '../workload/workload.ts';
 import { check } from './violation.ts';
@@ -30,6 +30,8 @@ export class SecondJudge {
   }
 
   onInvoked(client: ClientId, request: WorkloadRequest): void {
+    // What belongs to the core touches no state of the state machine, and is answered with nothing.
+    if (request.operation < OPERATION_USER_MIN) return;
     if (!this.names.has(client)) this.names.set(client, this.names.size);
     this.open.set(client, { request, start: this.tick() });
   }
