@@ -391,6 +391,7 @@ export class Cluster {
 
   private createClient(index: number): SimulatedClient {
     const node = this.options.replicaCount + index;
+    const { checkers, totals } = this;
     return new SimulatedClient({
       node,
       cluster: this.clusterId,

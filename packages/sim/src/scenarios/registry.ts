@@ -55,10 +55,10 @@ import { grayFailureIntermittentNetwork } from './gray/gray-failure-intermittent
 import { grayFailureSlowDisk } from './gray/gray-failure-slow-disk.ts';
 import { duellingViews } from './race/duelling-views.ts';
 import { lateAcknowledgements } from './race/late-acknowledgements.ts';
-import { newPrimaryReads } from './reads/new-primary-reads.ts';
-import { stalePrimaryReads } from './reads/stale-primary-reads.ts';
 import { raceCommitDuringDvc } from './race/race-commit-during-dvc.ts';
 import { raceConcurrentViewChanges } from './race/race-concurrent-view-changes.ts';
+import { newPrimaryReads } from './reads/new-primary-reads.ts';
+import { stalePrimaryReads } from './reads/stale-primary-reads.ts';
 import { repairBudgetPreventsStorm } from './repair/repair-budget-prevents-storm.ts';
 import { repairEwmaSelection } from './repair/repair-ewma-selection.ts';
 import { repairSyncTimeout } from './repair/repair-sync-timeout.ts';
