@@ -1,5 +1,5 @@
 import type { Observed } from '../cluster/observer.ts';
-import type { DrawnFault } from '../faults/fault-gate.ts';
+import { type DrawnFault, isAsked } from '../faults/fault-gate.ts';
 import type { Bundle } from './bundle.ts';
 import { type EarlySign, EarlySigns } from './early-signs.ts';
 import { partsOf, type ReplayParts, replay, sameFailure } from './replay.ts';
@@ -67,7 +67,7 @@ export function bisect(bundle: Bundle, options: BisectOptions): Bisection | null
     eventsMax: most + 1,
     ...partsOf(options),
     observer: ({ event, what }: Observed) => {
-      const fault = what.kind === 'fault' && what.fault.kind !== 'request' ? what.fault : null;
+      const fault = what.kind === 'fault' && !isAsked(what.fault.kind) ? what.fault : null;
       if (fault !== null && event === least && !fault.removed) deciding.push(fault);
     },
   });

@@ -56,7 +56,7 @@ export function minimize(bundle: Bundle, options: MinimizeOptions): Minimized | 
 /** Kinds that are no faults: they make up the run itself. */
 /** Pieces of a list that are tried alone, at most. */
 const PIECES_MAX = 16;
-const EVENTS: readonly FaultKind[] = ['request', 'delivery'];
+const EVENTS: readonly FaultKind[] = ['request', 'query', 'delivery'];
 const FAULTS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => !EVENTS.includes(kind));
 
 class Search {
@@ -84,6 +84,7 @@ class Search {
       smaller = this.removeKinds();
       smaller = this.removeClients() || smaller;
       smaller = this.removeOrdinals('request') || smaller;
+      smaller = this.removeOrdinals('query') || smaller;
       const counts = FAULTS.map((kind) => ({ kind, left: this.left(kind).length }));
       counts.sort((first, other) => first.left - other.left);
       for (const { kind } of counts) smaller = this.removeOrdinals(kind) || smaller;
@@ -110,7 +111,7 @@ class Search {
     return {
       faults: FAULTS.reduce((sum, kind) => sum + left(kind), 0),
       clients: this.clientsLeft().length,
-      requests: left('request'),
+      requests: left('request') + left('query'),
       deliveries: left('delivery'),
       event: this.result.event,
     };

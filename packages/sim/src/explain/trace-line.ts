@@ -1,6 +1,6 @@
 import { type ReplicaSnapshot, TICK_MICROS } from '@kimberlite/vsr';
 import type { Happening, Observed } from '../cluster/observer.ts';
-import type { DrawnFault } from '../faults/fault-gate.ts';
+import { type DrawnFault, isAsked } from '../faults/fault-gate.ts';
 import { GRAY_KINDS } from '../run/gray-faults.ts';
 import { describeEvent, describeMessage } from './describe.ts';
 
@@ -44,7 +44,7 @@ export function happeningText(what: Happening): string {
 
 /** A fault in a few words: its kind and ordinal, as minimised bundles name it, and where. */
 export function faultText({ kind, ordinal, removed, place, otherPlace }: DrawnFault): string {
-  const mark = removed ? 'WITHOUT ' : kind === 'request' || kind === 'query' ? '' : 'FAULT ';
+  const mark = removed ? 'WITHOUT ' : isAsked(kind) ? '' : 'FAULT ';
   return `${mark}${kind} ${ordinal}${faultPlace(kind, place, otherPlace)}`;
 }
 

@@ -47,6 +47,11 @@ const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'gray',
 ]);
 
+/** Whether it is something that a client asks, and no fault. */
+export function isAsked(kind: FaultKind): boolean {
+  return kind === 'request' || kind === 'query';
+}
+
 /** Ordinals from the first to the second, both included; null is without end. */
 export type OrdinalRange = readonly [number, number | null];
 
@@ -114,7 +119,7 @@ export class FaultGate {
 
   private isRemoved(kind: FaultKind, ordinal: number): boolean {
     const { closedFrom } = this.options;
-    const events = kind === 'request' || kind === 'delivery';
+    const events = isAsked(kind) || kind === 'delivery';
     if (closedFrom !== null && !events && this.queue.processed >= closedFrom) return true;
     if (this.removed.size === 0) return false;
     const ranges = this.removed.get(kind);

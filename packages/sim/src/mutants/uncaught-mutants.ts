@@ -122,4 +122,10 @@ export const UNCAUGHT_MUTANTS: readonly Mutant[] = [
     scenario: 'late_acknowledgements',
     edits: [{ file: SELECT_LOG, find: '>= quorums.nack)', replace: '>= quorums.nack + 16)' }],
   },
+  {
+    name: 'recovery_not_loaded',
+    bug: 'a replica that fetched a checkpoint does not learn of the files that it names',
+    edits: [{ file: 'vsr/src/replica/restore.ts', find: '  adoptFiles(r);\n', replace: '' }],
+    scenario: 'lost_disk',
+  },
 ];
