@@ -42,6 +42,8 @@ describe.each([1, 2, 3, 4, 5, 6])('the choice of a log, %i voters', (replicas) =
     if (replicas > 1) expect(totals.dropped).toBeGreaterThan(0);
   });
 
+  // One voter has no second copy: it refuses to start on a slot that it can't read.
+  if (replicas === 1) return;
   it('nor when slots rot meanwhile', () => {
     expect(run(replicas, true).commits).toBeGreaterThan(20);
   });
