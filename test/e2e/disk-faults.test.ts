@@ -193,6 +193,7 @@ describe('a disk that lies about a write', () => {
     const slot = pick('backup');
     once(slot, (call) => zoneOf(call) === 'blocks', { kind: 'lost' });
     await disks.write(DISK_CONFIG.checkpointInterval + 2);
+    await disks.healthy();
     expect(disks.calls[slot]?.count('lost')).toBe(1);
     await startAgain(slot);
     // One write has several blocks.
