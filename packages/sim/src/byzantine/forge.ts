@@ -102,7 +102,7 @@ function mutate(bytes: Uint8Array, mutation: Mutation, context: ForgeContext): U
     case 'oversized_tail':
       return withLog(bytes, (log) => stretched(log, context.messageSizeMax - 2 * HEADER_SIZE));
     case 'fork':
-      if (commandOf(bytes) !== 'prepare' || context.to % 2 === 0) return null;
+      if (commandOf(bytes) !== 'prepare' || context.to % 2 === context.from % 2) return null;
       return raise(bytes, ['timestamp'], 1);
     case 'fork_each':
       if (commandOf(bytes) !== 'prepare') return null;

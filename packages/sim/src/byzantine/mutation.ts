@@ -12,7 +12,7 @@ export type Mutation =
   | { readonly kind: 'conflicting_tail' }
   /** The op number, so much higher, over the same contents. */
   | { readonly kind: 'shift_op'; readonly by: number }
-  /** Every second destination is sent another prepare. */
+  /** Those at an odd distance are sent another prepare. */
   | { readonly kind: 'fork' }
   /** Every destination is sent a prepare of its own. */
   | { readonly kind: 'fork_each' }

@@ -6,7 +6,7 @@ export const byzantineSplitBrain: Scenario = attack({
   name: 'ByzantineSplitBrain',
   purpose: 'a primary that prepares two different ops of one number',
   property: 'two ops of one number never both commit',
-  replicaCount: 5,
+  replicaCount: 6,
   commands: ['prepare'],
   mutation: { kind: 'fork' },
   leads: true,

@@ -18,7 +18,7 @@ interface Attack {
   readonly name: string;
   readonly purpose: string;
   readonly property: string;
-  readonly replicaCount: 3 | 5;
+  readonly replicaCount: 3 | 5 | 6;
   /** Messages that the liar changes. */
   readonly commands: readonly (Command | 'any')[];
   readonly mutation: Mutation;
