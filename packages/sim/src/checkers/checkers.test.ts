@@ -6,16 +6,14 @@ import {
   type Message,
   OPERATION_REGISTER,
   Op,
-  Prng,
   type ReplicaSnapshot,
-  TIMEOUTS_DEFAULT,
-  Timers,
   type TraceEvent,
   View,
   writeBatch,
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { CounterModel, OPERATION_ADD } from '../testing/counter-machine.ts';
+import { replicaState } from '../testing/replica-state.ts';
 import { checkBounds } from './bounds.ts';
 import { type CommittedEvent, OneHistory } from './history.ts';
 import { OnePrimary } from './one-primary.ts';
@@ -269,9 +267,7 @@ describe('other checkers', () => {
   });
 
   it('catch numbers out of bounds', () => {
-    const state: ReplicaSnapshot = {
-      slot: 0,
-      status: 'normal',
+    const state = replicaState({
       isPrimary: true,
       view: View(1),
       logView: View(1),
@@ -279,28 +275,10 @@ describe('other checkers', () => {
       commitMin: Op(38),
       commitMax: Op(38),
       checkpointOp: Op(32),
-      syncing: false,
-      unmet: [],
       clockSynchronized: true,
       pipelineLength: 2,
-      queueLength: 0,
-      queries: 0,
       sessions: 7,
-      journalDirty: 0,
-      journalFaulty: 0,
-      blocksMissing: 0,
-      scrubTours: 0,
-      scrubProgress: 0,
-      scrubBytes: 0,
-      scrubFindings: 0,
-      quorumSeen: true,
-      votersHeard: 2,
-      commitStalled: false,
-      repairSlots: 4,
-      repairsInFlight: 0,
-      roundTripMillis: 0,
-      timeouts: new Timers(TIMEOUTS_DEFAULT, new Prng(1n)).fired(),
-    };
+    });
     const bounds = (change: Partial<ReplicaSnapshot>): string =>
       broken(() => checkBounds({ ...state, ...change }, CONFIG_SIMULATION));
     expect(bounds({})).toBe('nothing');

@@ -7,9 +7,6 @@ import {
   HEADER_SIZE,
   Op,
   Prng,
-  type ReplicaSnapshot,
-  TIMEOUTS_DEFAULT,
-  Timers,
   View,
   ZERO_CHECKSUM,
 } from '@kimberlite/vsr';
@@ -17,6 +14,7 @@ import { describe, expect, it } from 'vitest';
 import { EventQueue } from '../std/event-queue.ts';
 import { FaultAtlas } from '../storage/fault-atlas.ts';
 import { SimulatedStorage, STORAGE_CALM } from '../storage/storage.ts';
+import { replicaState } from '../testing/replica-state.ts';
 import { Promises } from './promises.ts';
 
 const config = CONFIG_SIMULATION;
@@ -73,38 +71,7 @@ function doViewChange(op: number, options: { nack?: boolean; checksum?: bigint }
   ) as AnyMessage;
 }
 
-const STATE: ReplicaSnapshot = {
-  slot: 0,
-  status: 'normal',
-  isPrimary: false,
-  view: View(0),
-  logView: View(0),
-  op: Op(1),
-  commitMin: Op(0),
-  commitMax: Op(0),
-  checkpointOp: Op(0),
-  syncing: false,
-  unmet: [],
-  clockSynchronized: false,
-  pipelineLength: 0,
-  queueLength: 0,
-  queries: 0,
-  sessions: 0,
-  journalDirty: 0,
-  journalFaulty: 0,
-  blocksMissing: 0,
-  scrubTours: 0,
-  scrubProgress: 0,
-  scrubBytes: 0,
-  scrubFindings: 0,
-  quorumSeen: true,
-  votersHeard: 2,
-  commitStalled: false,
-  repairSlots: 4,
-  repairsInFlight: 0,
-  roundTripMillis: 0,
-  timeouts: new Timers(TIMEOUTS_DEFAULT, new Prng(1n)).fired(),
-};
+const STATE = replicaState({});
 
 describe('promises', () => {
   it('may be made of what is on disk, and kept across a restart', () => {

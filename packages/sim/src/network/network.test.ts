@@ -145,13 +145,13 @@ describe('network', () => {
 
   it('loses packets of one command only', () => {
     const { net, received, drain } = network({
-      commandLoss: [{ command: 'startViewChange', probability: 1 }],
+      lossByCommand: { startViewChange: 1 },
     });
     net.send(0, 1, vote(1));
     drain();
     expect(received).toHaveLength(0);
     expect(net.counts.lostByCommand).toBe(1);
-    const other = network({ commandLoss: [{ command: 'commit', probability: 1 }] });
+    const other = network({ lossByCommand: { commit: 1 } });
     other.net.send(0, 1, vote(1));
     other.drain();
     expect(other.received).toHaveLength(1);

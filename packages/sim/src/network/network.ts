@@ -6,19 +6,13 @@ import { drawExponential } from '../std/exponential.ts';
 import { CONGESTION_OFF, Congestion, type CongestionOptions } from './congestion.ts';
 import { NodeHealths } from './node-health.ts';
 
-/** Loss of packets of one command, on top of the others'. */
-export interface CommandLoss {
-  readonly command: Command;
-  readonly probability: number;
-}
-
 /** How links behave. Probabilities are per packet unless said otherwise; times in microseconds. */
 export interface NetworkOptions {
   readonly delayMinMicros: number;
   /** Mean of what comes on top of the least delay; exponentially distributed. */
   readonly delayMeanMicros: number;
   readonly lossProbability: number;
-  /** Instead of `lossProbability`, for packets of these commands. */
+  /** On top of `lossProbability`, for packets of these commands. */
   readonly lossByCommand: Readonly<Partial<Record<Command, number>>>;
   /** A delivered packet is delivered once more, later; possibly again and again. */
   readonly replayProbability: number;
@@ -45,7 +39,6 @@ export interface NetworkOptions {
   readonly clogProbability: number;
   readonly clogMeanMicros: number;
   readonly congestion: CongestionOptions;
-  readonly commandLoss: readonly CommandLoss[];
 }
 
 /** Fast, faithful links: nothing is lost, delayed for long, doubled or reordered. */
@@ -65,7 +58,6 @@ export const NETWORK_CALM: NetworkOptions = {
   clogProbability: 0,
   clogMeanMicros: 0,
   congestion: CONGESTION_OFF,
-  commandLoss: [],
 };
 
 /** Bytes on their way from one node to another. Replicas are nodes 0 to R - 1, then clients. */
@@ -208,9 +200,8 @@ export class Network {
       return;
     }
     const { from, to } = packet;
-    const { lossProbability, lossByCommand } = this.options;
     if (
-      this.prng.chance(lossByCommand[packet.command] ?? lossProbability) &&
+      this.prng.chance(this.options.lossProbability) &&
       (this.faults?.allow('loss', from, to) ?? true)
     ) {
       this.counts.lost += 1;
@@ -222,8 +213,7 @@ export class Network {
 
   /** Losses that have a cause: the packet's command, a congested link, an end that is ill. */
   private isLostOtherwise({ from, to, command }: Packet): boolean {
-    const loss = this.options.commandLoss.find((each) => each.command === command);
-    const byCommand = loss === undefined ? 0 : loss.probability;
+    const byCommand = this.options.lossByCommand[command] ?? 0;
     if (
       byCommand > 0 &&
       this.prng.chance(byCommand) &&

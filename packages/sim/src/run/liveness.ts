@@ -177,7 +177,6 @@ function healedNetwork(options: NetworkOptions): NetworkOptions {
     capacity: Math.max(options.capacity, 200),
     clogProbability: 0,
     congestion: CONGESTION_OFF,
-    commandLoss: [],
   };
 }
 

@@ -91,9 +91,9 @@ function drawLater(prng: Prng, drawn: SimulationOptions): SimulationOptions {
     drawCongestion(prng),
   ]);
   const lost: Command = prng.pick(COMMANDS_LOST);
-  const commandLoss = prng.chance(0.2)
-    ? [{ command: lost, probability: prng.pick([0.3, 0.9, lost === 'pong' ? 0.5 : 1]) }]
-    : [];
+  const lossByCommand = prng.chance(0.2)
+    ? { [lost]: prng.pick([0.3, 0.9, lost === 'pong' ? 0.5 : 1]) }
+    : {};
   const crashAt = prng.chance(0.2)
     ? { events: [prng.pick(CRASH_EVENTS)], probability: prng.pick([0.003, 0.03]) }
     : CRASH_AT_NOTHING;
@@ -101,7 +101,7 @@ function drawLater(prng: Prng, drawn: SimulationOptions): SimulationOptions {
   const { modes } = drawn.partitions;
   return {
     ...drawn,
-    network: { ...drawn.network, congestion, commandLoss },
+    network: { ...drawn.network, congestion, lossByCommand },
     partitions: { ...drawn.partitions, modes: modes.length === 0 ? modes : [...modes, ...multi] },
     processes: { ...drawn.processes, crashAt },
     gray: drawGray(prng, drawn.replicaCount),
@@ -164,7 +164,6 @@ function drawNetwork(prng: Prng): NetworkOptions {
     clogProbability: rate(prng, 0.002, 0.5),
     clogMeanMicros: prng.between(1, prng.pick([100, 1_000, 5_000])) * MILLISECOND,
     congestion: CONGESTION_OFF,
-    commandLoss: [],
   };
 }
 
@@ -259,7 +258,7 @@ export function describeOptions(options: SimulationOptions): string {
     `pause ${(processes.pauseProbability * 100).toFixed(3)}%`,
     options.introduced ? 'introduced' : 'strangers',
     `congestion ${percent(network.congestion.beginProbability)}`,
-    `lost ${network.commandLoss.map(({ command }) => command).join(' and ') || 'no command'}`,
+    `lost ${Object.keys(network.lossByCommand).join(' and ') || 'no command'}`,
     `gray ${options.gray.kinds.join(' and ') || 'off'}`,
     `crash at ${processes.crashAt.events.join(' and ') || 'no event'}`,
   ].join(', ');

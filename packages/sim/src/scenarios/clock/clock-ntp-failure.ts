@@ -33,7 +33,7 @@ export const clockNtpFailure: Scenario = {
         replayProbability: 0.01,
         capacity: 1000,
         reorder: true,
-        commandLoss: [{ command: 'pong', probability: 0.95 }],
+        lossByCommand: { pong: 0.95 },
       },
     };
   },

@@ -33,7 +33,7 @@ export const duellingViews: Scenario = {
         clogProbability: 0.001,
         clogMeanMicros: 4_000_000,
         congestion: CONGESTION_OFF,
-        commandLoss: [],
+        lossByCommand: {},
       },
       partitions: {
         modes: ['isolate_one', 'uniform_partition'],

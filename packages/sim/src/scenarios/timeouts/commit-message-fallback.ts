@@ -28,7 +28,7 @@ export const commitMessageFallback: Scenario = {
         capacity: 1000,
         reorder: true,
         congestion: CONGESTION_MILD,
-        commandLoss: [{ command: 'commit', probability: 0.8 }],
+        lossByCommand: { commit: 0.8 },
       },
     };
   },

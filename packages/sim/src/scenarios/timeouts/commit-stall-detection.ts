@@ -27,7 +27,7 @@ export const commitStallDetection: Scenario = {
         replayProbability: 0,
         capacity: 1000,
         reorder: true,
-        commandLoss: [{ command: 'prepareOk', probability: 0.97 }],
+        lossByCommand: { prepareOk: 0.97 },
       },
     };
   },

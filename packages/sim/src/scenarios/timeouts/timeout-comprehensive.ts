@@ -33,11 +33,7 @@ export const timeoutComprehensive: Scenario = {
         capacity: 1000,
         reorder: true,
         congestion: CONGESTION_MILD,
-        commandLoss: [
-          { command: 'startView', probability: 0.5 },
-          { command: 'headers', probability: 0.5 },
-          { command: 'pong', probability: 0.5 },
-        ],
+        lossByCommand: { startView: 0.5, headers: 0.5, pong: 0.5 },
       },
       atlas: { wal: true, blocks: true },
       storage: {
