@@ -3,7 +3,11 @@ import { encodeHeaderList, logHeaderOf } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
 import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
-import { CHECKPOINT_RECORD_SIZE, encodeCheckpoint } from '../superblock/superblock.ts';
+import {
+  CHECKPOINT_RECORD_SIZE,
+  type CheckpointRecord,
+  encodeCheckpoint,
+} from '../superblock/superblock.ts';
 import { fromPeer, type ReplicaHarness } from './replica-harness.ts';
 import { checkpointAt } from './wal-disk.ts';
 
@@ -29,15 +33,20 @@ export function doViewChangeOf(
   );
 }
 
-/** The start_view of a primary whose log is `chain`, still at the checkpoint of format. */
+/** The start_view of a primary whose log is `chain`; by default at the checkpoint of format. */
 export function startViewOf(
   author: { readonly slot: number; readonly view: number },
   chain: readonly PrepareMessage[],
-  options: { readonly commit?: number; readonly nonce?: bigint } = {},
+  options: {
+    readonly commit?: number;
+    readonly nonce?: bigint;
+    readonly checkpoint?: CheckpointRecord;
+  } = {},
 ): Message<'startView'> {
+  const checkpoint = options.checkpoint ?? checkpointAt(0);
   const headers = chain.slice(-5).map(logHeaderOf).reverse();
   const body = new Uint8Array(CHECKPOINT_RECORD_SIZE + headers.length * HEADER_SIZE);
-  body.set(encodeCheckpoint(checkpointAt(0)));
+  body.set(encodeCheckpoint(checkpoint));
   body.set(encodeHeaderList(headers), CHECKPOINT_RECORD_SIZE);
   return fromPeer(
     author,
@@ -46,7 +55,7 @@ export function startViewOf(
       nonce: options.nonce ?? 0n,
       op: Op(chain.length - 1),
       commit: Op(options.commit ?? 0),
-      checkpointOp: Op(0),
+      checkpointOp: checkpoint.op,
     },
     body,
   );
