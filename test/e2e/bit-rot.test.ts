@@ -83,6 +83,7 @@ async function integrity(path: string): Promise<{ readonly found: Line[]; readon
     writeError: () => {},
     errorIsTerminal: false,
     readInput: () => Promise.resolve(new Uint8Array(0)),
+    askLine: () => Promise.resolve(null),
     env: {},
   };
   const code = await runProgram(['inspect', 'integrity', path, '-o', 'json'], io);

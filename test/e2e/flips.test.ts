@@ -37,6 +37,7 @@ function integrity(path: string): Promise<number> {
     writeError: () => {},
     errorIsTerminal: false,
     readInput: () => Promise.resolve(new Uint8Array(0)),
+    askLine: () => Promise.resolve(null),
     env: {},
   };
   return runProgram(['inspect', 'integrity', path], io);

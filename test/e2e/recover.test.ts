@@ -30,6 +30,7 @@ async function recover(path: string): Promise<{ code: number; out: string; err: 
     env: {},
     errorIsTerminal: false,
     readInput: () => Promise.resolve(new Uint8Array(0)),
+    askLine: () => Promise.resolve(null),
     write: (chunk) => {
       out += String(chunk);
     },

@@ -17,14 +17,20 @@ export const PATIENCE_MILLIS = 45_000;
  */
 export class ProxiedCluster {
   readonly #directory: string;
+  readonly #cluster: bigint;
   readonly #processes: (ServerProcess | null)[];
   readonly #clientProxies: readonly Proxy[];
   /** By `from * REPLICAS + to`. */
   readonly #links: readonly Proxy[];
   readonly #logs: string[][];
 
-  private constructor(directory: string, clientProxies: readonly Proxy[], links: readonly Proxy[]) {
-    this.#directory = directory;
+  private constructor(
+    files: { readonly directory: string; readonly cluster: bigint },
+    clientProxies: readonly Proxy[],
+    links: readonly Proxy[],
+  ) {
+    this.#directory = files.directory;
+    this.#cluster = files.cluster;
     this.#processes = slots().map(() => null);
     this.#clientProxies = clientProxies;
     this.#links = links;
@@ -37,9 +43,17 @@ export class ProxiedCluster {
       const path = dataFile(directory, slot);
       await formatFile({ path, cluster: CLUSTER, slot, replicaCount: REPLICAS });
     }
+    return ProxiedCluster.over({ directory, cluster: CLUSTER });
+  }
+
+  /** Of data files that are already there. */
+  static async over(files: {
+    readonly directory: string;
+    readonly cluster: bigint;
+  }): Promise<ProxiedCluster> {
     const clientProxies = await Promise.all(slots().map(() => Proxy.open()));
     const links = await Promise.all(pairs().map(() => Proxy.open()));
-    return new ProxiedCluster(directory, clientProxies, links);
+    return new ProxiedCluster(files, clientProxies, links);
   }
 
   /** Client ports, which stay the same over restarts. */
@@ -47,11 +61,21 @@ export class ProxiedCluster {
     return this.#clientProxies.map(({ port }) => `127.0.0.1:${port}`);
   }
 
+  /** The data file of a replica. */
+  path(slot: number): string {
+    return dataFile(this.#directory, slot);
+  }
+
+  /** Where this replica dials its peers. */
+  peerAddresses(slot: number): string[] {
+    return slots().map((peer) => `127.0.0.1:${this.#link(slot, peer).port}`);
+  }
+
   async start(slot: number): Promise<void> {
     const server = await ServerProcess.start({
-      dataFile: dataFile(this.#directory, slot),
-      addresses: slots().map((peer) => `127.0.0.1:${this.#link(slot, peer).port}`),
-      more: [`--cluster=${CLUSTER}`, `--replica=${slot}`],
+      dataFile: this.path(slot),
+      addresses: this.peerAddresses(slot),
+      more: [`--cluster=${this.#cluster}`, `--replica=${slot}`],
     });
     this.#processes[slot] = server;
     this.#clientProxies[slot]?.aim(server.port('client'));
@@ -102,7 +126,7 @@ export class ProxiedCluster {
   }
 
   /** A port of the process itself, past the proxies. */
-  port(slot: number, what: 'client' | 'peer'): number {
+  port(slot: number, what: 'client' | 'peer' | 'http'): number {
     return this.#running(slot).port(what);
   }
 

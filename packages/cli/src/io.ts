@@ -1,3 +1,5 @@
+import { createInterface } from 'node:readline/promises';
+
 /** Where a command reads and writes; tests and the repl bring their own. */
 export interface Io {
   /** Standard output: results, and nothing else. */
@@ -8,6 +10,8 @@ export interface Io {
   readonly errorIsTerminal: boolean;
   /** All of standard input. */
   readInput(): Promise<Uint8Array>;
+  /** One line that a person types after the prompt; null where nobody is there to type. */
+  askLine(prompt: string): Promise<string | null>;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -26,6 +30,15 @@ export const processIo: Io = {
       chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
     }
     return Buffer.concat(chunks);
+  },
+  async askLine(prompt: string): Promise<string | null> {
+    if (!process.stdin.isTTY) return null;
+    const lines = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      return await lines.question(prompt);
+    } finally {
+      lines.close();
+    }
   },
   env: process.env,
 };

@@ -44,6 +44,7 @@ export {
 } from './replica-process.ts';
 export { type OpenDataFile, openDataFile, superblockFault } from './storage/data-file.ts';
 export {
+  type BlockSource,
   type FormatDataFileOptions,
   formatDataFile,
   randomU128,

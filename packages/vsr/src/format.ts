@@ -1,11 +1,11 @@
-import { type ChecksumFunction, FOREST_ROOT_SIZE } from '@kimberlite/store';
+import { assert, type ChecksumFunction, FOREST_ROOT_SIZE } from '@kimberlite/store';
 import { assertConfig, type ClusterConfig, SECTOR_SIZE } from './config.ts';
 import type { Zone } from './host/ports.ts';
 import { SLOT_COUNT } from './membership.ts';
-import { logHeaderOf } from './message/header-list.ts';
+import { type LogHeader, logHeaderOf } from './message/header-list.ts';
 import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
 import { encodeMessage, type Message, type PrepareMessage } from './message/message.ts';
-import { Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
+import { Op, opNext, View, ZERO_CHECKSUM } from './std/numbers.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
 import {
   firstIntroductions,
@@ -32,6 +32,22 @@ export interface FormatOptions {
   readonly introductions?: Introductions;
   /** Where it begins; default 0. A file that takes the place of a lost one begins far above. */
   readonly view?: View;
+  /** What it begins with; default: nothing at all. */
+  readonly adopted?: AdoptedState;
+}
+
+/**
+ * A state that a new file begins with, taken from another one. Its blocks are the caller's to
+ * copy, before anything of the format is written.
+ */
+export interface AdoptedState {
+  /**
+   * Where there is no log above it, the file's log begins with a root in the place of its op: then
+   * it may be of another cluster.
+   */
+  readonly checkpoint: CheckpointRecord;
+  /** The ops above the checkpoint, each linked to the one below; of this cluster. */
+  readonly log: readonly PrepareMessage[];
 }
 
 /**
@@ -63,8 +79,15 @@ export interface FormatWrite {
   readonly bytes: Uint8Array;
 }
 
-/** The root of every log: op 0, committed by definition, the same on all replicas of a cluster. */
-export function rootPrepare(cluster: bigint, checksum: ChecksumFunction): PrepareMessage {
+/**
+ * The root of a log: committed by definition, the same on all replicas of a cluster. Op 0, or that
+ * of the checkpoint with which the cluster began.
+ */
+export function rootPrepare(
+  cluster: bigint,
+  checksum: ChecksumFunction,
+  op: Op = Op(0),
+): PrepareMessage {
   return encodeMessage(
     'prepare',
     {
@@ -75,8 +98,8 @@ export function rootPrepare(cluster: bigint, checksum: ChecksumFunction): Prepar
       incarnation: 0n,
       parent: ZERO_CHECKSUM,
       checkpointId: ZERO_CHECKSUM,
-      op: Op(0),
-      commit: Op(0),
+      op,
+      commit: Op(Math.max(0, op - 1)),
       timestamp: 0,
       count: 0,
     },
@@ -95,6 +118,15 @@ export function reservedSlot(
   return encodeMessage('reserved', { ...fields, op: Op(walSlot) }, null, checksum);
 }
 
+/** What stands in the log of a new file, and the checkpoint below it. */
+interface FirstLog {
+  readonly checkpoint: CheckpointRecord;
+  /** In any order; every other slot holds nothing. */
+  readonly messages: readonly PrepareMessage[];
+  /** From the head down, at least one. */
+  readonly headers: readonly LogHeader[];
+}
+
 /**
  * What a new data file contains, in the order in which it must be written: prepare slots, header
  * ring, superblock last, so that a superblock means a finished format. A slot that was never used
@@ -103,20 +135,21 @@ export function reservedSlot(
 export function* formatReplica(options: FormatOptions): Generator<FormatWrite, void, undefined> {
   const { config, checksum, cluster } = options;
   assertConfig(config);
-  const root = rootPrepare(cluster, checksum);
+  const log = firstLog(options);
+  const used = new Map(log.messages.map((each) => [each.header.op % config.walSlots, each]));
   const headers = new Uint8Array(config.walSlots * HEADER_SIZE);
   for (let slot = 0; slot < config.walSlots; slot += 1) {
-    const bytes = slot === 0 ? root.bytes : reservedSlot(slot, { cluster, checksum }).bytes;
+    const bytes = used.get(slot)?.bytes ?? reservedSlot(slot, { cluster, checksum }).bytes;
     headers.set(bytes.subarray(0, HEADER_SIZE), slot * HEADER_SIZE);
-    const sector = new Uint8Array(SECTOR_SIZE);
-    sector.set(bytes);
-    yield { zone: 'wal_prepares', offset: slot * config.messageSizeMax, bytes: sector };
+    const sectors = new Uint8Array(Math.ceil(bytes.length / SECTOR_SIZE) * SECTOR_SIZE);
+    sectors.set(bytes);
+    yield { zone: 'wal_prepares', offset: slot * config.messageSizeMax, bytes: sectors };
   }
   for (let slot = 0; slot < config.walSlots; slot += HEADERS_PER_SECTOR) {
     const start = slot * HEADER_SIZE;
     yield { zone: 'wal_headers', offset: start, bytes: headers.slice(start, start + SECTOR_SIZE) };
   }
-  const superblock = encodeSuperblock(firstSuperblock(options, root), checksum);
+  const superblock = encodeSuperblock(firstSuperblock(options, log), checksum);
   for (let copy = 0; copy < SUPERBLOCK_COPIES; copy += 1) {
     const bytes = superblock.slice();
     stampCopy(bytes, copy);
@@ -124,15 +157,44 @@ export function* formatReplica(options: FormatOptions): Generator<FormatWrite, v
   }
 }
 
-function firstSuperblock(options: FormatOptions, root: PrepareMessage): SuperblockState {
-  const { config, cluster, slot, replicaCount, incarnation, checksum } = options;
-  const empty: CheckpointRecord = {
+function firstLog({ config, cluster, checksum, adopted }: FormatOptions): FirstLog {
+  const messages = adopted?.log ?? [];
+  if (adopted !== undefined && messages.length > 0) {
+    assertLog(adopted, cluster);
+    assert(messages.length <= config.walSlots, 'the log fits in its ring');
+    const top = messages.slice(-config.pipelineMax).toReversed();
+    return { checkpoint: adopted.checkpoint, messages, headers: top.map(logHeaderOf) };
+  }
+  const root = rootPrepare(cluster, checksum, adopted?.checkpoint.op);
+  const empty = {
     op: Op(0),
-    prepareChecksum: root.header.checksum,
     timestampNext: 0,
     parentId: ZERO_CHECKSUM,
     forestRoot: new Uint8Array(FOREST_ROOT_SIZE),
   };
+  const checkpoint = {
+    ...(adopted?.checkpoint ?? empty),
+    prepareChecksum: root.header.checksum,
+  };
+  return { checkpoint, messages: [root], headers: [logHeaderOf(root)] };
+}
+
+/** What is not linked would be executed in an order that the cluster never had. */
+function assertLog({ checkpoint, log }: AdoptedState, cluster: bigint): void {
+  let parent = checkpoint.prepareChecksum;
+  let op = checkpoint.op;
+  for (const { header } of log) {
+    assert(header.cluster === cluster, 'a log belongs to its cluster');
+    assert(header.op === op + 1, 'ops follow each other');
+    assert(header.parent === parent, 'each op names the one below');
+    parent = header.checksum;
+    op = opNext(op);
+  }
+}
+
+function firstSuperblock(options: FormatOptions, log: FirstLog): SuperblockState {
+  const { config, cluster, slot, replicaCount, incarnation, checksum } = options;
+  const view = options.view ?? View(0);
   return {
     identity: {
       cluster,
@@ -146,12 +208,13 @@ function firstSuperblock(options: FormatOptions, root: PrepareMessage): Superblo
     },
     sequence: 1,
     parent: ZERO_CHECKSUM,
-    view: options.view ?? View(0),
-    logView: View(0),
-    commitMax: Op(0),
-    checkpoint: empty,
-    checkpointPrevious: empty,
-    headers: [logHeaderOf(root)],
+    view,
+    // A log that was adopted is the one of its view: nobody else can know better.
+    logView: options.adopted === undefined ? View(0) : view,
+    commitMax: log.checkpoint.op,
+    checkpoint: log.checkpoint,
+    checkpointPrevious: log.checkpoint,
+    headers: log.headers,
     introductions: options.introductions ?? firstIntroductions(slot, { incarnation, since: Op(0) }),
   };
 }

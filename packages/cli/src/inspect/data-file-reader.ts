@@ -56,12 +56,15 @@ export function withDataFile<T>(path: string, use: (file: DataFileReader) => T):
  * The same for what makes sense at rest only: the file is locked meanwhile, so no replica has it
  * and none can start on it. Throws CliError, `data_file_locked` among them.
  */
-export async function withOfflineFile<T>(path: string, use: (file: RawFile) => T): Promise<T> {
+export async function withOfflineFile<T>(
+  path: string,
+  use: (file: RawFile) => T | Promise<T>,
+): Promise<T> {
   const { fd, file } = openRaw(path);
   try {
     const lock = unwrap(await lockFile(fd, path));
     try {
-      return use(file);
+      return await use(file);
     } finally {
       lock.release();
     }

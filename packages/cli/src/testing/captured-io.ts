@@ -12,6 +12,8 @@ export function capturedIo(
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly input?: string;
     readonly errorIsTerminal?: boolean;
+    /** What a person types when asked; nobody is there by default. */
+    readonly typed?: string;
   } = {},
 ): CapturedIo {
   let out: Uint8Array[] = [];
@@ -26,6 +28,7 @@ export function capturedIo(
       err += text;
     },
     readInput: () => Promise.resolve(Buffer.from(options.input ?? '')),
+    askLine: () => Promise.resolve(options.typed ?? null),
     out: () => Buffer.concat(out).toString('utf8'),
     err: () => err,
     clear(): void {

@@ -13,9 +13,9 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import {
   type ClusterConfig,
+  type FormatOptions,
   type FormatWrite,
   formatReplica,
-  type recoveredFile,
   SECTOR_SIZE,
   type Zone,
   zoneOffset,
@@ -43,10 +43,23 @@ export interface FormatDataFileOptions {
   /** Slot of this replica, below `replicaCount`. */
   readonly slot: number;
   readonly replicaCount: number;
-  /** What a file begins with that takes the place of a lost one; else it is a new replica's. */
-  readonly file?: ReturnType<typeof recoveredFile>;
+  /**
+   * What a file begins with that takes the place of a lost one, or goes on from another one's
+   * state; else it is a new replica's.
+   */
+  readonly file?: Pick<FormatOptions, 'incarnation' | 'introductions' | 'view' | 'adopted'>;
+  /** The blocks of the adopted state. */
+  readonly blocks?: BlockSource;
   /** Bytes written so far, of how many. */
   readonly onProgress?: (written: number, total: number) => void;
+}
+
+/** The block area of another data file. */
+export interface BlockSource {
+  /** Bytes; whatever is behind a whole number of sectors is no block. */
+  readonly size: number;
+  /** Fewer bytes where it ends. Throws the system's error. */
+  read(offset: number, length: number): Uint8Array;
 }
 
 /** Makes the data file of a replica, with an incarnation of its own. */
@@ -54,20 +67,33 @@ export function formatDataFile(
   options: FormatDataFileOptions,
 ): Promise<WrittenDataFile | ServerFault> {
   const { path, config, cluster, slot, replicaCount, onProgress } = options;
+  const blocks = options.blocks ?? { size: 0, read: (): Uint8Array => new Uint8Array(0) };
   const file = options.file ?? { incarnation: randomU128() };
   return writeDataFile({
     path,
     config,
-    writes: formatReplica({
-      config,
-      cluster,
-      slot,
-      replicaCount,
-      checksum: sha256,
-      ...file,
-    }),
+    blockBytes: blocks.size,
+    writes: inOrder(
+      copyBlocks(blocks),
+      formatReplica({ config, cluster, slot, replicaCount, checksum: sha256, ...file }),
+    ),
     ...(onProgress === undefined ? {} : { onProgress }),
   });
+}
+
+function* inOrder(
+  ...parts: readonly Iterable<FormatWrite>[]
+): Generator<FormatWrite, void, undefined> {
+  for (const part of parts) yield* part;
+}
+
+function* copyBlocks(blocks: BlockSource): Generator<FormatWrite, void, undefined> {
+  const { size } = blocks;
+  for (let offset = 0; offset < size; offset += CHUNK_SIZE) {
+    const part = blocks.read(offset, Math.min(CHUNK_SIZE, size - offset));
+    const whole = part.length - (part.length % SECTOR_SIZE);
+    yield { zone: 'blocks', offset, bytes: part.subarray(0, whole) };
+  }
 }
 
 /** A random number of 128 bits, never zero: an incarnation, or the number of a new cluster. */
@@ -81,6 +107,8 @@ export interface WriteDataFileOptions {
   readonly config: ClusterConfig;
   /** In order; the superblock last, so that a superblock means a finished file. */
   readonly writes: Iterable<FormatWrite>;
+  /** Bytes that the block area needs, at least; default 0. */
+  readonly blockBytes?: number;
   /** Bytes written so far, of how many; called at least at the start and the end. */
   readonly onProgress?: (written: number, total: number) => void;
 }
@@ -113,7 +141,8 @@ export async function writeDataFile(
       closeQuietly(fd);
       return lock;
     }
-    const size = zoneOffset(config, 'blocks') + BLOCK_AREA_INITIAL;
+    const blockBytes = Math.max(options.blockBytes ?? 0, BLOCK_AREA_INITIAL);
+    const size = zoneOffset(config, 'blocks') + blockBytes;
     await writeZeros(fd, size, options.onProgress ?? ((): void => {}));
     await writeInOrder(fd, config, options.writes);
     await fsyncAsync(fd);

@@ -35,11 +35,18 @@ export function firstIntroductions(slot: number, self: KnownFile): Introductions
   return { files, knownBy: 0 };
 }
 
-/** Replicas that have all met: for tests and simulations that begin after that. */
-export function mutualIntroductions(slot: number, incarnations: readonly bigint[]): Introductions {
+/**
+ * Replicas that have all met: for files that were made together, and count from op `since` on, and
+ * for tests and simulations that begin after that.
+ */
+export function mutualIntroductions(
+  slot: number,
+  incarnations: readonly bigint[],
+  since: Op = Op(0),
+): Introductions {
   const files = Array.from({ length: SLOT_COUNT }, (_, peer) => ({
     incarnation: incarnations[peer] ?? 0n,
-    since: Op(0),
+    since: peer < incarnations.length ? since : Op(0),
   }));
   let knownBy = 0;
   for (let peer = 0; peer < incarnations.length; peer += 1) {

@@ -1,0 +1,208 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { OperationClient } from '@kimberlite/client';
+import { createKernel } from '@kimberlite/kernel';
+import {
+  type BlockSource,
+  formatAddress,
+  formatDataFile,
+  loadConfiguration,
+  makeFault,
+  type RunningReplica,
+  randomU128,
+  type ServerFault,
+  startReplica,
+} from '@kimberlite/server';
+import {
+  mutualIntroductions,
+  OPERATION_NOOP,
+  Op,
+  SLOT_COUNT,
+  View,
+  zoneOffset,
+} from '@kimberlite/vsr';
+import { cliError, ofServerFault, unwrap } from '../fault.ts';
+import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
+import type { SurvivorPlan } from './survivor-plan.ts';
+
+/** Milliseconds of one request to the replica that replays, which nothing but its disk delays. */
+const REQUEST_MILLIS = 60_000;
+/** Milliseconds between two looks whether its checkpoint is durable. */
+const LOOK_MILLIS = 10;
+
+export interface NewCluster {
+  readonly cluster: bigint;
+  readonly replicaCount: number;
+  /** Where its files are made; nothing of theirs may be there. */
+  readonly directory: string;
+}
+
+/** Files of the new cluster, by slot. */
+export function newFilePaths({ directory, replicaCount }: NewCluster): string[] {
+  return Array.from({ length: replicaCount }, (_, slot) => join(directory, `replica-${slot}.data`));
+}
+
+/** Throws CliError when something is where a file would be made. */
+export function assertNothingThere(wanted: NewCluster): void {
+  for (const path of [...newFilePaths(wanted), replayPath(wanted)]) {
+    if (existsSync(path)) {
+      throw ofServerFault(makeFault('data_file_exists', `${path} is already there`));
+    }
+  }
+}
+
+function replayPath({ directory }: NewCluster): string {
+  return join(directory, 'replay.tmp');
+}
+
+/**
+ * Makes the files of a new cluster from what a survivor has. The state that its checkpoint and log
+ * come to is worked out by a replica of the old cluster, alone on a file of its own, which ends
+ * with a checkpoint; that checkpoint is what each of the new files begins with. Returns its op.
+ */
+export async function makeCluster(
+  file: DataFileReader,
+  plan: SurvivorPlan,
+  wanted: NewCluster,
+): Promise<number> {
+  mkdirSync(wanted.directory, { recursive: true });
+  const made: string[] = [];
+  const replay = replayPath(wanted);
+  try {
+    made.push(replay);
+    await formatReplay(replay, file, plan);
+    await replayLog(replay, plan);
+    return await withOfflineFile(replay, async (raw) => {
+      const replayed = readerOf(raw);
+      made.push(...newFilePaths(wanted));
+      await formatFiles(replayed, wanted);
+      rmSync(replay);
+      return replayed.chosen.state.checkpoint.op;
+    });
+  } catch (error) {
+    // Nothing was there before, so whatever is there now is unfinished and of no use.
+    for (const path of made) rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+/** The only replica of the old cluster as far as it is concerned, with the survivor's log. */
+async function formatReplay(
+  path: string,
+  file: DataFileReader,
+  { identity, view, adoptedOp, state }: SurvivorPlan,
+): Promise<void> {
+  const { cluster, config } = identity;
+  const incarnation = randomU128();
+  const replica = { path, config, cluster, slot: 0, replicaCount: 1 };
+  unwrap(
+    await formatDataFile({
+      ...replica,
+      file: {
+        incarnation,
+        // Files that once took the place of lost ones are noted in the state, by older ops.
+        introductions: mutualIntroductions(0, [incarnation], Op(adoptedOp)),
+        // The first view from there on that belongs to slot 0.
+        view: View(Math.ceil(view / SLOT_COUNT) * SLOT_COUNT),
+        adopted: state,
+      },
+      blocks: blocksOf(file),
+    }),
+  );
+}
+
+/** Executes the log and goes on with ops that change nothing up to the next checkpoint. */
+async function replayLog(path: string, { identity, adoptedOp }: SurvivorPlan): Promise<void> {
+  const interval = identity.config.checkpointInterval;
+  const wantedOp = Math.ceil((adoptedOp + 1) / interval) * interval;
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  const replica = await startAlone(path, (fault) => fail(damagedError(fault)));
+  const client = new OperationClient({
+    endpoints: [formatAddress(replica.clientAddress)],
+    cluster: identity.cluster,
+    requestTimeout: REQUEST_MILLIS,
+  });
+  try {
+    // A replica that gave up answers no more.
+    await Promise.race([failed, fillUpTo(wantedOp, client, replica)]);
+  } finally {
+    await client.close();
+    await replica.stop();
+  }
+}
+
+async function fillUpTo(
+  wantedOp: number,
+  client: OperationClient,
+  replica: RunningReplica,
+): Promise<void> {
+  for (let op = 0; op < wantedOp; ) {
+    op = (await client.request(OPERATION_NOOP, new Uint8Array(0))).op;
+  }
+  while (replica.status().state.checkpointOp < wantedOp) await pause(LOOK_MILLIS);
+}
+
+function damagedError({ message }: ServerFault): Error {
+  return cliError(
+    'damaged',
+    `the survivor's state cannot be worked out: ${message}`,
+    'Nothing was changed. Try another survivor, or restore a backup.',
+  );
+}
+
+async function startAlone(
+  path: string,
+  onFatal: (fault: ServerFault) => void,
+): Promise<RunningReplica> {
+  const configuration = unwrap(
+    loadConfiguration({
+      file: null,
+      env: {},
+      flags: {
+        'data-file': path,
+        // On ports that the system picks; nobody but this process knows them.
+        addresses: '127.0.0.1:1',
+        'peer-address': '127.0.0.1:0',
+        'client-address': '127.0.0.1:0',
+        'http-address': 'off',
+      },
+    }),
+  );
+  const stateMachine = createKernel();
+  return unwrap(await startReplica({ configuration, stateMachine, writeLog() {}, onFatal }));
+}
+
+/** All files of the new cluster know each other, and all begin with the same checkpoint. */
+async function formatFiles(replayed: DataFileReader, wanted: NewCluster): Promise<void> {
+  const { config, chosen } = replayed;
+  const { checkpoint } = chosen.state;
+  const { cluster, replicaCount } = wanted;
+  const incarnations = Array.from({ length: replicaCount }, randomU128);
+  for (const [slot, path] of newFilePaths(wanted).entries()) {
+    unwrap(
+      await formatDataFile({
+        path,
+        config,
+        cluster,
+        slot,
+        replicaCount,
+        file: {
+          incarnation: incarnations[slot] ?? 0n,
+          introductions: mutualIntroductions(slot, incarnations, checkpoint.op),
+          adopted: { checkpoint, log: [] },
+        },
+        blocks: blocksOf(replayed),
+      }),
+    );
+  }
+}
+
+function blocksOf(file: DataFileReader): BlockSource {
+  const start = zoneOffset(file.config, 'blocks');
+  const size = Math.max(0, file.size - start);
+  return { size, read: (offset, length) => file.read('blocks', offset, length) };
+}

@@ -1,0 +1,130 @@
+import { dirname, join } from 'node:path';
+import { randomU128 } from '@kimberlite/server';
+import { VOTERS_MAX } from '@kimberlite/vsr';
+import { type ConnectionFlags, endpointsOf, type OutputFlags } from '../connection-options.ts';
+import { cliError, usageError } from '../fault.ts';
+import { readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
+import { type Io, writeJson } from '../io.ts';
+import { ProgressLine } from '../progress.ts';
+import { assertNothingThere, makeCluster, type NewCluster, newFilePaths } from './make-cluster.ts';
+import { addressesToProbe, type ProbedAddress, probeMembers } from './probe-members.ts';
+import { planOf, type SurvivorPlan } from './survivor-plan.ts';
+import { planRecord, planText } from './survivor-text.ts';
+
+export interface SurvivorFlags extends ConnectionFlags, OutputFlags {
+  readonly fromSurvivor: string;
+  readonly into?: string;
+  readonly newCluster?: bigint;
+  readonly replicaCount?: number;
+  readonly peers?: string;
+  readonly http?: string;
+  readonly yesILose?: bigint;
+  readonly dryRun?: boolean;
+}
+
+/** Milliseconds until an address counts as silent. */
+const PROBE_MILLIS = 2_000;
+const NOTHING = 'Nothing was changed.';
+
+/**
+ * Makes a new cluster from the file of one replica of a cluster whose majority is lost for good.
+ * The file is locked meanwhile and only read.
+ */
+export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise<void> {
+  const path = flags.fromSurvivor;
+  await withOfflineFile(path, async (raw) => {
+    const progress = new ProgressLine(io);
+    const file = readerOf(raw);
+    const plan = planOf(file, (done, total) => progress.show('log', done, total));
+    progress.clear();
+    const json = flags.output === 'json';
+    if (flags.dryRun === true) {
+      if (json) writeJson(io, planRecord(path, plan));
+      else io.write(planText(path, plan));
+      return;
+    }
+    const wanted = wantedCluster(flags, plan);
+    assertNothingThere(wanted);
+    const probed = await probe(flags, io, plan);
+    if (!json) io.writeError(`${planText(path, plan)}${probedText(probed)}`);
+    await confirm(flags, io, plan);
+    const op = await makeCluster(file, plan, wanted);
+    const files = newFilePaths(wanted);
+    const { cluster, replicaCount } = wanted;
+    if (json) {
+      const made = { new_cluster: cluster, new_replica_count: replicaCount, begins_at_op: op };
+      writeJson(io, { ...planRecord(path, plan), ...made, data_files: files });
+      return;
+    }
+    io.write(
+      `made cluster ${cluster} of ${replicaCount}, which begins at op ${op}, in\n` +
+        files.map((name) => `  ${name}\n`).join('') +
+        'Give each replica its own of them, start all, and point clients at the new cluster; ' +
+        'keep the old files, and never start a replica on one of them again.\n',
+    );
+  });
+}
+
+function wantedCluster(flags: SurvivorFlags, { identity }: SurvivorPlan): NewCluster {
+  const cluster = flags.newCluster ?? randomU128();
+  if (cluster === 0n) throw usageError('--new-cluster 0 stands for no cluster; choose another');
+  if (cluster === identity.cluster) {
+    throw usageError(
+      `--new-cluster ${cluster} is the old one: sessions, revisions and replicas of both would ` +
+        'be taken for each other',
+    );
+  }
+  const replicaCount = flags.replicaCount ?? identity.replicaCount;
+  if (replicaCount > VOTERS_MAX) throw usageError(`--replica-count is 1 to ${VOTERS_MAX}`);
+  const beside = join(dirname(flags.fromSurvivor), `cluster-${cluster}`);
+  return { cluster, replicaCount, directory: flags.into ?? beside };
+}
+
+async function probe(
+  flags: SurvivorFlags,
+  io: Io,
+  { identity }: SurvivorPlan,
+): Promise<ProbedAddress[]> {
+  if (flags.endpoints === undefined && !io.env['KIMBERLITE_ENDPOINTS']) {
+    throw usageError('--endpoints must name the old cluster: whether a quorum may live is asked');
+  }
+  const endpoints = endpointsOf(flags, io);
+  if (endpoints.length < identity.replicaCount) {
+    throw usageError(
+      `--endpoints names ${endpoints.length} of ${identity.replicaCount} replicas of the old ` +
+        'cluster; one that is not asked may live',
+    );
+  }
+  const addresses = addressesToProbe(endpoints, flags);
+  const probed = await probeMembers(addresses, flags.timeout ?? PROBE_MILLIS);
+  const alive = probed.filter(({ answers }) => answers).map(({ address }) => address);
+  if (alive.length === 0) return probed;
+  throw cliError(
+    'refused',
+    `something answers at ${alive.join(', ')}: a member may live, and know more than this file`,
+    `${NOTHING} Start the others if a quorum of them can be had; it goes on by itself. Only ` +
+      'if they are lost for good: stop what is left, and compare the files with --dry-run.',
+  );
+}
+
+function probedText(probed: readonly ProbedAddress[]): string {
+  return probed.map(({ address, outcome }) => `  ${address}: ${outcome}\n`).join('');
+}
+
+/** That nobody answers proves nothing: only a person can know that a majority is gone for good. */
+async function confirm(flags: SurvivorFlags, io: Io, { identity }: SurvivorPlan): Promise<void> {
+  const { cluster } = identity;
+  let said: string | null = flags.yesILose === undefined ? null : String(flags.yesILose);
+  said ??= await io.askLine(
+    'If the other members come back, what they acknowledged is not in the new cluster.\n' +
+      'To go on, type the number of the old cluster: ',
+  );
+  if (said?.trim() === String(cluster)) return;
+  const message =
+    said === null ? 'nobody confirmed it' : `${said.trim()} is not the number of the old cluster`;
+  throw cliError(
+    'refused',
+    message,
+    `${NOTHING} Where nobody can type: --yes-i-lose and the number of the old cluster.`,
+  );
+}
