@@ -319,26 +319,6 @@ describe('replicas', () => {
     }
   });
 
-  it('without quorum are asked again until the deadline, which is then definite', async () => {
-    const { replicas, endpoints } = await startCluster(1);
-    const client = makeClient({ endpoints });
-    await client.put('warm', 'up');
-    const [replica] = replicas;
-    if (replica === undefined) throw new Error('one replica');
-    let refusals = 0;
-    replica.script = (request, peer, socket) => {
-      refusals += 1;
-      peer.refuse(request, socket, 'noQuorum');
-    };
-    expect(await failure(client.put('k', 'v', { timeout: 2_000 }))).toMatchObject({
-      code: 'no_quorum',
-      definite: true,
-    });
-    expect(refusals).toBeGreaterThanOrEqual(2);
-    replica.script = (request, peer, socket) => peer.answer(request, socket);
-    await client.put('k', 'v');
-  });
-
   it('that call a request invalid end its calls, definitely after a single copy', async () => {
     const { replicas, endpoints } = await startCluster(1);
     const client = makeClient({ endpoints });

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import { type Call, callProblem, LIST_HEADER_SIZE, type Result } from '@kimberlite/kernel';
 import {
   type AnyMessage,
@@ -11,6 +10,7 @@ import {
 } from '@kimberlite/vsr';
 import { CallQueue } from './call-queue.ts';
 import { sha256 } from './checksum.ts';
+import { type ClientClock, systemClock } from './client-clock.ts';
 import { Connection } from './connection.ts';
 import { ClientError, type ClientErrorCode, problemError } from './errors.ts';
 import { type ClusterFacts, Lane, type LaneHost, randomClientId } from './lane.ts';
@@ -65,7 +65,9 @@ export class Dispatcher {
   private cluster: bigint | null;
   private facts: ClusterFacts | null;
   private flushScheduled: boolean;
-  private ticker: NodeJS.Timeout | null;
+  private readonly clock: ClientClock;
+  /** Ends the ticks; null while there are none. */
+  private stopTicks: (() => void) | null;
   private tickedAt: number;
   /** At or before the earliest deadline of all calls. */
   private deadlineNext: number;
@@ -73,7 +75,12 @@ export class Dispatcher {
   private noQuorumAt: number;
   private closing: Promise<void> | null;
 
-  constructor(settings: ClientSettings, onEvent: (event: ConnectionEvent) => void) {
+  constructor(
+    settings: ClientSettings,
+    onEvent: (event: ConnectionEvent) => void,
+    clock: ClientClock = systemClock,
+  ) {
+    this.clock = clock;
     const release = releaseOf(VERSION);
     this.prng = new Prng(randomBytes(8).readBigUInt64LE());
     const { queueCallsMax: callsMax, queueBytesMax: bytesMax } = settings;
@@ -85,7 +92,7 @@ export class Dispatcher {
         release,
         checksum: sha256,
         prng: this.prng.fork(),
-        now: () => performance.now(),
+        now: () => this.clock.now(),
         events: this.connectionEvents(),
       });
     });
@@ -98,7 +105,7 @@ export class Dispatcher {
         send: (slot, message) => this.bySlot.get(slot)?.send(message) ?? false,
         connected: () => [...this.bySlot.keys()],
         onReady: () => this.scheduleFlush(),
-        now: () => performance.now(),
+        now: () => this.clock.now(),
       },
       client: randomClientId(),
       prng: this.prng.fork(),
@@ -110,7 +117,7 @@ export class Dispatcher {
     this.cluster = settings.cluster;
     this.facts = null;
     this.flushScheduled = false;
-    this.ticker = null;
+    this.stopTicks = null;
     this.tickedAt = 0;
     this.deadlineNext = Number.POSITIVE_INFINITY;
     this.noQuorumAt = Number.NEGATIVE_INFINITY;
@@ -127,7 +134,7 @@ export class Dispatcher {
     const { call, signal, read } = request;
     const refusal = this.refusalOf(request);
     if (refusal !== null) return Promise.reject(refusal);
-    const now = performance.now();
+    const now = this.clock.now();
     const deadline = now + request.timeout;
     const onSettledQueued = (settled: PendingCall): void => {
       if (read === null) this.queue.onSettled(settled);
@@ -149,7 +156,7 @@ export class Dispatcher {
   connected(timeout: number): Promise<void> {
     if (this.closing !== null) return Promise.reject(closedError('not_sent'));
     if (this.facts !== null && this.bySlot.size > 0) return Promise.resolve();
-    const startedAt = performance.now();
+    const startedAt = this.clock.now();
     this.startTicking();
     return new Promise((resolve, reject) => {
       this.waiters.push({ startedAt, deadline: startedAt + timeout, resolve, reject });
@@ -170,8 +177,7 @@ export class Dispatcher {
   /** Settles every call, then closes the sockets. Idempotent, at any moment. */
   close(): Promise<void> {
     if (this.closing !== null) return this.closing;
-    if (this.ticker !== null) clearInterval(this.ticker);
-    this.ticker = null;
+    this.endTicking();
     // Set before anything is settled: what the callers do next already finds the client closed.
     this.closing = Promise.all(this.connections.map((connection) => connection.close())).then(
       () => {},
@@ -224,7 +230,7 @@ export class Dispatcher {
       // At the end of the turn: callers that were just answered may join with their next call.
       onReady: () => this.scheduleFlush(),
       onNoQuorum: () => {
-        this.noQuorumAt = performance.now();
+        this.noQuorumAt = this.clock.now();
       },
       onReturned: (batch) => {
         this.queue.unshift(batch);
@@ -232,7 +238,7 @@ export class Dispatcher {
       onSeen: (seen) => {
         if (this.facts !== null) this.reader.see(seen, this.facts);
       },
-      now: () => performance.now(),
+      now: () => this.clock.now(),
     };
   }
 
@@ -304,13 +310,18 @@ export class Dispatcher {
   }
 
   private startTicking(): void {
-    if (this.ticker !== null) return;
-    this.tickedAt = performance.now();
-    this.ticker = setInterval(() => this.onInterval(), TICK_MILLIS);
+    if (this.stopTicks !== null) return;
+    this.tickedAt = this.clock.now();
+    this.stopTicks = this.clock.every(TICK_MILLIS, () => this.onInterval());
+  }
+
+  private endTicking(): void {
+    this.stopTicks?.();
+    this.stopTicks = null;
   }
 
   private onInterval(): void {
-    const now = performance.now();
+    const now = this.clock.now();
     const ticks = Math.floor((now - this.tickedAt) / TICK_MILLIS);
     this.tickedAt += ticks * TICK_MILLIS;
     for (let tick = 0; tick < Math.min(ticks, TICKS_LATE_MAX); tick += 1) {
@@ -323,9 +334,8 @@ export class Dispatcher {
     this.breakSilent(now);
     this.flush();
     const active = this.queue.length + this.waiters.length > 0 || this.reader.isActive();
-    if (active || this.lanes.some((lane) => lane.isActive()) || this.ticker === null) return;
-    clearInterval(this.ticker);
-    this.ticker = null;
+    if (active || this.lanes.some((lane) => lane.isActive())) return;
+    this.endTicking();
   }
 
   private endOverdue(now: number): void {
@@ -343,7 +353,7 @@ export class Dispatcher {
     const millis = Math.round(pending.deadline - pending.startedAt);
     const outcome = OVERDUE[pending.outcome];
     const outlook = outlookOf(this.connections);
-    const told = performance.now() - this.noQuorumAt <= NO_QUORUM_MILLIS;
+    const told = this.clock.now() - this.noQuorumAt <= NO_QUORUM_MILLIS;
     if (definite && (pending.noQuorum || told)) {
       const message = 'the replicas that answer see no quorum; the call was not executed';
       return new ClientError({ code: 'no_quorum', message, definite });
@@ -366,7 +376,7 @@ export class Dispatcher {
   private failHopeless(): void {
     const outlook = outlookOf(this.connections);
     if (outlook.connected) return;
-    const now = performance.now();
+    const now = this.clock.now();
     const { code, message } = outlook;
     const hopeless = (startedAt: number, deadline: number): boolean =>
       outlook.isHopeless({ startedAt, deadline, now });
