@@ -1,6 +1,6 @@
 import { isCommand, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
-import { messageIn } from '../testing/scripted-cluster.ts';
+import { messageIn, type ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { addOne, at, settle } from '../testing/settled.ts';
 
 describe('the commit message', () => {
@@ -158,6 +158,53 @@ describe('a primary whose process is known to be gone', () => {
     script.restart(primary);
     expect(script.add(1, 1)).toBe(1);
     script.runUntil(() => script.converged());
+  });
+});
+
+describe('a primary that hangs, and whose connections stand', () => {
+  const { silence } = TIMEOUTS_DEFAULT;
+
+  /** Who voted to leave a view because its primary was silent. */
+  function votes(script: ScriptedCluster, view: number): { readonly slot: number }[] {
+    return script.tap.seen.filter(({ event }) => {
+      return event.kind === 'vote' && event.view === view && event.reason === 'primary_silent';
+    });
+  }
+
+  it('is left by all as soon as one has waited for its silence and its jitter', () => {
+    for (let seed = 1n; seed <= 8n; seed += 1n) {
+      const { script, primary, backups } = settle({ replicaCount: 3, seed });
+      const { view } = script.state(primary);
+      const voters = (): number => votes(script, view).length;
+      script.pause(primary);
+      script.runUntil(() => voters() > 0);
+      script.run(2);
+      expect(voters()).toBe(backups.length);
+    }
+  });
+
+  it('but for one backup, is not left by it, and jitter comes back', () => {
+    const { script, primary, backups } = settle({ replicaCount: 3 });
+    const { view } = script.state(primary);
+    const deaf = at(backups, 1);
+    script.cut([primary], [deaf]);
+    script.run(6 * silence);
+    expect(votes(script, view).map(({ slot }) => slot)).toEqual([deaf]);
+    expect(script.state(primary)).toMatchObject({ view, isPrimary: true });
+  });
+
+  it('leaves no client waiting: the next one tells them that it leads', () => {
+    for (let seed = 1n; seed <= 8n; seed += 1n) {
+      const { script, primary } = settle({ replicaCount: 3, clientCount: 3, seed });
+      script.pause(primary);
+      const answers = [0, 1, 2].map((client) => script.submit(addOne(1), client));
+      script.runUntil(() => script.events('primary').length > 1, 2 * silence);
+      // Not until their next retransmission.
+      script.runUntil(() => answers.every(({ body }) => body !== null), 6);
+      script.unpause(primary);
+      script.runUntil(() => script.converged());
+      expect(script.read(1)).toBe(3);
+    }
   });
 });
 

@@ -182,6 +182,7 @@ export class QuerySession {
     if (message.header.cluster !== this.options.cluster) return;
     if (isCommand(message, 'queryReply')) this.onReply(message, out);
     else if (isCommand(message, 'refusal')) this.onRefusal(message, out);
+    else if (isCommand(message, 'commit')) this.onPrimary(message, out);
   }
 
   /** Once every 10 ms. */
@@ -203,6 +204,18 @@ export class QuerySession {
     if (this.nearest === replica) this.nearest = null;
     for (const asked of [...this.inFlight.values()]) {
       if (asked.target === replica) this.hop(asked, out);
+    }
+  }
+
+  /** A new primary says that it leads: what the last one was asked is asked of it at once. */
+  private onPrimary({ header }: Message<'commit'>, out: QueryEffect[]): void {
+    const last = this.primary;
+    if (header.view <= this.viewKnown || primarySlot(header.view) !== header.replica) return;
+    this.learnView(header.view);
+    const { primary } = this;
+    if (primary === null || primary === last) return;
+    for (const asked of [...this.inFlight.values()]) {
+      if (asked.target === last) this.sendTo(primary, asked, out);
     }
   }
 

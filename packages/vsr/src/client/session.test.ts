@@ -9,7 +9,7 @@ import {
   type RefusalReason,
 } from '../message/layout.ts';
 import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
-import { ClientId, Op, View } from '../std/numbers.ts';
+import { ClientId, Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { Prng } from '../std/prng.ts';
 import type { ClientEffect } from './client-session.ts';
 import { ClientSession } from './session.ts';
@@ -146,6 +146,51 @@ function tickUntilSend(session: ClientSession): {
   }
   throw new Error('a request in flight is sent again within its longest pause');
 }
+
+/** The heartbeat with which a new primary tells its clients that it leads. */
+function heartbeat(view: number, replica: number, cluster = CLUSTER): AnyMessage {
+  const fields = {
+    commitChecksum: ZERO_CHECKSUM,
+    checkpointId: ZERO_CHECKSUM,
+    commit: Op(9),
+    op: Op(9),
+    checkpointOp: Op(0),
+    durableOp: Op(9),
+    monotonic: 1,
+  };
+  const common = { ...COMMON, cluster, replica, view: View(view) };
+  return encodeMessage('commit', { ...common, ...fields }, null, mix128);
+}
+
+describe('a new primary that says so', () => {
+  it('is sent what is in flight at once, in identical bytes, and what comes next', () => {
+    const session = ready();
+    const first = submitted(session);
+    expect(first.replica).toBe(1);
+    const out: ClientEffect[] = [];
+    session.onMessage(heartbeat(18, 2), out);
+    const again = onlySend(out);
+    expect(again.replica).toBe(2);
+    expect(again.message.bytes).toEqual(first.message.bytes);
+    // What is refused now is indefinite: the other copy may still execute.
+    session.onMessage(refusal(first.message, 1, 'noQuorum'), []);
+    expect(session.state).toBe('busy');
+    session.onMessage(reply(first.message, 18, 40), []);
+    expect(submitted(session).replica).toBe(2);
+  });
+
+  it('is heard once, and not when it leads no newer view or belongs elsewhere', () => {
+    const session = ready();
+    submitted(session);
+    const out: ClientEffect[] = [];
+    const ignored = [heartbeat(17, 1), heartbeat(1, 1), heartbeat(18, 1), heartbeat(18, 2, 8n)];
+    for (const message of ignored) session.onMessage(message, out);
+    expect(out).toEqual([]);
+    session.onMessage(heartbeat(18, 2), out);
+    session.onMessage(heartbeat(18, 2), out);
+    expect(sends(out)).toHaveLength(1);
+  });
+});
 
 describe('registration', () => {
   it('goes to every replica as request 0 of session 0, and the reply names the session', () => {

@@ -181,6 +181,7 @@ export class ClientSession {
     if (isCommand(message, 'reply')) this.onReply(message, out);
     else if (isCommand(message, 'eviction')) this.onEviction(message, out);
     else if (isCommand(message, 'refusal')) this.onRefusal(message, out);
+    else if (isCommand(message, 'commit')) this.onPrimary(message, out);
   }
 
   /** Once every 10 ms. */
@@ -271,6 +272,19 @@ export class ClientSession {
     this.stateNow = 'ready';
     out.push({ kind: 'reply', message });
     if (this.requestNext > REQUEST_MAX) this.endEvicted('requestCollision', out);
+  }
+
+  /**
+   * A new primary says that it leads: what is in flight is sent to it at once, for the one that was
+   * asked may hang. Identical bytes, as in every retransmission. Who does not lead the view that it
+   * names is not listened to.
+   */
+  private onPrimary({ header }: Message<'commit'>, out: ClientEffect[]): void {
+    const inFlight = this.inFlight;
+    if (header.view <= this.viewKnown || primarySlot(header.view) !== header.replica) return;
+    this.learnView(header.view);
+    if (inFlight === null || this.primary === null) return;
+    this.sendTo(this.primary, inFlight, out);
   }
 
   private onEviction(message: Message<'eviction'>, out: ClientEffect[]): void {

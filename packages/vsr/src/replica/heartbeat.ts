@@ -1,3 +1,4 @@
+import type { FieldsToSend } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
 import { type Op, opMax, opPrevious } from '../std/numbers.ts';
 import { acknowledgeAll } from './acknowledge.ts';
@@ -6,12 +7,22 @@ import type { Replica } from './replica.ts';
 import { broadcast, drop, fatal, isBackup, isPrimary, primaryOfView } from './send.ts';
 import { withdrawVote } from './vote.ts';
 
+type CommitFields = Omit<
+  FieldsToSend<'commit'>,
+  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
+>;
+
 /** Primary: tells what is committed, and that it lives. */
 export function sendHeartbeat(r: Replica): void {
   if (!isPrimary(r) || r.primary.abdicated !== null) return;
   r.timers.start('heartbeat');
   r.timers.stop('commitMessage');
-  broadcast(r, 'commit', {
+  broadcast(r, 'commit', heartbeatFields(r));
+}
+
+/** What a heartbeat says now. */
+export function heartbeatFields(r: Replica): CommitFields {
+  return {
     commitChecksum: r.commitChecksum,
     checkpointId: r.checkpointId,
     commit: r.commitMin,
@@ -19,7 +30,7 @@ export function sendHeartbeat(r: Replica): void {
     checkpointOp: r.checkpoint.op,
     durableOp: durableHead(r),
     monotonic: r.monotonic,
-  });
+  };
 }
 
 /** The newest op whose prepare is on this disk: what a primary's own vote has promised. */

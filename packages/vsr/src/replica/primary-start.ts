@@ -4,10 +4,10 @@ import { type Op, opMax, opNext } from '../std/numbers.ts';
 import { isChainComplete } from './chain.ts';
 import { takePrepareRead } from './commit.ts';
 import type { ReplicaEvent } from './effect.ts';
-import { sendHeartbeat } from './heartbeat.ts';
+import { heartbeatFields, sendHeartbeat } from './heartbeat.ts';
 import { indexInFlight, sendPipeline } from './prepare.ts';
 import type { PipelineEntry, Replica } from './replica.ts';
-import { trace } from './send.ts';
+import { compose, sendToClient, trace } from './send.ts';
 import { transitionToStatus } from './status.ts';
 import { readPrepare } from './wal-read.ts';
 
@@ -76,4 +76,15 @@ function becomePrimary(r: Replica, pipeline: readonly PipelineEntry[]): void {
   trace(r, { kind: 'primary', view: r.view, op: r.op, commit: opMax(r.commitMin, r.commitMax) });
   sendPipeline(r);
   sendHeartbeat(r);
+  tellClients(r);
+}
+
+/**
+ * Clients that have asked the primary before wait for its answer; where it hangs, and no connection
+ * breaks, nobody else tells them that another one leads. It is a hint: a client that does not get
+ * it, or that this replica has no connection to, asks elsewhere when it has waited long enough.
+ */
+function tellClients(r: Replica): void {
+  const message = compose(r, 'commit', heartbeatFields(r));
+  for (const client of r.sessions.clients()) sendToClient(r, client, message);
 }

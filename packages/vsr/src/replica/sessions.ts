@@ -100,6 +100,11 @@ export class Sessions {
     return this.byClient.get(client) ?? null;
   }
 
+  /** Everyone who has a session. */
+  clients(): Iterable<ClientId> {
+    return this.byClient.keys();
+  }
+
   /** The stored reply's body of a client's last request. */
   reply(client: ClientId): Uint8Array {
     const bytes = this.table.get(keyOf(client));

@@ -156,6 +156,41 @@ describe('a wait that is shortened', () => {
   });
 });
 
+describe('a timer without its jitter', () => {
+  it('fires when its base is over, at whatever moment it is told', () => {
+    const { silence } = TIMEOUTS_DEFAULT;
+    for (let seed = 0n; seed < 30n; seed += 1n) {
+      const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(seed));
+      timers.start('silence');
+      for (let tick = 1; tick <= silence - 10; tick += 1) expect(timers.tick()).toEqual([]);
+      timers.skipJitter('silence');
+      timers.skipJitter('silence');
+      expect(firesAfter(timers, 'silence')).toBe(10);
+    }
+  });
+
+  it('fires at once when its base is over already, and has jitter again when it is started', () => {
+    const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(1n));
+    const { silence } = TIMEOUTS_DEFAULT;
+    timers.start('silence');
+    for (let tick = 1; tick < silence + 3; tick += 1) expect(timers.tick()).toEqual([]);
+    timers.skipJitter('silence');
+    expect(firesAfter(timers, 'silence')).toBe(1);
+    const seen = new Set<number>();
+    for (let count = 0; count < 50; count += 1) {
+      timers.start('silence');
+      seen.add(firesAfter(timers, 'silence'));
+    }
+    expect(seen.size).toBeGreaterThan(5);
+  });
+
+  it('does not start when it is off', () => {
+    const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(1n));
+    timers.skipJitter('silence');
+    expect(timers.isRunning('silence')).toBe(false);
+  });
+});
+
 describe('the counts of timeouts', () => {
   it('grow when a timer fires and when a limit is exceeded', () => {
     const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(1n));

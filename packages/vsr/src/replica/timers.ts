@@ -22,6 +22,8 @@ export class Timers {
   private readonly table: TimeoutTable;
   private readonly prng: Prng;
   private readonly left: Map<TimerName, number>;
+  /** What was drawn on top of each at its start; those that run. */
+  private readonly drawn: Map<TimerName, number>;
   private readonly counts: Record<TimerName, number>;
   /** Ticks to a quorum and back, smoothed. */
   private roundTrip: number;
@@ -31,6 +33,7 @@ export class Timers {
     this.table = table;
     this.prng = prng;
     this.left = new Map();
+    this.drawn = new Map();
     // SAFETY: one entry for each name.
     this.counts = Object.fromEntries(TIMER_NAMES.map((name) => [name, 0])) as Record<
       TimerName,
@@ -43,7 +46,9 @@ export class Timers {
   start(name: TimerName, factor = 1): void {
     const base = this.ticks(name) * factor;
     const jitter = Math.floor(base * timeoutRow(name).jitter);
-    this.left.set(name, Math.ceil(base) + (jitter > 0 ? this.prng.below(jitter + 1) : 0));
+    const drawn = jitter > 0 ? this.prng.below(jitter + 1) : 0;
+    this.left.set(name, Math.ceil(base) + drawn);
+    this.drawn.set(name, drawn);
   }
 
   /** Starts unless it is running. */
@@ -61,6 +66,14 @@ export class Timers {
     assert(ticks >= 1, 'it fires in the future');
     const left = this.left.get(name);
     if (left !== undefined && left > ticks) this.left.set(name, ticks);
+  }
+
+  /** A running timer fires without what was drawn on top of its base; one that is off stays off. */
+  skipJitter(name: TimerName): void {
+    const left = this.left.get(name);
+    if (left === undefined) return;
+    this.left.set(name, Math.max(1, left - (this.drawn.get(name) ?? 0)));
+    this.drawn.set(name, 0);
   }
 
   stop(name: TimerName): void {

@@ -6,6 +6,7 @@ import type { View } from '../std/numbers.ts';
 import { logSuffix } from './chain.ts';
 import { waitLessForDead } from './refused.ts';
 import type { Replica } from './replica.ts';
+import { isBackup } from './send.ts';
 import { clearViewState, transitionToStatus } from './status.ts';
 import { updateSuperblock } from './superblock-update.ts';
 import { voteToLeave } from './vote.ts';
@@ -45,6 +46,9 @@ export function onStartViewChange(r: Replica, message: Message<'startViewChange'
     // The primary itself gives way: there is nothing to wait for.
     voteToLeave(r, 'primary_voted');
   }
+  // Jitter keeps backups from voting in step, and one of them has voted. Who has heard nothing for
+  // all of the silence itself waits no longer; who hears the primary starts it anew, with jitter.
+  if (isBackup(r)) r.timers.skipJitter('silence');
 }
 
 /** A quorum of votes moves the view; a set, so that a repeated vote counts once. */
