@@ -16,7 +16,7 @@ export const COMMON_MEANINGS: Readonly<Record<keyof typeof COMMON_FIELDS, string
   checksumBody: 'hash of the body; of no bytes where there is none',
   cluster: 'anything of another cluster is dropped and counted',
   size: 'header and body, in bytes',
-  version: 'of this layout: 1',
+  version: 'of this layout: 2',
   command: 'code of the message',
   replica: 'slot of the author, 255 for a client; a prepare keeps its first author for ever',
   view: "the author's view; of a prepare the one that made it; of ping and pong the durable one",
@@ -58,6 +58,8 @@ export const FIELD_MEANINGS: FieldMeanings = {
   pong: {
     pingIncarnation: 'file of the ping that this answers',
     knownIncarnation: "file that the answerer durably knows as the pinger's; zero: none yet",
+    checkpointId: "of the answerer's durable checkpoint",
+    checkpointOp: 'its op',
     knownSince: 'op by which that file took the place of a lost one, or zero',
     promisedOp: 'highest op that it said to have on its disk in that view',
     promisedLogView: 'highest view whose log it said to have',
@@ -81,6 +83,8 @@ export const FIELD_MEANINGS: FieldMeanings = {
   },
   prepareOk: {
     prepareChecksum: 'the prepare that is acknowledged',
+    checkpointId: "of the sender's durable checkpoint",
+    checkpointOp: 'its op',
     op: 'its op',
     commitMin: 'executed at the sender',
     durable: '1: body and redundant header are on disk; anything else is not counted',
@@ -118,6 +122,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
   },
   startViewChange: {},
   doViewChange: {
+    checkpointId: "of the sender's durable checkpoint",
     logView: 'the view whose log this is',
     op: 'its head',
     commitMin: 'executed at the sender',

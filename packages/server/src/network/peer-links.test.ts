@@ -1,4 +1,4 @@
-import { type AnyMessage, encodeMessage, Op, Prng, View } from '@kimberlite/vsr';
+import { type AnyMessage, encodeMessage, Op, Prng, View, ZERO_CHECKSUM } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../checksum.ts';
 import { isFault } from '../errors.ts';
@@ -102,6 +102,8 @@ function pongTo(incarnation: bigint): AnyMessage {
     incarnation: 100n,
     pingIncarnation: incarnation,
     knownIncarnation: 101n,
+    checkpointId: ZERO_CHECKSUM,
+    checkpointOp: Op(0),
     knownSince: Op(0),
     promisedOp: Op(0),
     promisedLogView: View(0),

@@ -59,6 +59,10 @@ export class TraceLog implements TracePort {
   }
 }
 
+function hex(checksum: bigint): string {
+  return checksum.toString(16).padStart(32, '0');
+}
+
 function lineOf(event: TraceEvent): Line | null {
   switch (event.kind) {
     case 'started': {
@@ -71,6 +75,11 @@ function lineOf(event: TraceEvent): Line | null {
     }
     case 'greeted':
       return { level: 'debug', msg: 'greeted by a peer', fields: { peer: event.peer } };
+    case 'checkpoint_conflict': {
+      const { peer, op } = event;
+      const fields = { peer, op, id: hex(event.own), peer_id: hex(event.theirs) };
+      return { level: 'error', msg: 'the state of a peer differs', fields };
+    }
     case 'status': {
       const { from, to, view } = event;
       return { level: 'info', msg: 'status changed', fields: { from, status: to, view } };
@@ -88,8 +97,8 @@ function lineOf(event: TraceEvent): Line | null {
       return { level: 'info', msg: 'uncommitted ops given up', fields: { op, from, view } };
     }
     case 'checkpoint_durable': {
-      const id = event.id.toString(16).padStart(32, '0');
-      return { level: 'info', msg: 'checkpoint durable', fields: { op: event.op, id } };
+      const { op } = event;
+      return { level: 'info', msg: 'checkpoint durable', fields: { op, id: hex(event.id) } };
     }
     case 'corrupt': {
       const { what, place, found } = event;

@@ -92,9 +92,18 @@ export class Exposure {
   /** A replica ends itself; true when a lie can be the reason. */
   onFatal(slot: number, reason: string): boolean {
     if (!BY_LIES.has(reason)) return false;
-    this.stopped ??= slot;
-    this.reason ??= reason;
+    // Of all that stop, one that should not have is what the run is about.
+    if (this.stopped === null || this.stopped === this.options.liar) {
+      this.stopped = slot;
+      this.reason = reason;
+    }
     return true;
+  }
+
+  /** Nothing that happens from here on can change what is said of this run. */
+  get settled(): boolean {
+    if (this.stopped === null) return false;
+    return this.options.expects !== 'liar_stops' || this.stopped !== this.options.liar;
   }
 
   /** Two honest replicas that committed different ops at one place; null when there are none. */

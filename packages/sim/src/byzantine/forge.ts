@@ -117,6 +117,8 @@ function mutate(bytes: Uint8Array, mutation: Mutation, context: ForgeContext): U
       return setFirst(setFirst(bytes, ['presentBits'], 0xffff_ffff), ['nackBits'], 0);
     case 'deny_all':
       return setFirst(bytes, ['nackBits'], 0xffff_ffff);
+    case 'other_checkpoint':
+      return otherCheckpoint(bytes);
     case 'invalid_request':
       return invalidRequest(bytes);
     case 'random_field':
@@ -225,6 +227,14 @@ function stretched(log: Uint8Array, sizeMax: number): Uint8Array {
   return long;
 }
 
+/** A bit of the checkpoint's id: the same lie each time, as of one who believes it. */
+function otherCheckpoint(bytes: Uint8Array): Uint8Array | null {
+  const field = fieldIn(bytes, 'checkpointId');
+  if (field === null) return null;
+  bytes[field.offset] = (bytes[field.offset] ?? 0) ^ 1;
+  return bytes;
+}
+
 /** The first request's operation becomes one that nobody knows, its body one that nobody reads. */
 function invalidRequest(bytes: Uint8Array): Uint8Array | null {
   if (commandOf(bytes) !== 'prepare' || bytes.length < HEADER_SIZE + 64) return null;
@@ -274,6 +284,9 @@ function falseAck(message: AnyMessage, context: ForgeContext): readonly Forged[]
   const fields = {
     ...commonFields(message, liar),
     prepareChecksum: header.checksum,
+    // Of a checkpoint that nobody can compare with one of its own.
+    checkpointId: header.checkpointId,
+    checkpointOp: header.op,
     op: header.op,
     commitMin: header.commit,
     durable: 1,

@@ -34,6 +34,8 @@ export type Mutation =
   | { readonly kind: 'invalid_range' }
   /** A prepare never reaches the liar, who acknowledges it all the same. */
   | { readonly kind: 'false_ack' }
+  /** The id of the author's checkpoint is another one. */
+  | { readonly kind: 'other_checkpoint' }
   /** One field has any value. */
   | { readonly kind: 'random_field' }
   /** In the name of the next replica. */
@@ -62,7 +64,9 @@ export type Expectation =
   /** The honest replicas keep every promise, and none of them stops. */
   | 'promises_kept'
   /** VSR believes this lie: an honest replica may find that logs diverged, and then stops. */
-  | 'divergence_found';
+  | 'divergence_found'
+  /** The liar itself is told apart, and stops; the others keep on. */
+  | 'liar_stops';
 
 /** The lies of a run. */
 export interface ByzantineOptions {
@@ -72,4 +76,6 @@ export interface ByzantineOptions {
   readonly expects: Expectation;
   /** Reasons for which honest replicas drop the lies; none where they cannot tell. */
   readonly rejections: readonly DropReason[];
+  /** From this op on the liar's own state is a wrong one; absent: it is right. */
+  readonly strayOp?: number;
 }

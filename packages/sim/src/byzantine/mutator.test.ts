@@ -10,6 +10,7 @@ import {
   type PrepareMessage,
   Prng,
   View,
+  ZERO_CHECKSUM,
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { forge } from './forge.ts';
@@ -44,6 +45,7 @@ function ballot(): AnyMessage {
   const headers = [9, 8, 7].map((op) => logHeaderOf(prepareOf(op)));
   const fields = {
     ...COMMON,
+    checkpointId: ZERO_CHECKSUM,
     logView: View(2),
     op: Op(9),
     commitMin: Op(6),

@@ -8,6 +8,7 @@ const ONLY_OF_LIARS: ReadonlySet<DropReason> = new Set<DropReason>([
   'log_conflict',
   'unexpected_command',
   'unknown_author',
+  'wrong_checkpoint',
   'wrong_cluster',
 ]);
 

@@ -8,6 +8,7 @@ import {
   type ReplicaSnapshot,
   type TraceEvent,
   View,
+  ZERO_CHECKSUM,
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { AcknowledgedQuorum } from './acknowledged-quorum.ts';
@@ -35,7 +36,8 @@ function common(replica: number, view: number) {
 const PREPARE = Checksum(77n);
 
 function prepareOk(replica: number, view: number, durable = 1): AnyMessage {
-  const own = { prepareChecksum: PREPARE, op: Op(4), commitMin: Op(0), durable };
+  const checkpoint = { checkpointId: ZERO_CHECKSUM, checkpointOp: Op(0) };
+  const own = { prepareChecksum: PREPARE, op: Op(4), commitMin: Op(0), durable, ...checkpoint };
   // SAFETY: of one command.
   return encodeMessage(
     'prepareOk',

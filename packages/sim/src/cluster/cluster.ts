@@ -17,6 +17,7 @@ import {
 } from '@kimberlite/vsr';
 import { Exposure } from '../byzantine/exposure.ts';
 import { MessageMutator } from '../byzantine/mutator.ts';
+import { workloadOf } from '../byzantine/stray-state.ts';
 import { checkScrubShare } from '../checkers/bounds.ts';
 import { Checkers } from '../checkers/checkers.ts';
 import { checkHonestPeers } from '../checkers/honest-peers.ts';
@@ -75,7 +76,7 @@ export class Cluster {
   private readonly connections: Map<ClientId, number>[];
   /** Replicas whose disk was lost and formatted anew. */
   readonly lostDisks: Set<number>;
-  /** Of those, the ones that have found out that their peers know better. */
+  /** Replicas that have ended themselves: their peers know better. */
   private readonly refused: Set<number>;
   private readonly startedNow: Set<number>;
   /** Slots whose replica has taken part at least once. */
@@ -173,7 +174,7 @@ export class Cluster {
     for (const replica of this.replicas) if (!replica.running) this.start(replica.slot);
   }
 
-  /** Whether its peers have refused the replica's file: it is not started again. */
+  /** Whether the replica has ended itself for good: it is not started again. */
   hasGivenUp(slot: number): boolean {
     return this.refused.has(slot);
   }
@@ -223,15 +224,21 @@ export class Cluster {
   }
 
   private onFatal(slot: number, reason: string): void {
-    if (this.exposure !== null && this.exposure.onFatal(slot, reason)) return;
+    if (this.exposure?.onFatal(slot, reason) === true) {
+      if (this.exposure.options.expects === 'liar_stops') this.giveUp(slot, reason);
+      return;
+    }
     const expected = this.lostDisks.has(slot) && reason === 'other_incarnation';
     assert(expected, `replica gave up: ${reason}`);
-    this.log(() => `replica ${slot} gives up: ${reason}`);
     this.totals.strangersRefused += 1;
+    this.giveUp(slot, reason);
+  }
+
+  /** Its process ends, and is not started again. */
+  private giveUp(slot: number, reason: string): void {
+    this.log(() => `replica ${slot} gives up: ${reason}`);
     this.refused.add(slot);
-    this.queue.after(0, () => {
-      if (this.replica(slot).running) this.crash(slot);
-    });
+    this.queue.after(0, () => this.replica(slot).running && this.crash(slot));
   }
 
   /** The replica's power goes now. */
@@ -354,7 +361,7 @@ export class Cluster {
   }
 
   private createProcess(slot: number): ReplicaProcess {
-    const { config, checksum, workload, maker, replicaCount } = this.options;
+    const { config, checksum, maker, replicaCount } = this.options;
     const clock = this.clocks[slot];
     assert(clock !== undefined, 'clocks are made before processes');
     return new ReplicaProcess({
@@ -368,7 +375,7 @@ export class Cluster {
           ports,
           config,
           checksum,
-          workload,
+          workload: workloadOf(this.options, slot),
           cluster: this.clusterId,
           slot,
           replicaCount,

@@ -145,11 +145,11 @@ export const ACK_MUTANTS: readonly Mutant[] = [
       },
       {
         file: PRIMARY_START,
-        find: 'else pipeline.push({ message, acks: setAdd(0, r.slot), since: r.tick });',
+        find: 'else pipeline.push({ message, acks: 0, since: r.tick });',
         replace:
           'else {\n' +
           '      const kept = keptAcks(r).get(message.header.checksum) ?? 0;\n' +
-          '      pipeline.push({ message, acks: setAdd(kept, r.slot), since: r.tick });\n' +
+          '      pipeline.push({ message, acks: kept, since: r.tick });\n' +
           '    }',
       },
       {

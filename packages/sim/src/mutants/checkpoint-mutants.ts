@@ -5,6 +5,7 @@ const WINDOW = 'vsr/src/replica/window.ts';
 const SYNC = 'vsr/src/replica/sync.ts';
 const CHECKPOINT = 'vsr/src/replica/checkpoint.ts';
 const START_VIEW = 'vsr/src/replica/start-view.ts';
+const CHECKPOINT_IDS = 'vsr/src/replica/checkpoint-ids.ts';
 const RESTORE = 'vsr/src/replica/restore.ts';
 
 /** Checkpoints and state transfer. */
@@ -107,5 +108,40 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     name: 'sessions_left_out_of_a_restore',
     bug: 'after a restart or a transfer the client table is empty',
     edits: [{ file: RESTORE, find: '  r.sessions.load();\n', replace: '' }],
+  },
+  {
+    name: 'checkpoint_ids_not_compared',
+    bug: 'a replica whose state is the odd one never hears of it',
+    scenario: 'stray_state',
+    edits: [
+      {
+        file: CHECKPOINT_IDS,
+        find: "if (count >= enough) fatal(r, 'diverged');",
+        replace: "if (count > SLOT_COUNT) fatal(r, 'diverged');",
+      },
+      {
+        file: CHECKPOINT_IDS,
+        find: 'import type { Header }',
+        replace: "import { SLOT_COUNT } from '../membership.ts';\nimport type { Header }",
+      },
+      {
+        file: 'vsr/src/replica/commit.ts',
+        find: 'if (header.checkpointId !== expectedCheckpointId(r, header.op)) {',
+        replace:
+          'if (r.commitMin < 0 && header.checkpointId !== expectedCheckpointId(r, header.op)) {',
+      },
+    ],
+  },
+  {
+    name: 'one_peer_decides_whose_state_is_right',
+    bug: 'a replica stops when one peer has another checkpoint than its own',
+    scenario: 'ByzantineForgedCheckpoint',
+    edits: [
+      {
+        file: CHECKPOINT_IDS,
+        find: 'r.replicaCount === 2 ? 1 : r.quorums.majority',
+        replace: 'r.replicaCount > 1 ? 1 : r.quorums.majority',
+      },
+    ],
   },
 ];

@@ -50,8 +50,8 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
       },
       {
         file: DO_VIEW_CHANGE,
-        find: ': !r.journal.isFaulty(at)) nackBits',
-        replace: ': true) nackBits',
+        find: ': !r.journal.isFaulty(at);',
+        replace: ': true;',
       },
     ],
   },

@@ -35,7 +35,7 @@ export class LivenessPhase {
     const { replicaCount } = cluster.options;
     const slots = prng
       .shuffle(Array.from({ length: replicaCount }, (_, slot) => slot))
-      .filter((slot) => !cluster.lostDisks.has(slot));
+      .filter((slot) => !cluster.lostDisks.has(slot) && !cluster.hasGivenUp(slot));
     const least = viewChangeQuorum(replicaCount);
     // Who has not met every other one cannot begin: only then does the whole cluster heal.
     const all = wholeCluster || cluster.partaking < replicaCount;
@@ -54,7 +54,7 @@ export class LivenessPhase {
     const answeredBefore = clients.map((client) => client.answered);
     for (let tick = 0; tick < ticksMax; tick += 1) {
       cluster.runTick();
-      if ((cluster.exposure?.stopped ?? null) !== null) return { kind: 'converged' };
+      if (cluster.exposure?.settled === true) return { kind: 'converged' };
       let waiting = false;
       clients.forEach((client, index) => {
         const answered = client.answered - (answeredBefore[index] ?? 0);

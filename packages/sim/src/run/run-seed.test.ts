@@ -18,7 +18,7 @@ describe('a run', () => {
   });
 
   it('has the same trace hash each time, and another for another seed', () => {
-    const hashes = [11n, 11n, 12n].map((seed) => runSeed({ seed }).traceHash);
+    const hashes = [12n, 12n, 5n].map((seed) => runSeed({ seed }).traceHash);
     expect(hashes[0]).toBe(hashes[1]);
     expect(hashes[0]).not.toBe(hashes[2]);
   });

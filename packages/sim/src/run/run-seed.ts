@@ -270,12 +270,12 @@ class Simulator {
   /** Whether the run has shown what comes of a lie: somebody stopped, or should have. */
   private isJudged(): boolean {
     const { exposure, queue } = this.cluster;
-    return exposure !== null && (exposure.stopped !== null || exposure.isOverdue(queue.now));
+    return exposure !== null && (exposure.settled || exposure.isOverdue(queue.now));
   }
 
   private judge(liveness: LivenessPhase): Outcome {
     const { exposure } = this.cluster;
-    if (exposure !== null && exposure.stopped !== null) return outcomeOfLies(exposure, false) ?? OK;
+    if (exposure?.settled === true) return outcomeOfLies(exposure, false) ?? OK;
     const core = this.judgeCore(liveness);
     return outcomeOfLies(exposure, core.verdict === 'liveness') ?? core;
   }
@@ -309,6 +309,14 @@ class Simulator {
 function outcomeOfLies(exposure: Exposure | null, stuck: boolean): Outcome | null {
   if (exposure === null) return null;
   const { stopped, options } = exposure;
+  if (options.expects === 'liar_stops') {
+    if (stopped === options.liar) return null; // The others are judged as ever.
+    return byzantineFailure(
+      stopped === null
+        ? `replica ${options.liar} did not stop, though its state is another`
+        : `replica ${stopped} stopped, though the state of replica ${options.liar} is wrong`,
+    );
+  }
   if (stopped !== null) {
     const message = `replica ${stopped} stopped: ${exposure.reason ?? 'unknown'}`;
     const expected = options.expects === 'divergence_found' || stopped === options.liar;

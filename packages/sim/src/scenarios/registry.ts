@@ -10,6 +10,7 @@ import { byzantineFalseAck } from './byzantine/byzantine-false-ack.ts';
 import { byzantineFalseLogView } from './byzantine/byzantine-false-log-view.ts';
 import { byzantineFalseNack } from './byzantine/byzantine-false-nack.ts';
 import { byzantineForeignCluster } from './byzantine/byzantine-foreign-cluster.ts';
+import { byzantineForgedCheckpoint } from './byzantine/byzantine-forged-checkpoint.ts';
 import { byzantineForgedSender } from './byzantine/byzantine-forged-sender.ts';
 import { byzantineInflatedCommit } from './byzantine/byzantine-inflated-commit.ts';
 import { byzantineInvalidKernelCommand } from './byzantine/byzantine-invalid-kernel-command.ts';
@@ -26,6 +27,7 @@ import { byzantineSplitBrain } from './byzantine/byzantine-split-brain.ts';
 import { byzantineTamperedContent } from './byzantine/byzantine-tampered-content.ts';
 import { byzantineViewChangeBlocking } from './byzantine/byzantine-view-change-blocking.ts';
 import { byzantineViewChangeMerge } from './byzantine/byzantine-view-change-merge.ts';
+import { strayState } from './byzantine/stray-state.ts';
 import { clockBackwardJump } from './clock/clock-backward-jump.ts';
 import { clockDrift } from './clock/clock-drift.ts';
 import { clockNtpFailure } from './clock/clock-ntp-failure.ts';
@@ -89,6 +91,7 @@ export const SCENARIOS: readonly Scenario[] = [
   timeCompression,
   combined,
   byzantineViewChangeMerge,
+  strayState,
   byzantineCommitDesync,
   byzantineInflatedCommit,
   byzantineInvalidMetadata,
@@ -111,6 +114,7 @@ export const SCENARIOS: readonly Scenario[] = [
   byzantineFalseLogView,
   byzantineFalseNack,
   byzantineFalseAck,
+  byzantineForgedCheckpoint,
   byzantineForgedSender,
   byzantineTamperedContent,
   byzantineForeignCluster,

@@ -10,7 +10,7 @@ import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 /** Bytes of every header, on the wire, in the log and at the head of a WAL entry. */
 export const HEADER_SIZE = 256;
 /** Version of this layout; a peer or client with another is refused by name. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** The `replica` field of what no replica wrote: messages of clients. */
 export const NO_REPLICA = 255;
 
@@ -114,7 +114,8 @@ export const COMMANDS = {
   },
   /**
    * Also says what its author knows of the file that asked: which one it takes for the member's
-   * own, and the most that this member has promised it (rule word-kept).
+   * own, and the most that this member has promised it (rule word-kept). Its checkpoint id is for
+   * comparing states (rule odd-one-stops), as in all messages that have one.
    */
   pong: {
     code: 3,
@@ -122,6 +123,8 @@ export const COMMANDS = {
     fields: {
       pingIncarnation: 'u128',
       knownIncarnation: 'u128',
+      checkpointId: 'checksum',
+      checkpointOp: 'op',
       knownSince: 'op',
       promisedOp: 'op',
       promisedLogView: 'view',
@@ -151,7 +154,14 @@ export const COMMANDS = {
   prepareOk: {
     code: 6,
     body: 'none',
-    fields: { prepareChecksum: 'checksum', op: 'op', commitMin: 'op', durable: 'u8' },
+    fields: {
+      prepareChecksum: 'checksum',
+      checkpointId: 'checksum',
+      op: 'op',
+      commitMin: 'op',
+      checkpointOp: 'op',
+      durable: 'u8',
+    },
   },
   commit: {
     code: 7,
@@ -202,6 +212,7 @@ export const COMMANDS = {
     code: 12,
     body: 'bytes',
     fields: {
+      checkpointId: 'checksum',
       logView: 'view',
       op: 'op',
       commitMin: 'op',

@@ -1,6 +1,7 @@
 import { assert } from '@kimberlite/store';
 import { primarySlot } from '../membership.ts';
 import { type Op, opNext } from '../std/numbers.ts';
+import { namesOtherCheckpoint } from './checkpoint-ids.ts';
 import type { Replica } from './replica.ts';
 import { isBackup, send, trace } from './send.ts';
 import { checkpointAllows } from './window.ts';
@@ -14,12 +15,17 @@ export function acknowledge(r: Replica, op: Op): void {
   if (r.superblock.durable.logView !== r.view) return;
   const entry = r.journal.header(op);
   assert(entry !== null, 'a durable op is known');
+  // One of the two states is wrong: to vouch for the op would count this one as the other (rule
+  // same-state-votes).
+  if (namesOtherCheckpoint(r, entry.header)) return;
   const { checksum } = entry.header;
   trace(r, { kind: 'acknowledged', op, view: r.view, checksum });
   send(r, primarySlot(r.view), 'prepareOk', {
     prepareChecksum: checksum,
+    checkpointId: r.checkpointId,
     op,
     commitMin: r.commitMin,
+    checkpointOp: r.checkpoint.op,
     durable: 1,
   });
 }

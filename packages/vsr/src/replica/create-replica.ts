@@ -102,6 +102,8 @@ export function createReplica(options: ReplicaOptions): Replica {
     quorumLostSince: null,
     refused: 0,
     roundTrips: new Map(),
+    checkpointsTold: Array.from({ length: SLOT_COUNT }, () => []),
+    conflictsTraced: [],
     clockAgreed: 0,
     clockLostSince: null,
     status: 'recovering',

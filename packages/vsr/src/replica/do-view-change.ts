@@ -4,6 +4,7 @@ import { decodeHeaderList, encodeHeaderList, isLogOf } from '../message/header-l
 import type { Message } from '../message/message.ts';
 import { Op, opMax } from '../std/numbers.ts';
 import { installHeaders } from './chain.ts';
+import { isOtherCheckpoint, namesOtherCheckpoint } from './checkpoint-ids.ts';
 import type { Replica } from './replica.ts';
 import { type Ballot, logsConflict, type SelectedLog, selectLog } from './select-log.ts';
 import { drop, send, trace } from './send.ts';
@@ -35,7 +36,10 @@ export function sendDoViewChange(r: Replica): void {
     if (entry !== null && same && r.journal.isPresent(at)) presentBits |= 1 << index;
     // What was executed here was committed: it is never denied, whatever became of its slot.
     if (at <= r.commitMin) return;
-    if (same ? r.journal.isNack(at) : !r.journal.isFaulty(at)) nackBits |= 1 << index;
+    // What rests on another state was never acknowledged here, and must not outlive who made it.
+    const other = entry !== null && namesOtherCheckpoint(r, entry.header);
+    const absent = same ? r.journal.isNack(at) : !r.journal.isFaulty(at);
+    if (absent || other) nackBits |= 1 << index;
   });
   const ballot: Ballot = {
     replica: r.slot,
@@ -53,7 +57,8 @@ export function sendDoViewChange(r: Replica): void {
     return;
   }
   const { replica: _, headers: __, ...facts } = ballot;
-  const fields = { ...facts, checkpointOp: r.checkpoint.op };
+  const { checkpointId, checkpoint } = r;
+  const fields = { ...facts, checkpointId, checkpointOp: checkpoint.op };
   send(r, primarySlot(r.view), 'doViewChange', fields, encodeHeaderList(headers));
 }
 
@@ -69,6 +74,12 @@ export function onDoViewChange(r: Replica, message: Message<'doViewChange'>): vo
   if (r.logView === r.view) {
     // The view has begun already: the sender has missed its start_view.
     sendStartView(r, { to: header.replica, nonce: 0n });
+    return;
+  }
+  if (isOtherCheckpoint(r, { op: header.checkpointOp, id: header.checkpointId })) {
+    // Its log may rest on a state that is not the cluster's; if it is this one's that is not, no
+    // quorum comes together here.
+    drop(r, message, 'wrong_checkpoint');
     return;
   }
   const ballot = decodeBallot(r, message);

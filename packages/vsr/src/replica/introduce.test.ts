@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Op, View } from '../std/numbers.ts';
 import { fromPeer, greeting, ReplicaHarness } from '../testing/replica-harness.ts';
+import { checkpointFields } from '../testing/wal-disk.ts';
 
 /** A replica of three that has met nobody. */
 function stranger(slot = 1): ReplicaHarness {
@@ -161,6 +162,7 @@ describe('a file that was put back from an old copy', () => {
         prepareChecksum: 1n as never,
         op: Op(7),
         commitMin: Op(0),
+        ...checkpointFields(),
         durable: 1,
       }),
     );
@@ -169,6 +171,7 @@ describe('a file that was put back from an old copy', () => {
         prepareChecksum: 1n as never,
         op: Op(6),
         commitMin: Op(0),
+        ...checkpointFields(),
         durable: 1,
       }),
     );

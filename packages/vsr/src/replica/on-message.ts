@@ -1,6 +1,7 @@
 import type { Command } from '../message/layout.ts';
 import type { AnyMessage, Message } from '../message/message.ts';
 import { setRemove } from '../std/bitset.ts';
+import { noteCheckpoint } from './checkpoint-ids.ts';
 import { onDoViewChange } from './do-view-change.ts';
 import { onCommit } from './heartbeat.ts';
 import { rememberWord, strangerGate } from './introduce.ts';
@@ -93,6 +94,7 @@ export function onMessage(r: Replica, message: AnyMessage): void {
     const stranger = strangerGate(r, header);
     if (stranger === null) {
       rememberWord(r, header);
+      noteCheckpoint(r, header);
       r.heardAt[header.replica] = r.tick;
       r.refused = setRemove(r.refused, header.replica);
       // Who is still in this view can still acknowledge: the primary counts on it.

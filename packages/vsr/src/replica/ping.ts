@@ -47,6 +47,8 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
   if (stranger === 'not_introduced') meet(r, header);
   send(r, header.replica, 'pong', {
     ...introductionFields(r, header),
+    checkpointId: r.checkpointId,
+    checkpointOp: r.checkpoint.op,
     pingMonotonic: header.monotonic,
     pongWall: Math.max(0, Math.floor(r.wall)),
   });

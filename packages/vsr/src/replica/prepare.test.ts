@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { OPERATION_REGISTER } from '../message/batch.ts';
 import type { PrepareMessage } from '../message/message.ts';
 import { setSlots } from '../std/bitset.ts';
-import { Checksum, Op } from '../std/numbers.ts';
+import { Op } from '../std/numbers.ts';
 import { checkpointIdAfter } from '../testing/checkpoint-id.ts';
 import { heartbeatOf, leadViewOne, prepareOkOf } from '../testing/lead.ts';
 import {
@@ -199,27 +199,6 @@ describe('a backup', () => {
     expect(acks(harness)).toContain(25);
   });
 
-  it('stops when an op above the deadline names another checkpoint than its own', () => {
-    for (const before of [true, false]) {
-      const harness = backup();
-      const id = harness.replica.checkpointId;
-      const early = extendChain(CHAIN.slice(0, 9), 16, { checkpointId: id });
-      for (const message of early.slice(1)) {
-        harness.deliver(message);
-        harness.settle();
-      }
-      const log = extendChain(early, 1, { checkpointId: Checksum(666n) });
-      // The same whether it comes before this replica has that checkpoint, or after.
-      if (before) harness.deliver(present(log[25]));
-      harness.deliver(heartbeatOf({ slot: 0, view: 0 }, log, { commit: 25, stamp: 1 }));
-      harness.settle();
-      if (!before) harness.deliver(present(log[25]));
-      harness.settle();
-      expect(harness.fatals).toEqual(['diverged']);
-      expect(harness.traced('committed').at(-1)).toMatchObject({ op: 24 });
-    }
-  });
-
   it('commits by the heartbeat’s number, in order, and only along the chain', () => {
     const harness = backup();
     for (const op of [1, 2, 3]) harness.deliver(at(op));
@@ -314,9 +293,8 @@ describe('a primary', () => {
     harness.deliver(prepareOkOf({ slot: 0, view: 2 }, message));
     harness.deliver(prepareOkOf({ slot: 0, view: 1 }, rival));
     harness.deliver(prepareOkOf({ slot: 0, view: 1 }, prepareAfter(message)));
-    const { checksum, op } = message.header;
-    const bodyOnly = { prepareChecksum: checksum, op, commitMin: Op(0), durable: 0 };
-    harness.deliver(fromPeer({ slot: 0, view: 1 }, 'prepareOk', bodyOnly));
+    const { header } = prepareOkOf({ slot: 0, view: 1 }, message);
+    harness.deliver(fromPeer({ slot: 0, view: 1 }, 'prepareOk', { ...header, durable: 0 }));
     expect(acks(harness)).toEqual([]);
     expect(harness.replica.commitMax).toBe(0);
   });

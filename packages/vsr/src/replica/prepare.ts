@@ -8,6 +8,7 @@ import { setAdd, setCount, setHas, setSlots } from '../std/bitset.ts';
 import { type Op, opMax, opNext } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
 import { askForView } from './ask-view.ts';
+import { isOtherCheckpoint, namesOtherCheckpoint } from './checkpoint-ids.ts';
 import { heardPrimary } from './heartbeat.ts';
 import { hasLease } from './lease.ts';
 import { confirmByAck } from './read-round.ts';
@@ -15,7 +16,7 @@ import { onNextArrived, onRepairPrepare } from './repair.ts';
 import type { PipelineEntry, Replica } from './replica.ts';
 import { broadcastMessage, drop, fatal, isBackup, isPrimary, sendMessage, trace } from './send.ts';
 import type { DropReason } from './trace.ts';
-import { checkpointAllows, expectedCheckpointId } from './window.ts';
+import { checkpointAllows, checkpointRequired, expectedCheckpointId } from './window.ts';
 
 /**
  * Sum of the reply limits of one op's requests, at most, in bytes: bounds what executing it holds.
@@ -183,10 +184,10 @@ function appendNext(r: Replica, message: PrepareMessage): boolean {
     if (r.op <= r.commitMin) fatal(r, 'diverged');
     return false;
   }
-  const expected = expectedCheckpointId(r, header.op);
-  if (expected !== null && expected !== header.checkpointId) {
-    // The primary's state after that checkpoint is not ours: one of us has diverged.
-    fatal(r, 'diverged');
+  if (namesOtherCheckpoint(r, header)) {
+    // The primary's state after that checkpoint is not ours: one of us two has diverged, and who
+    // it is the others know.
+    drop(r, message, 'wrong_checkpoint');
     return false;
   }
   r.commitMax = opMax(r.commitMax, header.commit);
@@ -207,7 +208,7 @@ export function onPrepareDurable(r: Replica, op: Op): void {
   if (isPrimary(r)) {
     const entry = pipelineEntry(r, op);
     // Only now: counted before its own write is durable, a crash could leave one copy too few.
-    if (entry !== null) countAck(r, entry, r.slot);
+    if (entry !== null) countOwnCopy(r, entry);
   } else {
     acknowledge(r, op);
   }
@@ -228,6 +229,15 @@ export function onPrepareOk(r: Replica, message: Message<'prepareOk'>): void {
     return;
   }
   if (header.durable !== 1) return;
+  if (isOtherCheckpoint(r, { op: header.checkpointOp, id: header.checkpointId })) {
+    drop(r, message, 'wrong_checkpoint');
+    return;
+  }
+  if (header.checkpointOp < (checkpointRequired(r, header.op) ?? 0)) {
+    // Nobody acknowledges above the deadline of a checkpoint that it does not have.
+    drop(r, message, 'invalid_metadata');
+    return;
+  }
   confirmByAck(r, { slot: header.replica, op: header.op });
   const entry = pipelineEntry(r, header.op);
   if (entry === null) return; // Committed already.
@@ -237,6 +247,22 @@ export function onPrepareOk(r: Replica, message: Message<'prepareOk'>): void {
   }
   if (!setHas(entry.acks, header.replica)) r.primary.lastNewAck = r.tick;
   countAck(r, entry, header.replica);
+}
+
+/**
+ * Primary: one's own copies are votes like any other. They wait for their write, and for the
+ * checkpoint that the op needs, which a new primary may still be writing; what rests on another
+ * state gets none.
+ */
+export function countOwnCopies(r: Replica): void {
+  if (!isPrimary(r)) return;
+  for (const entry of [...r.primary.pipeline]) countOwnCopy(r, entry);
+}
+
+function countOwnCopy(r: Replica, entry: PipelineEntry): void {
+  const { header } = entry.message;
+  if (!r.journal.isDurable(header.op) || !checkpointAllows(r, header.op)) return;
+  if (!namesOtherCheckpoint(r, header)) countAck(r, entry, r.slot);
 }
 
 /** Counts who has it on disk and commits, in order, what has its quorum. */
@@ -278,10 +304,9 @@ export function sendPipeline(r: Replica): void {
   for (const entry of [...r.primary.pipeline]) {
     broadcastMessage(r, entry.message);
   }
-  const first = r.primary.pipeline[0];
-  if (first === undefined) return;
+  if (r.primary.pipeline.length === 0) return;
   r.timers.start('prepare');
-  countAck(r, first, r.slot);
+  countOwnCopies(r);
 }
 
 /** Primary, in a new view: rebuilds what it knows of requests in flight from its log. */

@@ -1,5 +1,4 @@
 import { assert } from '@kimberlite/store';
-import { setAdd } from '../std/bitset.ts';
 import { type Op, opMax, opNext } from '../std/numbers.ts';
 import { isChainComplete } from './chain.ts';
 import { takePrepareRead } from './commit.ts';
@@ -25,7 +24,7 @@ export function primaryRepairStep(r: Replica): void {
     if (!r.journal.isDurable(op)) return;
     const message = r.journal.body(op);
     if (message === null) readForPipeline(r, op);
-    else pipeline.push({ message, acks: setAdd(0, r.slot), since: r.tick });
+    else pipeline.push({ message, acks: 0, since: r.tick });
   }
   if (pipeline.length < r.op - r.commitMax) return;
   becomePrimary(r, pipeline);

@@ -14,6 +14,7 @@ import type { Prng } from '../std/prng.ts';
 import type { Introductions } from '../superblock/introductions.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
+import type { ToldCheckpoint } from './checkpoint-ids.ts';
 import type { Effect } from './effect.ts';
 import type { Members } from './members.ts';
 import type { RepairBudget } from './repair-budget.ts';
@@ -230,6 +231,10 @@ export interface Replica {
   refused: SlotSet;
   /** Smoothed round trip to each peer, in ticks. */
   readonly roundTrips: Map<number, number>;
+  /** By slot: the newest checkpoints that each peer has told of. Owner: checkpoint-ids.ts. */
+  readonly checkpointsTold: readonly ToldCheckpoint[][];
+  /** By slot: the op of the newest checkpoint that was found to differ. */
+  readonly conflictsTraced: number[];
   /** Peers that say that enough clocks agree there. */
   clockAgreed: SlotSet;
   /** Tick since which clocks don't agree here; null while they do. */

@@ -13,7 +13,7 @@ import { commitAdvance, onCommitRead, takePrepareRead } from './commit.ts';
 import { onViewDurable } from './do-view-change.ts';
 import type { Effect, ReplicaEvent } from './effect.ts';
 import { onMessage } from './on-message.ts';
-import { drainBuffer, onPrepareDurable, prepareQueued } from './prepare.ts';
+import { countOwnCopies, drainBuffer, onPrepareDurable, prepareQueued } from './prepare.ts';
 import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
 import { advanceReads, readsHaveWork } from './read.ts';
 import { onPeerRefused } from './refused.ts';
@@ -143,6 +143,7 @@ function onSuperblockStep(r: Replica, advance: () => SuperblockStep): void {
   takePart(r);
   onViewDurable(r);
   acknowledgeAll(r);
+  countOwnCopies(r);
 }
 
 /** A prepare was read from the ring, for one of four purposes. */

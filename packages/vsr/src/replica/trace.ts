@@ -122,6 +122,14 @@ export type TraceEvent =
   | { readonly kind: 'recovered'; readonly peer: number; readonly op: Op }
   /** A peer has told what this file has promised it: the two may deal with each other. */
   | { readonly kind: 'greeted'; readonly peer: number }
+  /** A peer's state after `op` is another than this replica's: one of the two has diverged. */
+  | {
+      readonly kind: 'checkpoint_conflict';
+      readonly peer: number;
+      readonly op: Op;
+      readonly own: Checksum;
+      readonly theirs: Checksum;
+    }
   /** The cluster's clock gained or lost agreement. */
   | { readonly kind: 'clock'; readonly synchronized: boolean };
 
@@ -161,6 +169,7 @@ export type DropReason =
   | 'unexpected_command'
   | 'unknown_author'
   | 'window'
+  | 'wrong_checkpoint'
   | 'wrong_checksum'
   | 'wrong_cluster';
 

@@ -22,11 +22,15 @@ export function checkpointAllows(r: Replica, op: Op): boolean {
   return r.checkpoint.op > required || (r.checkpoint.op === required && r.restored);
 }
 
+/** The id of this replica's own checkpoint at `op`, or null when it knows of none. */
+export function ownCheckpointId(r: Replica, op: number): Checksum | null {
+  if (op === r.checkpoint.op) return r.checkpointId;
+  if (op < 0 || op !== r.checkpoint.op - r.config.checkpointInterval) return null;
+  return r.checkpoint.parentId;
+}
+
 /** The checkpoint id that a prepare of `op` must carry, or null when this replica cannot tell. */
 export function expectedCheckpointId(r: Replica, op: Op): Checksum | null {
   const required = checkpointRequired(r, op);
-  if (required === null) return ZERO_CHECKSUM;
-  if (required === r.checkpoint.op) return r.checkpointId;
-  if (required === r.checkpoint.op - r.config.checkpointInterval) return r.checkpoint.parentId;
-  return null;
+  return required === null ? ZERO_CHECKSUM : ownCheckpointId(r, required);
 }

@@ -2,20 +2,25 @@ import { present } from '@kimberlite/store';
 import { encodeHeaderList, logHeaderOf } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
-import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
+import type { ToldCheckpoint } from '../replica/checkpoint-ids.ts';
+import { Op, View } from '../std/numbers.ts';
 import {
   CHECKPOINT_RECORD_SIZE,
   type CheckpointRecord,
   encodeCheckpoint,
 } from '../superblock/superblock.ts';
 import { fromPeer, type ReplicaHarness } from './replica-harness.ts';
-import { checkpointAt } from './wal-disk.ts';
+import { checkpointAt, checkpointFields } from './wal-disk.ts';
 
 /** The do_view_change of a peer that has all of `chain` on disk. */
 export function doViewChangeOf(
   author: { readonly slot: number; readonly view: number },
   chain: readonly PrepareMessage[],
-  options: { readonly logView?: number; readonly commitMin?: number } = {},
+  options: {
+    readonly logView?: number;
+    readonly commitMin?: number;
+    readonly checkpoint?: ToldCheckpoint;
+  } = {},
 ): Message<'doViewChange'> {
   const headers = chain.slice(-5).map(logHeaderOf).reverse();
   return fromPeer(
@@ -25,7 +30,7 @@ export function doViewChangeOf(
       logView: View(options.logView ?? 0),
       op: Op(chain.length - 1),
       commitMin: Op(options.commitMin ?? 0),
-      checkpointOp: Op(0),
+      ...checkpointFields(options.checkpoint),
       nackBits: 0,
       presentBits: (1 << headers.length) - 1,
     },
@@ -65,29 +70,34 @@ export function startViewOf(
 export function heartbeatOf(
   author: { readonly slot: number; readonly view: number },
   chain: readonly PrepareMessage[],
-  options: { readonly commit: number; readonly stamp: number },
+  options: {
+    readonly commit: number;
+    readonly stamp: number;
+    readonly checkpoint?: ToldCheckpoint;
+  },
 ): Message<'commit'> {
   return fromPeer(author, 'commit', {
     durableOp: Op(0),
     commitChecksum: present(chain[options.commit]).header.checksum,
-    checkpointId: ZERO_CHECKSUM,
     commit: Op(options.commit),
     op: Op(chain.length - 1),
-    checkpointOp: Op(0),
+    ...checkpointFields(options.checkpoint),
     monotonic: options.stamp,
   });
 }
 
-/** A backup's ack. */
+/** A backup's ack; by default its checkpoint is the one of format. */
 export function prepareOkOf(
   author: { readonly slot: number; readonly view: number },
   message: PrepareMessage,
+  checkpoint?: ToldCheckpoint,
 ): Message<'prepareOk'> {
   const { checksum, op } = message.header;
   return fromPeer(author, 'prepareOk', {
     prepareChecksum: checksum,
     op,
     commitMin: Op(0),
+    ...checkpointFields(checkpoint),
     durable: 1,
   });
 }

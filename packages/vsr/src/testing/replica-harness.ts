@@ -20,6 +20,7 @@ import { mutualIntroductions } from '../superblock/introductions.ts';
 import { counterMachine } from './counter-machine.ts';
 import { DataFile } from './data-file.ts';
 import { FIXTURE_CLUSTER } from './log-fixture.ts';
+import { checkpointFields } from './wal-disk.ts';
 
 /** Kinds of effects that complete with an event. */
 export type IoKind = Exclude<Effect['kind'], 'send' | 'send_client' | 'trace' | 'fatal'>;
@@ -54,8 +55,8 @@ export function fromPeer<C extends Command>(
 export function greeting(peer: number, word: Partial<PeerFields<'pong'>> = {}): Message<'pong'> {
   const known = { pingIncarnation: 9n, knownIncarnation: 9n, knownSince: Op(0) };
   const promised = { promisedView: View(0), promisedLogView: View(0), promisedOp: Op(0) };
-  const times = { pingMonotonic: STARTED_AT, pongWall: 0 };
-  return fromPeer({ slot: peer, view: 0 }, 'pong', { ...known, ...promised, ...times, ...word });
+  const rest = { ...checkpointFields(), pingMonotonic: STARTED_AT, pongWall: 0 };
+  return fromPeer({ slot: peer, view: 0 }, 'pong', { ...known, ...promised, ...rest, ...word });
 }
 
 /** Monotonic time at which a harness begins. */

@@ -5,10 +5,15 @@ import type { PartRead, RecoveredLog, SlotRead } from '../journal/recover.ts';
 import { type LogHeader, logHeaderOf } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { decodeHeader, type PrepareMessage } from '../message/message.ts';
-import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
+import type { ToldCheckpoint } from '../replica/checkpoint-ids.ts';
+import { type Checksum, Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { HEADERS_PER_SECTOR } from '../storage-layout.ts';
 import { mutualIntroductions } from '../superblock/introductions.ts';
-import type { CheckpointRecord, SuperblockState } from '../superblock/superblock.ts';
+import {
+  type CheckpointRecord,
+  checkpointId,
+  type SuperblockState,
+} from '../superblock/superblock.ts';
 import { FIXTURE_CLUSTER, fixtureRoot } from './log-fixture.ts';
 
 /** A checkpoint at `op` with an empty state. */
@@ -20,6 +25,20 @@ export function checkpointAt(op: number): CheckpointRecord {
     parentId: ZERO_CHECKSUM,
     forestRoot: new Uint8Array(FOREST_ROOT_SIZE),
   };
+}
+
+/** The id of the checkpoint that a fixture's format leaves. */
+export const FORMAT_CHECKPOINT: ToldCheckpoint = {
+  op: Op(0),
+  id: checkpointId(checkpointAt(0), mix128),
+};
+
+/** What a message tells of its author's checkpoint. */
+export function checkpointFields({ op, id }: ToldCheckpoint = FORMAT_CHECKPOINT): {
+  readonly checkpointOp: Op;
+  readonly checkpointId: Checksum;
+} {
+  return { checkpointOp: op, checkpointId: id };
 }
 
 /** A superblock of replica 1 of three; what a test does not say is as format leaves it. */
