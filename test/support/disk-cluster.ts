@@ -14,7 +14,11 @@ import { TestCluster } from '../../packages/server/src/testing/test-cluster.ts';
 import { until } from './until.ts';
 
 /** Small, so that files are made in no time, rings wrap and checkpoints come often. */
-export const DISK_CONFIG: ClusterConfig = { ...CONFIG_SIMULATION, messageSizeMax: 64 * 1024 };
+export const DISK_CONFIG: ClusterConfig = {
+  ...CONFIG_SIMULATION,
+  messageSizeMax: 64 * 1024,
+  blockSize: 16 * 1024,
+};
 export const DISK_REPLICAS = 3;
 const PATIENCE_MILLIS = 30_000;
 const CALL_MILLIS = 20_000;

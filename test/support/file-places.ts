@@ -3,15 +3,15 @@ import { createKernel } from '@kimberlite/kernel';
 import { sha256 } from '@kimberlite/server';
 import {
   type ClusterConfig,
+  CORE_TABLES,
   decodeCopies,
   decodeHeader,
-  Forest,
   HEADER_SIZE,
+  inspectTree,
   readSuperblock,
   SECTOR_SIZE,
   SUPERBLOCK_COPIES,
   SUPERBLOCK_COPY_SIZE,
-  TABLE_SESSIONS,
   type Zone,
   zoneOffset,
 } from '@kimberlite/vsr';
@@ -98,27 +98,27 @@ export class FilePlaces {
     }
   }
 
-  /** Addresses of the blocks of the durable checkpoint, by loading it. */
+  /** Addresses of the blocks of the durable checkpoint, by walking it. */
   #usedBlocks(): Set<number> {
     const zone = this.#bytes.subarray(0, SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE);
     const state = readSuperblock(zone, sha256);
     if (typeof state === 'string') throw new Error(state);
     const { blockSize } = this.#config;
-    const sessions = { id: TABLE_SESSIONS, name: 'sessions', combine: null };
-    const forest = new Forest({
-      checksum: sha256,
-      blockSize,
-      tables: [sessions, ...createKernel().tables],
+    const used = new Set<number>();
+    inspectTree(state.checkpoint.forestRoot, {
+      format: { checksum: sha256, blockSize },
+      tables: new Set([...CORE_TABLES, ...createKernel().tables].map(({ id }) => id)),
+      read: (address) => {
+        used.add(address);
+        const start = zoneOffset(this.#config, 'blocks') + (address - 1) * blockSize;
+        return this.#bytes.subarray(start, start + blockSize);
+      },
+      onFault: ({ address, problem }) => {
+        throw new Error(`block ${address} is rotten already: ${problem}`);
+      },
+      onBlock: () => {},
     });
-    forest.beginRestore(state.checkpoint.forestRoot);
-    while (!forest.restored) {
-      for (const reference of forest.takeWanted(64)) {
-        const start = zoneOffset(this.#config, 'blocks') + (reference.address - 1) * blockSize;
-        const result = forest.provide(reference, this.#bytes.subarray(start, start + blockSize));
-        if (result === 'bad') throw new Error(`block ${reference.address} is rotten already`);
-      }
-    }
-    return new Set(forest.references().map(({ address }) => address));
+    return used;
   }
 }
 

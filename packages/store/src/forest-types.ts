@@ -5,8 +5,9 @@ export interface TableOptions {
   readonly id: number;
   readonly name: string;
   /**
-   * Folds a delta (written with `merge`) into the older value (null when there is none). Pure.
-   * Null for a table that takes none.
+   * Joins a delta (written with `merge`) with what is older: a value, a delta (what comes out is a
+   * delta then), or null for nothing. Pure and associative: deltas are joined with each other
+   * before they meet a value. Null for a table that takes none.
    */
   readonly combine: ((older: Uint8Array | null, delta: Uint8Array) => Uint8Array) | null;
 }

@@ -1,27 +1,26 @@
-export { BlockKind, blockPayload, payloadSizeMax, REFERENCE_SIZE } from './block.ts';
-export { FETCH_WINDOW } from './block-fetch.ts';
+export { REFERENCE_SIZE } from './block.ts';
 export { compareBytes } from './bytes.ts';
-export { Forest, type ForestOptions, isForestRoot } from './forest.ts';
 export {
   type BlockReference,
   type BlockWrite,
   FOREST_ROOT_SIZE,
   type TableOptions,
 } from './forest-types.ts';
+export type { ProvideResult } from './levels/block-demand.ts';
+export { Forest, type ForestOptions, isForestRoot } from './levels/forest.ts';
 export {
-  manifestDecode,
-  manifestLevels,
-  type Run,
-  referencesDecode,
-  rootDecode,
-  type TableRuns,
-} from './manifest.ts';
-export { KEY_SIZE_MAX, RecordKind, VALUE_SIZE_MAX } from './record.ts';
-export { type RecordVisitor, RunReader } from './run-reader.ts';
+  type InspectOptions,
+  inspectTree,
+  type TreeContent,
+  type TreeFault,
+} from './levels/inspect-tree.ts';
+export type { LeveledTable, StoredEntry } from './levels/leveled-table.ts';
+export { PAGE_SIZE_MAX, pageKeySizeMax, valueSizeMax } from './levels/page.ts';
+export type { Run } from './levels/run.ts';
+export { runViews, type TableLevels } from './levels/table-levels.ts';
+export type { TreeTour } from './levels/tree-tour.ts';
 export { AssertionError, assert, maybe, present, unreachable } from './std/assert.ts';
 export { Checksum, type ChecksumFunction, checksumOfDigest, mix128 } from './std/checksum.ts';
 export { sha256, sha256Checksum } from './std/sha256.ts';
 export { Slab } from './std/slab.ts';
 export { readU64, readU128, writeU64, writeU128 } from './std/u128.ts';
-export type { StoredEntry, Table } from './table.ts';
-export type { ProvideResult } from './tree-loader.ts';

@@ -1,4 +1,4 @@
-import { assert } from '@kimberlite/store';
+import { assert, PAGE_SIZE_MAX, pageKeySizeMax, valueSizeMax } from '@kimberlite/store';
 import { HEADER_SIZE } from './message/layout.ts';
 
 /**
@@ -17,7 +17,10 @@ export interface ClusterConfig {
   readonly pipelineMax: number;
   /** Ops between checkpoints (I). The deadline D is half of it. */
   readonly checkpointInterval: number;
-  /** Bytes of a block of a checkpoint; a multiple of 4096. */
+  /**
+   * Bytes of a block of a checkpoint: a multiple of 4096, at most 64 KiB, and so large that the
+   * longest key and the longest reply fit.
+   */
   readonly blockSize: number;
   /** Client sessions, at most; a register above evicts the one idle for the longest. */
   readonly sessionsMax: number;
@@ -51,10 +54,13 @@ export const CONFIG_SIMULATION: ClusterConfig = {
   walSlots: 32,
   pipelineMax: 4,
   checkpointInterval: 16,
-  blockSize: 4096,
+  blockSize: 8192,
   sessionsMax: 7,
   stateBytesMax: 0,
 };
+
+/** Bytes of a key in a table, at most, whatever the block size. */
+export const TABLE_KEY_MAX = 6144;
 
 /** Sector of every aligned read and write, in bytes. */
 export const SECTOR_SIZE = 4096;
@@ -100,6 +106,11 @@ export function configFault(config: ClusterConfig): string | null {
     return 'WAL slots must be at least interval + interval / 2 + pipeline';
   }
   if (blockSize % SECTOR_SIZE !== 0) return 'block size must be a multiple of 4096';
+  if (blockSize > PAGE_SIZE_MAX) return 'block size must be at most 64 KiB';
+  if (messageSizeMax > valueSizeMax(blockSize)) return 'a block is too small for the messages';
+  if (Math.min(messageSizeMax - HEADER_SIZE, TABLE_KEY_MAX) > pageKeySizeMax(blockSize)) {
+    return 'a block is too small for the keys';
+  }
   if (config.sessionsMax < 1) return 'at least one session';
   if (!Number.isSafeInteger(config.stateBytesMax) || config.stateBytesMax < 0) {
     return 'the limit of the state must be a number of bytes, or 0 for none';

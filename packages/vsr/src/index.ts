@@ -1,25 +1,17 @@
 export {
   assert,
-  BlockKind,
   type BlockReference,
-  blockPayload,
   type ChecksumFunction,
   checksumOfDigest,
   Forest,
-  manifestDecode,
-  manifestLevels,
-  payloadSizeMax,
+  inspectTree,
   present,
-  REFERENCE_SIZE,
-  RecordKind,
-  type RecordVisitor,
   type Run,
-  RunReader,
   readU128,
-  referencesDecode,
-  rootDecode,
+  runViews,
   type TableOptions,
-  type TableRuns,
+  type TreeContent,
+  type TreeFault,
   unreachable,
 } from '@kimberlite/store';
 export type * from './client/client-session.ts';
@@ -40,6 +32,7 @@ export * from './message/hello.ts';
 export * from './message/layout.ts';
 export * from './message/message.ts';
 export * from './message/release.ts';
+export { CORE_TABLES } from './replica/core-tables.ts';
 export type { FatalReason } from './replica/effect.ts';
 export {
   decodeRecovered,
@@ -50,7 +43,7 @@ export {
 } from './replica/members.ts';
 export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair-budget.ts';
 export { SCRUB_DEFAULT, type ScrubOptions } from './replica/scrub.ts';
-export { type Session, Sessions, TABLE_SESSIONS } from './replica/sessions.ts';
+export { type Session, Sessions, sessionTables, TABLE_SESSIONS } from './replica/sessions.ts';
 export * from './replica/timeout-table.ts';
 export { Timers } from './replica/timers.ts';
 export type * from './replica/trace.ts';

@@ -20,8 +20,8 @@ import { runProgram } from '../program.ts';
 import { capturedIo } from '../testing/captured-io.ts';
 import { CONFIG_SMALL, fill, formatSolo, startSolo } from '../testing/solo-file.ts';
 import { withDataFile } from './data-file-reader.ts';
+import { readTree } from './read-tree.ts';
 import { walReport } from './reports.ts';
-import { TreeReader } from './tree-reader.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'kimberlite-inspect-'));
 /** What a real replica left behind; nobody changes it. */
@@ -91,13 +91,12 @@ function liveRanges(): { readonly zone: string; readonly start: number; readonly
       const start = zoneOffset(file.config, 'wal_prepares') + slot * file.config.messageSizeMax;
       add('wal_prepares', start, size);
     }
-    const reader = new TreeReader(file, { onFault: () => {} });
     const { blockSize } = file.config;
-    for (const { runs } of reader.manifest()?.tables ?? []) {
-      for (const { address } of runs.flatMap(({ blocks }) => blocks)) {
-        add('blocks', zoneOffset(file.config, 'blocks') + (address - 1) * blockSize, blockSize);
-      }
-    }
+    const start = zoneOffset(file.config, 'blocks');
+    readTree(file, {
+      onFault: () => {},
+      onBlock: (address) => add('blocks', start + (address - 1) * blockSize, blockSize),
+    });
     return ranges;
   });
 }
@@ -202,6 +201,8 @@ describe('inspect tables and sessions', () => {
     const tables = linesOf(await run('inspect', 'tables', original, '-o', 'json'));
     expect(tables.map(({ id, name }) => [id, name])).toEqual([
       [1, 'sessions'],
+      [2, 'members'],
+      [3, 'replies'],
       [16, 'keys'],
       [17, 'meta'],
       [18, 'streams'],
@@ -210,7 +211,7 @@ describe('inspect tables and sessions', () => {
     const { summary } = await integrity(original);
     const blocks = tables.reduce((sum, table) => sum + Number(table['blocks']), 0);
     expect(blocks).toBeLessThan(Number(summary['blocks']));
-    expect(Number(tables[1]?.['entries'])).toBeGreaterThan(20);
+    expect(Number(tables[3]?.['entries'])).toBeGreaterThan(20);
     const text = await run('inspect', 'tables', original);
     expect(text.out).toMatch(/^ID +NAME +RUNS +ENTRIES +BYTES +BLOCKS\n1 +sessions /);
 

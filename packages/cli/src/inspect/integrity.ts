@@ -1,5 +1,5 @@
 import { sha256 } from '@kimberlite/server';
-import { checkpointId, zoneOffset } from '@kimberlite/vsr';
+import { checkpointId, type TreeContent, zoneOffset } from '@kimberlite/vsr';
 import type { ProgressLine } from '../progress.ts';
 import { hex128 } from '../text.ts';
 import {
@@ -12,8 +12,8 @@ import {
 import type { FindingSink } from './finding.ts';
 import { checkChain, checkSlots } from './log-check.ts';
 import { readFoundLog } from './log-reader.ts';
+import { readTree } from './read-tree.ts';
 import { checkSuperblock } from './superblock-check.ts';
-import { type Manifest, TreeReader } from './tree-reader.ts';
 
 /** What was looked at, and found. */
 export interface IntegrityResult {
@@ -50,7 +50,7 @@ export function checkIntegrity(
   const log = readFoundLog(file, (done, total) => progress.show('log', done, total));
   checkSlots(file, log, onFinding);
   checkChain(file, log, onFinding);
-  const manifest = checkTree(file, onFinding, progress);
+  const tree = checkTree(file, onFinding, progress);
   progress.clear();
   const { checkpoint, identity } = chosen.state;
   return {
@@ -65,7 +65,7 @@ export function checkIntegrity(
       checkpoint_id: hex128(checkpointId(checkpoint, sha256)),
       head_op: log.recovered.head,
       wal_slots: log.slots.length,
-      blocks: manifest?.blockCount ?? null,
+      blocks: tree?.blockCount ?? null,
       damages,
       notes,
     },
@@ -86,20 +86,19 @@ function checkSize(file: DataFileReader, onFinding: FindingSink): void {
   });
 }
 
-/** Every block, and the order of the keys in every run; null where the manifest is lost. */
+/** Every block, and the order of the keys in every page; null where the metadata is lost. */
 function checkTree(
   file: DataFileReader,
   onFinding: FindingSink,
   progress: ProgressLine,
-): Manifest | null {
+): TreeContent | null {
   const solo = file.chosen.state.identity.replicaCount === 1;
   const { blockSize } = file.config;
   let done = 0;
-  let total = 0;
-  const reader = new TreeReader(file, {
-    onBlock: () => {
+  return readTree(file, {
+    onBlock: (_address, total) => {
       done += 1;
-      if (total > 0) progress.show('blocks', done, total);
+      progress.show('blocks', done, total);
     },
     onFault: ({ address, problem, rotten }) => {
       const start = zoneOffset(file.config, 'blocks');
@@ -115,11 +114,4 @@ function checkTree(
       });
     },
   });
-  const manifest = reader.manifest();
-  if (manifest === null) return null;
-  total = manifest.blockCount;
-  for (const { table, runs } of manifest.tables) {
-    for (const run of runs) reader.run(table, run, () => {});
-  }
-  return manifest;
 }

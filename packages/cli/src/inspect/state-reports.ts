@@ -3,42 +3,44 @@ import {
   ClientId,
   Forest,
   present,
-  RecordKind,
   type Run,
   readU128,
+  runViews,
   type Session,
   Sessions,
+  sessionTables,
   TABLE_SESSIONS,
 } from '@kimberlite/vsr';
 import { type CliError, ofServerFault } from '../fault.ts';
 import type { DataFileReader } from './data-file-reader.ts';
-import { type Manifest, TABLES, TreeReader } from './tree-reader.ts';
+import { readBlock, TABLES } from './read-tree.ts';
 
 /** A table of the checkpoint, as its manifest has it. */
 export interface TableReport {
   readonly id: number;
   readonly name: string;
-  /** Immutable runs that it consists of: the oldest one full, the others changes. */
+  /** Immutable sorted runs that it consists of. */
   readonly runs: number;
   /** Records of all runs: a key counts once in each run that says something of it. */
   readonly entries: number;
-  /** Of the records, with their headers. */
+  /** Of the records. */
   readonly bytes: number;
   readonly blocks: number;
 }
 
 /** Every table of the checkpoint, the empty ones too. */
 export function tableReports(file: DataFileReader): TableReport[] {
-  const manifest = wholeManifest(file, treeReader(file));
+  const { tree } = openForest(file);
   return [...TABLES.values()].map(({ id, name }) => {
-    const runs = runsOf(manifest, id);
+    const levels = tree.tables.find(({ table }) => table === id)?.levels ?? [];
+    const runs: readonly Run[] = runViews(levels).map(({ run }) => run);
     return {
       id,
       name,
       runs: runs.length,
       entries: runs.reduce((sum, run) => sum + run.records, 0),
       bytes: runs.reduce((sum, run) => sum + run.size, 0),
-      blocks: runs.reduce((sum, run) => sum + run.blocks.length, 0),
+      blocks: runs.reduce((sum, run) => sum + run.blocks, 0),
     };
   });
 }
@@ -51,44 +53,49 @@ export interface SessionReport extends Session {
 
 /** The sessions of the checkpoint: the one that is evicted next comes first. */
 export function sessionReports(file: DataFileReader): SessionReport[] {
-  const { blockSize, sessionsMax } = file.config;
-  const reader = treeReader(file);
-  // The table itself folds its runs, as it does when a replica loads them.
-  const options = present(TABLES.get(TABLE_SESSIONS), 'the core has a table of sessions');
-  const forest = new Forest({ checksum: sha256, blockSize, tables: [options] });
-  const table = forest.table(TABLE_SESSIONS);
-  for (const run of runsOf(wholeManifest(file, reader), TABLE_SESSIONS)) {
-    const whole = reader.run(TABLE_SESSIONS, run, (kind, key, value) => {
-      if (kind === RecordKind.put) table.put(key, value);
-      else table.delete(key);
-    });
-    if (!whole) throw damaged(file);
-  }
-  const sessions = new Sessions(table, sessionsMax);
-  sessions.load();
-  return table
+  const { sessionsMax } = file.config;
+  const forest = openForest(file);
+  const sessions = new Sessions(sessionTables(forest), sessionsMax);
+  const wait = (): void => provideWanted(file, forest);
+  while (!sessions.load()) wait();
+  const numbers = forest.table(TABLE_SESSIONS);
+  return numbers
     .range(new Uint8Array(0), null, sessionsMax)
     .map(({ key }): SessionReport => {
       const client = ClientId(readU128(new DataView(key.buffer, key.byteOffset, key.length), 0));
       const session = present(sessions.get(client), 'every row of the table is a session');
-      return { ...session, replySize: sessions.reply(client).length };
+      for (;;) {
+        const reply = sessions.reply(client);
+        if (reply !== 'wanted') return { ...session, replySize: reply.length };
+        wait();
+      }
     })
     .sort((first, other) => first.op - other.op || first.index - other.index);
 }
 
-/** A reader for those who want what stands there, and can do nothing with a part of it. */
-function treeReader(file: DataFileReader): TreeReader {
-  return new TreeReader(file, { onFault: () => {} });
+/** The checkpoint's tables, whose blocks are read when they are wanted. */
+function openForest(file: DataFileReader): Forest {
+  const { blockSize } = file.config;
+  // All that is looked at stays: what was read once must not be wanted again.
+  const cacheSize = Number.MAX_SAFE_INTEGER;
+  const forest = new Forest({
+    checksum: sha256,
+    blockSize,
+    cacheSize,
+    tables: [...TABLES.values()],
+  });
+  forest.beginRestore(file.chosen.state.checkpoint.forestRoot, { whole: false });
+  while (!forest.restored) provideWanted(file, forest);
+  return forest;
 }
 
-function wholeManifest(file: DataFileReader, reader: TreeReader): Manifest {
-  const manifest = reader.manifest();
-  if (manifest === null) throw damaged(file);
-  return manifest;
-}
-
-function runsOf(manifest: Manifest, id: number): readonly Run[] {
-  return manifest.tables.find(({ table }) => table === id)?.runs ?? [];
+function provideWanted(file: DataFileReader, forest: Forest): void {
+  const wanted = forest.takeWanted(Number.MAX_SAFE_INTEGER);
+  if (wanted.length === 0) throw damaged(file);
+  for (const reference of wanted) {
+    const result = forest.provide(reference, readBlock(file, reference.address));
+    if (result === 'bad') throw damaged(file);
+  }
 }
 
 function damaged({ path }: DataFileReader): CliError {

@@ -11,7 +11,11 @@ import {
 import { type ClusterConfig, CONFIG_SIMULATION } from '@kimberlite/vsr';
 
 /** Small, so that a file is made in no time and a few puts make a checkpoint. */
-export const CONFIG_SMALL: ClusterConfig = { ...CONFIG_SIMULATION, messageSizeMax: 16 * 1024 };
+export const CONFIG_SMALL: ClusterConfig = {
+  ...CONFIG_SIMULATION,
+  messageSizeMax: 16 * 1024,
+  blockSize: 16 * 1024,
+};
 
 function ok<T>(value: T): Exclude<T, { readonly kind: 'fault' }> {
   if (isFault(value)) throw new Error(value.message);

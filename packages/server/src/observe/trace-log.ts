@@ -155,6 +155,7 @@ function lineOf(event: TraceEvent): Line | null {
       return { level: 'debug', msg: 'view durable', fields: { view, log_view: logView } };
     }
     case 'acknowledged':
+    case 'execution_waits':
     case 'prepared':
     case 'committed':
     case 'executed':

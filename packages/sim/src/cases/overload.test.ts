@@ -87,7 +87,12 @@ describe('a primary with a full queue', () => {
   });
 
   it('says that it is busy, by bytes, and serves everybody later', () => {
-    const config = { ...CONFIG_SIMULATION, messageSizeMax: 1024 * 1024, sessionsMax: 64 };
+    const config = {
+      ...CONFIG_SIMULATION,
+      messageSizeMax: 1024 * 1024,
+      blockSize: 16 * 1024,
+      sessionsMax: 64,
+    };
     const size = config.messageSizeMax - 4096;
     const workload: Workload = {
       ...counterWorkload,

@@ -76,6 +76,9 @@ export class TraceTally {
       case 'scrub_tour':
         totals.scrubTours += 1;
         return;
+      case 'execution_waits':
+        totals.executionWaits += 1;
+        return;
       case 'executed':
         if (event.outcome === 'duplicate') totals.duplicateRequests += 1;
         return;

@@ -5,6 +5,7 @@ const WINDOW = 'vsr/src/replica/window.ts';
 const SYNC = 'vsr/src/replica/sync.ts';
 const CHECKPOINT = 'vsr/src/replica/checkpoint.ts';
 const START_VIEW = 'vsr/src/replica/start-view.ts';
+const BLOCK_REPAIR = 'vsr/src/replica/block-repair.ts';
 const CHECKPOINT_IDS = 'vsr/src/replica/checkpoint-ids.ts';
 const RESTORE = 'vsr/src/replica/restore.ts';
 
@@ -70,7 +71,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
         replace: '    if (bytes !== null) {',
       },
       {
-        file: RESTORE,
+        file: BLOCK_REPAIR,
         find: '  if (body.length !== r.config.blockSize || r.checksum.hash(body) !== header.blockChecksum) return;\n',
         replace: '  if (body.length !== r.config.blockSize) return;\n',
       },
@@ -107,7 +108,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
   {
     name: 'sessions_left_out_of_a_restore',
     bug: 'after a restart or a transfer the client table is empty',
-    edits: [{ file: RESTORE, find: '  r.sessions.load();\n', replace: '' }],
+    edits: [{ file: RESTORE, find: 'r.sessions.load() && ', replace: '' }],
   },
   {
     name: 'checkpoint_ids_not_compared',

@@ -44,11 +44,11 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
     bug: 'requests of one op execute in an order that each replica draws',
     edits: [
       {
-        file: EXECUTE,
-        find: '  entries.forEach((entry, index) => executeEntry(r, { header: message.header, entry, index }));',
+        file: 'vsr/src/replica/commit.ts',
+        find: '  r.executing = beginExecution(message);\n',
         replace:
-          '  const order = r.prng.shuffle(entries.map((entry, index) => ({ entry, index })));\n' +
-          '  for (const { entry, index } of order) executeEntry(r, { header: message.header, entry, index });',
+          '  const begun = beginExecution(message);\n' +
+          '  r.executing = { ...begun, entries: r.prng.shuffle([...begun.entries]) };\n',
       },
     ],
   },

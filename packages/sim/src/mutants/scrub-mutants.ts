@@ -14,8 +14,13 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: SCRUB,
-        find: 'return fixedUnits(r) + r.forest.blocksEnd;',
-        replace: 'return fixedUnits(r);',
+        find: ': [blocks, { next: 0, end: fixed }];',
+        replace: ': [{ next: 0, end: fixed }];',
+      },
+      {
+        file: SCRUB,
+        find: '[{ next: origin, end: fixed }, blocks, { next: 0, end: origin }]',
+        replace: '[{ next: origin, end: fixed }, { next: 0, end: origin }]',
       },
     ],
   },
@@ -26,13 +31,13 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: SCRUB,
-        find: 'return tour.wrapped && tour.unit >= tour.origin;',
-        replace: 'return tour.wrapped;',
+        find: '[{ next: origin, end: fixed }, blocks, { next: 0, end: origin }]',
+        replace: '[{ next: origin, end: fixed }, blocks]',
       },
       {
         file: SCRUB,
-        find: 'const origin = r.scrub.prng.below(unitsEnd(r));',
-        replace: 'const origin = Math.floor(unitsEnd(r) / 2);',
+        find: 'const origin = prng.below(unitsOf(r));',
+        replace: 'const origin = Math.floor(fixed / 2);',
       },
     ],
   },

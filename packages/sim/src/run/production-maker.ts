@@ -3,6 +3,8 @@ import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 
 /** Version of the simulated replicas: 0.1.0. */
 const RELEASE = 0x000100;
+/** Blocks that a simulated replica keeps in memory. */
+const BLOCK_CACHE_BLOCKS = 6;
 
 /** The core that ships, unchanged. */
 export const productionMaker: ReplicaMaker = {
@@ -16,6 +18,8 @@ export const productionMaker: ReplicaMaker = {
       trace: ports.trace,
       checksum,
       config,
+      // So small that reads miss, and blocks come back from disk while ops go on.
+      blockCacheSize: BLOCK_CACHE_BLOCKS * config.blockSize,
       stateMachine: workload.stateMachine(),
       prng,
       scrub,

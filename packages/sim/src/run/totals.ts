@@ -27,6 +27,7 @@ export interface Totals {
   headersRepaired: number;
   preparesRepaired: number;
   blocksRepaired: number;
+  executionWaits: number;
   /** Whole tours of the scrubbers, and what they found, by zone. */
   scrubTours: number;
   scrubbedPrepares: number;
@@ -127,6 +128,7 @@ export function emptyTotals(): Totals {
     headersRepaired: 0,
     preparesRepaired: 0,
     blocksRepaired: 0,
+    executionWaits: 0,
     scrubTours: 0,
     scrubbedPrepares: 0,
     scrubbedHeaders: 0,

@@ -42,7 +42,7 @@ export function watchForStall(r: Replica): void {
 /** Something was asked of the disk that it has not done yet. */
 function isDiskBusy(r: Replica): boolean {
   if (r.journal.busy || r.superblock.busy || r.blockWrites > 0) return true;
-  return r.restoreReads + r.serving + r.pipelineReading.size > 0 || r.commitReading !== null;
+  return r.blockReads + r.serving + r.pipelineReading.size > 0 || r.commitReading !== null;
 }
 
 function reasonToGiveWay(r: Replica): VoteReason | null {

@@ -14,19 +14,19 @@ import { updateSuperblock } from './superblock-update.ts';
 const BLOCK_WRITES_MAX = 4;
 /** Bytes serialised in one slice: about a millisecond. */
 const SLICE_BYTES = 256 * 1024;
-/** Entries folded in one slice. */
-const FOLD_ENTRIES = 512;
 
 /**
  * Whether op may be executed as far as checkpoints go. Above C + D only once C is durable here, and
- * a checkpoint op only when the one before is completely put away: two are never in the making.
+ * a checkpoint op only when the one before is durable: two are never in the making.
  */
 export function checkpointAllowsCommit(r: Replica, op: Op): boolean {
   const { checkpointInterval } = r.config;
   const nextCheckpoint = r.checkpoint.op + checkpointInterval;
   if (op > nextCheckpoint + checkpointDeadline(r.config)) return false;
   if (op !== nextCheckpoint) return true;
-  return r.checkpointing === null && !r.forest.folding;
+  // A block that is being repaired in place may be free for the next checkpoint to write over: two
+  // writes to one place must never be in flight.
+  return r.checkpointing === null && r.blockWrites === 0;
 }
 
 /** The state is exactly the one after a checkpoint op: freezes it; it is written in slices. */
@@ -46,20 +46,15 @@ export function freezeCheckpoint(r: Replica, header: PrepareHeader): void {
 
 /** Whether a `work` slice would get anything done. */
 export function checkpointHasWork(r: Replica): boolean {
-  if (r.forest.folding) return true;
   const work = r.checkpointing;
   if (work === null || work.sealed || r.pendingSync !== null) return false;
   // Of the empty state there is nothing to write, only to be sealed.
   if (r.forest.checkpointSerialised) return r.blockWrites === 0;
-  return r.blockWrites < BLOCK_WRITES_MAX;
+  return r.blockWrites < BLOCK_WRITES_MAX && !r.forest.checkpointBlocked;
 }
 
-/** One slice: the next blocks of the frozen state, or a bit of putting it away. */
+/** One slice: the next blocks of the checkpoint. */
 export function checkpointWork(r: Replica): void {
-  if (r.forest.folding) {
-    r.forest.foldStep(FOLD_ENTRIES);
-    return;
-  }
   if (!checkpointHasWork(r)) return;
   for (const { address, bytes } of r.forest.nextWrites(SLICE_BYTES)) {
     r.blockWrites += 1;

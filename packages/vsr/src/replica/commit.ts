@@ -3,7 +3,7 @@ import { decodeMessage, isCommand, type PrepareMessage } from '../message/messag
 import { Op, opMin, opNext } from '../std/numbers.ts';
 import { checkpointAllowsCommit, freezeCheckpoint } from './checkpoint.ts';
 import type { ReplicaEvent } from './effect.ts';
-import { executePrepare } from './execute.ts';
+import { beginExecution, continueExecution } from './execute.ts';
 import type { Replica } from './replica.ts';
 import { fatal, trace } from './send.ts';
 import { isPaddingSound, readPrepare } from './wal-read.ts';
@@ -90,9 +90,25 @@ export function onCommitRead(
   if (message !== null) r.journal.cacheBody(message);
 }
 
+/** False when the op waits for blocks, or this replica has diverged. */
 function executeOp(r: Replica, message: PrepareMessage): boolean {
   const { header } = message;
   assert(header.op === r.commitMin + 1, 'ops execute in order');
+  if (r.executing === null && !beginOp(r, message)) return false;
+  const { executing } = r;
+  assert(executing?.header.checksum === header.checksum, 'a committed op stays what it is');
+  if (!continueExecution(r, executing)) return false;
+  r.executing = null;
+  r.commitMin = header.op;
+  r.commitChecksum = header.checksum;
+  r.stuckSince = null;
+  dropOldBody(r, header.op);
+  if (header.op % r.config.checkpointInterval === 0) freezeCheckpoint(r, header);
+  return true;
+}
+
+function beginOp(r: Replica, message: PrepareMessage): boolean {
+  const { header } = message;
   if (header.parent !== r.commitChecksum) {
     // Committed ops form one chain: this replica executed something that the cluster did not.
     fatal(r, 'diverged');
@@ -112,12 +128,7 @@ function executeOp(r: Replica, message: PrepareMessage): boolean {
     count: header.count,
     body: message.body,
   });
-  executePrepare(r, message);
-  r.commitMin = header.op;
-  r.commitChecksum = header.checksum;
-  r.stuckSince = null;
-  dropOldBody(r, header.op);
-  if (header.op % r.config.checkpointInterval === 0) freezeCheckpoint(r, header);
+  r.executing = beginExecution(message);
   return true;
 }
 

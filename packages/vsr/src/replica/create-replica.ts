@@ -9,6 +9,7 @@ import { Op, opNext, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
+import { CORE_TABLES } from './core-tables.ts';
 import { noWord, unmetPeers } from './introduce.ts';
 import { Members, TABLE_MEMBERS } from './members.ts';
 import { heardCount } from './quorum.ts';
@@ -17,7 +18,7 @@ import type { Replica } from './replica.ts';
 import { quorumRoundTrip } from './round-trip.ts';
 import { createScrubState, SCRUB_DEFAULT, type ScrubOptions, scrubProgress } from './scrub.ts';
 import { isPrimary } from './send.ts';
-import { Sessions, TABLE_SESSIONS } from './sessions.ts';
+import { Sessions, sessionTables } from './sessions.ts';
 import { TIMEOUTS_DEFAULT, type TimeoutTable } from './timeout-table.ts';
 import { Timers } from './timers.ts';
 import type { ReplicaSnapshot } from './trace.ts';
@@ -33,9 +34,13 @@ export interface ReplicaOptions {
   readonly stateMachine: StateMachine;
   readonly prng: Prng;
   readonly timeouts?: TimeoutTable;
+  /** Bytes of blocks kept in memory; this replica's own matter. */
+  readonly blockCacheSize?: number;
   /** How the scrubber is paced; once in 24 hours by default. */
   readonly scrub?: ScrubOptions;
 }
+
+const BLOCK_CACHE_SIZE_DEFAULT: number = 128 * 1024 * 1024;
 
 /** What is not there before the superblock is open. */
 function unopened<T>(): T {
@@ -59,11 +64,8 @@ export function createReplica(options: ReplicaOptions): Replica {
   const forest = new Forest({
     checksum,
     blockSize: config.blockSize,
-    tables: [
-      { id: TABLE_SESSIONS, name: 'sessions', combine: null },
-      { id: TABLE_MEMBERS, name: 'members', combine: null },
-      ...stateMachine.tables,
-    ],
+    cacheSize: options.blockCacheSize ?? BLOCK_CACHE_SIZE_DEFAULT,
+    tables: [...CORE_TABLES, ...stateMachine.tables],
   });
   return {
     config,
@@ -75,7 +77,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     prng,
     timers: new Timers(options.timeouts ?? TIMEOUTS_DEFAULT, prng.fork()),
     forest,
-    sessions: new Sessions(forest.table(TABLE_SESSIONS), config.sessionsMax),
+    sessions: new Sessions(sessionTables(forest), config.sessionsMax),
     members: new Members(forest.table(TABLE_MEMBERS)),
     budget: new RepairBudget({ self: slot, replicaCount: 1, expiryTicks: 1 }),
     replicaCount: 1,
@@ -139,6 +141,7 @@ export function createReplica(options: ReplicaOptions): Replica {
       waiting: [],
       indexNext: Op(Number.MAX_SAFE_INTEGER),
       backlog: false,
+      blocked: false,
       confirmed: null,
     },
     viewChange: {
@@ -160,6 +163,8 @@ export function createReplica(options: ReplicaOptions): Replica {
     commitReading: null,
     commitReadingSince: 0,
     commitBacklog: false,
+    executing: null,
+    repliesWaiting: new Set(),
     pipelineReading: new Set(),
     serving: 0,
     checkpoint: NO_CHECKPOINT,
@@ -169,7 +174,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     blockWrites: 0,
     restored: false,
     restorePending: false,
-    restoreReads: 0,
+    blockReads: 0,
     missingBlocks: new Map(),
     repairingBlocks: new Set(),
     pendingSync: null,

@@ -1,4 +1,4 @@
-import { assert, compareBytes } from '@kimberlite/store';
+import { assert, compareBytes, type Forest } from '@kimberlite/store';
 import type { KeyNames, Request, TableEntry, TableReader } from '../state-machine.ts';
 import { TABLE_USER_MIN } from '../state-machine.ts';
 import type { Checksum, Op } from '../std/numbers.ts';
@@ -27,17 +27,26 @@ function keyText(table: number, key: Uint8Array): string {
  * or not it would be in memory here: else a request could work on one replica and not on another.
  */
 class Names implements KeyNames {
+  private readonly forest: Forest;
   private readonly keys: Set<string> = new Set();
   private readonly ranges: NamedRange[] = [];
+  /** Everything that was named can be read from memory. */
+  complete = true;
+
+  constructor(forest: Forest) {
+    this.forest = forest;
+  }
 
   key(table: number, key: Uint8Array): void {
     assert(table >= TABLE_USER_MIN, 'a table of the state machine');
     this.keys.add(keyText(table, key));
+    if (this.forest.table(table).lookup(key) === 'wanted') this.complete = false;
   }
 
   range(table: number, from: Uint8Array, to: Uint8Array | null, limit: number): void {
     assert(table >= TABLE_USER_MIN, 'a table of the state machine');
     this.ranges.push({ table, from, to, limit });
+    if (this.forest.table(table).scan(from, to, limit) === 'wanted') this.complete = false;
   }
 
   assertKey(table: number, key: Uint8Array): void {
@@ -65,9 +74,12 @@ export interface GuardedExecution {
   readonly seed: Checksum;
 }
 
-/** Lets the state machine name what it reads, and returns a reader that holds it to that. */
-function guardedReader(r: Replica, request: Request): TableReader {
-  const names = new Names();
+/**
+ * Names what a request reads, so that the blocks it takes are wanted; null while one of them is not
+ * in memory. What is named here may still be changed by requests before it.
+ */
+function nameReads(r: Replica, request: Request): TableReader | null {
+  const names = new Names(r.forest);
   const reader: TableReader = {
     get: (table, key): Uint8Array | null => {
       names.assertKey(table, key);
@@ -80,17 +92,28 @@ function guardedReader(r: Replica, request: Request): TableReader {
   };
   let rounds = 0;
   while (r.stateMachine.prefetch(request, names, reader)) {
+    if (!names.complete) return null; // The next round may read what this one has named.
     rounds += 1;
     assert(rounds <= PREFETCH_ROUNDS_MAX, 'prefetch comes to an end');
   }
-  return reader;
+  return names.complete ? reader : null;
 }
 
-/** Runs the state machine on one request with a context that holds it to its names. */
-export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Array {
+/** Wants the blocks of a request whose turn it is not yet; whether all are there already. */
+export function prefetchRequest(r: Replica, request: Request): boolean {
+  return nameReads(r, request) !== null;
+}
+
+/**
+ * Runs the state machine on one request with a context that holds it to its names. Null, with
+ * nothing changed, while blocks that it may read are not in memory.
+ */
+export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Array | null {
+  const reader = nameReads(r, execution.request);
+  if (reader === null) return null;
   let random: Prng | null = null;
   return r.stateMachine.execute(execution.request, {
-    ...guardedReader(r, execution.request),
+    ...reader,
     put: (table, key, value): void => r.forest.table(table).put(key, value),
     merge: (table, key, delta): void => r.forest.table(table).merge(key, delta),
     delete: (table, key): void => r.forest.table(table).delete(key),
@@ -104,8 +127,9 @@ export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Ar
   });
 }
 
-/** Answers a valid query from the state as it now is. */
-export function queryGuarded(r: Replica, request: Request): Uint8Array {
+/** Answers a valid query from the state as it now is; null while blocks of it are not in memory. */
+export function queryGuarded(r: Replica, request: Request): Uint8Array | null {
   assert(r.stateMachine.query !== undefined, 'a machine with queries answers them');
-  return r.stateMachine.query(request, guardedReader(r, request));
+  const reader = nameReads(r, request);
+  return reader === null ? null : r.stateMachine.query(request, reader);
 }

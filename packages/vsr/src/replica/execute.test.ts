@@ -4,7 +4,7 @@ import { CONFIG_SIMULATION } from '../config.ts';
 import { OPERATION_NOOP, OPERATION_REGISTER } from '../message/batch.ts';
 import { EVICTION_REASONS } from '../message/layout.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
-import { Op } from '../std/numbers.ts';
+import { Op, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { counterValue, OPERATION_ADD } from '../testing/counter-machine.ts';
 import { heartbeatOf, leadViewOne, prepareOkOf } from '../testing/lead.ts';
 import { fixtureRoot, makeRequest, prepareAfter } from '../testing/log-fixture.ts';
@@ -28,10 +28,14 @@ function session(op: number, index = 0): number {
 }
 
 /** The log of these batches: op n holds batches[n - 1]. */
-function logOf(batches: readonly Batch[]): PrepareMessage[] {
+function logOf(batches: readonly Batch[], rootId = ZERO_CHECKSUM): PrepareMessage[] {
   const log = [fixtureRoot()];
   for (const requests of batches) {
-    log.push(prepareAfter(present(log.at(-1)), { requests, timestamp: 1000 * log.length }));
+    // From the deadline on an op names the checkpoint that it needs.
+    const named = log.length > CONFIG_SIMULATION.checkpointInterval / 2;
+    const checkpointId = named ? rootId : ZERO_CHECKSUM;
+    const timestamp = 1000 * log.length;
+    log.push(prepareAfter(present(log.at(-1)), { requests, timestamp, checkpointId }));
   }
   return log;
 }
@@ -277,5 +281,57 @@ describe('a primary', () => {
     harness.deliver(once);
     expect(harness.take('prepare')).toEqual([]);
     expect(counterValue(present(harness.takeAnswers()[0]).message.body)).toBe(6);
+  });
+});
+
+describe('a request whose blocks are not in memory', () => {
+  const interval = CONFIG_SIMULATION.checkpointInterval;
+
+  /** A backup at its first checkpoint, whose counter is on disk only, and the log above it. */
+  function beyondCheckpoint(): { harness: ReplicaHarness; log: PrepareMessage[] } {
+    const harness = new ReplicaHarness({ slot: 1, cacheBlocks: 1 }).start();
+    const batches: Batch[] = [[register(5)]];
+    for (let n = 1; n < interval + 3; n += 1) batches.push([add(5, session(1), n)]);
+    const log = logOf(batches, harness.replica.checkpointId);
+    for (const message of log.slice(1)) {
+      harness.deliver(message);
+      harness.settle();
+    }
+    harness.deliver(heartbeatOf({ slot: 0, view: 0 }, log, { commit: interval, stamp: 1 }));
+    harness.settle();
+    expect(harness.replica.checkpoint.op).toBe(interval);
+    return { harness, log };
+  }
+
+  it('waits for them, and nothing but execution waits with it', () => {
+    const { harness, log } = beyondCheckpoint();
+    const { replica } = harness;
+    harness.deliver(heartbeatOf({ slot: 0, view: 0 }, log, { commit: interval + 2, stamp: 2 }));
+    harness.settle('read_block');
+    expect(harness.waiting).toContain('read_block');
+    expect(replica.commitMin).toBe(interval);
+    expect(harness.traced('execution_waits')).toMatchObject([{ op: interval + 1, index: 0 }]);
+    const next = prepareAfter(present(log.at(-1)), {
+      requests: [add(5, session(1), interval + 3)],
+      timestamp: 100_000,
+      checkpointId: present(log.at(-1)).header.checkpointId,
+    });
+    harness.deliver(next);
+    harness.settle('read_block');
+    expect(harness.traced('acknowledged').at(-1)).toMatchObject({ op: next.header.op });
+    harness.settle();
+    expect(replica.commitMin).toBe(interval + 2);
+    expect(sums(harness).at(-1)).toBe(interval + 1);
+  });
+
+  it('is executed once, however often it waits, and not at all after a crash in between', () => {
+    const { harness, log } = beyondCheckpoint();
+    harness.deliver(heartbeatOf({ slot: 0, view: 0 }, log, { commit: interval + 2, stamp: 2 }));
+    harness.settle('read_block');
+    const again = harness.restart();
+    again.deliver(heartbeatOf({ slot: 0, view: 0 }, log, { commit: interval + 2, stamp: 3 }));
+    again.settle();
+    expect(again.replica.commitMin).toBe(interval + 2);
+    expect(sums(again)).toEqual([interval, interval + 1]);
   });
 });

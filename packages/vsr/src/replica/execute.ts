@@ -1,7 +1,6 @@
 import { assert } from '@kimberlite/store';
 import {
   type BatchEntry,
-  OPERATION_NOOP,
   OPERATION_RECOVER,
   OPERATION_REGISTER,
   OPERATION_USER_MIN,
@@ -10,28 +9,87 @@ import {
 import { EVICTION_REASONS, type EvictionReason } from '../message/layout.ts';
 import type { PrepareHeader, PrepareMessage } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
-import { executeGuarded } from './execute-guard.ts';
+import { executeGuarded, prefetchRequest } from './execute-guard.ts';
 import { executeRecovery } from './members.ts';
 import type { Replica } from './replica.ts';
 import { compose, isPrimary, sendToClient, trace } from './send.ts';
 import { type Session, sessionNumber } from './sessions.ts';
+import { releaseBlocks, sendReply } from './stored-reply.ts';
 import type { TraceEvent } from './trace.ts';
 
 type Outcome = Extract<TraceEvent, { kind: 'executed' }>['outcome'];
 
 const EMPTY = new Uint8Array(0);
 
-/**
- * Executes a committed op: its requests one after another, each decided by the table as it then
- * is.
- */
-export function executePrepare(r: Replica, message: PrepareMessage): void {
-  const entries = readBatch(message.body, message.header.count);
-  assert(entries !== null, 'a stored prepare was checked when it came');
-  entries.forEach((entry, index) => executeEntry(r, { header: message.header, entry, index }));
+/** An op in execution: requests below `next` are done. */
+export interface Execution {
+  readonly header: PrepareHeader;
+  readonly entries: readonly BatchEntry[];
+  next: number;
+  /** Index of the request that was last told to wait; -1 before the first. */
+  waited: number;
 }
 
-interface Execution {
+/** Requests behind the one that waits for blocks whose blocks are read at the same time. */
+const PREFETCH_AHEAD = 32;
+
+/** Begins a committed op. */
+export function beginExecution(message: PrepareMessage): Execution {
+  const entries = readBatch(message.body, message.header.count);
+  assert(entries !== null, 'a stored prepare was checked when it came');
+  return { header: message.header, entries, next: 0, waited: -1 };
+}
+
+/**
+ * Executes the requests of an op one after another, each decided by the table as it then is; false
+ * while one of them waits for blocks. Nothing else waits for it: only execution does.
+ */
+export function continueExecution(r: Replica, execution: Execution): boolean {
+  const { header, entries } = execution;
+  // Reads are answered between ops: while some wait, an op begins with all its blocks at hand, as
+  // far as can be told, or else it might stop in its middle each time.
+  if (r.reads.waiting.length > 0 && execution.waited < 0) {
+    r.forest.hold();
+    const complete = prefetchFrom(r, execution, 0);
+    r.forest.pause();
+    if (!complete) {
+      wait(r, execution, 0);
+      return false;
+    }
+  }
+  for (; execution.next < entries.length; execution.next += 1) {
+    r.forest.hold(); // Again for each: an answer in between ends it.
+    const index = execution.next;
+    const entry = entries[index];
+    assert(entry !== undefined, 'a request of the op');
+    if (executeEntry(r, { header, entry, index })) continue;
+    prefetchFrom(r, execution, index + 1);
+    r.forest.pause();
+    wait(r, execution, index);
+    return false;
+  }
+  releaseBlocks(r);
+  return true;
+}
+
+/** Wants the blocks of the next requests; whether all of them are there already. */
+function prefetchFrom(r: Replica, { entries }: Execution, from: number): boolean {
+  let complete = true;
+  for (const { operation, body } of entries.slice(from, from + PREFETCH_AHEAD)) {
+    if (!isForMachine(r, { operation, body })) continue;
+    if (!prefetchRequest(r, { operation, body })) complete = false;
+  }
+  return complete;
+}
+
+function wait(r: Replica, execution: Execution, index: number): void {
+  if (execution.waited !== index) {
+    trace(r, { kind: 'execution_waits', op: execution.header.op, index });
+  }
+  execution.waited = index;
+}
+
+interface EntryExecution {
   readonly header: PrepareHeader;
   readonly entry: BatchEntry;
   readonly index: number;
@@ -56,13 +114,15 @@ function decide(entry: BatchEntry, session: Session | null): Outcome {
   return entry.request === session.request + 1 ? 'executed' : 'out_of_order';
 }
 
-function executeEntry(r: Replica, execution: Execution): void {
+/** False, with nothing changed, when it needs blocks that are not in memory. */
+function executeEntry(r: Replica, execution: EntryExecution): boolean {
   const { header, entry, index } = execution;
   const session = r.sessions.get(entry.client);
   const outcome = decide(entry, session);
   let reply: Uint8Array | null = null;
   if (outcome === 'executed') {
     reply = apply(r, execution);
+    if (reply === null) return false;
     assert(reply.length <= REPLY_BODY_MAX, 'a reply keeps its limit');
     if (session === null && r.sessions.full) {
       const client = r.sessions.evictOldest();
@@ -92,17 +152,24 @@ function executeEntry(r: Replica, execution: Execution): void {
     outcome,
     reply,
   });
-  if (!isPrimary(r)) return;
+  if (!isPrimary(r)) return true;
   const { inFlight } = r.primary;
   if (inFlight.get(entry.client) === entry.requestChecksum) inFlight.delete(entry.client);
   answer(r, entry, outcome);
+  return true;
 }
 
-function apply(r: Replica, { header, entry, index }: Execution): Uint8Array {
-  if (entry.operation === OPERATION_REGISTER || entry.operation === OPERATION_NOOP) return EMPTY;
+/** Whether the request is one that the state machine executes. */
+function isForMachine(
+  r: Replica,
+  { operation, body }: Pick<BatchEntry, 'operation' | 'body'>,
+): boolean {
+  return operation >= OPERATION_USER_MIN && r.stateMachine.validate(operation, body);
+}
+
+function apply(r: Replica, { header, entry, index }: EntryExecution): Uint8Array | null {
   if (entry.operation === OPERATION_RECOVER) return executeRecovery(r, header.op, entry.body);
-  if (entry.operation < OPERATION_USER_MIN) return EMPTY;
-  if (!r.stateMachine.validate(entry.operation, entry.body)) return EMPTY;
+  if (!isForMachine(r, entry)) return EMPTY;
   return executeGuarded(r, {
     request: { operation: entry.operation, body: entry.body },
     op: header.op,
@@ -133,29 +200,6 @@ function answer(r: Replica, entry: BatchEntry, outcome: Outcome): void {
     case 'out_of_order':
       return;
   }
-}
-
-/**
- * Sends the last reply of a session. Its body and numbers are those of the execution; view, release
- * and sender are stamped now.
- */
-export function sendReply(r: Replica, session: Session): void {
-  const reply = compose(
-    r,
-    'reply',
-    {
-      client: session.client,
-      requestChecksum: session.requestChecksum,
-      session: session.session,
-      op: session.op,
-      timestamp: session.timestamp,
-      index: session.index,
-      request: session.request,
-      operation: session.operation,
-    },
-    r.sessions.reply(session.client),
-  );
-  sendToClient(r, session.client, reply);
 }
 
 export function sendEviction(

@@ -1,4 +1,5 @@
-import { readU64, readU128, type Table, writeU64, writeU128 } from '@kimberlite/store';
+import { type LeveledTable, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
+import { SLOT_COUNT } from '../membership.ts';
 import { setHas } from '../std/bitset.ts';
 import { Op } from '../std/numbers.ts';
 import { fileOf, type KnownFile, withFile } from '../superblock/introductions.ts';
@@ -66,19 +67,33 @@ export function isMemberAlive(r: Replica, body: Uint8Array): boolean {
   return slot === r.slot || r.tick - heard <= r.timers.ticks('abdicate');
 }
 
-/** The files that took the place of lost ones: replicated, so that every replica learns of them. */
+/**
+ * The files that took the place of lost ones: replicated, so that every replica learns of them.
+ * They are few, and always in memory too.
+ */
 export class Members {
-  private readonly table: Table;
+  private readonly table: LeveledTable;
+  private readonly bySlot: Map<number, KnownFile> = new Map();
 
-  constructor(table: Table) {
+  constructor(table: LeveledTable) {
     this.table = table;
   }
 
+  /** Reads them, after a restore; false while blocks are wanted for it. */
+  load(): boolean {
+    this.bySlot.clear();
+    const records = this.table.scan(new Uint8Array(0), null, SLOT_COUNT);
+    if (records === 'wanted') return false;
+    for (const { key, value } of records) {
+      const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+      const file = { incarnation: readU128(view, 8), since: Op(readU64(view, 0)) };
+      this.bySlot.set(key[0] ?? 0, file);
+    }
+    return true;
+  }
+
   get(slot: number): KnownFile | null {
-    const record = this.table.get(new Uint8Array([slot]));
-    if (record === null) return null;
-    const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
-    return { incarnation: readU128(view, 8), since: Op(readU64(view, 0)) };
+    return this.bySlot.get(slot) ?? null;
   }
 
   put(slot: number, file: KnownFile): void {
@@ -86,6 +101,7 @@ export class Members {
     const view = new DataView(record.buffer);
     writeU64(view, 0, file.since);
     writeU128(view, 8, file.incarnation);
+    this.bySlot.set(slot, file);
     this.table.put(new Uint8Array([slot]), record);
   }
 }

@@ -1,6 +1,7 @@
 import type { Command } from '../message/layout.ts';
 import type { AnyMessage, Message } from '../message/message.ts';
 import { setRemove } from '../std/bitset.ts';
+import { onBlock } from './block-repair.ts';
 import { noteCheckpoint } from './checkpoint-ids.ts';
 import { onDoViewChange } from './do-view-change.ts';
 import { onCommit } from './heartbeat.ts';
@@ -12,7 +13,7 @@ import { onConfirmView, onReadIndex, onRequestReadIndex, onViewConfirmed } from 
 import { onHeaders, onRequestHeaders, onRequestPrepare } from './repair.ts';
 import type { Replica } from './replica.ts';
 import { onRequest } from './request.ts';
-import { onBlock, onRequestBlocks } from './restore.ts';
+import { onRequestBlocks } from './restore.ts';
 import { drop, isVoter } from './send.ts';
 import { onRequestStartView, onStartView } from './start-view.ts';
 import { onStartViewChange } from './view-change.ts';

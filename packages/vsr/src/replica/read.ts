@@ -15,6 +15,7 @@ import { askForIndex, awaitIndex, repeatReadQuestions, startRounds } from './rea
 import { refuse } from './refuse.ts';
 import type { PendingQuery, Replica, WaitingQuery } from './replica.ts';
 import { compose, drop, sendToClient, trace } from './send.ts';
+import { releaseBlocks } from './stored-reply.ts';
 
 /** Queries that may wait at one replica; beyond, clients are told to come back. */
 const QUERIES_MAX = 4096;
@@ -112,10 +113,13 @@ function answerWaiting(r: Replica, step: { readonly timed: boolean }): void {
   const { reads } = r;
   reads.backlog = false;
   if (reads.waiting.length === 0 || reads.indexNext > r.commitMin || !r.restored) return;
+  // In the middle of an op the state is none that ever was.
+  if (r.executing !== null && r.executing.next > 0) return;
   // An answer shows the view: it waits until that is durable, as everything that shows it.
   if (r.superblock.durable.view < r.view) return;
   const left: WaitingQuery[] = [];
   let answers = 0;
+  reads.blocked = false;
   for (const waiting of reads.waiting) {
     const { query, index } = waiting;
     const executed = index <= r.commitMin;
@@ -126,11 +130,16 @@ function answerWaiting(r: Replica, step: { readonly timed: boolean }): void {
       reads.backlog = true;
     } else {
       answers += 1;
-      answer(r, waiting);
-      forget(r, query);
+      if (answer(r, waiting)) {
+        forget(r, query);
+      } else {
+        left.push(waiting);
+        reads.blocked = true;
+      }
     }
   }
   setWaiting(r, left);
+  if (r.executing === null) releaseBlocks(r);
 }
 
 function setWaiting(r: Replica, waiting: WaitingQuery[]): void {
@@ -140,22 +149,27 @@ function setWaiting(r: Replica, waiting: WaitingQuery[]): void {
   );
 }
 
-function answer(r: Replica, { query, askedAt }: WaitingQuery): void {
+/** False while it waits for blocks. */
+function answer(r: Replica, { query, askedAt }: WaitingQuery): boolean {
   const { level, message } = query;
   const { client, query: number, checksum, operation, floor, lagMax } = message.header;
   if (level === 'bounded' && !isFresh(r, query, askedAt)) {
     // It was fresh when it was confirmed; executing that far took too long.
     refuse(r, message, 'tooStale');
-    return;
+    return true;
   }
   const op = r.commitMin;
   assert(op >= floor, 'a client never sees less than before');
+  r.forest.hold();
   const reply = queryGuarded(r, { operation, body: message.body });
+  r.forest.pause();
+  if (reply === null) return false;
   assert(reply.length <= REPLY_BODY_MAX, 'a reply keeps its limit');
   const { body } = message;
   trace(r, { kind: 'queried', op, level, lagMax, queryChecksum: checksum, operation, body, reply });
   const fields = { client, queryChecksum: checksum, query: number, op };
   sendToClient(r, client, compose(r, 'queryReply', fields, reply));
+  return true;
 }
 
 function forget(r: Replica, { message }: PendingQuery): void {

@@ -5,6 +5,7 @@ import type { Message, PrepareMessage } from '../message/message.ts';
 import { Op, opMax, opMin, opNext, opPrevious, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
 import { askEveryone } from './ask-view.ts';
+import { requestMissingBlocks } from './block-repair.ts';
 import { extendChain } from './chain.ts';
 import { provenCheckpoint } from './checkpoint.ts';
 import { clearUnusedSlots } from './clear-slots.ts';
@@ -12,7 +13,6 @@ import type { ServedRange } from './effect.ts';
 import { isFarBehind } from './far-behind.ts';
 import type { RepairPriority } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
-import { requestMissingBlocks } from './restore.ts';
 import {
   broadcast,
   drop,

@@ -16,6 +16,7 @@ import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import type { ToldCheckpoint } from './checkpoint-ids.ts';
 import type { Effect } from './effect.ts';
+import type { Execution } from './execute.ts';
 import type { Members } from './members.ts';
 import type { RepairBudget } from './repair-budget.ts';
 import type { ScrubState } from './scrub.ts';
@@ -154,6 +155,8 @@ export interface ReadState {
   indexNext: Op;
   /** Some of `waiting` can be answered, and are left for a later step. */
   backlog: boolean;
+  /** Some of `waiting` wait for blocks. */
+  blocked: boolean;
   /** The newest confirmed index, and the monotonic time at which its confirmation was asked for. */
   confirmed: { readonly index: Op; readonly askedAt: number } | null;
 }
@@ -277,6 +280,8 @@ export interface Replica {
   commitReadingSince: number;
   /** Committed ops are left for a later step. */
   commitBacklog: boolean;
+  /** The op of which some requests are executed and others wait for blocks; execute.ts. */
+  executing: Execution | null;
   /** Bodies being read for the pipeline of a new primary. */
   readonly pipelineReading: Set<Checksum>;
   /** Bodies and blocks being read for peers. */
@@ -293,14 +298,13 @@ export interface Replica {
   restored: boolean;
   /** The superblock names a checkpoint that is not being loaded yet. */
   restorePending: boolean;
-  /** Blocks being read while loading. */
-  restoreReads: number;
-  /**
-   * Blocks of the checkpoint that this disk lacks, by address: while it is loaded, and where rot is
-   * found later.
-   */
+  /** Clients whose stored reply is being read from disk; stored-reply.ts. */
+  readonly repliesWaiting: Set<ClientId>;
+  /** Blocks being read for whoever wants them. */
+  blockReads: number;
+  /** Blocks of the tree that this disk lacks, by address (block-repair.ts). */
   readonly missingBlocks: Map<number, Checksum>;
-  /** Addresses of blocks from peers that are being written over what rotted (block-repair.ts). */
+  /** Addresses of blocks from peers that are being written. */
   readonly repairingBlocks: Set<number>;
   /** A start_view whose checkpoint is to be installed when no block write is in flight. */
   pendingSync: Message<'startView'> | null;

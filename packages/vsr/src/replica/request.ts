@@ -9,12 +9,13 @@ import { HEADER_SIZE, NO_REPLICA } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
-import { sendEviction, sendReply } from './execute.ts';
+import { sendEviction } from './execute.ts';
 import { isMemberAlive, isRecoveryValid, RECOVERED_SIZE } from './members.ts';
 import { isQuorumLost } from './quorum.ts';
 import { refuse } from './refuse.ts';
 import type { QueuedRequest, Replica } from './replica.ts';
 import { drop, isBackup, isPrimary, primaryOfView, sendMessage } from './send.ts';
+import { sendReply } from './stored-reply.ts';
 
 /** Requests and bytes that may wait at the primary; beyond, clients are told to come back. */
 const QUEUE_REQUESTS_MAX = 4096;

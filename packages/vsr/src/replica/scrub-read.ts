@@ -1,11 +1,11 @@
-import type { BlockReference } from '@kimberlite/store';
+import type { TreeTour } from '@kimberlite/store';
 import { SECTOR_SIZE } from '../config.ts';
 import type { Zone } from '../host/ports.ts';
 import type { LogHeader } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Checksum } from '../std/numbers.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
-import { noteRottenBlock } from './block-repair.ts';
+import { noteMissingBlock } from './block-repair.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './send.ts';
 import { emit } from './superblock-update.ts';
@@ -29,7 +29,7 @@ export type ScrubRead = {
   | { readonly kind: 'headers'; readonly sector: number; readonly writes: readonly number[] }
   /** A slot of the prepare ring; of no op when `checksum` is null. */
   | { readonly kind: 'slot'; readonly walSlot: number; readonly checksum: Checksum | null }
-  | { readonly kind: 'blocks'; readonly references: readonly BlockReference[] }
+  | { readonly kind: 'blocks'; readonly tour: TreeTour }
 );
 
 export type ScrubFinding = Pick<CorruptPlace, 'what' | 'place'>;
@@ -44,9 +44,9 @@ const NOTHING: ScrubVerdict = { kind: 'done', found: [] };
 /** The reads of a tour; null where nothing can be verified now, or nothing is there. */
 export const scrubReadOf: {
   readonly superblock: (r: Replica) => ScrubRead | null;
-  readonly headers: (r: Replica, sector: number) => ScrubRead | null;
+  readonly headers: (r: Replica, sector: number, end: number) => ScrubRead | null;
   readonly slot: (r: Replica, walSlot: number) => ScrubRead | null;
-  readonly blocks: (r: Replica, address: number) => ScrubRead | null;
+  readonly blocks: (r: Replica, tour: TreeTour) => ScrubRead | null;
 } = {
   superblock: (r) => {
     if (r.superblock.busy) return null; // All copies are being written anew.
@@ -54,9 +54,8 @@ export const scrubReadOf: {
     const { sequence } = r.superblock.durable;
     return { kind: 'superblock', zone: 'superblock', offset: 0, length, sequence };
   },
-  headers: (r, sector) => {
-    const sectors = (r.config.walSlots * HEADER_SIZE) / SECTOR_SIZE;
-    const count = Math.min(sectors - sector, READ_MAX / SECTOR_SIZE);
+  headers: (r, sector, end) => {
+    const count = Math.min(end - sector, READ_MAX / SECTOR_SIZE);
     const writes = Array.from({ length: count }, (_, at) => {
       return r.journal.headerWrites(sector + at).count;
     });
@@ -68,15 +67,15 @@ export const scrubReadOf: {
     if (entry === 'busy') return null;
     return slotRead(r, walSlot, entry, entry === null ? SECTOR_SIZE : entry.header.size);
   },
-  blocks: (r, address) => {
+  blocks: (r, tour) => {
     const { blockSize } = r.config;
-    const most = Math.max(1, Math.floor(READ_MAX / blockSize));
-    const references = r.forest.neighboursFrom(address, most);
+    tour.follow(r.forest.tree);
+    const references = tour.next(Math.max(1, Math.floor(READ_MAX / blockSize)));
     const first = references[0];
     if (first === undefined) return null;
     const offset = (first.address - 1) * blockSize;
     const length = references.length * blockSize;
-    return { kind: 'blocks', zone: 'blocks', offset, length, references };
+    return { kind: 'blocks', zone: 'blocks', offset, length, tour };
   },
 };
 
@@ -201,17 +200,11 @@ function verifySlot(
 
 function verifyBlocks(
   r: Replica,
-  read: Extract<ScrubRead, { kind: 'blocks' }>,
+  { tour }: Extract<ScrubRead, { kind: 'blocks' }>,
   bytes: Uint8Array | null,
 ): ScrubVerdict {
-  const found: ScrubFinding[] = [];
-  const { blockSize } = r.config;
-  read.references.forEach((reference, at) => {
-    const block = bytes?.subarray(at * blockSize, (at + 1) * blockSize) ?? null;
-    if (block !== null && r.checksum.hash(block) === reference.checksum) return;
-    // Of another checkpoint meanwhile, or known and asked for already.
-    if (!noteRottenBlock(r, reference)) return;
-    found.push({ what: 'block', place: reference.address });
-  });
-  return { kind: 'done', found };
+  tour.follow(r.forest.tree);
+  // What is known, and asked for already, is no finding.
+  const rotten = tour.take(bytes).filter((reference) => noteMissingBlock(r, reference));
+  return { kind: 'done', found: rotten.map(({ address }) => ({ what: 'block', place: address })) };
 }

@@ -1,4 +1,4 @@
-import { unreachable } from '@kimberlite/store';
+import { type TreeTour, unreachable } from '@kimberlite/store';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Prng } from '../std/prng.ts';
 import { HEADERS_PER_SECTOR } from '../storage-layout.ts';
@@ -23,17 +23,33 @@ export const SCRUB_DEFAULT: ScrubOptions = {
 /** Ticks of byte allowance that may be saved up. */
 const SAVED_TICKS = 100;
 
+/** A range of the units that there always are: see `fixedUnits`. */
+interface Units {
+  next: number;
+  readonly end: number;
+}
+
 /**
- * The scrubber's round over everything on this disk that must be right. A tour goes over numbered
- * units: the superblock, the pieces of the redundant header ring, the slots of the prepare ring,
- * the addresses of the block area. It starts at a random one and ends where it began, so that
- * replicas are never in step and nothing waits long because it stands at an end. Owner: scrub.ts.
+ * A tour over everything on this disk that must be right: the superblock, the pieces of the
+ * redundant header ring, the slots of the prepare ring, and the blocks of the durable checkpoint.
+ * It starts at a random place and ends where it began, so that replicas are never in step and
+ * nothing waits long because it stands at an end.
  */
+interface Tour {
+  /** What is left of it; the first is under way. */
+  readonly parts: (Units | TreeTour)[];
+  /** Units done, and blocks of what is not in `parts` any more. */
+  done: number;
+  /** Tick at which it began. */
+  readonly since: number;
+}
+
+/** What the scrubber is doing. Owner: scrub.ts. */
 export interface ScrubState {
   readonly options: ScrubOptions;
   readonly prng: Prng;
-  /** Where the tour began and where it is; null between tours. */
-  tour: { readonly origin: number; unit: number; wrapped: boolean; readonly since: number } | null;
+  /** Null between tours. */
+  tour: Tour | null;
   /** What the read in flight is to verify: one at a time. */
   reading: ScrubRead | null;
   /** Bytes that may be read now; negative while a large read is paid off. */
@@ -60,7 +76,7 @@ export function createScrubState(options: ScrubOptions, prng: Prng): ScrubState 
   };
 }
 
-/** Units before the block addresses. */
+/** The superblock, the sectors of the header ring, the slots of the prepare ring. */
 function fixedUnits(r: Replica): number {
   return 1 + headerSectors(r) + r.config.walSlots;
 }
@@ -69,17 +85,18 @@ function headerSectors(r: Replica): number {
   return (r.config.walSlots * HEADER_SIZE) / (HEADERS_PER_SECTOR * HEADER_SIZE);
 }
 
-function unitsEnd(r: Replica): number {
-  return fixedUnits(r) + r.forest.blocksEnd;
+/** Units of a tour: the fixed ones, and the blocks in use. */
+function unitsOf(r: Replica): number {
+  return fixedUnits(r) + r.forest.tree.used.used;
 }
 
 /** Part of the tour that is done, 0 to 1; 0 between tours. */
 export function scrubProgress(r: Replica): number {
   const { tour } = r.scrub;
   if (tour === null) return 0;
-  const all = Math.max(1, unitsEnd(r));
-  const done = tour.wrapped ? all - tour.origin + tour.unit : tour.unit - tour.origin;
-  return Math.min(1, Math.max(0, done / all));
+  const part = tour.parts[0];
+  const blocks = part === undefined || 'end' in part ? 0 : part.seen;
+  return Math.min(1, (tour.done + blocks) / unitsOf(r));
 }
 
 /**
@@ -117,31 +134,39 @@ function readNext(r: Replica): void {
   const { scrub } = r;
   scrub.tour ??= beginTour(r);
   while (scrub.reading === null) {
-    if (isOver(r)) {
+    const part = scrub.tour.parts[0];
+    if (part === undefined) {
       endTour(r);
       return;
     }
-    const read = readAt(r, scrub.tour.unit);
-    if (read === null) continue;
-    beginRead(r, read);
+    const read = 'end' in part ? readOfUnits(r, part) : scrubReadOf.blocks(r, part);
+    if (read !== null) beginRead(r, read);
+    else if ('end' in part && part.next < part.end) step(scrub.tour, part, 1);
+    else endPart(scrub.tour, part);
   }
 }
 
-function beginTour(r: Replica): NonNullable<ScrubState['tour']> {
-  const origin = r.scrub.prng.below(unitsEnd(r));
-  return { origin, unit: origin, wrapped: false, since: r.tick };
+/** From a unit or a block drawn evenly: everything behind it, then everything before it. */
+function beginTour(r: Replica): Tour {
+  const { prng } = r.scrub;
+  const fixed = fixedUnits(r);
+  const origin = prng.below(unitsOf(r));
+  const blocks = r.forest.tour(prng.below(1_000_000) / 1_000_000);
+  const parts =
+    origin < fixed
+      ? [{ next: origin, end: fixed }, blocks, { next: 0, end: origin }]
+      : [blocks, { next: 0, end: fixed }];
+  return { parts, done: 0, since: r.tick };
 }
 
-/** Goes round at the end of the file; over when it is back where it began. */
-function isOver(r: Replica): boolean {
-  const { tour } = r.scrub;
-  if (tour === null) return true;
-  if (tour.unit >= unitsEnd(r)) {
-    if (tour.wrapped) return true;
-    tour.wrapped = true;
-    tour.unit = 0;
-  }
-  return tour.wrapped && tour.unit >= tour.origin;
+function step(tour: Tour, part: Units, units: number): void {
+  part.next += units;
+  tour.done += units;
+}
+
+function endPart(tour: Tour, part: Units | TreeTour): void {
+  if (!('end' in part)) tour.done += part.seen;
+  tour.parts.shift();
 }
 
 function endTour(r: Replica): void {
@@ -151,24 +176,13 @@ function endTour(r: Replica): void {
   trace(r, { kind: 'scrub_tour', tours: scrub.tours, findings: scrub.findings });
 }
 
-/** The read for a unit; null where there is nothing to read, and then the tour has moved on. */
-function readAt(r: Replica, unit: number): ScrubRead | null {
-  const { tour } = r.scrub;
-  if (tour === null) return null;
+/** The read for the next unit; null where there is nothing to read. */
+function readOfUnits(r: Replica, { next, end }: Units): ScrubRead | null {
+  if (next >= end) return null;
   const sectors = headerSectors(r);
-  const read =
-    unit === 0
-      ? scrubReadOf.superblock(r)
-      : unit <= sectors
-        ? scrubReadOf.headers(r, unit - 1)
-        : unit < fixedUnits(r)
-          ? scrubReadOf.slot(r, unit - 1 - sectors)
-          : scrubReadOf.blocks(r, unit - fixedUnits(r));
-  if (read === null) {
-    // Beyond the last block there is only the end of the round.
-    tour.unit = unit < fixedUnits(r) ? unit + 1 : unitsEnd(r);
-  }
-  return read;
+  if (next === 0) return scrubReadOf.superblock(r);
+  if (next <= sectors) return scrubReadOf.headers(r, next - 1, Math.min(end - 1, sectors));
+  return scrubReadOf.slot(r, next - 1 - sectors);
 }
 
 /** The read came back: what it found is repaired, and the tour moves on. */
@@ -188,7 +202,7 @@ export function onScrubRead(r: Replica, bytes: Uint8Array | null): void {
         scrub.findings += 1;
         trace(r, { kind: 'corrupt', what, place, found: 'scrub' });
       }
-      scrub.tour.unit = nextUnit(r, read, scrub.tour.unit);
+      moveOn(scrub.tour, read);
       break;
     default:
       unreachable(verdict);
@@ -206,18 +220,9 @@ function beginRead(r: Replica, read: ScrubRead): void {
   r.out.push({ kind: 'read_scrub', zone, offset, length });
 }
 
-function nextUnit(r: Replica, read: ScrubRead, unit: number): number {
-  switch (read.kind) {
-    case 'superblock':
-    case 'slot':
-      return unit + 1;
-    case 'headers':
-      return unit + read.writes.length;
-    case 'blocks': {
-      const last = read.references.at(-1);
-      return last === undefined ? unit + 1 : fixedUnits(r) + last.address + 1;
-    }
-    default:
-      return unreachable(read);
-  }
+function moveOn(tour: Tour, read: ScrubRead): void {
+  const part = tour.parts[0];
+  // A tour of blocks knows itself where it is.
+  if (part === undefined || !('end' in part)) return;
+  step(tour, part, read.kind === 'headers' ? read.writes.length : 1);
 }

@@ -2,11 +2,11 @@ import { Forest, mix128, present } from '@kimberlite/store';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Checksum, ClientId, Op } from '../std/numbers.ts';
-import { type Session, Sessions, sessionNumber, TABLE_SESSIONS } from './sessions.ts';
+import { CORE_TABLES } from './core-tables.ts';
+import { type Session, Sessions, sessionNumber, sessionTables } from './sessions.ts';
 
 function tableOf(): Forest {
-  const tables = [{ id: TABLE_SESSIONS, name: 'sessions', combine: null }];
-  return new Forest({ checksum: mix128, blockSize: 4096, tables });
+  return new Forest({ checksum: mix128, blockSize: 4096, cacheSize: 4096, tables: CORE_TABLES });
 }
 
 function session(client: number, op: number, index = 0, changes: Partial<Session> = {}): Session {
@@ -32,7 +32,7 @@ function evictionOrder(sessions: Sessions): bigint[] {
 
 describe('sessions', () => {
   it('remember the last request of a client and its reply', () => {
-    const sessions = new Sessions(tableOf().table(TABLE_SESSIONS), 4);
+    const sessions = new Sessions(sessionTables(tableOf()), 4);
     expect(sessions.get(ClientId(5n))).toBeNull();
     const first = session(5, 3);
     sessions.put(first, Uint8Array.of(1, 2, 3));
@@ -60,9 +60,9 @@ describe('sessions', () => {
     fc.assert(
       fc.property(entries, (written) => {
         const forest = tableOf();
-        const before = new Sessions(forest.table(TABLE_SESSIONS), 100);
+        const before = new Sessions(sessionTables(forest), 100);
         for (const [entry, reply] of written) before.put(entry, reply);
-        const after = new Sessions(forest.table(TABLE_SESSIONS), 100);
+        const after = new Sessions(sessionTables(forest), 100);
         after.load();
         expect(after.count).toBe(before.count);
         for (const [{ client }] of written) {
@@ -90,7 +90,7 @@ describe('sessions', () => {
   });
 
   it('are full at their limit', () => {
-    const sessions = new Sessions(tableOf().table(TABLE_SESSIONS), 2);
+    const sessions = new Sessions(sessionTables(tableOf()), 2);
     expect(sessions.full).toBe(false);
     sessions.put(session(1, 1), new Uint8Array(0));
     sessions.put(session(2, 2), new Uint8Array(0));
@@ -102,7 +102,7 @@ describe('sessions', () => {
 
 describe('eviction', () => {
   it('takes the session whose last execution is oldest, by op and then by index', () => {
-    const sessions = new Sessions(tableOf().table(TABLE_SESSIONS), 9);
+    const sessions = new Sessions(sessionTables(tableOf()), 9);
     const empty = new Uint8Array(0);
     sessions.put(session(1, 5, 1), empty);
     sessions.put(session(2, 5, 0), empty);
@@ -116,7 +116,7 @@ describe('eviction', () => {
 
   it('forgets the client: number, reply and record', () => {
     const forest = tableOf();
-    const sessions = new Sessions(forest.table(TABLE_SESSIONS), 4);
+    const sessions = new Sessions(sessionTables(forest), 4);
     sessions.put(session(1, 1), Uint8Array.of(1));
     expect(sessions.evictOldest()).toBe(1n);
     expect(sessions.get(ClientId(1n))).toBeNull();
@@ -134,7 +134,7 @@ describe('eviction', () => {
     fc.assert(
       fc.property(events, (story) => {
         const forest = tableOf();
-        const lived = new Sessions(forest.table(TABLE_SESSIONS), 100);
+        const lived = new Sessions(sessionTables(forest), 100);
         story.forEach(({ client, evict }, at) => {
           if (evict && lived.count > 0) lived.evictOldest();
           // Several of one op, so that the index decides.
@@ -142,12 +142,12 @@ describe('eviction', () => {
         });
         // The same table, read in the order of its keys.
         const copy = tableOf();
-        for (const { key, value } of forest
-          .table(TABLE_SESSIONS)
-          .range(new Uint8Array(0), null, 99)) {
-          copy.table(TABLE_SESSIONS).put(key, value);
+        for (const { id } of CORE_TABLES) {
+          for (const { key, value } of forest.table(id).range(new Uint8Array(0), null, 99)) {
+            copy.table(id).put(key, value);
+          }
         }
-        const loaded = new Sessions(copy.table(TABLE_SESSIONS), 100);
+        const loaded = new Sessions(sessionTables(copy), 100);
         loaded.load();
         expect(evictionOrder(loaded)).toEqual(evictionOrder(lived));
       }),
@@ -156,7 +156,7 @@ describe('eviction', () => {
   });
 
   it('is decided by what each client did last', () => {
-    const sessions = new Sessions(tableOf().table(TABLE_SESSIONS), 9);
+    const sessions = new Sessions(sessionTables(tableOf()), 9);
     for (let op = 1; op <= 5; op += 1) sessions.put(session(op, op), new Uint8Array(0));
     const first = present(sessions.get(ClientId(1n)));
     sessions.put({ ...first, request: 1, op: Op(9) }, new Uint8Array(0));

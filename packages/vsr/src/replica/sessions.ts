@@ -1,8 +1,18 @@
-import { assert, readU64, readU128, type Table, writeU64, writeU128 } from '@kimberlite/store';
+import {
+  assert,
+  type Forest,
+  type LeveledTable,
+  readU64,
+  readU128,
+  writeU64,
+  writeU128,
+} from '@kimberlite/store';
 import { Checksum, ClientId, Op as makeOp, type Op } from '../std/numbers.ts';
 
-/** Table of the core that holds the sessions and their last replies. */
+/** Table of the core that holds the numbers of the sessions: always in memory too. */
 export const TABLE_SESSIONS = 1;
+/** Table of the core that holds the last reply of each session. */
+export const TABLE_REPLIES = 3;
 
 /** What is remembered of a client: its last executed request, committed. */
 export interface Session {
@@ -17,6 +27,17 @@ export interface Session {
   readonly op: Op;
   readonly index: number;
   readonly timestamp: number;
+}
+
+/** Where the sessions are kept. */
+export interface SessionTables {
+  readonly numbers: LeveledTable;
+  readonly replies: LeveledTable;
+}
+
+/** The sessions' tables of a forest with the core's tables. */
+export function sessionTables(forest: Forest): SessionTables {
+  return { numbers: forest.table(TABLE_SESSIONS), replies: forest.table(TABLE_REPLIES) };
 }
 
 const RECORD_SIZE = 64;
@@ -37,8 +58,8 @@ function keyOf(client: ClientId): Uint8Array {
   return key;
 }
 
-function encode(session: Session, reply: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(RECORD_SIZE + reply.length);
+function encode(session: Session): Uint8Array {
+  const bytes = new Uint8Array(RECORD_SIZE);
   const view = new DataView(bytes.buffer);
   writeU64(view, 0, session.session);
   writeU64(view, 8, session.op);
@@ -47,12 +68,11 @@ function encode(session: Session, reply: Uint8Array): Uint8Array {
   view.setUint32(28, session.request, true);
   writeU128(view, 32, session.requestChecksum);
   view.setUint16(48, session.operation, true);
-  bytes.set(reply, RECORD_SIZE);
   return bytes;
 }
 
 function decode(key: Uint8Array, bytes: Uint8Array): Session {
-  assert(bytes.length >= RECORD_SIZE, 'a session record is whole');
+  assert(bytes.length === RECORD_SIZE, 'a session record is whole');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     client: ClientId(readU128(new DataView(key.buffer, key.byteOffset, 16), 0)),
@@ -68,28 +88,32 @@ function decode(key: Uint8Array, bytes: Uint8Array): Session {
 
 /**
  * The client table: committed requests only (rule sessions-committed-only). It is part of the
- * replicated state: every change goes through the table, so it survives with the checkpoint, and
- * every replica holds the same.
+ * replicated state: every change goes through the tables, so it survives with the checkpoint, and
+ * every replica holds the same. Stored replies may be on disk only.
  */
 export class Sessions {
-  private readonly table: Table;
+  private readonly numbers: LeveledTable;
+  private readonly replies: LeveledTable;
   private readonly byClient: Map<ClientId, Session>;
   private readonly limit: number;
 
-  constructor(table: Table, limit: number) {
-    this.table = table;
+  constructor(tables: SessionTables, limit: number) {
+    this.numbers = tables.numbers;
+    this.replies = tables.replies;
     this.limit = limit;
     this.byClient = new Map();
   }
 
-  /** Reads the numbers of all sessions; after a restore. */
-  load(): void {
+  /** Reads the numbers of all sessions, after a restore; false while blocks are wanted for it. */
+  load(): boolean {
     this.byClient.clear();
-    const records = this.table.range(new Uint8Array(0), null, this.limit + 1);
+    const records = this.numbers.scan(new Uint8Array(0), null, this.limit + 1);
+    if (records === 'wanted') return false;
     for (const { key, value } of records) {
       const session = decode(key, value);
       this.byClient.set(session.client, session);
     }
+    return true;
   }
 
   get count(): number {
@@ -105,16 +129,18 @@ export class Sessions {
     return this.byClient.keys();
   }
 
-  /** The stored reply's body of a client's last request. */
-  reply(client: ClientId): Uint8Array {
-    const bytes = this.table.get(keyOf(client));
-    assert(bytes !== null, 'a session has a reply');
-    return bytes.subarray(RECORD_SIZE);
+  /** The stored reply's body of a client's last request; 'wanted' when it must be read first. */
+  reply(client: ClientId): Uint8Array | 'wanted' {
+    const reply = this.replies.lookup(keyOf(client));
+    assert(reply !== null, 'a session has a reply');
+    return reply;
   }
 
   put(session: Session, reply: Uint8Array): void {
     this.byClient.set(session.client, session);
-    this.table.put(keyOf(session.client), encode(session, reply));
+    const key = keyOf(session.client);
+    this.numbers.put(key, encode(session));
+    this.replies.put(key, reply);
   }
 
   /** Whether a register must evict someone first. */
@@ -140,7 +166,8 @@ export class Sessions {
     }
     assert(oldest !== null, 'there is one to evict');
     this.byClient.delete(oldest.client);
-    this.table.delete(keyOf(oldest.client));
+    this.numbers.delete(keyOf(oldest.client));
+    this.replies.delete(keyOf(oldest.client));
     return oldest.client;
   }
 }

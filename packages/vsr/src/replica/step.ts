@@ -19,10 +19,11 @@ import { advanceReads, readsHaveWork } from './read.ts';
 import { onPeerRefused } from './refused.ts';
 import { servePrepares } from './repair.ts';
 import type { Replica } from './replica.ts';
-import { beginRestore, continueRestore, onBlockRead } from './restore.ts';
+import { beginRestore, onBlockRead, readWantedBlocks } from './restore.ts';
 import { onScrubRead } from './scrub.ts';
 import { sendMessage, trace } from './send.ts';
 import { onHeadersRead, onSlotRead, onSuperblockOpened, readLog, takePart } from './startup.ts';
+import { sendWaitingReplies } from './stored-reply.ts';
 import { emit } from './superblock-update.ts';
 import { continueSync } from './sync.ts';
 import { onTick } from './tick.ts';
@@ -38,6 +39,7 @@ export function step(r: Replica, event: ReplicaEvent, out: Effect[]): void {
   if (r.status === 'recovering') return;
   settle(r);
   advanceReads(r, { timed: event.kind === 'message' || event.kind === 'tick' });
+  readWantedBlocks(r);
 }
 
 /** Whether a `work` event would get anything done. The host posts one while this holds. */
@@ -54,6 +56,7 @@ function settle(r: Replica): void {
   primaryRepairStep(r);
   prepareQueued(r);
   continueSync(r);
+  sendWaitingReplies(r);
 }
 
 function dispatch(r: Replica, event: ReplicaEvent): void {
@@ -116,7 +119,6 @@ function onCompletion(r: Replica, event: Completion): void {
       r.blockWrites -= 1;
       r.repairingBlocks.delete(event.address);
       sealCheckpoint(r);
-      continueRestore(r);
       return;
     case 'block_read':
       onBlockRead(r, event);

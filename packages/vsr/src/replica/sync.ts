@@ -10,7 +10,6 @@ import {
 } from '../superblock/superblock.ts';
 import { installHeaders } from './chain.ts';
 import type { Replica } from './replica.ts';
-import { continueRestore } from './restore.ts';
 import { trace } from './send.ts';
 import { clearViewState, transitionToStatus } from './status.ts';
 import { updateSuperblock } from './superblock-update.ts';
@@ -31,21 +30,16 @@ export function startSync(r: Replica, message: Message<'startView'>): void {
 export function continueSync(r: Replica): void {
   const message = r.pendingSync;
   // No block of the new tree is read or written before the last write of the old one has ended.
-  if (message === null || r.blockWrites > 0 || r.superblock.busy || r.restoreReads > 0) return;
+  if (message === null || r.blockWrites > 0 || r.superblock.busy || r.blockReads > 0) return;
   r.pendingSync = null;
   const { header, body } = message;
   const overtaken = r.status === 'normal' && header.view === r.view && header.op < r.op;
-  if (header.view < r.view || overtaken) {
-    continueRestore(r); // Another view has begun meanwhile, or this one's log has grown.
-    return;
-  }
+  // Another view has begun meanwhile, or this one's log has grown.
+  if (header.view < r.view || overtaken) return;
   const record = decodeCheckpoint(body);
   const headers = decodeHeaderList(body.subarray(CHECKPOINT_RECORD_SIZE), r.checksum);
   assert(record !== null && headers !== null, 'it was checked when it came');
-  if (record.op <= r.commitMin) {
-    continueRestore(r);
-    return;
-  }
+  if (record.op <= r.commitMin) return;
   install(r, { message, record });
   installHeaders(r, { op: header.op, headers });
   updateSuperblock(r);
@@ -61,6 +55,7 @@ function install(
   clearViewState(r);
   // The checkpoint in the making is given up; what was written of it lies in free space.
   r.checkpointing = null;
+  r.executing = null;
   r.view = header.view;
   r.logView = header.view;
   r.commitMin = record.op;

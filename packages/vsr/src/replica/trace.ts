@@ -62,6 +62,8 @@ export type TraceEvent =
         | 'out_of_order';
       readonly reply: Uint8Array | null;
     }
+  /** A request of a committed op waits for blocks that are not in memory. */
+  | { readonly kind: 'execution_waits'; readonly op: Op; readonly index: number }
   /** A query was answered with the state exactly after `op`. */
   | {
       readonly kind: 'queried';

@@ -66,6 +66,8 @@ export interface HarnessOptions {
   readonly slot: number;
   readonly replicaCount?: number;
   readonly config?: ClusterConfig;
+  /** Blocks kept in memory; default many. */
+  readonly cacheBlocks?: number;
   /** Default true: all have met, and peers greet at the start. */
   readonly introduced?: boolean;
   /** A file that an earlier life has written; else a new one is formatted. */
@@ -129,6 +131,7 @@ export class ReplicaHarness {
       stateMachine: counterMachine(),
       prng: new Prng(options.seed ?? 5n),
       scrub: options.scrub ?? SCRUB_DEFAULT,
+      blockCacheSize: (options.cacheBlocks ?? 1000) * this.config.blockSize,
     });
   }
 

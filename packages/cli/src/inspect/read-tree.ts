@@ -1,0 +1,37 @@
+import { createKernel } from '@kimberlite/kernel';
+import { sha256 } from '@kimberlite/server';
+import {
+  CORE_TABLES,
+  inspectTree,
+  type TableOptions,
+  type TreeContent,
+  type TreeFault,
+} from '@kimberlite/vsr';
+import type { DataFileReader } from './data-file-reader.ts';
+
+/** Every table of a replica that runs the kernel, by id. */
+export const TABLES: ReadonlyMap<number, TableOptions> = new Map(
+  [...CORE_TABLES, ...createKernel().tables].map((table) => [table.id, table]),
+);
+
+/** Looks at every block of the checkpoint; null where not even its metadata can be read. */
+export function readTree(
+  file: DataFileReader,
+  listener: {
+    readonly onFault: (fault: TreeFault) => void;
+    readonly onBlock: (address: number, total: number) => void;
+  },
+): TreeContent | null {
+  return inspectTree(file.chosen.state.checkpoint.forestRoot, {
+    format: { checksum: sha256, blockSize: file.config.blockSize },
+    tables: new Set(TABLES.keys()),
+    read: (address) => readBlock(file, address),
+    ...listener,
+  });
+}
+
+/** The block at an address, or null when it can't be read. */
+export function readBlock(file: DataFileReader, address: number): Uint8Array | null {
+  const { blockSize } = file.config;
+  return file.readWhole('blocks', (address - 1) * blockSize, blockSize);
+}

@@ -1,0 +1,113 @@
+import type { Layer } from '../layer.ts';
+import { type Combine, RecordKind } from '../record.ts';
+import { assert, present } from '../std/assert.ts';
+import { mergeStep, type Pause, type WorkContext } from './merge-step.ts';
+import { LayerSource } from './merged-cursor.ts';
+import { RecordFold } from './record-fold.ts';
+import type { Run } from './run.ts';
+import { RunBuilder } from './run-builder.ts';
+import { LEVEL_EMPTY, type Level } from './table-levels.ts';
+
+/** Runs of a level that become one of the next. */
+export const MERGE_WIDTH = 4;
+/** Blocks of input that a step takes at least: less would mostly rewrite its own index pages. */
+const STEP_BLOCKS_MIN = 4;
+
+/** What a checkpoint finds of a table. */
+export interface TableWork {
+  readonly table: number;
+  readonly combine: Combine | null;
+  readonly levels: readonly Level[];
+  /** The changes since the checkpoint before; null when there are none. */
+  readonly frozen: Layer | null;
+}
+
+/**
+ * What one checkpoint does for one table: every level's merge takes a step, deepest first, and then
+ * the changes become a run of level 0. So what is merged was written by an earlier checkpoint.
+ * Everything is decided by the levels and the changes, and every replica does the same at the same
+ * op.
+ *
+ * A run reaches level n after 4^n checkpoints at the earliest, and a merge there takes at most half
+ * of the time in which four more come. So merging can't fall behind, a level holds at most seven
+ * runs and an output, and the work of a checkpoint is bounded by a share of each level.
+ */
+export function* advanceTable(context: WorkContext, work: TableWork): Generator<Pause, Level[]> {
+  const levels = work.levels.map(({ merge, runs }) => ({ merge, runs: [...runs] }));
+  for (let depth = levels.length - 1; depth >= 0; depth -= 1) {
+    yield* advanceLevel(context, work, { levels, depth });
+  }
+  const { frozen } = work;
+  if (frozen !== null) {
+    const run = yield* layerRun(context, work, { layer: frozen, bottom: levels.every(isEmpty) });
+    if (run !== null) levelAt(levels, 0).runs.push(run);
+  }
+  while (levels.length > 0 && levels.slice(-1).every(isEmpty)) levels.pop();
+  return levels;
+}
+
+function* advanceLevel(
+  context: WorkContext,
+  { table, combine }: TableWork,
+  { levels, depth }: { readonly levels: GrowingLevel[]; readonly depth: number },
+): Generator<Pause, void> {
+  const level = levelAt(levels, depth);
+  if (level.merge === null) {
+    if (level.runs.length < MERGE_WIDTH) return;
+    level.merge = { inputs: level.runs.splice(0, MERGE_WIDTH), from: null, output: null };
+  }
+  const size = level.merge.inputs.reduce((sum, run) => sum + run.size, 0);
+  const bottom = levels.slice(depth + 1).every(isEmpty);
+  const share = Math.ceil(size / stepsOf(depth));
+  const quota = Math.max(STEP_BLOCKS_MIN * context.blockSize, share);
+  const result = yield* mergeStep(context, { table, combine, bottom, quota }, level.merge);
+  level.merge = 'merge' in result ? result.merge : null;
+  if ('merge' in result || result.run === null) return;
+  // When most of it was overwritten the table does not grow: deeper levels would only multiply
+  // what they hold of it.
+  if (result.run.size * 2 < size) level.runs.unshift(result.run);
+  else levelAt(levels, depth + 1).runs.push(result.run);
+}
+
+/** Steps in which a merge of this level is done: half as many as until four more runs come. */
+function stepsOf(depth: number): number {
+  return MERGE_WIDTH ** (depth + 1) / 2;
+}
+
+interface GrowingLevel {
+  merge: Level['merge'];
+  readonly runs: Run[];
+}
+
+function levelAt(levels: GrowingLevel[], depth: number): GrowingLevel {
+  assert(depth <= levels.length, 'levels are added one by one');
+  const level = levels[depth] ?? { merge: LEVEL_EMPTY.merge, runs: [] };
+  levels[depth] = level;
+  return level;
+}
+
+function isEmpty(level: Level): boolean {
+  return level.merge === null && level.runs.length === 0;
+}
+
+function* layerRun(
+  context: WorkContext,
+  { table, combine }: TableWork,
+  options: { readonly layer: Layer; readonly bottom: boolean },
+): Generator<Pause, Run | null> {
+  const { blockSize, sink } = context;
+  const builder = new RunBuilder({ table, blockSize, sink });
+  const source = new LayerSource(options.layer, null);
+  const fold = new RecordFold(combine);
+  for (let key = source.key(); key !== null; key = source.key()) {
+    fold.begin();
+    fold.older(source.kind(), source.value());
+    if (options.bottom) fold.end();
+    const kind = present(fold.kind);
+    // Where nothing older exists, nothing is left to hide.
+    if (!options.bottom || kind !== RecordKind.tombstone) builder.append(kind, key, fold.part);
+    source.advance();
+    if (sink.pending) yield 'written';
+  }
+  return builder.finish();
+}

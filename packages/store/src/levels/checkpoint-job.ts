@@ -1,0 +1,203 @@
+import {
+  BLOCK_HEADER_SIZE,
+  type BlockFormat,
+  BlockKind,
+  blockSeal,
+  payloadSizeMax,
+  REFERENCE_SIZE,
+} from '../block.ts';
+import type { BlockReference, BlockWrite } from '../forest-types.ts';
+import type { Layer } from '../layer.ts';
+import { rootEncode } from '../manifest.ts';
+import type { Combine } from '../record.ts';
+import { assert, present } from '../std/assert.ts';
+import { advanceTable } from './advance-table.ts';
+import type { BlockDemand } from './block-demand.ts';
+import type { FreeSet } from './free-set.ts';
+import type { Pause, WorkContext } from './merge-step.ts';
+import { metadataEncode } from './metadata.ts';
+import { addressAt, referenceAt, referenceBytes } from './reference.ts';
+import type { BlockSink } from './run.ts';
+import type { TableLevels } from './table-levels.ts';
+import { type Tree, treeEmpty } from './tree.ts';
+
+/** A table as it was frozen. */
+export interface FrozenTable {
+  readonly table: number;
+  readonly combine: Combine | null;
+  readonly frozen: Layer | null;
+}
+
+/**
+ * The work of one checkpoint: a function from the durable tree and the frozen layers to the next
+ * tree and its blocks. Tables go in the order of their ids, then the metadata. Slices, caches, the
+ * time that reads take and restarts have no influence on what is written where.
+ */
+export class CheckpointJob implements BlockSink {
+  private readonly format: BlockFormat;
+  private readonly durable: Tree;
+  private readonly demand: BlockDemand;
+  private readonly work: Generator<Pause, Tree>;
+  /** What the next tree uses, and what the durable one does: blocks given up stay until the end. */
+  private readonly taken: FreeSet;
+  private readonly released: number[] = [];
+  private lastTaken = 0;
+  private completed: BlockWrite[] = [];
+  private treeNow: Tree | null = null;
+  private blockedNow = false;
+
+  constructor(
+    storage: { readonly format: BlockFormat; readonly demand: BlockDemand },
+    durable: Tree,
+    tables: readonly FrozenTable[],
+  ) {
+    this.format = storage.format;
+    this.demand = storage.demand;
+    this.durable = durable;
+    this.taken = durable.used.copy();
+    this.work = this.run(tables);
+    this.fill();
+  }
+
+  /** The tree that was written; null while blocks have yet to be handed out. */
+  get written(): Tree | null {
+    return this.completed.length > 0 ? null : this.treeNow;
+  }
+
+  /** Nothing can be handed out before a wanted block is provided. */
+  get blocked(): boolean {
+    return this.blockedNow && this.completed.length === 0;
+  }
+
+  /** A wanted block was provided. */
+  wake(): void {
+    this.blockedNow = false;
+  }
+
+  get pending(): boolean {
+    return this.completed.length > 0;
+  }
+
+  /**
+   * The next writes, neighbouring blocks joined, together at most `budget` bytes but at least one
+   * block; empty when blocked and at the end.
+   */
+  next(budget: number): BlockWrite[] {
+    const limit = Math.max(1, Math.floor(budget / this.format.blockSize));
+    const blocks: BlockWrite[] = [];
+    while (blocks.length < limit) {
+      if (this.completed.length === 0) this.fill();
+      const block = this.completed.shift();
+      if (block === undefined) break;
+      blocks.push(block);
+    }
+    if (this.completed.length === 0) this.fill();
+    return joinNeighbours(blocks, this.format.blockSize);
+  }
+
+  write(bytes: Uint8Array): Uint8Array {
+    assert(bytes.length === this.format.blockSize, 'whole blocks are written');
+    const address = this.taken.lowestFree(this.lastTaken);
+    assert(this.taken.take(address), 'a free block is taken');
+    assert(!this.durable.used.uses(address), 'the durable tree is never overwritten');
+    this.lastTaken = address;
+    const reference: BlockReference = { address, checksum: this.format.checksum.hash(bytes) };
+    this.completed.push({ address, bytes });
+    this.demand.written(reference, bytes);
+    return referenceBytes(reference);
+  }
+
+  release(holder: Uint8Array, at: number): void {
+    const address = addressAt(holder, at);
+    assert(this.durable.used.uses(address), 'what is given up was durable');
+    this.released.push(address);
+  }
+
+  /** Works on until a block is finished, one is wanted, or there is no more to do. */
+  private fill(): void {
+    this.blockedNow = false;
+    while (this.completed.length === 0 && this.treeNow === null && !this.blockedNow) {
+      const { done, value } = this.work.next();
+      if (done) this.treeNow = value;
+      else this.blockedNow = value === 'blocked';
+    }
+  }
+
+  private *run(tables: readonly FrozenTable[]): Generator<Pause, Tree> {
+    const context: WorkContext = {
+      blockSize: this.format.blockSize,
+      sink: this,
+      source: this.demand,
+    };
+    const levels: TableLevels[] = [];
+    for (const frozen of tables) {
+      const before = this.durable.tables.find(({ table }) => table === frozen.table);
+      const after = yield* advanceTable(context, { ...frozen, levels: before?.levels ?? [] });
+      if (after.length > 0) levels.push({ table: frozen.table, levels: after });
+    }
+    return this.finish(levels);
+  }
+
+  /** Writes the metadata: the last blocks of the checkpoint, all of them new each time. */
+  private finish(tables: readonly TableLevels[]): Tree {
+    for (const reference of this.durable.metadata) this.release(referenceBytes(reference), 0);
+    const used = this.taken.copy();
+    for (const address of this.released) used.release(address);
+    if (tables.length === 0) {
+      assert(used.used === 0, 'an empty tree uses nothing');
+      return treeEmpty();
+    }
+    const bytes = metadataEncode({ tables, used });
+    const metadata: BlockReference[] = [];
+    let names = this.stream(bytes, 0);
+    for (let level = 1; ; level += 1) {
+      for (let at = 0; at < names.length; at += REFERENCE_SIZE) {
+        metadata.push(referenceAt(names, at));
+      }
+      if (names.length === REFERENCE_SIZE) break;
+      names = this.stream(names, level);
+    }
+    for (const { address } of metadata) assert(used.take(address), 'metadata has its own blocks');
+    const top = present(metadata.at(-1));
+    const root = rootEncode(
+      { top, blockCount: used.used, manifestSize: bytes.length },
+      this.format.blockSize,
+    );
+    return { root, tables, used, metadata };
+  }
+
+  /** Cuts a stream into blocks; returns their references, one after another. */
+  private stream(bytes: Uint8Array, level: number): Uint8Array {
+    const size = payloadSizeMax(this.format.blockSize);
+    const count = Math.ceil(bytes.length / size);
+    const names = new Uint8Array(count * REFERENCE_SIZE);
+    for (let index = 0; index < count; index += 1) {
+      const payload = bytes.subarray(index * size, (index + 1) * size);
+      const block = new Uint8Array(this.format.blockSize);
+      block.set(payload, BLOCK_HEADER_SIZE);
+      blockSeal(block, { kind: BlockKind.manifest, owner: level, index }, payload.length);
+      names.set(this.write(block), index * REFERENCE_SIZE);
+    }
+    return names;
+  }
+}
+
+function joinNeighbours(blocks: readonly BlockWrite[], blockSize: number): BlockWrite[] {
+  const writes: BlockWrite[] = [];
+  for (let start = 0; start < blocks.length; ) {
+    const first = present(blocks[start]);
+    let end = start + 1;
+    while (blocks[end]?.address === first.address + (end - start)) end += 1;
+    if (end === start + 1) {
+      writes.push(first);
+    } else {
+      const bytes = new Uint8Array((end - start) * blockSize);
+      for (let at = start; at < end; at += 1) {
+        bytes.set(present(blocks[at]).bytes, (at - start) * blockSize);
+      }
+      writes.push({ address: first.address, bytes });
+    }
+    start = end;
+  }
+  return writes;
+}

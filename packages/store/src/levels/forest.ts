@@ -1,0 +1,215 @@
+import type { BlockFormat } from '../block.ts';
+import type { BlockReference, BlockWrite, TableOptions } from '../forest-types.ts';
+import { rootDecode } from '../manifest.ts';
+import { assert, present } from '../std/assert.ts';
+import type { ChecksumFunction } from '../std/checksum.ts';
+import { BlockCache } from './block-cache.ts';
+import { BlockDemand, type ProvideResult } from './block-demand.ts';
+import { CheckpointJob } from './checkpoint-job.ts';
+import { LeveledTable } from './leveled-table.ts';
+import { PAGE_SIZE_MAX, PAGE_SIZE_MIN } from './page.ts';
+import { restoreTree } from './restore-tree.ts';
+import { type Tree, treeEmpty } from './tree.ts';
+import { TreeTour } from './tree-tour.ts';
+
+export interface ForestOptions {
+  readonly checksum: ChecksumFunction;
+  /** Bytes of a block: 256 to 65,536. The same on every replica, for ever. */
+  readonly blockSize: number;
+  /** Bytes of blocks kept in memory. It changes how fast reads are, never what is written. */
+  readonly cacheSize: number;
+  /** Ids are unique; the same on every replica. */
+  readonly tables: readonly TableOptions[];
+}
+
+/** Whether the bytes can be given to `beginRestore`: a root comes from outside, so it is asked. */
+export function isForestRoot(root: Uint8Array, blockSize: number): boolean {
+  return rootDecode(root, blockSize) !== 'bad';
+}
+
+/**
+ * The tables of a replica, in memory and on disk, and their checkpoints. A checkpoint writes the
+ * changes of an interval as sorted runs and takes a step of every merge; all blocks together form a
+ * Merkle tree under one root. What a checkpoint writes, and where, is a function of the operations
+ * and freezes since the forest was empty: the same on every replica, however the work was sliced,
+ * whatever was in the cache, and whether or not the replica was restored in between.
+ *
+ * A cycle is freeze, nextWrites until checkpointSerialised, checkpointDurable. Reading, the work of
+ * a checkpoint and a restore all want blocks; takeWanted names them, provide hands them in.
+ */
+export class Forest {
+  private readonly format: BlockFormat;
+  private readonly cache: BlockCache;
+  private readonly demand: BlockDemand;
+  /** Ascending by id: the order in which a checkpoint works on them. */
+  private readonly ordered: readonly LeveledTable[];
+  private readonly byId: ReadonlyMap<number, LeveledTable>;
+  /** The durable tree; the empty one while another is being restored. */
+  private current: Tree = treeEmpty();
+  /** The checkpoint between freeze and checkpointDurable. */
+  private job: CheckpointJob | null = null;
+  /** The restore between beginRestore and restored. */
+  private restoring: Generator<undefined, Tree | null> | null = null;
+
+  constructor(options: ForestOptions) {
+    const { checksum, blockSize } = options;
+    assert(blockSize >= PAGE_SIZE_MIN && blockSize <= PAGE_SIZE_MAX, 'a block size in range');
+    this.format = { checksum, blockSize };
+    this.cache = new BlockCache(options.cacheSize, blockSize);
+    this.demand = new BlockDemand(this.cache, { checksum, blockSize });
+    this.ordered = options.tables
+      .map((table) => new LeveledTable(table, { blockSize, source: this.demand }))
+      .sort((first, other) => first.options.id - other.options.id);
+    this.byId = new Map(this.ordered.map((table) => [table.options.id, table]));
+    assert(this.byId.size === this.ordered.length, 'table ids are unique');
+  }
+
+  /** A table is neither read nor written before `restored`. */
+  table(id: number): LeveledTable {
+    assert(this.restoring === null, 'a table is not used while it is restored');
+    return present(this.byId.get(id), 'the forest has this table');
+  }
+
+  /** The root of the durable tree: FOREST_ROOT_SIZE bytes, all zero when it is empty. */
+  get root(): Uint8Array {
+    return this.current.root;
+  }
+
+  /** The durable tree. */
+  get tree(): Tree {
+    return this.current;
+  }
+
+  /** A tour over all blocks of the durable tree, from a place drawn with `fraction` (0 to 1). */
+  tour(fraction: number): TreeTour {
+    return new TreeTour(this.format, this.current, fraction);
+  }
+
+  /** The state exactly now becomes the frozen one. Nothing may be frozen or restoring. */
+  freeze(): void {
+    assert(this.job === null, 'one checkpoint at a time');
+    assert(this.restoring === null, 'no checkpoint during a restore');
+    const { format, demand } = this;
+    const frozen = this.ordered.map((table) => {
+      table.freeze();
+      const { id, combine } = table.options;
+      return { table: id, combine, frozen: table.frozen };
+    });
+    this.job = new CheckpointJob({ format, demand }, this.current, frozen);
+  }
+
+  /**
+   * Works on, and returns the next writes, neighbouring blocks joined, together at most `budget`
+   * bytes but at least one block. Empty when all has been handed out, and when `checkpointBlocked`.
+   */
+  nextWrites(budget: number): BlockWrite[] {
+    return this.running().next(budget);
+  }
+
+  /** Whether the work of the checkpoint waits for a wanted block. */
+  get checkpointBlocked(): boolean {
+    return this.job?.blocked ?? false;
+  }
+
+  /** Whether nextWrites has handed out everything. */
+  get checkpointSerialised(): boolean {
+    return this.job !== null && this.job.written !== null;
+  }
+
+  /** The root of the new tree, all zero when it is empty; asked once it is serialised. */
+  checkpointRoot(): Uint8Array {
+    return present(this.running().written, 'a checkpoint has a root when it is serialised').root;
+  }
+
+  /** The superblock that names checkpointRoot() is durable: it becomes the current tree. */
+  checkpointDurable(): void {
+    this.adopt(present(this.running().written, 'a durable checkpoint was serialised'));
+    this.job = null;
+    // What was wanted of the tree before may be gone from the disk soon, and from peers.
+    this.demand.clear();
+  }
+
+  /** From now on every block that is looked at stays in memory until `release`. */
+  hold(): void {
+    this.cache.hold();
+  }
+
+  /** What is looked at from now on is not held; what is held stays. */
+  pause(): void {
+    this.cache.pause();
+  }
+
+  release(): void {
+    this.cache.release();
+  }
+
+  /**
+   * Drops everything in memory, a running checkpoint too, and restores the tree that `root` names:
+   * its metadata is read, and with `whole` every block of it, so that it is known to be there. The
+   * root must satisfy `isForestRoot`. The tables can't be used until `restored`.
+   */
+  beginRestore(root: Uint8Array, options: { readonly whole: boolean }): void {
+    const decoded = rootDecode(root, this.format.blockSize);
+    assert(decoded !== 'bad', 'a root is checked before it is restored');
+    this.job = null;
+    this.demand.clear();
+    this.cache.clear();
+    this.restoring = null;
+    this.adopt(treeEmpty(), { drop: true });
+    if (decoded === 'empty') return;
+    this.restoring = restoreTree({
+      format: this.format,
+      source: this.demand,
+      tables: new Set(this.byId.keys()),
+      root: decoded,
+      whole: options.whole,
+    });
+    this.continueRestore();
+  }
+
+  /** Whether everything that beginRestore asked for is there; true when nothing was asked. */
+  get restored(): boolean {
+    return this.restoring === null;
+  }
+
+  /** Wanted blocks that no earlier call has named, at most `limit`. */
+  takeWanted(limit: number): BlockReference[] {
+    return this.demand.take(limit);
+  }
+
+  /**
+   * The bytes of a wanted block, null when they can't be read; they are copied. 'bad' when they are
+   * not what the reference names: the block stays missing, is not named again, and may be provided
+   * once more with other bytes.
+   */
+  provide(reference: BlockReference, bytes: Uint8Array | null): ProvideResult {
+    const result = this.demand.provide(reference, bytes);
+    if (result !== 'accepted') return result;
+    this.job?.wake();
+    this.continueRestore();
+    return result;
+  }
+
+  private continueRestore(): void {
+    if (this.restoring === null) return;
+    const { done, value } = this.restoring.next();
+    // Without a tree nothing more is wanted: such a root was never made by a replica.
+    if (!done || value === null) return;
+    this.restoring = null;
+    this.adopt(value, { drop: true });
+  }
+
+  private adopt(tree: Tree, options: { readonly drop: boolean } = { drop: false }): void {
+    this.current = tree;
+    for (const table of this.ordered) {
+      const own = tree.tables.find((each) => each.table === table.options.id);
+      const levels = own?.levels ?? [];
+      if (options.drop) table.load(levels);
+      else table.saved(levels);
+    }
+  }
+
+  private running(): CheckpointJob {
+    return present(this.job, 'a checkpoint is running');
+  }
+}

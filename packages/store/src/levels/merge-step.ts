@@ -1,0 +1,138 @@
+import { REFERENCE_SIZE } from '../block.ts';
+import { compareBytes } from '../bytes.ts';
+import { type Combine, RecordKind } from '../record.ts';
+import { present } from '../std/assert.ts';
+import { MergedCursor } from './merged-cursor.ts';
+import { pageCount, pageLevel, pageRecord, recordIsOutline, recordPart } from './page.ts';
+import type { RecordFold } from './record-fold.ts';
+import type { BlockSink, BlockSource, Run } from './run.ts';
+import { RunBuilder } from './run-builder.ts';
+import { type LeaveListener, RunCursor } from './run-cursor.ts';
+import type { Merge } from './table-levels.ts';
+
+/** Why the work of a checkpoint pauses: blocks are wanted, or blocks are ready to be written. */
+export type Pause = 'blocked' | 'written';
+
+/** What all work of a checkpoint shares. */
+export interface WorkContext {
+  readonly blockSize: number;
+  readonly sink: BlockSink & { readonly pending: boolean };
+  readonly source: BlockSource;
+}
+
+export interface MergeStep {
+  readonly table: number;
+  readonly combine: Combine | null;
+  /** No older records exist than those of the inputs. */
+  readonly bottom: boolean;
+  /** Bytes of input records after which the step ends. */
+  readonly quota: number;
+}
+
+/**
+ * One step of a merge: goes on at `merge.from` and ends at the first key after the quota. Where it
+ * ends is a function of the inputs alone, and it begins by seeking, so a replica that was restored
+ * in between takes the same steps and writes the same blocks. Returns the merge as it then is, or
+ * the finished run (null when nothing is left of the inputs).
+ */
+export function* mergeStep(
+  context: WorkContext,
+  step: MergeStep,
+  merge: Merge,
+): Generator<Pause, { readonly merge: Merge } | { readonly run: Run | null }> {
+  const { sink, source } = context;
+  const { table } = step;
+  const left = new LeftPages();
+  const cursors = merge.inputs
+    .toReversed()
+    .map(
+      (run) => new RunCursor({ table, run, source, from: merge.from, to: null, listener: left }),
+    );
+  const cursor = new MergedCursor(cursors, step.combine);
+  const builder = yield* open(context, table, merge.output);
+  for (let consumed = 0; ; ) {
+    while (!cursor.settle()) yield 'blocked';
+    const key = cursor.key();
+    if (key === null) {
+      left.release(sink, null);
+      return { run: builder.finish() };
+    }
+    if (consumed >= step.quota) {
+      left.release(sink, key);
+      return { merge: { inputs: merge.inputs, from: key.slice(), output: builder.pause() } };
+    }
+    const record = yield* resolved(cursor);
+    if (step.bottom) record.end();
+    const kind = present(record.kind);
+    // Where nothing older exists, nothing is left to hide.
+    if (!step.bottom || kind !== RecordKind.tombstone) builder.append(kind, key, record.part);
+    consumed += cursor.advance();
+    if (sink.pending) yield 'written';
+  }
+}
+
+function* open(
+  context: WorkContext,
+  table: number,
+  output: Run | null,
+): Generator<Pause, RunBuilder> {
+  const options = { table, blockSize: context.blockSize, sink: context.sink };
+  if (output === null) return new RunBuilder(options);
+  for (;;) {
+    const builder = RunBuilder.resume(options, output, context.source);
+    if (builder !== null) return builder;
+    yield 'blocked';
+  }
+}
+
+function* resolved(cursor: MergedCursor): Generator<Pause, RecordFold> {
+  for (;;) {
+    const record = cursor.resolve();
+    if (record !== null) return record;
+    yield 'blocked';
+  }
+}
+
+/** A page that a cursor of the merge has passed. */
+interface LeftPage {
+  readonly holder: Uint8Array;
+  readonly at: number;
+  /** Value parts of its records whose values have blocks of their own. */
+  readonly outlines: readonly Uint8Array[];
+  /** First key of the next page of its level; null for the last. */
+  readonly next: Uint8Array | null;
+}
+
+/**
+ * Passed pages. One may be given up when the next page of its level begins at or below the key at
+ * which the merge goes on: then no reader and no later step, which all begin there, looks at it.
+ */
+class LeftPages implements LeaveListener {
+  private readonly pages: LeftPage[] = [];
+
+  left(page: Uint8Array, name: { holder: Uint8Array; at: number }, next: Uint8Array | null): void {
+    const { holder, at } = name;
+    this.pages.push({ holder, at, outlines: outlinesOf(page), next });
+  }
+
+  /** Releases what the merge does not need from `from` on; null: it is complete. */
+  release(sink: BlockSink, from: Uint8Array | null): void {
+    for (const { holder, at, outlines, next } of this.pages) {
+      if (from !== null && (next === null || compareBytes(next, from) > 0)) continue;
+      sink.release(holder, at);
+      for (const part of outlines) {
+        for (let name = 4; name < part.length; name += REFERENCE_SIZE) sink.release(part, name);
+      }
+    }
+  }
+}
+
+function outlinesOf(page: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  if (pageLevel(page) > 0) return parts;
+  for (let index = 0; index < pageCount(page); index += 1) {
+    const at = pageRecord(page, index);
+    if (recordIsOutline(page, at)) parts.push(recordPart(page, at));
+  }
+  return parts;
+}

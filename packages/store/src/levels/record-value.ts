@@ -1,0 +1,23 @@
+import { REFERENCE_SIZE } from '../block.ts';
+import { outlineSize, recordIsOutline, recordPart } from './page.ts';
+import type { BlockSource } from './run.ts';
+
+/** The value of the record at `at`; null while blocks of it are not in memory: all are wanted. */
+export function recordValue(page: Uint8Array, at: number, source: BlockSource): Uint8Array | null {
+  const part = recordPart(page, at);
+  if (!recordIsOutline(page, at)) return part;
+  const value = new Uint8Array(outlineSize(part));
+  let whole = true;
+  let filled = 0;
+  for (let name = 4; name < part.length; name += REFERENCE_SIZE) {
+    const block = source.raw(part, name);
+    if (block === null) {
+      whole = false;
+      continue;
+    }
+    const size = Math.min(block.length, value.length - filled);
+    value.set(size === block.length ? block : block.subarray(0, size), filled);
+    filled += size;
+  }
+  return whole ? value : null;
+}
