@@ -51,6 +51,9 @@ export const FIELD_MEANINGS: FieldMeanings = {
     checkpointOp: 'its op',
     op: 'head of the log',
     commit: 'executed so far',
+    promisedOp: 'newest op of that log that is on its disk, or zero',
+    promisedLogView: 'the view whose log it durably has; zero to who has not greeted it',
+    promisedView: 'the view that it is durably in; zero to who has not greeted it',
     monotonic: "the sender's monotonic clock, microseconds",
     status: '0 recovering, 1 normal, 2 view_change, 3 recovering_head, 4 introducing',
     clock: '1: enough clocks agree at the sender',
@@ -66,6 +69,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
     promisedView: 'highest view in which the pinger promised the answerer anything',
     pingMonotonic: '`monotonic` of the ping that this answers',
     pongWall: "the answerer's wall clock, microseconds since 1970",
+    life: "random number of this life of the answerer's process",
   },
   request: {
     client: 'random id of the session, never zero',

@@ -120,6 +120,11 @@ function reasonOf(error: unknown): string {
   return code || (cause instanceof Error ? cause.message : error.message);
 }
 
+function remarkOn({ syncing, deniedBy }: StatusRecord['state']): string {
+  if (deniedBy.length > 0) return ` (its file is denied by ${deniedBy.join(', ')})`;
+  return syncing ? ' (syncing)' : '';
+}
+
 /** A table, one replica a line. */
 export function statusText(reports: readonly ReplicaReport[]): string {
   const rows = [
@@ -134,7 +139,7 @@ export function statusText(reports: readonly ReplicaReport[]): string {
     rows.push([
       String(replica),
       state.isPrimary ? 'primary' : 'backup',
-      state.syncing ? `${state.status} (syncing)` : state.status,
+      `${state.status}${remarkOn(state)}`,
       String(state.view),
       String(state.op),
       String(state.commitMin),

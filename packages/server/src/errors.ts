@@ -145,7 +145,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   data_file_replaced: {
     exitCode: 35,
     summary:
-      'A peer knows another file as this member: this one was formatted in its place, ' +
+      'Peers know another file as this member: this one was formatted in its place, ' +
       'or has been replaced.',
     remedy:
       'It promised nothing and nothing was lost. Start the member with its own file. If that is ' +
@@ -155,7 +155,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   data_file_rolled_back: {
     exitCode: 36,
     summary:
-      'The file is an old copy: a peer remembers a promise of this member that the file does not hold.',
+      'The file is an old copy: peers remember a promise of this member that the file does not hold.',
     remedy:
       'It stopped before it could do harm. Start the member with its newest file; never put an ' +
       `older copy in its place. ${KEEP_OTHERS}`,

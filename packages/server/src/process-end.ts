@@ -10,7 +10,7 @@ export function fatalFault(reason: FatalReason, path: string): ServerFault {
     return makeFault('data_file_wrong_replica', `${path} names another replica inside`);
   }
   if (reason === 'other_incarnation') {
-    return makeFault('data_file_replaced', `a peer knows another file than ${path} as this member`);
+    return makeFault('data_file_replaced', `peers know another file than ${path} as this member`);
   }
   if (reason === 'rolled_back') {
     return makeFault('data_file_rolled_back', `${path} holds less than this member has promised`);

@@ -26,6 +26,7 @@ export { type PartRead, recoverLog, type SlotRead } from './journal/recover.ts';
 export type { SlotDecision } from './journal/recovery-table.ts';
 export * from './membership.ts';
 export * from './message/batch.ts';
+export { readField, writeField } from './message/field.ts';
 export * from './message/frame-decoder.ts';
 export * from './message/header-list.ts';
 export * from './message/hello.ts';

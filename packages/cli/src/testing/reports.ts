@@ -25,6 +25,7 @@ export function answer(
       checkpointOp: Op(0),
       syncing: false,
       unmet: [],
+      deniedBy: [],
       clockSynchronized: true,
       pipelineLength: 0,
       queueLength: 0,

@@ -110,6 +110,7 @@ function pongTo(incarnation: bigint): AnyMessage {
     promisedView: View(0),
     pingMonotonic: 0,
     pongWall: 0,
+    life: 1,
   };
   // SAFETY: of one command.
   return encodeMessage('pong', fields, null, sha256) as AnyMessage;

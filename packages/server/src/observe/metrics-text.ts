@@ -65,6 +65,11 @@ function writeState(text: MetricsText, status: StatusRecord): void {
     ['vsr_commit_number', 'Newest op that this replica knows to be committed.', state.commitMax],
     ['vsr_applied_number', 'Newest op that this replica has executed.', state.commitMin],
     ['vsr_checkpoint_op', 'Op of the durable checkpoint.', state.checkpointOp],
+    [
+      'vsr_denied_by_peers',
+      'Peers that deny the data file: while there is one, the replica takes part in nothing.',
+      state.deniedBy.length,
+    ],
     ['vsr_syncing', '1 while a checkpoint is loaded from peers.', state.syncing ? 1 : 0],
     [
       'vsr_clock_synchronized',

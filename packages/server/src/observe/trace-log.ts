@@ -73,6 +73,12 @@ function lineOf(event: TraceEvent): Line | null {
       const { peer, op } = event;
       return { level: 'warn', msg: 'a peer has another data file', fields: { peer, op } };
     }
+    case 'denied': {
+      const { peer, reason } = event;
+      return { level: 'error', msg: 'a peer denies this data file', fields: { peer, reason } };
+    }
+    case 'denial_withdrawn':
+      return { level: 'warn', msg: 'a peer denies no longer', fields: { peer: event.peer } };
     case 'greeted':
       return { level: 'debug', msg: 'greeted by a peer', fields: { peer: event.peer } };
     case 'checkpoint_conflict': {

@@ -15,6 +15,7 @@ export const snapshot: ReplicaSnapshot = {
   checkpointOp: Op(0),
   syncing: false,
   unmet: [],
+  deniedBy: [],
   clockSynchronized: true,
   pipelineLength: 1,
   queueLength: 2,

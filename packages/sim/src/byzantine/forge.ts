@@ -119,6 +119,8 @@ function mutate(bytes: Uint8Array, mutation: Mutation, context: ForgeContext): U
       return setFirst(bytes, ['nackBits'], 0xffff_ffff);
     case 'other_checkpoint':
       return otherCheckpoint(bytes);
+    case 'deny_file':
+      return denyFile(bytes);
     case 'invalid_request':
       return invalidRequest(bytes);
     case 'random_field':
@@ -225,6 +227,14 @@ function stretched(log: Uint8Array, sizeMax: number): Uint8Array {
   const long = new Uint8Array(Math.max(1, copies) * log.length);
   for (let copy = 0; copy < copies; copy += 1) long.set(log, copy * log.length);
   return long;
+}
+
+/** Another file, by an op that nobody has. */
+function denyFile(bytes: Uint8Array): Uint8Array | null {
+  const field = fieldIn(bytes, 'knownIncarnation');
+  if (field === null) return null;
+  bytes[field.offset] = (bytes[field.offset] ?? 0) ^ 1;
+  return raise(bytes, ['knownSince'], 1_000);
 }
 
 /** A bit of the checkpoint's id: the same lie each time, as of one who believes it. */

@@ -36,6 +36,8 @@ export type Mutation =
   | { readonly kind: 'false_ack' }
   /** The id of the author's checkpoint is another one. */
   | { readonly kind: 'other_checkpoint' }
+  /** A pong claims that another file has taken the place of the one that asked. */
+  | { readonly kind: 'deny_file' }
   /** One field has any value. */
   | { readonly kind: 'random_field' }
   /** In the name of the next replica. */

@@ -68,9 +68,13 @@ describe('a lost disk, formatted anew', () => {
     script.restart(lost);
     script.restart(behind);
     script.run(1_000);
-    expect(script.tap.givenUp).toEqual([{ slot: lost, reason: 'other_incarnation' }]);
+    // One peer alone keeps it from taking part, and does not end it.
+    expect(script.tap.givenUp).toEqual([]);
+    expect(script.state(lost)).toMatchObject({ status: 'introducing', deniedBy: [behind] });
     expect(script.primary()).toBeNull();
     script.restart(primary);
+    script.run(100);
+    expect(script.tap.givenUp[0]).toEqual({ slot: lost, reason: 'other_incarnation' });
     expect(script.read(1)).toBe(1);
   });
 });
@@ -86,6 +90,7 @@ describe('a file put back from an old copy', () => {
     script.runUntil(() => script.converged());
     for (let op = 0; op < ops; op += 1) script.add(1, 1);
     script.runUntil(() => script.converged());
+    script.run(20); // It tells everyone what it stands by.
     script.crash(slot);
     script.cluster.storage(slot).putBack(copy);
     script.cluster.checkers.onDiskLost(slot);
@@ -93,8 +98,38 @@ describe('a file put back from an old copy', () => {
     script.restart(slot);
     script.run(100);
     const refused = [{ slot, reason: 'rolled_back' }];
-    expect(script.tap.givenUp).toEqual(ops === 0 ? [] : refused);
+    expect(script.tap.givenUp.slice(0, 1)).toEqual(ops === 0 ? [] : refused);
     expect(script.primary()).toBe(primary);
+  });
+
+  it('takes part in nothing while one peer remembers, even when that one has forgotten', () => {
+    const { script, primary, backups } = settle({ replicaCount: 3 });
+    const [slot, behind] = [at(backups, 0), at(backups, 1)];
+    script.run(20);
+    script.crash(slot);
+    const copy = script.cluster.storage(slot).copy();
+    script.restart(slot);
+    script.runUntil(() => script.converged());
+    // Acknowledged by the primary and this one, and known to nobody else.
+    const away = script.isolate(behind);
+    expect(script.add(1, 1)).toBe(1);
+    script.crash(slot);
+    script.crash(behind);
+    script.cluster.storage(slot).putBack(copy);
+    script.cluster.checkers.onDiskLost(slot);
+    script.restart(slot);
+    script.run(100);
+    expect(script.state(slot)).toMatchObject({ status: 'introducing', deniedBy: [primary] });
+    script.crash(primary);
+    for (const rule of away) rule.remove();
+    script.restart(behind);
+    script.run(1_000);
+    expect(script.primary()).toBeNull();
+    script.restart(primary);
+    script.run(1_000);
+    expect(script.state(slot)).toMatchObject({ status: 'introducing', deniedBy: [primary] });
+    expect(script.read(1)).toBe(1);
+    expect(script.tap.givenUp).toEqual([]);
   });
 
   it('of a voter is refused when it holds a lower view than it had', () => {
@@ -112,6 +147,10 @@ describe('a file put back from an old copy', () => {
     script.tap.allowGivingUp(slot);
     script.restart(slot);
     script.run(100);
-    expect(script.tap.givenUp).toEqual([{ slot, reason: 'rolled_back' }]);
+    // Only one peer is there that could tell.
+    const [witness] = script.state(slot).deniedBy;
+    expect(script.state(slot).status).toBe('introducing');
+    expect(witness).toBe(3 - slot - primary);
+    expect(script.primary()).toBeNull();
   });
 });

@@ -1,4 +1,4 @@
-import type { Message, TraceEvent } from '@kimberlite/vsr';
+import { type Message, OPERATION_USER_MIN, type TraceEvent } from '@kimberlite/vsr';
 import { sameBytes } from '../storage/disk-order.ts';
 import type { QueryModel, QueryWorkload } from '../workload/workload.ts';
 import type { OneHistory } from './history.ts';
@@ -170,7 +170,8 @@ export class Reads {
     const entry = history.at(trail.op + 1);
     check('reads', entry !== null, () => `op ${trail.op + 1} is history`);
     entry.requests.forEach((request, index) => {
-      if (!replies.isExecuted(entry.op, index)) return;
+      // What the core does by itself leaves the state machine's state alone.
+      if (request.operation < OPERATION_USER_MIN || !replies.isExecuted(entry.op, index)) return;
       trail.model.execute(request, modelContext(entry, index));
     });
   }

@@ -5,7 +5,7 @@ const INTRODUCE = 'vsr/src/replica/introduce.ts';
 /** A file that was formatted anew is never told so, and never notices. */
 const NOT_TOLD = {
   file: INTRODUCE,
-  find: `fatal(r, 'other_incarnation');`,
+  find: `deny(r, header, 'other_incarnation');`,
   replace: 'greet(r, header.replica);',
 };
 /** It takes part at once. */
@@ -31,6 +31,18 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
       },
     ],
     scenario: 'lost_disk',
+  },
+  {
+    name: 'one_peer_ends_a_replica',
+    bug: 'a replica ends when one peer denies its data file',
+    edits: [
+      {
+        file: INTRODUCE,
+        find: 'const enough = r.replicaCount === 2 ? 1 : 2;',
+        replace: 'const enough = 1;',
+      },
+    ],
+    scenario: 'ByzantineForgedPong',
   },
   {
     name: 'recovered_words_kept',

@@ -11,6 +11,7 @@ import { byzantineFalseLogView } from './byzantine/byzantine-false-log-view.ts';
 import { byzantineFalseNack } from './byzantine/byzantine-false-nack.ts';
 import { byzantineForeignCluster } from './byzantine/byzantine-foreign-cluster.ts';
 import { byzantineForgedCheckpoint } from './byzantine/byzantine-forged-checkpoint.ts';
+import { byzantineForgedPong } from './byzantine/byzantine-forged-pong.ts';
 import { byzantineForgedSender } from './byzantine/byzantine-forged-sender.ts';
 import { byzantineInflatedCommit } from './byzantine/byzantine-inflated-commit.ts';
 import { byzantineInvalidKernelCommand } from './byzantine/byzantine-invalid-kernel-command.ts';
@@ -115,6 +116,7 @@ export const SCENARIOS: readonly Scenario[] = [
   byzantineFalseNack,
   byzantineFalseAck,
   byzantineForgedCheckpoint,
+  byzantineForgedPong,
   byzantineForgedSender,
   byzantineTamperedContent,
   byzantineForeignCluster,

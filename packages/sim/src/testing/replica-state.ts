@@ -14,6 +14,7 @@ export function replicaState(changes: Partial<ReplicaSnapshot>): ReplicaSnapshot
     checkpointOp: Op(0),
     syncing: false,
     unmet: [],
+    deniedBy: [],
     clockSynchronized: false,
     pipelineLength: 0,
     queueLength: 0,

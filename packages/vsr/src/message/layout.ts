@@ -1,4 +1,4 @@
-import { assert, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
+import { assert } from '@kimberlite/store';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 
 /**
@@ -99,6 +99,10 @@ export const COMMANDS = {
       stateBytesMax: 'u64',
     },
   },
+  /**
+   * Also says what its author stands by, to those that have told it what it promised them (rule
+   * word-kept): so that more than its primary remember it. Zero to all others.
+   */
   ping: {
     code: 2,
     body: 'none',
@@ -107,6 +111,9 @@ export const COMMANDS = {
       checkpointOp: 'op',
       op: 'op',
       commit: 'op',
+      promisedOp: 'op',
+      promisedLogView: 'view',
+      promisedView: 'view',
       monotonic: 'u64',
       status: 'u8',
       clock: 'u8',
@@ -131,6 +138,7 @@ export const COMMANDS = {
       promisedView: 'view',
       pingMonotonic: 'u64',
       pongWall: 'u64',
+      life: 'u32',
     },
   },
   request: {
@@ -435,60 +443,6 @@ assert(
   'common fields end where they should',
 );
 export const OFFSET_COMMON_END: number = COMMON_END;
-
-/** Reads one field; null when a 64-bit number is above 2^53 - 1. */
-export function readField(view: DataView, field: Field): number | bigint | null {
-  switch (field.kind) {
-    case 'u8':
-      return view.getUint8(field.offset);
-    case 'u16':
-      return view.getUint16(field.offset, true);
-    case 'u32':
-      return view.getUint32(field.offset, true);
-    case 'u64':
-    case 'op':
-    case 'view': {
-      const value = readU64(view, field.offset);
-      return Number.isNaN(value) ? null : value;
-    }
-    case 'u128':
-    case 'checksum':
-    case 'client':
-      return readU128(view, field.offset);
-  }
-}
-
-export function writeField(view: DataView, field: Field, value: number | bigint): void {
-  if (typeof value === 'bigint') {
-    assert(FIELD_SIZES[field.kind] === 16, 'only 128-bit fields are bigint');
-    writeU128(view, field.offset, value);
-    return;
-  }
-  assert(Number.isSafeInteger(value) && value >= 0, 'fields are natural numbers');
-  switch (field.kind) {
-    case 'u8':
-      assert(value <= 0xff, 'fits in 8 bits');
-      view.setUint8(field.offset, value);
-      return;
-    case 'u16':
-      assert(value <= 0xffff, 'fits in 16 bits');
-      view.setUint16(field.offset, value, true);
-      return;
-    case 'u32':
-      assert(value <= 0xffffffff, 'fits in 32 bits');
-      view.setUint32(field.offset, value, true);
-      return;
-    case 'u64':
-    case 'op':
-    case 'view':
-      writeU64(view, field.offset, value);
-      return;
-    case 'u128':
-    case 'checksum':
-    case 'client':
-      assert(false, '128-bit fields are bigint');
-  }
-}
 
 /**
  * The tables above are `as const` for their literal types; this is where their shape is checked.

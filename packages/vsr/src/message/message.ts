@@ -2,6 +2,7 @@ import { assert, type ChecksumFunction, readU128, Slab, writeU128 } from '@kimbe
 import type { Checksum } from '../std/numbers.ts';
 import { readBatch } from './batch.ts';
 import { BLOCK_REFERENCE_SIZE } from './block-list.ts';
+import { readField, writeField } from './field.ts';
 import {
   COMMAND_FIELDS_OFFSET,
   COMMON_LAYOUT,
@@ -18,8 +19,6 @@ import {
   OFFSET_SIZE,
   OFFSET_VERSION,
   PROTOCOL_VERSION,
-  readField,
-  writeField,
 } from './layout.ts';
 
 /**

@@ -10,7 +10,7 @@ import type { Prng } from '../std/prng.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { CORE_TABLES } from './core-tables.ts';
-import { noWord, unmetPeers } from './introduce.ts';
+import { isDenied, noWord, unmetPeers } from './introduce.ts';
 import { Members, TABLE_MEMBERS } from './members.ts';
 import { heardCount } from './quorum.ts';
 import { RepairBudget } from './repair-budget.ts';
@@ -87,6 +87,8 @@ export function createReplica(options: ReplicaOptions): Replica {
     introductions: { files: [], knownBy: 0 },
     greeted: 0,
     words: Array.from({ length: SLOT_COUNT }, noWord),
+    denials: new Map(),
+    life: prng.u32(),
     atStart: noWord(),
     headCertain: false,
     opened: false,
@@ -191,8 +193,9 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
   const needed = r.status === 'recovering' ? { missing: 0, faulty: 0 } : countNeeded(r);
   return {
     slot: r.slot,
-    status: r.status,
-    isPrimary: isPrimary(r),
+    // Denied, it waits for what all others say of its file, as when it was new.
+    status: isDenied(r) && r.status !== 'recovering' ? 'introducing' : r.status,
+    isPrimary: isPrimary(r) && !isDenied(r),
     view: r.view,
     logView: r.logView,
     op: r.op,
@@ -201,6 +204,7 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
     checkpointOp: r.checkpoint.op,
     syncing: r.syncTarget !== null,
     unmet: r.opened ? unmetPeers(r) : [],
+    deniedBy: [...r.denials.keys()],
     clockSynchronized: r.clock.synchronized,
     pipelineLength: r.primary.pipeline.length,
     queueLength: r.primary.queue.length,

@@ -68,7 +68,7 @@ export type FatalReason =
   | 'wrong_identity'
   /** Peers hold that another file than this one is the member's. */
   | 'other_incarnation'
-  /** The file was put back from an old copy: a peer remembers a promise that it does not hold. */
+  /** The file was put back from an old copy: peers remember a promise that it does not hold. */
   | 'rolled_back'
   | 'wal_corrupt'
   | 'checkpoint_corrupt'

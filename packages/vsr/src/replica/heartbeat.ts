@@ -1,8 +1,9 @@
 import type { FieldsToSend } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
-import { type Op, opMax, opPrevious } from '../std/numbers.ts';
+import { opMax } from '../std/numbers.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import { askForView } from './ask-view.ts';
+import { durableHead } from './durable-head.ts';
 import type { Replica } from './replica.ts';
 import { broadcast, drop, fatal, isBackup, isPrimary, primaryOfView } from './send.ts';
 import { withdrawVote } from './vote.ts';
@@ -31,13 +32,6 @@ export function heartbeatFields(r: Replica): CommitFields {
     durableOp: durableHead(r),
     monotonic: r.monotonic,
   };
-}
-
-/** The newest op whose prepare is on this disk: what a primary's own vote has promised. */
-function durableHead(r: Replica): Op {
-  let { op } = r;
-  while (op > r.commitMin && !r.journal.isDurable(op)) op = opPrevious(op);
-  return r.journal.isDurable(op) ? op : r.checkpoint.op;
 }
 
 /** Backup: the primary of this view lives. */

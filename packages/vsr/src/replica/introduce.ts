@@ -3,6 +3,8 @@ import type { Message } from '../message/message.ts';
 import { setAdd, setHas, setSlots } from '../std/bitset.ts';
 import { Op, View, viewMax } from '../std/numbers.ts';
 import { fileOf, isKnownByAll, withFile } from '../superblock/introductions.ts';
+import { durableHead } from './durable-head.ts';
+import type { FatalReason } from './effect.ts';
 import type { PeerWord, Replica } from './replica.ts';
 import { fatal, trace } from './send.ts';
 import { updateSuperblock } from './superblock-update.ts';
@@ -21,9 +23,19 @@ import type { DropReason } from './trace.ts';
  * Rule word-kept: every replica remembers, while it runs, the most that each peer has promised it,
  * and says so in its pongs. Before a replica promises anything to a peer in this life of its
  * process, or counts what that peer says, it must have heard this; a file that is behind its own
- * word was put back from an old copy, and the process ends. Otherwise: B acknowledges with C, is
- * put back to a copy from before that, and elects a primary with A that has never seen the op.
+ * word was put back from an old copy. Otherwise: B acknowledges with C, is put back to a copy from
+ * before that, and elects a primary with A that has never seen the op.
+ *
+ * Rule denied-is-mute: a replica whose file one peer denies, as another than the member's or behind
+ * its word, is mute and deaf but for pings and pongs, as if its links were cut: one honest peer
+ * that remembers is enough. It ends for good when a second peer denies it (of two replicas: the
+ * first). One alone may lie: it could end every honest replica, and have its file thrown away. A
+ * peer forgets when it starts anew, but in one life it never takes back what it has said: who does
+ * was not to be believed. Otherwise: the one peer that remembers restarts, and the old copy counts.
  */
+
+/** Why a peer denies this replica's file. */
+export type Denial = Extract<FatalReason, 'other_incarnation' | 'rolled_back'>;
 
 /** What a peer has promised that has promised nothing. */
 export function noWord(): PeerWord {
@@ -72,6 +84,10 @@ export function rememberWord(r: Replica, header: Header): void {
     case 'startView':
       rememberLog(word, view, Op(0));
       break;
+    case 'ping':
+      rememberLog(word, header.promisedLogView, header.promisedOp);
+      word.view = viewMax(word.view, header.promisedView);
+      return;
     case 'startViewChange':
     case 'doViewChange':
       break;
@@ -87,6 +103,20 @@ function rememberLog(word: PeerWord, view: View, op: Op): void {
   word.op = op;
 }
 
+/**
+ * What this replica stands by, told with its pings to a peer that has greeted it: to another one
+ * it would seem to be of an earlier life.
+ */
+export function standingWord(
+  r: Replica,
+  to: number,
+): Pick<Message<'ping'>['header'], 'promisedView' | 'promisedLogView' | 'promisedOp'> {
+  const { view, logView } = setHas(r.greeted, to) ? r.superblock.durable : noWord();
+  const current = setHas(r.greeted, to) && logView === r.logView;
+  const op = current ? durableHead(r) : Op(0);
+  return { promisedView: view, promisedLogView: logView, promisedOp: op };
+}
+
 /** What a pong tells the peer that pinged about itself. */
 export function introductionFields(
   r: Replica,
@@ -99,6 +129,7 @@ export function introductionFields(
   | 'promisedView'
   | 'promisedLogView'
   | 'promisedOp'
+  | 'life'
 > {
   const known = fileOf(r.superblock.durable.introductions, ping.replica);
   const word = r.words[ping.replica] ?? noWord();
@@ -109,6 +140,7 @@ export function introductionFields(
     promisedView: word.view,
     promisedLogView: word.logView,
     promisedOp: word.op,
+    life: r.life,
   };
 }
 
@@ -118,15 +150,44 @@ export function onIntroduction(r: Replica, { header }: Message<'pong'>): void {
   if (header.pingIncarnation !== r.incarnation) return;
   if (header.knownIncarnation === 0n) return; // It is still writing it down.
   if (header.knownIncarnation !== r.incarnation) {
-    // A peer that lags may not have heard yet that this file took the place of another.
-    if (header.knownSince >= fileOf(r.introductions, r.slot).since) fatal(r, 'other_incarnation');
+    const { since } = fileOf(r.introductions, r.slot);
+    // A peer that lags may not have heard yet that this file took the place of another. And when
+    // all have noted this one, nothing but a later op puts another in its place.
+    const outdated = header.knownSince < since || (header.knownSince === since && isIntroduced(r));
+    if (!outdated) deny(r, header, 'other_incarnation');
     return;
   }
   if (!setHas(r.greeted, header.replica) && isBehindItsWord(r, header)) {
-    fatal(r, 'rolled_back');
+    deny(r, header, 'rolled_back');
     return;
   }
-  greet(r, header.replica);
+  if (withdrawDenial(r, header)) greet(r, header.replica);
+}
+
+/** Rule denied-is-mute. */
+function deny(r: Replica, { replica, life }: Message<'pong'>['header'], reason: Denial): void {
+  const known = r.denials.get(replica);
+  if (known?.life !== life || known.reason !== reason) {
+    trace(r, { kind: 'denied', peer: replica, reason });
+  }
+  r.denials.set(replica, { reason, life });
+  const enough = r.replicaCount === 2 ? 1 : 2;
+  if (r.denials.size >= enough) fatal(r, reason);
+}
+
+/** Whether nothing is left of what the peer once denied. */
+function withdrawDenial(r: Replica, { replica, life }: Message<'pong'>['header']): boolean {
+  const known = r.denials.get(replica);
+  if (known === undefined) return true;
+  if (known.life !== life) return false; // It has forgotten.
+  r.denials.delete(replica);
+  trace(r, { kind: 'denial_withdrawn', peer: replica });
+  return true;
+}
+
+/** Whether this replica is mute and deaf, because a peer denies its file. */
+export function isDenied(r: Replica): boolean {
+  return r.denials.size > 0;
 }
 
 /**

@@ -5,7 +5,7 @@ import { onBlock } from './block-repair.ts';
 import { noteCheckpoint } from './checkpoint-ids.ts';
 import { onDoViewChange } from './do-view-change.ts';
 import { onCommit } from './heartbeat.ts';
-import { rememberWord, strangerGate } from './introduce.ts';
+import { isDenied, rememberWord, strangerGate } from './introduce.ts';
 import { onPing, onPong } from './ping.ts';
 import { onPrepare, onPrepareOk } from './prepare.ts';
 import { onQuery } from './read.ts';
@@ -76,7 +76,7 @@ export function onMessage(r: Replica, message: AnyMessage): void {
   const { header } = message;
   if (r.status === 'recovering') return;
   const greets = header.command === 'ping' || header.command === 'pong';
-  if (r.status === 'introducing' && !greets) return;
+  if ((r.status === 'introducing' || isDenied(r)) && !greets) return;
   if (header.cluster !== r.cluster) {
     drop(r, message, 'wrong_cluster');
     return;

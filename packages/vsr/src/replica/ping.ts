@@ -1,12 +1,18 @@
 import { primarySlot } from '../membership.ts';
-import type { FieldsToSend } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
-import { setAdd, setHas, setRemove } from '../std/bitset.ts';
+import { setAdd, setHas, setRemove, setSlots } from '../std/bitset.ts';
 import { askForView } from './ask-view.ts';
-import { introductionFields, meet, onIntroduction, strangerGate } from './introduce.ts';
+import {
+  introductionFields,
+  isDenied,
+  meet,
+  onIntroduction,
+  standingWord,
+  strangerGate,
+} from './introduce.ts';
 import type { Replica } from './replica.ts';
 import { learnRoundTrip } from './round-trip.ts';
-import { broadcast, drop, send } from './send.ts';
+import { drop, send } from './send.ts';
 import type { Status } from './trace.ts';
 import { transitionToViewChange } from './view-change.ts';
 
@@ -21,24 +27,20 @@ export const STATUS_CODES: Readonly<Record<Status, number>> = {
 /** To every peer: asks for its clock, and shows the durable view and whether clocks agree here. */
 export function onPingTimeout(r: Replica): void {
   r.timers.start('ping');
-  broadcast(r, 'ping', pingFields(r));
+  for (const slot of setSlots(r.voters)) if (slot !== r.slot) sendPing(r, slot);
 }
 
-type PingFields = Omit<
-  FieldsToSend<'ping'>,
-  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
->;
-
-function pingFields(r: Replica): PingFields {
-  return {
+function sendPing(r: Replica, to: number): void {
+  send(r, to, 'ping', {
     checkpointId: r.checkpointId,
     checkpointOp: r.checkpoint.op,
     op: r.op,
     commit: r.commitMin,
+    ...standingWord(r, to),
     monotonic: r.monotonic,
     status: STATUS_CODES[r.status],
     clock: r.clock.synchronized ? 1 : 0,
-  };
+  });
 }
 
 export function onPing(r: Replica, message: Message<'ping'>): void {
@@ -57,7 +59,7 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
     return;
   }
   // It has just come up, or this replica has: no reason to wait for the timer.
-  if (!setHas(r.greeted, header.replica)) send(r, header.replica, 'ping', pingFields(r));
+  if (!setHas(r.greeted, header.replica)) sendPing(r, header.replica);
   if (stranger !== null) return;
   r.clockAgreed =
     header.clock === 1
@@ -88,7 +90,7 @@ export function onPong(r: Replica, message: Message<'pong'>): void {
 
 /** A peer is durably in a higher view: this replica follows, and learns there whether it began. */
 function followHigherView(r: Replica, { header }: Message): void {
-  if (header.view <= r.view) return;
+  if (header.view <= r.view || isDenied(r)) return;
   if (r.status === 'recovering_head') askForView(r, header.view);
   if (r.status !== 'normal' && r.status !== 'view_change') return;
   if (primarySlot(header.view) === header.replica) askForView(r, header.view);

@@ -17,6 +17,7 @@ import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import type { ToldCheckpoint } from './checkpoint-ids.ts';
 import type { Effect } from './effect.ts';
 import type { Execution } from './execute.ts';
+import type { Denial } from './introduce.ts';
 import type { Members } from './members.ts';
 import type { RepairBudget } from './repair-budget.ts';
 import type { ScrubState } from './scrub.ts';
@@ -205,6 +206,10 @@ export interface Replica {
   greeted: SlotSet;
   /** By slot: what each peer has promised, while this process runs. */
   readonly words: PeerWord[];
+  /** Peers that deny this replica's file, and in which of their lives. Owner: introduce.ts. */
+  readonly denials: Map<number, { readonly reason: Denial; readonly life: number }>;
+  /** Random number of this life of the process. */
+  readonly life: number;
   /** What the file held when this life of the process began; its head, if that is certain. */
   atStart: Readonly<PeerWord>;
   /** Whether the log's head was certain then. */

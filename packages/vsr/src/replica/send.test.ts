@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CONFIG_SIMULATION } from '../config.ts';
 import type { Command } from '../message/layout.ts';
 import type { AnyMessage } from '../message/message.ts';
-import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
+import { ClientId, Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { Prng } from '../std/prng.ts';
 import {
   decodeSuperblock,
@@ -134,6 +134,9 @@ const PING = {
   checkpointOp: Op(0),
   op: Op(0),
   commit: Op(0),
+  promisedOp: Op(0),
+  promisedLogView: View(0),
+  promisedView: View(0),
   monotonic: 1,
   status: 1,
   clock: 1,
@@ -149,12 +152,26 @@ describe('the gate before a promise', () => {
       'startViewChange',
       'doViewChange',
       'startView',
+      'viewConfirmed',
     ].includes(command);
     for (const to of [0, 2]) {
       r.out = [];
       sendMessage(r, to, messageOf(command, 0, 0));
       expect(r.out).toHaveLength(promises && to === 0 ? 0 : 1);
     }
+  });
+});
+
+describe('the gate of a replica whose file is denied', () => {
+  it.each(ALL_COMMANDS)('%s: only greetings go out', (command) => {
+    const r = replicaWith({});
+    r.greeted = 0b101;
+    r.denials.set(0, { reason: 'rolled_back', life: 1 });
+    sendMessage(r, 2, messageOf(command, 0, 0));
+    expect(r.out).toHaveLength(command === 'ping' || command === 'pong' ? 1 : 0);
+    r.out = [];
+    sendToClient(r, ClientId(1n), messageOf(command, 0, 0));
+    expect(r.out).toHaveLength(command === 'ping' || command === 'pong' ? 1 : 0);
   });
 });
 

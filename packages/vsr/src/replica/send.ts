@@ -73,13 +73,20 @@ const PROMISES: ReadonlySet<Command> = new Set<Command>([
   'startViewChange',
   'doViewChange',
   'startView',
+  'viewConfirmed',
 ]);
+
+/** While a peer denies this replica's file it only greets (rule denied-is-mute). */
+function isMuted(r: Replica, { header }: Message): boolean {
+  return r.denials.size > 0 && header.command !== 'ping' && header.command !== 'pong';
+}
 
 /**
  * Nobody is promised anything before it has told what this file promised it already (rule
  * word-kept): acks, votes and heartbeats wait, and timers send them again.
  */
 function greetingGate(r: Replica, to: number, message: Message): string | null {
+  if (isMuted(r, message)) return 'denied';
   return setHas(r.greeted, to) || !PROMISES.has(message.header.command) ? null : 'not_greeted';
 }
 
@@ -114,7 +121,7 @@ export function broadcastMessage(r: Replica, message: Message): void {
 }
 
 export function sendToClient(r: Replica, client: ClientId, message: Message): void {
-  if (sendGate(r, message) !== null) return;
+  if (sendGate(r, message) !== null || isMuted(r, message)) return;
   // SAFETY: of one command.
   r.out.push({ kind: 'send_client', client, message: message as AnyMessage });
 }

@@ -1,5 +1,6 @@
 import type { ReadLevel } from '../message/layout.ts';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
+import type { Denial } from './introduce.ts';
 import type { TimerName } from './timeout-table.ts';
 
 /**
@@ -132,6 +133,9 @@ export type TraceEvent =
       readonly own: Checksum;
       readonly theirs: Checksum;
     }
+  /** A peer denies this replica's data file, which is mute until it takes that back. */
+  | { readonly kind: 'denied'; readonly peer: number; readonly reason: Denial }
+  | { readonly kind: 'denial_withdrawn'; readonly peer: number }
   /** The cluster's clock gained or lost agreement. */
   | { readonly kind: 'clock'; readonly synchronized: boolean };
 
@@ -202,6 +206,8 @@ export interface ReplicaSnapshot {
   readonly syncing: boolean;
   /** Peers that are not known to have noted this replica's file yet. */
   readonly unmet: readonly number[];
+  /** Peers that deny this replica's file: it takes part in nothing. */
+  readonly deniedBy: readonly number[];
   readonly clockSynchronized: boolean;
   readonly pipelineLength: number;
   readonly queueLength: number;

@@ -55,7 +55,7 @@ export function fromPeer<C extends Command>(
 export function greeting(peer: number, word: Partial<PeerFields<'pong'>> = {}): Message<'pong'> {
   const known = { pingIncarnation: 9n, knownIncarnation: 9n, knownSince: Op(0) };
   const promised = { promisedView: View(0), promisedLogView: View(0), promisedOp: Op(0) };
-  const rest = { ...checkpointFields(), pingMonotonic: STARTED_AT, pongWall: 0 };
+  const rest = { ...checkpointFields(), pingMonotonic: STARTED_AT, pongWall: 0, life: 1 };
   return fromPeer({ slot: peer, view: 0 }, 'pong', { ...known, ...promised, ...rest, ...word });
 }
 

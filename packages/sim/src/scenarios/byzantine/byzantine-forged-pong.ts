@@ -1,0 +1,16 @@
+import type { Scenario } from '../scenario.ts';
+import { attack } from './liar.ts';
+
+/** One replica is told that its file is not the member's any more. */
+export const byzantineForgedPong: Scenario = attack({
+  name: 'ByzantineForgedPong',
+  purpose: 'a replica that tells another one that its data file was replaced',
+  property: 'one word against a file makes it mute as long as it stands, and ends nobody',
+  replicaCount: 3,
+  commands: ['pong'],
+  mutation: { kind: 'deny_file' },
+  toNext: [1],
+  viewChanges: false,
+  expects: 'promises_kept',
+  rejections: [],
+});
