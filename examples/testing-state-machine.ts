@@ -79,7 +79,7 @@ function workloadOf(stateMachine: () => StateMachine): Workload {
   };
 }
 
-const test = { seed: 1n, runs: 3, scenario: 'storage_faults' };
+const test = { seed: 3n, runs: 3, scenario: 'storage_faults' };
 
 const sound = testStateMachine(() => workloadOf(soundOffice), test);
 process.stdout.write(

@@ -87,6 +87,16 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
     metric: 'vsr_repairs_total',
     shownBy: 'repair.test.ts',
   },
+  prepareLarge: {
+    handler: ['onPrepareTimeout', 'prepare.ts'],
+    metric: 'vsr_messages_sent_total{command="prepare"}',
+    shownBy: 'deadlines.test.ts',
+  },
+  syncExpiry: {
+    handler: ['expireStaleRequests', 'repair-budget.ts'],
+    metric: 'vsr_timeouts_total{timeout="syncExpiry"}',
+    shownBy: 'deadlines.test.ts',
+  },
   repairExpiry: {
     handler: ['expireStaleRequests', 'repair-budget.ts'],
     metric: 'vsr_repair_budget_available',

@@ -1,19 +1,19 @@
 import { performance } from 'node:perf_hooks';
-import type { Call, ReadCall, Result } from '@kimberlite/kernel';
+import { type Call, callSize, type ReadCall, type Result } from '@kimberlite/kernel';
 import { toBytes } from './bytes.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { type CallOptions, timeoutOf } from './options.ts';
+import { BATCH_SIZE_MIN, type CallOptions, type Timeouts, timeoutOf } from './options.ts';
 import { type ReadMode, type ReadOptions, readModeOf } from './read-mode.ts';
 
 /** Gives calls their namespace, timeout and signal. */
 export class Caller {
   private readonly dispatcher: Dispatcher;
-  private readonly requestTimeout: number;
+  private readonly timeouts: Timeouts;
   private readonly namespace: Uint8Array;
 
-  constructor(dispatcher: Dispatcher, requestTimeout: number, namespace: Uint8Array) {
+  constructor(dispatcher: Dispatcher, timeouts: Timeouts, namespace: Uint8Array) {
     this.dispatcher = dispatcher;
-    this.requestTimeout = requestTimeout;
+    this.timeouts = timeouts;
     this.namespace = namespace;
   }
 
@@ -32,17 +32,20 @@ export class Caller {
     make: (namespace: Uint8Array) => Call,
     read: ReadMode | null,
   ): Promise<Result> {
+    const call = make(this.namespaceOf(options));
+    const { write, batch } = this.timeouts;
+    const usual = callSize(call) > BATCH_SIZE_MIN ? batch : write;
     return this.dispatcher.call({
-      call: make(this.namespaceOf(options)),
+      call,
       read,
-      timeout: timeoutOf(options.timeout, this.requestTimeout),
+      timeout: timeoutOf(options.timeout, read === null ? usual : this.timeouts.read),
       signal: options.signal ?? null,
     });
   }
 
   /** Options for several calls that together must end within the timeout of one. */
   shared(options: ReadOptions): () => ReadOptions {
-    const timeout = timeoutOf(options.timeout, this.requestTimeout);
+    const timeout = timeoutOf(options.timeout, this.timeouts.read);
     const deadline = performance.now() + timeout;
     return () => ({ ...options, timeout: Math.max(1, deadline - performance.now()) });
   }

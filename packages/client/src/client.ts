@@ -55,7 +55,7 @@ export class Client implements AsyncDisposable {
   readonly stream: Streams;
   private readonly dispatcher: Dispatcher;
   private readonly caller: Caller;
-  private readonly requestTimeout: number;
+  private readonly connectTimeout: number;
   private readonly listeners: Set<(event: ConnectionEvent) => void>;
 
   /** Begins to connect; throws ClientError `invalid_argument` for options that make no sense. */
@@ -63,16 +63,16 @@ export class Client implements AsyncDisposable {
     const settings = settingsOf(options);
     const namespace = toBytes(options.namespace ?? NAMESPACE_DEFAULT, 'a namespace');
     this.listeners = new Set();
-    this.requestTimeout = settings.requestTimeout;
+    this.connectTimeout = settings.timeouts.write;
     this.dispatcher = new Dispatcher(settings, (event) => this.tell(event));
-    this.caller = new Caller(this.dispatcher, settings.requestTimeout, namespace);
+    this.caller = new Caller(this.dispatcher, settings.timeouts, namespace);
     this.stream = new Streams(this.caller);
     this.dispatcher.open();
   }
 
   /** Resolves once a replica is connected; rejects when none can be, or within the timeout. */
   async connected(options: { readonly timeout?: number } = {}): Promise<void> {
-    await this.dispatcher.connected(timeoutOf(options.timeout, this.requestTimeout));
+    await this.dispatcher.connected(timeoutOf(options.timeout, this.connectTimeout));
   }
 
   /** Sets a key; durable on a quorum when it resolves. */

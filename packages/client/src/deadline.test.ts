@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Caller } from './caller.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { ClientError } from './errors.ts';
-import { settingsOf } from './options.ts';
+import { type ClientOptions, settingsOf } from './options.ts';
 import { FakeCluster, FakeReplica } from './testing/fake-replica.ts';
 import { ManualClock } from './testing/manual-clock.ts';
 
@@ -99,5 +100,49 @@ describe('the deadline of a call that replicas without quorum refuse', () => {
     await until(() => received === 1);
     clock.advance(TIMEOUT);
     expect(await ended(outcome)).toMatchObject({ code: 'timeout', definite: false });
+  });
+});
+
+describe('deadlines by kind of call', () => {
+  /** Ends of a small put, a large one and a get that nobody answers, in milliseconds. */
+  async function endsOf(options: Partial<ClientOptions>): Promise<number[]> {
+    const { timeouts } = settingsOf({ endpoints: [replica.endpoint], ...options });
+    replica.script = () => {};
+    replica.onQuery = () => {};
+    const bytes = Buffer.from('k');
+    const caller = new Caller(dispatcher, timeouts, bytes);
+    const putOf = (value: Uint8Array) => (namespace: Uint8Array) =>
+      ({ kind: 'put', namespace, key: bytes, value, previousBytesMax: null }) as const;
+    const ends: (number | null)[] = [null, null, null];
+    const begun = clock.now();
+    [
+      caller.perform({}, putOf(bytes)),
+      caller.perform({}, putOf(new Uint8Array(20 * 1024))),
+      caller.read({}, (namespace) => ({ kind: 'get', namespace, key: bytes, bytesMax: 10 })),
+    ].forEach((call, place) => {
+      call.catch(() => {
+        ends[place] = clock.now() - begun;
+      });
+    });
+    // What is rejected is told before time goes on.
+    for (let step = 0; step < 30; step += 1) {
+      clock.advance(1_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(() => !ends.includes(null));
+    return ends.map((end) => end ?? 0);
+  }
+
+  it('give a large write more time than a small one', async () => {
+    expect(await endsOf({})).toEqual([5_000, 15_000, 5_000]);
+  });
+
+  it('are one deadline where only one is given', async () => {
+    expect(await endsOf({ requestTimeout: 2_000 })).toEqual([2_000, 2_000, 2_000]);
+  });
+
+  it('are what is asked for', async () => {
+    const asked = { requestTimeout: 3_000, batchTimeout: 20_000, readTimeout: 1_000 };
+    expect(await endsOf(asked)).toEqual([3_000, 20_000, 1_000]);
   });
 });

@@ -15,7 +15,7 @@ import {
 import { sha256 } from './checksum.ts';
 import { Connection } from './connection.ts';
 import { ClientError, invalidArgument } from './errors.ts';
-import { settingsOf, timeoutOf } from './options.ts';
+import { BATCH_SIZE_MIN, settingsOf, type Timeouts, timeoutOf } from './options.ts';
 import { VERSION } from './release.ts';
 
 /** Milliseconds of a tick of the session. */
@@ -28,6 +28,8 @@ export interface OperationClientOptions {
   readonly cluster?: bigint;
   /** Milliseconds that a request may take when it does not say; default 5,000. */
   readonly requestTimeout?: number;
+  /** The same for a body of more than 16 KiB; default 15,000, or `requestTimeout` if given. */
+  readonly batchTimeout?: number;
 }
 
 export interface OperationReply {
@@ -60,7 +62,7 @@ interface Waiting {
 export class OperationClient {
   readonly #connections: readonly Connection[];
   readonly #bySlot: Map<number, Connection>;
-  readonly #requestTimeout: number;
+  readonly #timeouts: Timeouts;
   readonly #prng: Prng;
   #description: ClusterDescription | null;
   #cluster: bigint | null;
@@ -73,7 +75,7 @@ export class OperationClient {
   /** Begins to connect; throws ClientError `invalid_argument` for options that make no sense. */
   constructor(options: OperationClientOptions) {
     const settings = settingsOf(options);
-    this.#requestTimeout = settings.requestTimeout;
+    this.#timeouts = settings.timeouts;
     this.#cluster = settings.cluster;
     this.#prng = new Prng(BigInt(`0x${randomBytes(8).toString('hex')}`));
     this.#bySlot = new Map();
@@ -130,7 +132,8 @@ export class OperationClient {
       if (ofCore) session.administer(operation, bytes, out);
       else session.submit(operation, bytes, out);
     };
-    const timeout = timeoutOf(options.timeout, this.#requestTimeout);
+    const { write, batch } = this.#timeouts;
+    const timeout = timeoutOf(options.timeout, bytes.length > BATCH_SIZE_MIN ? batch : write);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#giveUp(waiting, timeout), timeout);
       const waiting: Waiting = { resolve, reject, begin, timer };

@@ -10,8 +10,15 @@ export interface ClientOptions {
   readonly endpoints: readonly string[];
   /** Refuse replicas of any other cluster. Left out: whatever cluster answers first. */
   readonly cluster?: bigint;
-  /** Milliseconds that a call may take when it does not say; default 5,000. */
+  /** Milliseconds that a small write may take when it does not say; default 5,000. */
   readonly requestTimeout?: number;
+  /**
+   * The same for a write of more than 16 KiB, which is on its way for longer; default 15,000, or
+   * `requestTimeout` where that is given.
+   */
+  readonly batchTimeout?: number;
+  /** The same for a read; default 5,000, or `requestTimeout` where that is given. */
+  readonly readTimeout?: number;
   /** Namespace of calls that do not say; default `default`. */
   readonly namespace?: string | Uint8Array;
   /** Sessions, each with one request in flight: 1 to 4, default 4. */
@@ -43,20 +50,32 @@ export interface Endpoint {
 export interface ClientSettings {
   readonly endpoints: readonly Endpoint[];
   readonly cluster: bigint | null;
-  readonly requestTimeout: number;
+  readonly timeouts: Timeouts;
   readonly lanes: number;
   readonly queueCallsMax: number;
   readonly queueBytesMax: number;
 }
 
+/** Milliseconds that a call may take which does not say, by its kind. */
+export interface Timeouts {
+  readonly write: number;
+  readonly batch: number;
+  readonly read: number;
+}
+
 export const LANES_MAX = 4;
 export const REQUEST_TIMEOUT_DEFAULT = 5_000;
+const BATCH_TIMEOUT_DEFAULT = 15_000;
+/** Bytes above which a write is a batch. */
+export const BATCH_SIZE_MIN: number = 16 * 1024;
 export const NAMESPACE_DEFAULT = 'default';
 /** Every option of a client; the type keeps the list complete. */
 const OPTION_NAMES: Readonly<Record<keyof ClientOptions, true>> = {
   endpoints: true,
   cluster: true,
   requestTimeout: true,
+  batchTimeout: true,
+  readTimeout: true,
   namespace: true,
   lanes: true,
   queueCallsMax: true,
@@ -80,7 +99,7 @@ export function settingsOf(options: ClientOptions): ClientSettings {
   return {
     endpoints: endpoints.map(parseEndpoint),
     cluster: cluster ?? null,
-    requestTimeout: timeoutOf(options.requestTimeout, REQUEST_TIMEOUT_DEFAULT),
+    timeouts: timeoutsOf(options),
     lanes: count('lanes', options.lanes ?? LANES_MAX, LANES_MAX),
     queueCallsMax: count('queueCallsMax', options.queueCallsMax ?? 100_000),
     queueBytesMax: count('queueBytesMax', options.queueBytesMax ?? 64 * 1024 * 1024),
@@ -96,6 +115,15 @@ function refuseUnknown(options: ClientOptions): void {
     const hint = nearest === null ? '' : ` (did you mean ${nearest}?)`;
     throw invalidArgument(`${name} is not an option of a client${hint}`);
   }
+}
+
+/** Who sets one time means it for every call, unless another kind is named too. */
+function timeoutsOf({ requestTimeout, batchTimeout, readTimeout }: ClientOptions): Timeouts {
+  return {
+    write: timeoutOf(requestTimeout, REQUEST_TIMEOUT_DEFAULT),
+    batch: timeoutOf(batchTimeout ?? requestTimeout, BATCH_TIMEOUT_DEFAULT),
+    read: timeoutOf(readTimeout ?? requestTimeout, REQUEST_TIMEOUT_DEFAULT),
+  };
 }
 
 /** Milliseconds of a call's timeout; throws `invalid_argument`. */

@@ -79,7 +79,12 @@ export function createReplica(options: ReplicaOptions): Replica {
     forest,
     sessions: new Sessions(sessionTables(forest), config.sessionsMax),
     members: new Members(forest.table(TABLE_MEMBERS)),
-    budget: new RepairBudget({ self: slot, replicaCount: 1, expiryTicks: 1 }),
+    budget: new RepairBudget({
+      self: slot,
+      replicaCount: 1,
+      expiryTicks: 1,
+      largeExpiryTicks: 1,
+    }),
     replicaCount: 1,
     voters: 0,
     quorums: quorumsOf(1),

@@ -23,6 +23,9 @@ import { checkpointAllows, checkpointRequired, expectedCheckpointId } from './wi
  */
 const BATCH_REPLIES_MAX = 4 * 1024 * 1024;
 
+/** A prepare is large above this part of the largest message. */
+const LARGE_SHARE = 4;
+
 /** Primary: turns waiting requests into ops while the pipeline has room. No artificial delay. */
 export function prepareQueued(r: Replica): void {
   const { primary } = r;
@@ -91,7 +94,7 @@ function prepareBatch(r: Replica, batch: readonly Message<'request'>[]): void {
     r.checksum,
   );
   r.timers.stop('commitMessage'); // This prepare carries the commit number.
-  primary.pipeline.push({ message, acks: 0, since: r.tick });
+  primary.pipeline.push({ message, acks: 0, sentAt: r.tick });
   if (primary.pipeline.length === 1) primary.lastNewAck = r.tick;
   trace(r, { kind: 'prepared', op, checksum: message.header.checksum, count: batch.length });
   // Peers first: their disks then work at the same time as this one's.
@@ -286,15 +289,32 @@ export function onPrepareTimeout(r: Replica): void {
   if (!isPrimary(r) || r.primary.pipeline.length === 0) return;
   r.timers.start('prepare');
   const peers = setSlots(r.voters).filter((slot) => slot !== r.slot);
-  const first = r.primary.pipeline[0];
   for (const entry of r.primary.pipeline) {
-    for (const slot of peers) {
-      if (setHas(entry.acks, slot)) continue;
-      // The oldest at once; a younger one may still be on its way.
-      if (entry !== first && r.tick - entry.since < r.timers.ticks('prepare')) continue;
-      sendMessage(r, slot, entry.message);
+    const wait = ticksToWait(r, entry);
+    if (wait > 0) {
+      r.timers.shorten('prepare', wait);
+      continue;
     }
+    if (isLarge(r, entry)) r.timers.count('prepareLarge');
+    entry.sentAt = r.tick;
+    for (const slot of peers) if (!setHas(entry.acks, slot)) sendMessage(r, slot, entry.message);
   }
+}
+
+/**
+ * Ticks until its acknowledgement is overdue. Sent again sooner, a large prepare would only take
+ * from a slow link what its first copy needs, again and again.
+ */
+function ticksToWait(r: Replica, entry: PipelineEntry): number {
+  const due = entry.sentAt + r.timers.ticks(isLarge(r, entry) ? 'prepareLarge' : 'prepare');
+  // Of small ones the oldest is sent at once: its time is up, or the timer would not have fired.
+  const isOldest = entry === r.primary.pipeline[0] && !isLarge(r, entry);
+  return isOldest ? 0 : due - r.tick;
+}
+
+/** Above 64 KiB, where messages have their usual limit. */
+function isLarge(r: Replica, { message }: PipelineEntry): boolean {
+  return message.bytes.length > r.config.messageSizeMax / LARGE_SHARE;
 }
 
 /**

@@ -11,10 +11,16 @@ import {
 } from './repair-budget.ts';
 
 const EXPIRY = 50;
+const LARGE_EXPIRY = 200;
 
 function budgetOf(replicaCount: number, self = 0): RepairBudget {
-  return new RepairBudget({ self, replicaCount, expiryTicks: EXPIRY });
+  const ticks = { expiryTicks: EXPIRY, largeExpiryTicks: LARGE_EXPIRY };
+  return new RepairBudget({ self, replicaCount, ...ticks });
 }
+
+const SMALL = { what: 'prepares', opStart: 1, opEnd: 2 } as const;
+const BLOCKS = { what: 'blocks', opStart: 7, opEnd: 8 } as const;
+const RANGE = { what: 'prepares', opStart: 1, opEnd: 9 } as const;
 
 /** A request for one thing of that name. */
 function wanted(key: string): RepairRequest {
@@ -130,7 +136,7 @@ describe('repair budget', () => {
     budget.recordRepairSent(1, wanted('young'), 11);
     expect(budget.expireStaleRequests(10 + EXPIRY - 1)).toEqual([]);
     expect(budget.expireStaleRequests(10 + EXPIRY)).toEqual([
-      { replica: 1, key: 'old', opStart: 1, opEnd: 2 },
+      { replica: 1, key: 'old', large: false, opStart: 1, opEnd: 2 },
     ]);
     expect(budget.isInFlight('old')).toBe(false);
     expect(budget.isInFlight('young')).toBe(true);
@@ -190,15 +196,44 @@ describe('repair budget, following the network', () => {
 
   it('takes silence of a fast peer for a loss sooner, never before a fifth of the expiry', () => {
     const budget = budgetOf(3);
-    expect(budget.expiryOf(1)).toBe(EXPIRY);
+    expect(budget.expiryOf(1, SMALL)).toBe(EXPIRY);
     train(budget, 1, 1);
-    expect(budget.expiryOf(1)).toBe(EXPIRY / 5);
-    expect(budget.expiryOf(2)).toBe(EXPIRY);
+    expect(budget.expiryOf(1, SMALL)).toBe(EXPIRY / 5);
+    expect(budget.expiryOf(2, SMALL)).toBe(EXPIRY);
     budget.recordRepairSent(1, wanted('a'), 0);
     expect(budget.expireStaleRequests(EXPIRY / 5 - 1)).toEqual([]);
     expect(budget.expireStaleRequests(EXPIRY / 5)).toHaveLength(1);
     train(budget, 2, 40);
-    expect(budget.expiryOf(2)).toBe(EXPIRY);
+    expect(budget.expiryOf(2, SMALL)).toBe(EXPIRY);
+  });
+
+  it('waits longer for much at once, and learns of it apart from the rest', () => {
+    const budget = budgetOf(2);
+    const size = { key: 'blocks', ...BLOCKS };
+    // A slow link: headers come at once, blocks take longer than a small request may.
+    train(budget, 1, 1);
+    const least = EXPIRY / 5;
+    for (const times of [1, 1, 2, 4, 8, 16, 20, 20]) {
+      const expiry = Math.min(LARGE_EXPIRY, times * least);
+      for (const large of [BLOCKS, RANGE]) expect(budget.expiryOf(1, large)).toBe(expiry);
+      budget.recordRepairSent(1, size, 0);
+      expect(budget.expireStaleRequests(expiry - 1)).toEqual([]);
+      expect(budget.expireStaleRequests(expiry)).toMatchObject([{ key: 'blocks', large: true }]);
+    }
+    expect(budget.expiryOf(1, { what: 'headers', opStart: 1, opEnd: 9 })).toBe(EXPIRY / 5);
+    for (let round = 0; round < 20; round += 1) {
+      budget.recordRepairSent(1, size, 0);
+      expect(budget.expireStaleRequests(EXPIRY + 10)).toEqual([]);
+      budget.recordRepairCompleted('blocks', EXPIRY + 10);
+    }
+    expect(budget.expiryOf(1, RANGE)).toBeGreaterThan(2 * EXPIRY);
+    expect(budget.expiryOf(1, SMALL)).toBe(EXPIRY / 5);
+    budget.recordRepairSent(1, size, 0);
+    budget.recordRepairSent(1, wanted('a'), 0);
+    expect(budget.expireStaleRequests(EXPIRY)).toMatchObject([{ key: 'a', large: false }]);
+    expect(budget.expireStaleRequests(LARGE_EXPIRY)).toMatchObject([
+      { key: 'blocks', large: true },
+    ]);
   });
 
   it('waits longer for one whose answers are irregular', () => {
@@ -207,7 +242,7 @@ describe('repair budget, following the network', () => {
       budget.recordRepairSent(1, wanted('a'), 0);
       budget.recordRepairCompleted('a', round % 2 === 0 ? 1 : 9);
     }
-    expect(budget.expiryOf(1)).toBeGreaterThan(20);
+    expect(budget.expiryOf(1, SMALL)).toBeGreaterThan(20);
   });
 
   it('frees the place of one request by name, and charges its peer', () => {

@@ -41,6 +41,8 @@ export interface RepairRequest {
 export interface ExpiredRepair {
   readonly replica: number;
   readonly key: string;
+  /** It asked for much at once. */
+  readonly large: boolean;
   readonly opStart: number;
   readonly opEnd: number;
 }
@@ -50,14 +52,24 @@ interface InFlight {
   readonly sentAt: number;
 }
 
-interface Peer {
-  readonly slot: number;
+/** What a peer's answers to requests of one size have taught. */
+interface Experience {
   /** Smoothed time to an answer, in ticks. */
   latency: number;
   /** Smoothed distance of the samples from it, in ticks. */
   deviation: number;
   /** Answers so far. */
   answers: number;
+  /** Requests that expired since the last answer. */
+  expiredInRow: number;
+}
+
+interface Peer {
+  readonly slot: number;
+  /** Of any size: by it the fastest peer is chosen. */
+  readonly all: Experience;
+  readonly small: Experience;
+  readonly large: Experience;
   /** Answers since the last request that expired. */
   answersInRow: number;
   /** Places: one after a loss, two again when the peer has answered often enough. */
@@ -71,27 +83,34 @@ interface Peer {
  *
  * The limits follow the network: a peer that lets a request expire is asked for one thing at a time
  * until it has answered a few in a row, and what a fast peer does not answer is taken for lost
- * sooner than the configured expiry, which stays the most.
+ * sooner than the configured expiry, which stays the most. Much at once (blocks, many prepares) has
+ * an expiry and a measure of its own: on a slow link it takes longer than a header, and given up as
+ * soon it would be asked for, and sent, again and again.
  */
 export class RepairBudget {
   private readonly peers: Peer[];
   private readonly expiryTicks: number;
+  private readonly largeExpiryTicks: number;
 
   constructor(options: {
     readonly self: number;
     readonly replicaCount: number;
     readonly expiryTicks: number;
+    /** Of requests for much at once. */
+    readonly largeExpiryTicks: number;
   }) {
     assert(options.expiryTicks >= 1, 'a request has time to be answered');
+    assert(options.largeExpiryTicks >= options.expiryTicks, 'much takes no less time');
     this.peers = [];
     this.expiryTicks = options.expiryTicks;
+    this.largeExpiryTicks = options.largeExpiryTicks;
     for (let slot = 0; slot < options.replicaCount; slot += 1) {
       if (slot === options.self) continue;
       this.peers.push({
         slot,
-        latency: EWMA_START,
-        deviation: 0,
-        answers: 0,
+        all: inexperienced(),
+        small: inexperienced(),
+        large: inexperienced(),
         answersInRow: 0,
         places: MAX_INFLIGHT_PER_REPLICA,
         inFlight: new Map(),
@@ -121,9 +140,9 @@ export class RepairBudget {
     const available = this.peers.filter((peer) => this.hasRoom(peer, priority));
     if (available.length === 0) return null;
     if (prng.chance(EXPERIMENT_CHANCE)) return prng.pick(available).slot;
-    const fastest = Math.min(...available.map((peer) => peer.latency));
+    const fastest = Math.min(...available.map((peer) => peer.all.latency));
     // Equal ones are drawn: always the first would be always the same peer, perhaps the broken one.
-    return prng.pick(available.filter((peer) => peer.latency === fastest)).slot;
+    return prng.pick(available.filter((peer) => peer.all.latency === fastest)).slot;
   }
 
   /** Whether this one peer may be asked for something urgent. */
@@ -175,47 +194,60 @@ export class RepairBudget {
       const asked = peer.inFlight.get(key);
       if (asked === undefined) continue;
       peer.inFlight.delete(key);
-      peer.answers += 1;
       peer.answersInRow += 1;
       if (peer.answersInRow >= ANSWERS_TO_RECOVER) peer.places = MAX_INFLIGHT_PER_REPLICA;
-      this.sample(peer, Math.max(0, tick - asked.sentAt));
+      const latency = Math.max(0, tick - asked.sentAt);
+      for (const experience of [peer.all, experienceOf(peer, asked.request)]) {
+        experience.answers += 1;
+        experience.expiredInRow = 0;
+        learn(experience, latency);
+      }
     }
   }
 
   /** The peer did not answer: its place is free, and it counts as slower and lossy. */
   recordRepairExpired(replica: number, key: string): void {
     const peer = this.peer(replica);
-    if (peer === null || !peer.inFlight.delete(key)) return;
+    const asked = peer?.inFlight.get(key);
+    if (peer === null || asked === undefined) return;
+    peer.inFlight.delete(key);
     peer.answersInRow = 0;
     peer.places = 1;
-    this.sample(peer, 2 * peer.latency);
+    for (const experience of [peer.all, experienceOf(peer, asked.request)]) {
+      experience.expiredInRow += 1;
+      learn(experience, 2 * experience.latency);
+    }
   }
 
-  private sample(peer: Peer, latency: number): void {
-    const off = Math.abs(latency - peer.latency);
-    peer.deviation = peer.deviation * (1 - EWMA_ALPHA) + off * EWMA_ALPHA;
-    const next = peer.latency * (1 - EWMA_ALPHA) + latency * EWMA_ALPHA;
-    peer.latency = Math.min(EWMA_MAX, Math.max(0.1, next));
-  }
-
-  /** Ticks after which this peer's silence is taken for a loss; never above what is configured. */
-  expiryOf(replica: number): number {
+  /**
+   * Ticks after which this peer's silence to such a request is taken for a loss; never above what
+   * is configured.
+   */
+  expiryOf(replica: number, request: Pick<RepairRequest, 'what' | 'opStart' | 'opEnd'>): number {
+    const most = isLarge(request) ? this.largeExpiryTicks : this.expiryTicks;
     const peer = this.peer(replica);
-    if (peer === null || peer.answers < ANSWERS_TO_TRUST) return this.expiryTicks;
-    const expected = Math.ceil(2 * peer.latency + 4 * peer.deviation);
+    if (peer === null) return most;
+    const own = experienceOf(peer, request);
     const least = Math.ceil(this.expiryTicks * EXPIRY_FLOOR);
-    return Math.min(this.expiryTicks, Math.max(least, expected));
+    if (own.answers >= ANSWERS_TO_TRUST) return clamp(expectedOf(own), least, most);
+    const known = peer.all.answers >= ANSWERS_TO_TRUST;
+    const first = known ? clamp(expectedOf(peer.all), least, this.expiryTicks) : this.expiryTicks;
+    if (most === this.expiryTicks) return first;
+    // A loss and a slow link look alike. From the second in a row on, waiting twice as long each
+    // time finds a slow link out after a few; from the first answer on it is known.
+    const seen = own.answers === 0 ? 0 : expectedOf(own);
+    return clamp(Math.max(seen, first * 2 ** Math.max(0, own.expiredInRow - 1)), least, most);
   }
 
   /** Gives up requests that are too old; each costs its peer a sample of twice its latency. */
   expireStaleRequests(tick: number): ExpiredRepair[] {
     const expired: ExpiredRepair[] = [];
     for (const peer of this.peers) {
-      const expiry = this.expiryOf(peer.slot);
       for (const [key, { request, sentAt }] of [...peer.inFlight]) {
+        const expiry = this.expiryOf(peer.slot, request);
         if (tick - sentAt < expiry) continue;
         const { opStart, opEnd } = request;
-        expired.push({ replica: peer.slot, key, opStart, opEnd });
+        expired.push({ replica: peer.slot, key, large: isLarge(request), opStart, opEnd });
         this.recordRepairExpired(peer.slot, key);
       }
     }
@@ -224,11 +256,47 @@ export class RepairBudget {
 
   /** Smoothed latency of a peer in ticks, always positive. */
   latency(replica: number): number {
-    return this.peer(replica)?.latency ?? EWMA_START;
+    return this.peer(replica)?.all.latency ?? EWMA_START;
   }
 
   /** Forgets what is in flight, as when the view ends; what was learnt of the peers stays. */
   clear(): void {
     for (const peer of this.peers) peer.inFlight.clear();
   }
+}
+
+/** Blocks of a checkpoint, and prepares of which a request names several. */
+function isLarge({
+  what,
+  opStart,
+  opEnd,
+}: Pick<RepairRequest, 'what' | 'opStart' | 'opEnd'>): boolean {
+  return what === 'blocks' || (what === 'prepares' && opEnd - opStart > 1);
+}
+
+function experienceOf(
+  peer: Peer,
+  request: Pick<RepairRequest, 'what' | 'opStart' | 'opEnd'>,
+): Experience {
+  return isLarge(request) ? peer.large : peer.small;
+}
+
+function inexperienced(): Experience {
+  return { latency: EWMA_START, deviation: 0, answers: 0, expiredInRow: 0 };
+}
+
+function learn(experience: Experience, sample: number): void {
+  const off = Math.abs(sample - experience.latency);
+  experience.deviation = experience.deviation * (1 - EWMA_ALPHA) + off * EWMA_ALPHA;
+  const next = experience.latency * (1 - EWMA_ALPHA) + sample * EWMA_ALPHA;
+  experience.latency = Math.min(EWMA_MAX, Math.max(0.1, next));
+}
+
+/** Ticks within which nearly all answers come. */
+function expectedOf({ latency, deviation }: Experience): number {
+  return Math.ceil(2 * latency + 4 * deviation);
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
 }

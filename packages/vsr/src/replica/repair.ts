@@ -39,7 +39,9 @@ const ASK_AGAIN_TICKS = 15;
  */
 export function onRepairTimeout(r: Replica): void {
   r.timers.start('repair');
-  for (const _ of r.budget.expireStaleRequests(r.tick)) r.timers.count('repairExpiry');
+  for (const { large } of r.budget.expireStaleRequests(r.tick)) {
+    r.timers.count(large ? 'syncExpiry' : 'repairExpiry');
+  }
   requestMissingBlocks(r);
   if (r.status !== 'normal' && !r.viewChange.repairing) return;
   noteProgress(r);

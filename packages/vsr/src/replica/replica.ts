@@ -31,8 +31,8 @@ export interface PipelineEntry {
   readonly message: PrepareMessage;
   /** Who has it on disk; a set, so that a repeated ack counts once (rule quorum-distinct). */
   acks: SlotSet;
-  /** Tick of the first transmission in this view. */
-  readonly since: number;
+  /** Tick of the last transmission in this view. */
+  sentAt: number;
 }
 
 /** A request that waits for a place in the log. */

@@ -84,6 +84,7 @@ function adoptSuperblock(r: Replica, state: SuperblockState): boolean {
     self: r.slot,
     replicaCount: r.replicaCount,
     expiryTicks: r.timers.ticks('repairExpiry'),
+    largeExpiryTicks: r.timers.ticks('syncExpiry'),
   });
   r.view = state.view;
   r.logView = state.logView;

@@ -86,7 +86,9 @@ function onTimeout(r: Replica, name: TimerName): void {
     case 'clockLoss':
     case 'commitStall':
     case 'quorumLoss':
+    case 'prepareLarge':
     case 'repairExpiry':
+    case 'syncExpiry':
     case 'scrub':
       return; // Limits that are compared, not timers that run.
     default:

@@ -57,6 +57,16 @@ export const TIMEOUT_ROWS = {
     jitter: 0.2,
     roundTrips: 2,
   },
+  prepareLarge: {
+    role: 'primary',
+    kind: 'limit',
+    purpose: 'the same for a large prepare, which is still on its way for longer',
+    default: 50,
+    lan: 20,
+    wan: 200,
+    jitter: 0,
+    roundTrips: 2,
+  },
   commitStall: {
     role: 'primary',
     kind: 'limit',
@@ -187,6 +197,16 @@ export const TIMEOUT_ROWS = {
     jitter: 0,
     roundTrips: 0,
   },
+  syncExpiry: {
+    role: 'everyone',
+    kind: 'limit',
+    purpose: 'the same for much at once: blocks of a checkpoint, many prepares in one request',
+    default: 200,
+    lan: 100,
+    wan: 800,
+    jitter: 0,
+    roundTrips: 0,
+  },
   read: {
     role: 'everyone',
     kind: 'timer',
@@ -297,6 +317,15 @@ export const TIMEOUT_RELATIONS: readonly TimeoutRelation[] = [
     times: 2,
     why: 'one lost prepare or acknowledgement is no stall',
   }),
+  relation('prepareLarge', 'prepare', {
+    times: 1,
+    why: 'what is large is not sent again sooner than what is small',
+  }),
+  relation('abdicate', 'prepareLarge', {
+    times: 1,
+    strict: true,
+    why: 'a large prepare that was lost is sent again before the primary gives way',
+  }),
   relation('clockLoss', 'clockSync', {
     times: 4,
     why: 'a few lost pongs are no lost clock',
@@ -321,6 +350,10 @@ export const TIMEOUT_RELATIONS: readonly TimeoutRelation[] = [
   relation('repairExpiry', 'repair', {
     times: 1,
     why: 'what expired is asked for again at the next look',
+  }),
+  relation('syncExpiry', 'repairExpiry', {
+    times: 1,
+    why: 'much at once is not given up sooner than a little',
   }),
 ];
 
