@@ -12,6 +12,7 @@ process.stdout.write(
   'Left out of npm test:\n' +
     `  ${operations} files of operations tests, which need programs of the host ` +
     '(npm run test:operations)\n' +
+    '  long faults of real processes (npm run test:chaos); the short ones are in it\n' +
     '  a thousand flipped bytes (npm run test:flips); a few of them are in it\n' +
     '  campaigns of the simulator on fresh seeds (npx vopr run --runs N)\n',
 );

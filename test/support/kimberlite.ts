@@ -22,6 +22,12 @@ export function kimberlite(words: readonly string[]): Program {
   };
 }
 
+/** The same replica behind calls of the system that its parent can hold up (gray-replica.ts). */
+export function withFaultyDisk(program: Program): Program {
+  const script = fileURLToPath(new URL('gray-replica.ts', import.meta.url));
+  return { ...program, args: program.args.map((arg) => (arg === MAIN ? script : arg)) };
+}
+
 export interface Ended {
   readonly code: number | null;
   readonly signal: string | null;

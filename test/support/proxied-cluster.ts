@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { StatusRecord } from '@kimberlite/server';
-import { formatFile } from './kimberlite.ts';
+import { formatFile, withFaultyDisk } from './kimberlite.ts';
 import { Proxy, type ProxyMode } from './proxy.ts';
 import { ServerProcess } from './server-process.ts';
 import { until } from './until.ts';
@@ -10,6 +10,13 @@ export const CLUSTER = 7n;
 /** How long the cluster may take for anything that is waited for. */
 export const PATIENCE_MILLIS = 45_000;
 
+export interface ClusterFiles {
+  readonly directory: string;
+  readonly cluster: bigint;
+  /** Whether the replicas run behind calls of the system that `tell` can hold up. */
+  readonly disksMayHang?: boolean;
+}
+
 /**
  * Three server processes with a proxy in front of each: for its clients, and one for each peer that
  * dials it. Replicas send only on connections that they dialled, so the proxy from one to another
@@ -18,6 +25,7 @@ export const PATIENCE_MILLIS = 45_000;
 export class ProxiedCluster {
   readonly #directory: string;
   readonly #cluster: bigint;
+  readonly #disksMayHang: boolean;
   readonly #processes: (ServerProcess | null)[];
   readonly #clientProxies: readonly Proxy[];
   /** By `from * REPLICAS + to`. */
@@ -25,12 +33,13 @@ export class ProxiedCluster {
   readonly #logs: string[][];
 
   private constructor(
-    files: { readonly directory: string; readonly cluster: bigint },
+    files: ClusterFiles,
     clientProxies: readonly Proxy[],
     links: readonly Proxy[],
   ) {
     this.#directory = files.directory;
     this.#cluster = files.cluster;
+    this.#disksMayHang = files.disksMayHang ?? false;
     this.#processes = slots().map(() => null);
     this.#clientProxies = clientProxies;
     this.#links = links;
@@ -38,19 +47,19 @@ export class ProxiedCluster {
   }
 
   /** Formats the data files and opens the proxies; nothing runs yet. */
-  static async make(directory: string): Promise<ProxiedCluster> {
+  static async make(
+    directory: string,
+    more: Pick<ClusterFiles, 'disksMayHang'> = {},
+  ): Promise<ProxiedCluster> {
     for (const slot of slots()) {
       const path = dataFile(directory, slot);
       await formatFile({ path, cluster: CLUSTER, slot, replicaCount: REPLICAS });
     }
-    return ProxiedCluster.over({ directory, cluster: CLUSTER });
+    return ProxiedCluster.over({ directory, cluster: CLUSTER, ...more });
   }
 
   /** Of data files that are already there. */
-  static async over(files: {
-    readonly directory: string;
-    readonly cluster: bigint;
-  }): Promise<ProxiedCluster> {
+  static async over(files: ClusterFiles): Promise<ProxiedCluster> {
     const clientProxies = await Promise.all(slots().map(() => Proxy.open()));
     const links = await Promise.all(pairs().map(() => Proxy.open()));
     return new ProxiedCluster(files, clientProxies, links);
@@ -76,6 +85,7 @@ export class ProxiedCluster {
       dataFile: this.path(slot),
       addresses: this.peerAddresses(slot),
       more: [`--cluster=${this.#cluster}`, `--replica=${slot}`],
+      ...(this.#disksMayHang ? { wrap: withFaultyDisk } : {}),
     });
     this.#processes[slot] = server;
     this.#clientProxies[slot]?.aim(server.port('client'));
@@ -100,6 +110,12 @@ export class ProxiedCluster {
 
   signal(slot: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
     this.#running(slot).signal(signal);
+  }
+
+  /** Makes the disk of a replica hang, or go on; of a cluster whose disks may. */
+  tell(slot: number, message: 'hang' | 'release'): void {
+    if (!this.#disksMayHang) throw new Error('its disks may hang');
+    this.#running(slot).tell(message);
   }
 
   /** One direction between two replicas. */

@@ -87,6 +87,11 @@ export class ServerProcess {
     this.#child.kill(signal);
   }
 
+  /** Over the channel, which a replica for tests listens to. */
+  tell(message: string): void {
+    this.#child.send(message);
+  }
+
   /** kill -9. */
   async kill(): Promise<void> {
     this.signal('SIGKILL');
