@@ -7,11 +7,7 @@ import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
 import { encodeMessage, type Message, type PrepareMessage } from './message/message.ts';
 import { Op, opNext, View, ZERO_CHECKSUM } from './std/numbers.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
-import {
-  firstIntroductions,
-  type Introductions,
-  recoveredIntroductions,
-} from './superblock/introductions.ts';
+import { firstIntroductions, type Introductions } from './superblock/introductions.ts';
 import {
   type CheckpointRecord,
   encodeSuperblock,
@@ -60,15 +56,14 @@ const VIEWS_ABOVE: number = 2 * SLOT_COUNT;
 /** What a recovered member's file begins with; `view` is the newest that the cluster showed. */
 export function recoveredFile(options: {
   readonly slot: number;
-  readonly replicaCount: number;
   readonly incarnation: bigint;
   readonly since: Op;
   readonly view: View;
 }): Required<Pick<FormatOptions, 'incarnation' | 'introductions' | 'view'>> {
-  const { slot, replicaCount, incarnation, since, view } = options;
+  const { slot, incarnation, since, view } = options;
   return {
     incarnation,
-    introductions: recoveredIntroductions(slot, replicaCount, { incarnation, since }),
+    introductions: firstIntroductions(slot, { incarnation, since }),
     view: View(view + VIEWS_ABOVE),
   };
 }

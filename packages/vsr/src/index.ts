@@ -58,7 +58,6 @@ export {
   type Introductions,
   type KnownFile,
   mutualIntroductions,
-  recoveredIntroductions,
 } from './superblock/introductions.ts';
 export * from './superblock/read-superblock.ts';
 export type * from './superblock/superblock.ts';

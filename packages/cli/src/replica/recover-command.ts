@@ -184,7 +184,7 @@ async function recover(flags: RecoverFlags, io: Io): Promise<Recovered> {
       const noop = await client.request(OPERATION_NOOP, new Uint8Array(0));
       view = Math.max(view, noop.view);
     }
-    const file = recoveredFile({ slot, replicaCount, incarnation, since, view: View(view) });
+    const file = recoveredFile({ slot, incarnation, since, view: View(view) });
     const made = unwrap(await formatDataFile({ path, config, cluster, slot, replicaCount, file }));
     return { cluster: String(cluster), op: since, bytes: made.size };
   } finally {

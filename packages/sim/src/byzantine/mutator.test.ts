@@ -50,6 +50,7 @@ function ballot(): AnyMessage {
     op: Op(9),
     commitMin: Op(6),
     checkpointOp: Op(0),
+    filesSince: Op(0),
     nackBits: 0,
     presentBits: 7,
   };

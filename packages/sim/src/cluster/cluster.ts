@@ -77,7 +77,7 @@ export class Cluster {
   /** Replicas whose disk was lost and formatted anew. */
   readonly lostDisks: Set<number>;
   /** Replicas that have ended themselves: their peers know better. */
-  private readonly refused: Set<number>;
+  readonly refused: Set<number>;
   private readonly startedNow: Set<number>;
   /** Slots whose replica has taken part at least once. */
   private readonly everStarted: Set<number>;
@@ -216,7 +216,7 @@ export class Cluster {
     this.totals.disksRecovered += 1;
     this.lostDisks.delete(slot);
     this.refused.delete(slot);
-    const recovered = recoveredFile({ slot, replicaCount, ...file });
+    const recovered = recoveredFile({ slot, ...file });
     this.checkers.onDiskRecovered(slot, recovered.view);
     const setup = { config, checksum, cluster: this.clusterId, slot, replicaCount, ...recovered };
     this.storage(slot).format(maker.format(setup));

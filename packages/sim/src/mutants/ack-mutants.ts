@@ -40,8 +40,8 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: PREPARE,
-        find: 'primary.pipeline.push({ message, acks: 0, since: r.tick });',
-        replace: 'primary.pipeline.push({ message, acks: 1 << r.slot, since: r.tick });',
+        find: 'primary.pipeline.push({ message, acks: 0, sentAt: r.tick });',
+        replace: 'primary.pipeline.push({ message, acks: 1 << r.slot, sentAt: r.tick });',
       },
     ],
   },
@@ -145,11 +145,11 @@ export const ACK_MUTANTS: readonly Mutant[] = [
       },
       {
         file: PRIMARY_START,
-        find: 'else pipeline.push({ message, acks: 0, since: r.tick });',
+        find: 'else pipeline.push({ message, acks: 0, sentAt: r.tick });',
         replace:
           'else {\n' +
           '      const kept = keptAcks(r).get(message.header.checksum) ?? 0;\n' +
-          '      pipeline.push({ message, acks: kept, since: r.tick });\n' +
+          '      pipeline.push({ message, acks: kept, sentAt: r.tick });\n' +
           '    }',
       },
       {

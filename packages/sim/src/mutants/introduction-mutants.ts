@@ -11,7 +11,7 @@ const NOT_TOLD = {
 /** It takes part at once. */
 const NOT_INTRODUCED = {
   file: INTRODUCE,
-  find: 'return isKnownByAll(introductions, { self: r.slot, voters: r.voters });',
+  find: 'return isKnownByEnough(introductions, { self: r.slot, voters: r.voters, replication });',
   replace: 'return introductions.files.length > 0;',
 };
 
@@ -48,7 +48,7 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     name: 'recovered_words_kept',
     bug: 'what the lost file promised is held against the one that took its place',
     edits: [
-      { file: 'vsr/src/replica/members.ts', find: '  r.words[slot] = noWord();\n', replace: '' },
+      { file: 'vsr/src/replica/members.ts', find: '    r.words[slot] = noWord();\n', replace: '' },
     ],
     scenario: 'lost_disk',
   },

@@ -123,6 +123,30 @@ export const UNCAUGHT_MUTANTS: readonly Mutant[] = [
     edits: [{ file: SELECT_LOG, find: '>= quorums.nack)', replace: '>= quorums.nack + 16)' }],
   },
   {
+    name: 'replaced_file_still_counted',
+    bug: 'a lost file that comes back commits the very op that replaces it, and what follows',
+    edits: [
+      {
+        file: 'vsr/src/replica/replacement.ts',
+        find: 'return replacedAt !== undefined && replacedAt <= op && replacedAt > r.commitMin;',
+        replace: 'return replacedAt !== undefined && replacedAt < 0;',
+      },
+    ],
+    scenario: 'lost_disk',
+  },
+  {
+    name: 'recovered_file_counts_at_once',
+    bug: 'a new file takes part before the others know that it took the place of a lost one',
+    edits: [
+      {
+        file: 'vsr/src/superblock/introductions.ts',
+        find: 'return known >= (recovered ? replication : setCount(others));',
+        replace: 'return known >= (recovered && replication > 0 ? 0 : setCount(others));',
+      },
+    ],
+    scenario: 'lost_disk',
+  },
+  {
     name: 'recovery_not_loaded',
     bug: 'a replica that fetched a checkpoint does not learn of the files that it names',
     edits: [{ file: 'vsr/src/replica/restore.ts', find: '  adoptFiles(r);\n', replace: '' }],

@@ -8,15 +8,33 @@ import {
 } from '@kimberlite/vsr';
 import type { SimulatedClient } from '../client/simulated-client.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { DiskCopy } from '../storage/storage.ts';
 
 export interface LostDiskOptions {
   /** Per tick, while no disk was lost. */
   readonly probability: number;
   /** Per tick, while one is lost: somebody begins to recover the replica. */
   readonly recoverProbability: number;
+  /** Per tick, once it is recovered: the old disk comes back to life in the place of the new. */
+  readonly returnProbability: number;
 }
 
-export const LOST_DISK_OFF: LostDiskOptions = { probability: 0, recoverProbability: 0 };
+export const LOST_DISK_OFF: LostDiskOptions = {
+  probability: 0,
+  recoverProbability: 0,
+  returnProbability: 0,
+};
+
+/** Ticks for which an old disk that came back stays, at most. */
+const RETURN_TICKS_MAX = 300;
+
+/** An old disk that runs in the place of the one that was recovered. */
+interface Returned {
+  readonly slot: number;
+  /** What the new disk holds. */
+  readonly current: DiskCopy;
+  ticksLeft: number;
+}
 
 /** What `kimberlite recover` does, step by step, through a client of the run. */
 interface Recovering {
@@ -40,29 +58,93 @@ export class LostDisk {
   private readonly prng: Prng;
   private readonly options: LostDiskOptions;
   private recovering: Recovering | null;
+  /** The disk that was lost, as it was then. */
+  private old: { readonly slot: number; readonly disk: DiskCopy } | null;
+  private returned: Returned | null;
+  /** Recovered, and not yet known to enough others to take part. */
+  private settling: number | null;
 
   constructor(cluster: Cluster, prng: Prng, options: LostDiskOptions) {
     this.cluster = cluster;
     this.prng = prng;
     this.options = options;
     this.recovering = null;
+    this.old = null;
+    this.returned = null;
+    this.settling = null;
   }
 
   tick(): void {
-    if (this.recovering !== null) this.recover(this.recovering);
+    if (this.returned !== null) this.haunt(this.returned);
+    else if (this.recovering !== null) this.recover(this.recovering);
     else if (this.cluster.lostDisks.size > 0) this.beginRecovery();
-    else this.lose();
+    else if (!this.comesBack()) this.lose();
   }
 
   private lose(): void {
     const { cluster, prng } = this;
     const { replicaCount } = cluster.options;
+    // One at a time: until the last one takes part, another loss would be one too many.
+    if (this.settling !== null && !this.takesPart(this.settling)) return;
+    this.settling = null;
     // Two of two are needed, and one alone has no peer that would know.
     if (replicaCount < 3 || !prng.chance(this.options.probability)) return;
     const slot = prng.below(replicaCount);
     // Before all have met, the new file is as good as the old one: it promised nothing.
     if (cluster.partaking < replicaCount) return;
-    if (cluster.faults.allow('lost_disk', slot)) cluster.loseDisk(slot);
+    if (!cluster.faults.allow('lost_disk', slot)) return;
+    if (cluster.replica(slot).running) cluster.crash(slot);
+    this.old = { slot, disk: cluster.storage(slot).copy() };
+    cluster.loseDisk(slot);
+  }
+
+  private takesPart(slot: number): boolean {
+    const state = this.cluster.replica(slot).snapshot();
+    return state !== null && state.status !== 'introducing' && state.status !== 'recovering';
+  }
+
+  /** From now on no old disk is there. */
+  end(): void {
+    if (this.returned !== null) this.leave(this.returned);
+  }
+
+  private comesBack(): boolean {
+    const { cluster, old, prng } = this;
+    if (old === null || !prng.chance(this.options.returnProbability)) return false;
+    const { slot, disk } = old;
+    if (!cluster.faults.allow('lost_disk', slot)) return false;
+    cluster.log(() => `the old disk of replica ${slot} comes back to life`);
+    const current = this.swap(slot, disk);
+    this.returned = { slot, current, ticksLeft: prng.between(1, RETURN_TICKS_MAX) };
+    cluster.totals.disksReturned += 1;
+    cluster.lostDisks.add(slot);
+    cluster.start(slot);
+    return true;
+  }
+
+  /** Puts a disk in place of the replica's own, which is handed back. */
+  private swap(slot: number, disk: DiskCopy): DiskCopy {
+    const { cluster } = this;
+    if (cluster.replica(slot).running) cluster.crash(slot);
+    const before = cluster.storage(slot).copy();
+    cluster.storage(slot).putBack(disk);
+    cluster.checkers.onDiskLost(slot);
+    return before;
+  }
+
+  private haunt(returned: Returned): void {
+    returned.ticksLeft -= 1;
+    if (returned.ticksLeft <= 0) this.leave(returned);
+  }
+
+  /** The new disk is back in its place; the old one keeps what it did meanwhile. */
+  private leave({ slot, current }: Returned): void {
+    const { cluster } = this;
+    this.old = { slot, disk: this.swap(slot, current) };
+    this.returned = null;
+    cluster.lostDisks.delete(slot);
+    cluster.refused.delete(slot);
+    cluster.start(slot);
   }
 
   private beginRecovery(): void {
@@ -94,6 +176,7 @@ export class LostDisk {
     if (recovering.noopsLeft === 0 && recovering.since !== null) {
       const { slot, incarnation, since } = recovering;
       this.recovering = null;
+      this.settling = slot;
       cluster.recoverDisk(slot, { incarnation, since, view: client.view });
       return;
     }

@@ -167,6 +167,7 @@ class Simulator {
       const enough = this.safetyPhase();
       this.gray.healAll();
       this.processes.end();
+      this.lostDisk.end();
       this.cluster.endLies();
       // Who might find out that a lie was believed must not be left out.
       const whole = !enough || this.cluster.exposure !== null;

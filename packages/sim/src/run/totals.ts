@@ -71,6 +71,8 @@ export interface Totals {
   disksLost: number;
   strangersRefused: number;
   disksRecovered: number;
+  /** Old disks of recovered replicas that came back to life. */
+  disksReturned: number;
   refusedHints: number;
   falseHints: number;
   commitStalls: number;
@@ -169,6 +171,7 @@ export function emptyTotals(): Totals {
     disksLost: 0,
     strangersRefused: 0,
     disksRecovered: 0,
+    disksReturned: 0,
     refusedHints: 0,
     falseHints: 0,
     commitStalls: 0,

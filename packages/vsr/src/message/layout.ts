@@ -225,6 +225,7 @@ export const COMMANDS = {
       op: 'op',
       commitMin: 'op',
       checkpointOp: 'op',
+      filesSince: 'op',
       nackBits: 'u32',
       presentBits: 'u32',
     },

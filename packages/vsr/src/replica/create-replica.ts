@@ -134,6 +134,7 @@ export function createReplica(options: ReplicaOptions): Replica {
       backlogCommit: Op(0),
       stalled: false,
       abdicated: null,
+      replacing: new Map(),
       viewHead: Op(0),
       timestampNext: 0,
     },

@@ -5,6 +5,7 @@ import type { Message } from '../message/message.ts';
 import { Op, opMax } from '../std/numbers.ts';
 import { installHeaders } from './chain.ts';
 import { isOtherCheckpoint, namesOtherCheckpoint } from './checkpoint-ids.ts';
+import { filesSince } from './replacement.ts';
 import type { Replica } from './replica.ts';
 import { type Ballot, logsConflict, type SelectedLog, selectLog } from './select-log.ts';
 import { drop, send, trace } from './send.ts';
@@ -58,7 +59,8 @@ export function sendDoViewChange(r: Replica): void {
   }
   const { replica: _, headers: __, ...facts } = ballot;
   const { checkpointId, checkpoint } = r;
-  const fields = { ...facts, checkpointId, checkpointOp: checkpoint.op };
+  const since = { filesSince: filesSince(r) };
+  const fields = { ...facts, ...since, checkpointId, checkpointOp: checkpoint.op };
   send(r, primarySlot(r.view), 'doViewChange', fields, encodeHeaderList(headers));
 }
 
@@ -80,6 +82,13 @@ export function onDoViewChange(r: Replica, message: Message<'doViewChange'>): vo
     // Its log may rest on a state that is not the cluster's; if it is this one's that is not, no
     // quorum comes together here.
     drop(r, message, 'wrong_checkpoint');
+    return;
+  }
+  if (header.filesSince > filesSince(r)) {
+    // It knows a file that this replica does not, so the one that this replica takes for that
+    // member's may be the lost one, and its log not to be counted with the others (rule
+    // recover-by-op).
+    drop(r, message, 'newer_members');
     return;
   }
   const ballot = decodeBallot(r, message);

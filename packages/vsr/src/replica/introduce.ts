@@ -2,7 +2,7 @@ import type { Header } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
 import { setAdd, setHas, setSlots } from '../std/bitset.ts';
 import { Op, View, viewMax } from '../std/numbers.ts';
-import { fileOf, isKnownByAll, withFile } from '../superblock/introductions.ts';
+import { fileOf, isKnownByEnough, withFile } from '../superblock/introductions.ts';
 import { durableHead } from './durable-head.ts';
 import type { FatalReason } from './effect.ts';
 import type { PeerWord, Replica } from './replica.ts';
@@ -42,10 +42,11 @@ export function noWord(): PeerWord {
   return { view: View(0), logView: View(0), op: Op(0) };
 }
 
-/** Whether this replica may take part: every other voter durably knows its file. */
+/** Whether this replica may take part: enough others durably know its file. */
 export function isIntroduced(r: Replica): boolean {
   const { introductions } = r.superblock.durable;
-  return isKnownByAll(introductions, { self: r.slot, voters: r.voters });
+  const { replication } = r.quorums;
+  return isKnownByEnough(introductions, { self: r.slot, voters: r.voters, replication });
 }
 
 /** Why nothing that this author says is taken, or null. Only pings and pongs need no greeting. */
@@ -161,7 +162,7 @@ export function onIntroduction(r: Replica, { header }: Message<'pong'>): void {
     deny(r, header, 'rolled_back');
     return;
   }
-  if (withdrawDenial(r, header)) greet(r, header.replica);
+  if (withdrawDenial(r, header)) greet(r, header);
 }
 
 /** Rule denied-is-mute. */
@@ -203,7 +204,7 @@ function isBehindItsWord(r: Replica, word: Message<'pong'>['header']): boolean {
   return r.headCertain && op < word.promisedOp;
 }
 
-function greet(r: Replica, slot: number): void {
+function greet(r: Replica, { replica: slot, knownSince, view }: Message<'pong'>['header']): void {
   if (!setHas(r.greeted, slot)) {
     r.greeted = setAdd(r.greeted, slot);
     trace(r, { kind: 'greeted', peer: slot });
@@ -211,6 +212,12 @@ function greet(r: Replica, slot: number): void {
   }
   if (setHas(r.introductions.knownBy, slot)) return;
   const { introductions } = r;
+  const { since } = fileOf(introductions, r.slot);
+  // Noted by a ping alone, it is not known there what it took the place of.
+  if (knownSince < since) return;
+  // Who knows this file from now on may have sent its log for that view beside the lost one's: in
+  // a lower view nothing is promised any more.
+  if (since > 0 && r.status === 'introducing') r.view = viewMax(r.view, view);
   r.introductions = { ...introductions, knownBy: setAdd(introductions.knownBy, slot) };
   updateSuperblock(r);
 }

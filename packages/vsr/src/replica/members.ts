@@ -1,6 +1,6 @@
 import { type LeveledTable, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
 import { SLOT_COUNT } from '../membership.ts';
-import { setHas } from '../std/bitset.ts';
+import { setHas, setRemove } from '../std/bitset.ts';
 import { Op } from '../std/numbers.ts';
 import { fileOf, type KnownFile, withFile } from '../superblock/introductions.ts';
 import { noWord } from './introduce.ts';
@@ -137,14 +137,18 @@ export function adoptFiles(r: Replica): void {
 
 function adoptFile(r: Replica, slot: number, file: KnownFile): void {
   const known = fileOf(r.introductions, slot);
-  if (known.incarnation === file.incarnation || known.since >= file.since) return;
-  if (slot === r.slot) {
-    fatal(r, 'other_incarnation');
-    return;
+  if (known.since >= file.since) return;
+  if (known.incarnation !== file.incarnation) {
+    if (slot === r.slot) {
+      fatal(r, 'other_incarnation');
+      return;
+    }
+    // What the old file promised or voted for is void, and the new one has not spoken yet.
+    r.words[slot] = noWord();
+    r.viewChange.ballots.delete(slot);
+    r.viewChange.votes = setRemove(r.viewChange.votes, slot);
+    trace(r, { kind: 'recovered', peer: slot, op: file.since });
   }
   r.introductions = withFile(r.introductions, slot, file);
-  // What the old file promised is void, and the new one has not spoken yet.
-  r.words[slot] = noWord();
-  trace(r, { kind: 'recovered', peer: slot, op: file.since });
   updateSuperblock(r);
 }

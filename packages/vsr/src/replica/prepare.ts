@@ -13,6 +13,7 @@ import { heardPrimary } from './heartbeat.ts';
 import { hasLease } from './lease.ts';
 import { confirmByAck } from './read-round.ts';
 import { onNextArrived, onRepairPrepare } from './repair.ts';
+import { isBeingReplaced, noteReplacement } from './replacement.ts';
 import type { PipelineEntry, Replica } from './replica.ts';
 import { broadcastMessage, drop, fatal, isBackup, isPrimary, sendMessage, trace } from './send.ts';
 import type { DropReason } from './trace.ts';
@@ -95,6 +96,7 @@ function prepareBatch(r: Replica, batch: readonly Message<'request'>[]): void {
   );
   r.timers.stop('commitMessage'); // This prepare carries the commit number.
   primary.pipeline.push({ message, acks: 0, sentAt: r.tick });
+  noteReplacement(r, message);
   if (primary.pipeline.length === 1) primary.lastNewAck = r.tick;
   trace(r, { kind: 'prepared', op, checksum: message.header.checksum, count: batch.length });
   // Peers first: their disks then work at the same time as this one's.
@@ -270,6 +272,7 @@ function countOwnCopy(r: Replica, entry: PipelineEntry): void {
 
 /** Counts who has it on disk and commits, in order, what has its quorum. */
 function countAck(r: Replica, entry: PipelineEntry, slot: number): void {
+  if (isBeingReplaced(r, slot, entry.message.header.op)) return;
   entry.acks = setAdd(entry.acks, slot);
   const { pipeline } = r.primary;
   for (;;) {
@@ -333,6 +336,7 @@ export function sendPipeline(r: Replica): void {
 export function indexInFlight(r: Replica): void {
   r.primary.inFlight.clear();
   for (const { message } of r.primary.pipeline) {
+    noteReplacement(r, message);
     for (const entry of readBatch(message.body, message.header.count) ?? []) {
       r.primary.inFlight.set(entry.client, entry.requestChecksum);
     }

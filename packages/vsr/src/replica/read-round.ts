@@ -2,6 +2,7 @@ import type { Message } from '../message/message.ts';
 import { type SlotSet, setAdd, setCount } from '../std/bitset.ts';
 import { type Op, opMax } from '../std/numbers.ts';
 import { askForView } from './ask-view.ts';
+import { isBeingReplaced } from './replacement.ts';
 import type { PendingQuery, ReadRound, Replica } from './replica.ts';
 import { broadcast, drop, isBackup, isPrimary, primaryOfView, send } from './send.ts';
 
@@ -60,7 +61,7 @@ export function onViewConfirmed(r: Replica, message: Message<'viewConfirmed'>): 
     return;
   }
   for (const round of r.reads.rounds) {
-    if (round.number > header.round) break;
+    if (round.number > header.round || isBeingReplaced(r, header.replica, r.op)) break;
     round.confirmedBy = setAdd(round.confirmedBy, header.replica);
   }
   endRounds(r);
@@ -71,7 +72,7 @@ export function onViewConfirmed(r: Replica, message: Message<'viewConfirmed'>): 
  * an echo of that round.
  */
 export function confirmByAck(r: Replica, ack: { readonly slot: number; readonly op: Op }): void {
-  if (r.reads.rounds.length === 0) return;
+  if (r.reads.rounds.length === 0 || isBeingReplaced(r, ack.slot, r.op)) return;
   for (const round of r.reads.rounds) {
     if (ack.op <= round.head) break;
     round.confirmedBy = setAdd(round.confirmedBy, ack.slot);

@@ -72,6 +72,8 @@ export interface PrimaryState {
   stalled: boolean;
   /** Why it gives way, while it does. */
   abdicated: VoteReason | null;
+  /** Slots whose files ops of the pipeline replace, and by which op. Owner: replacement.ts. */
+  readonly replacing: Map<number, Op>;
   /** Head of the log with which this view began: all of it may have been acknowledged. */
   viewHead: Op;
   /** Smallest timestamp that the next prepare may carry, microseconds. */

@@ -33,6 +33,7 @@ export function clearViewState(r: Replica): void {
   primary.inFlight.clear();
   primary.heard.fill(Number.NEGATIVE_INFINITY);
   primary.abdicated = null;
+  primary.replacing.clear();
   primary.backlogSince = null;
   primary.stalled = false;
   viewChange.votes = 0;

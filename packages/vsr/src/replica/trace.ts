@@ -160,6 +160,7 @@ export type DropReason =
   | 'journal_full'
   | 'known_view'
   | 'member_alive'
+  | 'newer_members'
   | 'log_conflict'
   | 'not_fresh'
   | 'not_greeted'

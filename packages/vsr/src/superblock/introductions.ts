@@ -1,6 +1,6 @@
 import { assert, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
 import { SLOT_COUNT } from '../membership.ts';
-import { type SlotSet, setAdd, setHas } from '../std/bitset.ts';
+import { type SlotSet, setAdd, setCount, setRemove } from '../std/bitset.ts';
 import { Op } from '../std/numbers.ts';
 
 /** The one data file of a slot whose word counts. */
@@ -55,19 +55,6 @@ export function mutualIntroductions(
   return { files, knownBy };
 }
 
-/** What a file knows that takes the place of a lost one: all others have noted it, by an op. */
-export function recoveredIntroductions(
-  slot: number,
-  replicaCount: number,
-  self: KnownFile,
-): Introductions {
-  let knownBy = 0;
-  for (let peer = 0; peer < replicaCount; peer += 1) {
-    if (peer !== slot) knownBy = setAdd(knownBy, peer);
-  }
-  return { ...firstIntroductions(slot, self), knownBy };
-}
-
 /** The file of a slot. */
 export function fileOf(introductions: Introductions, slot: number): KnownFile {
   const file = introductions.files[slot];
@@ -87,16 +74,21 @@ export function withFile(
   return { ...introductions, files };
 }
 
-/** Whether every voter but `self` has said that it durably knows this file. */
-export function isKnownByAll(
+/**
+ * Whether enough others have said that they durably know this file. A member's first file needs
+ * every other voter. One that took the place of a lost one, by an op that a quorum has committed,
+ * needs a replication quorum of them: whoever counts the lost one from then on, for a view change,
+ * counts one of these too (rule recover-by-op).
+ */
+export function isKnownByEnough(
   introductions: Introductions,
-  options: { readonly self: number; readonly voters: SlotSet },
+  options: { readonly self: number; readonly voters: SlotSet; readonly replication: number },
 ): boolean {
-  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-    if (slot === options.self || !setHas(options.voters, slot)) continue;
-    if (!setHas(introductions.knownBy, slot)) return false;
-  }
-  return true;
+  const { self, voters, replication } = options;
+  const others = setRemove(voters, self);
+  const known = setCount(introductions.knownBy & others);
+  const recovered = fileOf(introductions, self).since > 0;
+  return known >= (recovered ? replication : setCount(others));
 }
 
 /** INTRODUCTIONS_SIZE bytes: knownBy, then for each slot its incarnation and its op. */

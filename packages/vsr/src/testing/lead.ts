@@ -31,6 +31,7 @@ export function doViewChangeOf(
       op: Op(chain.length - 1),
       commitMin: Op(options.commitMin ?? 0),
       ...checkpointFields(options.checkpoint),
+      filesSince: Op(0),
       nackBits: 0,
       presentBits: (1 << headers.length) - 1,
     },

@@ -30,6 +30,8 @@ interface Node {
   /** Has chosen that log, and leads once it is whole; after a restart it gives way instead. */
   chosen: boolean;
   commitMin: number;
+  /** Its log may have ended higher than it can read: it has no vote until it has a log again. */
+  uncertain: boolean;
   log: Held[];
   /** Head of the log when log_view was written, and so the top of its durable headers. */
   durableHead: number;
@@ -75,6 +77,7 @@ export class LogHistory {
       leads: slot === 0,
       chosen: false,
       commitMin: 0,
+      uncertain: false,
       log: [{ message: root, durable: true, inMemory: true, faulty: false, blank: false }],
       durableHead: 0,
       frozen: null,
@@ -90,7 +93,8 @@ export class LogHistory {
   step(): void {
     const node = this.prng.pick(this.nodes);
     const draw = this.prng.below(100);
-    if (draw < 18) this.prepare(this.primaryOf(node.view));
+    if (node.uncertain) this.follow(node);
+    else if (draw < 18) this.prepare(this.primaryOf(node.view));
     else if (draw < 42) this.deliver(node);
     else if (draw < 64) this.flush(node);
     else if (draw < 76) this.commit(node);
@@ -232,8 +236,13 @@ export class LogHistory {
   /** The new primary chooses among the votes that happen to have come. */
   private candidate(node: Node): void {
     if (node.frozen === null || this.primaryOf(node.view) !== node) return;
+    if (node.uncertain) return;
     const voters = this.nodes.filter(
-      (other) => other.frozen !== null && other.view === node.view && this.prng.chance(0.8),
+      (other) =>
+        !other.uncertain &&
+        other.frozen !== null &&
+        other.view === node.view &&
+        this.prng.chance(0.8),
     );
     if (!voters.includes(node)) return;
     const selection = this.choose(voters);
@@ -270,6 +279,7 @@ export class LogHistory {
     node.logView = view;
     node.durableHead = head.header.op;
     node.frozen = null;
+    node.uncertain = false;
   }
 
   /** Leads when its log is whole: every body that it lacked came from someone. */
@@ -292,8 +302,9 @@ export class LogHistory {
     const begun = this.nodes.filter(
       (other) =>
         (other.leads || other.chosen) &&
+        other !== node &&
         other.view >= node.view &&
-        (other.view > node.view || node.frozen !== null),
+        (other.view > node.view || node.frozen !== null || node.uncertain),
     );
     if (begun.length === 0) return;
     const primary = this.prng.pick(begun);
@@ -315,7 +326,16 @@ export class LogHistory {
       const written = op <= top && op >= top - PIPELINE;
       if (!held.durable && !held.faulty && !written) held.blank = true;
     });
-    while (node.log.length - 1 > top && node.log.at(-1)?.blank === true) node.log.pop();
+    while (node.log.length - 1 > top) {
+      const last = present(node.log.at(-1));
+      if (!last.blank) return;
+      // Rotten beyond reading, above all that is known: nobody can tell what was acknowledged here.
+      if (last.faulty) {
+        node.uncertain = true;
+        return;
+      }
+      node.log.pop();
+    }
   }
 
   /** A slot rots while nobody looks; its header too, where no durable header stands for it. */
@@ -336,7 +356,8 @@ export class LogHistory {
     const last = present(this.committed.at(-1));
     for (let set = 1; set < 1 << this.nodes.length; set += 1) {
       if (setCount(set) < this.quorums.viewChange) continue;
-      const selection = this.choose(this.nodes.filter(({ slot }) => setHas(set, slot)));
+      const voters = this.nodes.filter(({ slot, uncertain }) => setHas(set, slot) && !uncertain);
+      const selection = this.choose(voters);
       if (selection.kind !== 'selected') continue;
       assert(selection.op >= last.header.op, 'no committed op is dropped');
       let message = present(this.made.get(present(selection.headers[0]).header.checksum));

@@ -1,0 +1,115 @@
+import { present } from '@kimberlite/store';
+import {
+  CONFIG_SIMULATION,
+  decodeRecovered,
+  encodeRecovery,
+  OPERATION_NOOP,
+  OPERATION_RECOVER,
+  type Op,
+} from '@kimberlite/vsr';
+import { describe, expect, it } from 'vitest';
+import type { DiskCopy } from '../storage/storage.ts';
+import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
+import { at, settle } from '../testing/settled.ts';
+
+const INCARNATION = 4242n;
+
+/** The replica's disk is gone; a copy of it as it was turns up later. */
+function lose(script: ScriptedCluster, slot: number): DiskCopy {
+  script.run(20);
+  script.crash(slot);
+  const old = script.cluster.storage(slot).copy();
+  script.cluster.loseDisk(slot);
+  // The primary takes a member that was heard of late for alive.
+  script.run(200);
+  return old;
+}
+
+/** The op that names the new file, and a pipeline of others behind it. */
+function replaceFile(script: ScriptedCluster, slot: number): Op {
+  const body = encodeRecovery({ slot, incarnation: INCARNATION });
+  const since = decodeRecovered(script.request({ operation: OPERATION_RECOVER, body }));
+  for (let count = 0; count < CONFIG_SIMULATION.pipelineMax; count += 1) {
+    script.request({ operation: OPERATION_NOOP, body: new Uint8Array(0) });
+  }
+  return present(since);
+}
+
+function startNew(script: ScriptedCluster, slot: number, since: Op): void {
+  const { view } = present(script.cluster.clients[0]);
+  script.cluster.recoverDisk(slot, { incarnation: INCARNATION, since, view });
+}
+
+/** Another disk is put into the replica; what it had is handed back. */
+function swap(script: ScriptedCluster, slot: number, disk: DiskCopy): DiskCopy {
+  script.crash(slot);
+  const before = script.cluster.storage(slot).copy();
+  script.cluster.storage(slot).putBack(disk);
+  script.cluster.checkers.onDiskLost(slot);
+  script.restart(slot);
+  return before;
+}
+
+describe('a replica whose disk was replaced', () => {
+  it.each([3, 5])('of %i takes part when a quorum of the others knows its file', (replicaCount) => {
+    const { script, primary, backups } = settle({ replicaCount });
+    const slot = at(backups, 0);
+    expect(script.add(1, 1)).toBe(1);
+    lose(script, slot);
+    const since = replaceFile(script, slot);
+    script.runUntil(() => script.state(primary).commitMin === script.state(primary).op);
+    script.run(20);
+    // Only the primary is there to say that it has executed the op.
+    const others = backups.filter((backup) => backup !== slot);
+    for (const other of others) script.crash(other);
+    startNew(script, slot, since);
+    script.run(300);
+    expect(script.state(slot)).toMatchObject({ status: 'introducing', op: 0 });
+    expect(script.events('acknowledged', slot).filter(({ op }) => op > since)).toEqual([]);
+    for (const other of others) script.restart(other);
+    script.runUntil(() => script.converged());
+    expect(script.state(slot).status).toBe('normal');
+    expect(script.read(1)).toBe(1);
+  });
+
+  it.each([3, 4, 5, 6])('of %i is not mistaken for its old disk', (replicaCount) => {
+    const { script, backups } = settle({ replicaCount });
+    const slot = at(backups, 0);
+    const old = lose(script, slot);
+    startNew(script, slot, replaceFile(script, slot));
+    script.runUntil(() => script.converged());
+    expect(script.add(1, 1)).toBe(1);
+    script.tap.allowGivingUp(slot);
+    const current = swap(script, slot, old);
+    script.run(200);
+    expect(script.tap.givenUp[0]).toEqual({ slot, reason: 'other_incarnation' });
+    expect(script.add(1, 1)).toBe(2);
+    swap(script, slot, current);
+    script.runUntil(() => script.converged());
+    expect(script.read(1)).toBe(2);
+  });
+
+  it('leaves its old disk nothing to decide with one that lags', () => {
+    const { script, primary, backups } = settle({ replicaCount: 3 });
+    const [slot, behind] = [at(backups, 0), at(backups, 1)];
+    const old = lose(script, slot);
+    startNew(script, slot, replaceFile(script, slot));
+    script.runUntil(() => script.converged());
+    // Known to the primary and the new disk alone; then only the other and the old one are left.
+    const away = script.isolate(behind);
+    expect(script.add(1, 1)).toBe(1);
+    script.crash(behind);
+    for (const rule of away) rule.remove();
+    script.tap.allowGivingUp(slot);
+    const current = swap(script, slot, old);
+    script.crash(primary);
+    script.restart(behind);
+    script.run(1_000);
+    expect(script.primary()).toBeNull();
+    expect(script.state(slot)).toMatchObject({ status: 'introducing', deniedBy: [behind] });
+    swap(script, slot, current);
+    script.restart(primary);
+    script.runUntil(() => script.converged());
+    expect(script.read(1)).toBe(1);
+  });
+});
