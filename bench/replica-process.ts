@@ -10,7 +10,12 @@ if (isFault(configuration)) throw new Error(configuration.message);
 const replica = await startReplica({ configuration, stateMachine: createKernel() });
 if (isFault(replica)) throw new Error(replica.message);
 const stop = (): void => void replica.stop().then(() => process.exit(0));
-process.on('message', () => {
+process.on('message', (what) => {
+  if (what === 'view') {
+    const { status, view } = replica.status().state;
+    process.send?.({ status, view });
+    return;
+  }
   // Only where the flag that allows it was given.
   globalThis.gc?.();
   process.send?.(process.memoryUsage());

@@ -1,6 +1,7 @@
 /**
  * `npm run soak`: millions of acknowledged operations on a fixed set of keys, and whether memory,
- * descriptors or files grow meanwhile. docs/benchmarks.md explains what the numbers mean.
+ * descriptors or files grow meanwhile, or the view changes. docs/benchmarks.md explains what the
+ * numbers mean.
  */
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -13,10 +14,13 @@ import { startKimberlite } from './lib/kimberlite-system.ts';
 import { parseSoakOptions, type SoakOptions } from './lib/soak-options.ts';
 import { type SoakSample, SoakSeries, soakTable } from './lib/soak-series.ts';
 import type { System } from './lib/system.ts';
+import { viewEvents, viewReport } from './lib/view-watch.ts';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 /** Calls that fail one after another before the soak gives up. */
 const ERRORS_IN_A_ROW_MAX = 20;
+
+const LOOK_MILLIS = 50;
 
 /** What the load has come to. */
 interface Progress {
@@ -49,6 +53,7 @@ async function soak(plan: SoakOptions): Promise<void> {
     const system = await startKimberlite({
       directory: join(directory, 'kimberlite'),
       size: plan.size,
+      profile: plan.profile,
       // A heap is compared after a collection: before it, its size says when the last one was.
       nodeFlags: ['--expose-gc'],
       started: (child) => children.push(child),
@@ -68,6 +73,7 @@ async function run(
   const { target } = system;
   if (target.kind !== 'kimberlite') throw new Error('replicas of this repository');
   const client = new Client({ endpoints: target.endpoints, cluster: BigInt(target.cluster) });
+  const firstView = await settledView(system.members);
   const series = new SoakSeries();
   const begin = performance.now();
   const seconds = (): number => (performance.now() - begin) / 1000;
@@ -80,22 +86,59 @@ async function run(
   const failed = Promise.race(system.members.map((member) => member.failed()));
   while (!progress.over) {
     await Promise.race([pause(plan.every * 1000), load, failed]);
+    const line = `${seconds().toFixed(0)} s  ${progress.acknowledged} acknowledged`;
+    if (plan.viewChanges) {
+      // No collections are asked for: each would be a stall that no load causes.
+      const views = await Promise.all(system.members.map(viewOf));
+      say(`${line}  views ${views.map(({ view }) => view).join(' ')}`);
+      continue;
+    }
     const samples = await Promise.all(
       system.members.map((member, slot) => sampleOf(member, join(files, `${slot}.data`))),
     );
     series.add(progress.acknowledged, samples);
     const rss = samples.map((sample) => `${(sample.rss / 1e6).toFixed(0)}`).join(' ');
-    say(`${seconds().toFixed(0)} s  ${progress.acknowledged} acknowledged  rss ${rss} MB`);
+    say(`${line}  rss ${rss} MB`);
   }
   await load;
   await client.close();
-  const slopes = series.slopes();
+  const slopes = plan.viewChanges ? [] : series.slopes();
   const elapsed = seconds();
-  say(soakTable(slopes));
+  if (!plan.viewChanges) say(soakTable(slopes));
   const rate = Math.round(progress.acknowledged / elapsed);
   const { acknowledged, errors } = progress;
-  const result = { plan, acknowledged, errors, seconds: Math.round(elapsed), rate, slopes };
-  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  const looks = await Promise.all(system.members.map(viewOf));
+  const last = Math.max(...looks.map(({ view }) => view));
+  const events = system.members.flatMap(({ logFile }, slot) => viewEvents(logFile, slot));
+  const views = viewReport({ first: firstView, last, replicas: looks.length }, events);
+  const { first_view, last_view, false_view_changes } = views;
+  say(`views ${first_view} to ${last_view}: ${false_view_changes} false changes`);
+  const seen = { acknowledged, errors, seconds: Math.round(elapsed), rate };
+  process.stdout.write(`${JSON.stringify({ plan, ...seen, views, slopes }, null, 2)}\n`);
+  if (plan.viewChanges && views.false_view_changes > 0) process.exitCode = 1;
+}
+
+interface ViewLook {
+  readonly status: string;
+  readonly view: number;
+}
+
+async function viewOf(member: Child): Promise<ViewLook> {
+  const answer = once(member.process, 'message');
+  member.process.send('view');
+  const [look] = await answer;
+  return look as ViewLook; // SAFETY: replica-process.ts answers so.
+}
+
+/** The view in which the cluster began to serve: changes at its start are none of the load. */
+async function settledView(members: readonly Child[]): Promise<number> {
+  for (;;) {
+    const looks = await Promise.all(members.map(viewOf));
+    const [first] = looks;
+    const settled = looks.every(({ status, view }) => status === 'normal' && view === first?.view);
+    if (settled && first !== undefined) return first.view;
+    await pause(LOOK_MILLIS);
+  }
 }
 
 /** One caller: puts and now and then a delete, on the keys there are. */

@@ -20,7 +20,7 @@ export class Child {
   readonly name: string;
   readonly pid: number;
   readonly process: ChildProcess;
-  readonly #logFile: string;
+  readonly logFile: string;
   readonly #ended: Promise<void>;
   #stopping: boolean;
 
@@ -37,7 +37,7 @@ export class Child {
     if (pid === undefined) throw new Error(`cannot start ${command}`);
     this.name = name;
     this.pid = pid;
-    this.#logFile = logFile;
+    this.logFile = logFile;
     this.#ended = new Promise((resolve) => this.process.once('exit', () => resolve()));
     this.#stopping = false;
   }
@@ -58,6 +58,6 @@ export class Child {
   }
 
   lastLines(): string {
-    return readFileSync(this.#logFile, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
+    return readFileSync(this.logFile, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
   }
 }

@@ -12,6 +12,8 @@ const REPLICAS = 3;
 export interface KimberliteOptions {
   readonly directory: string;
   readonly size: 'default' | 'dev';
+  /** Set of timeouts; `default` by default. */
+  readonly profile?: 'default' | 'lan' | 'wan';
   /** Flags of Node for the replicas. */
   readonly nodeFlags: readonly string[];
   readonly started: (child: Child) => void;
@@ -42,6 +44,7 @@ export async function startKimberlite(options: KimberliteOptions): Promise<Syste
       'client-address': address(slot),
       'peer-address': address(REPLICAS + slot),
       'http-address': 'off',
+      profile: options.profile ?? 'default',
     };
     const script = fileURLToPath(new URL('../replica-process.ts', import.meta.url));
     const child = new Child({

@@ -12,6 +12,10 @@ export interface SoakOptions {
   /** Calls at once, each waiting for its answer before the next. */
   readonly callers: number;
   readonly size: 'default' | 'dev';
+  /** Set of timeouts. */
+  readonly profile: 'default' | 'lan' | 'wan';
+  /** Whether it is an error when the view changes, though nothing has died. */
+  readonly viewChanges: boolean;
   /** Seconds between samples. */
   readonly every: number;
 }
@@ -25,9 +29,13 @@ export const SOAK_USAGE = `npm run soak -- [options]
   --callers N      concurrent callers (256)
   --size NAME      sizes of the data files: default or dev (default)
   --every N        seconds between samples (5)
+  --profile NAME   timeouts of the replicas: default, lan or wan (default)
+  --view-changes   counts view changes, each of which is false, for nothing dies; exit code 1 if
+                   there is one. 30 minutes unless --for says otherwise
 
 Prints the samples' slopes as JSON on standard output and a table on standard error.`;
 
+const PROFILES = ['default', 'lan', 'wan'] as const;
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** Reads the command line; a text says what is wrong with it. */
@@ -44,6 +52,8 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | string 
         callers: { type: 'string', default: '256' },
         size: { type: 'string', default: 'default' },
         every: { type: 'string', default: '5' },
+        profile: { type: 'string', default: 'default' },
+        'view-changes': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     }));
@@ -51,7 +61,10 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | string 
     return `${(error as Error).message}\n\n${SOAK_USAGE}`; // SAFETY: parseArgs throws errors only.
   }
   if (values['help'] === true) return SOAK_USAGE;
-  const seconds = typeof values['for'] === 'string' ? secondsOf(values['for']) : null;
+  const viewChanges = values['view-changes'] === true;
+  const time = values['for'] ?? (viewChanges ? '30m' : undefined);
+  const seconds = typeof time === 'string' ? secondsOf(time) : null;
+  const profile = PROFILES.find((name) => name === values['profile']);
   const options: SoakOptions = {
     operations: Number(values['ops']),
     seconds,
@@ -59,6 +72,8 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | string 
     valueSize: Number(values['value-size']),
     callers: Number(values['callers']),
     size: values['size'] === 'dev' ? 'dev' : 'default',
+    profile: profile ?? 'default',
+    viewChanges,
     every: Number(values['every']),
   };
   const counts = [options.operations, options.keys, options.callers];
@@ -68,6 +83,7 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | string 
     options.valueSize >= 0 &&
     options.every > 0 &&
     !Number.isNaN(seconds) &&
+    profile !== undefined &&
     (values['size'] === 'dev' || values['size'] === 'default');
   return sound ? options : `an option is out of its range\n\n${SOAK_USAGE}`;
 }
