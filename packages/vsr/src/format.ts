@@ -208,6 +208,8 @@ function firstSuperblock(options: FormatOptions, log: FirstLog): SuperblockState
     logView: options.adopted === undefined ? View(0) : view,
     commitMax: log.checkpoint.op,
     checkpoint: log.checkpoint,
+    // Blocks that came from elsewhere are all looked at when the replica first starts.
+    syncing: options.adopted !== undefined,
     checkpointPrevious: log.checkpoint,
     headers: log.headers,
     introductions: options.introductions ?? firstIntroductions(slot, { incarnation, since: Op(0) }),

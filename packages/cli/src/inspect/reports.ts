@@ -44,6 +44,7 @@ export function superblockReport(file: DataFileReader): Report {
     commit_max: state.commitMax,
     checkpoint_op: checkpoint.op,
     checkpoint_id: hex128(checkpointId(checkpoint, sha256)),
+    syncing: state.syncing,
     headers: state.headers.length,
     headers_from_op: state.headers[0]?.header.op ?? null,
   };

@@ -142,9 +142,11 @@ describe('a scrubber', () => {
     }
     tour(script, [0, 1, 2], 3);
     script.runUntil(() => script.converged());
+    // What an index page names is found only when the page is mended.
+    script.runUntil(() => [0, 1, 2].every((slot) => script.state(slot).blocksMissing === 0));
     for (const slot of [0, 1, 2]) {
       expect(foundBy(script, slot)['scrub prepare']).toBeGreaterThan(3);
-      expect(script.state(slot)).toMatchObject({ journalFaulty: 0, blocksMissing: 0 });
+      expect(script.state(slot)).toMatchObject({ journalFaulty: 0 });
     }
     expectSound(script, [0, 1, 2]);
     expect(script.add(250, 1)).toBe(1);

@@ -1,10 +1,11 @@
-import type {
-  AnyMessage,
-  ClientId,
-  ClusterConfig,
-  Message,
-  ReplicaSnapshot,
-  TraceEvent,
+import {
+  type AnyMessage,
+  type ClientId,
+  type ClusterConfig,
+  CORE_TABLES,
+  type Message,
+  type ReplicaSnapshot,
+  type TraceEvent,
 } from '@kimberlite/vsr';
 import type { ClientObserver } from '../client/simulated-client.ts';
 import type { DiskEvidence } from '../storage/disk-evidence.ts';
@@ -23,6 +24,7 @@ import { SecondJudge } from './second-judge.ts';
 import { StoresEqual } from './stores-equal.ts';
 import { ViewsVoted } from './views-voted.ts';
 import { check } from './violation.ts';
+import { WholeCheckpoint } from './whole-checkpoint.ts';
 
 export interface CheckersSetup {
   readonly config: ClusterConfig;
@@ -51,6 +53,7 @@ export class Checkers implements ClientObserver {
   private readonly primaries: OnePrimary;
   private readonly acknowledged: AcknowledgedQuorum;
   private readonly checkpoints: CheckpointQuorum;
+  private readonly whole: WholeCheckpoint;
   private readonly views: ViewsVoted;
   private readonly running: NeverBack;
   private readonly second: SecondJudge | null;
@@ -67,6 +70,8 @@ export class Checkers implements ClientObserver {
     this.primaries = new OnePrimary();
     this.acknowledged = new AcknowledgedQuorum(setup.disks);
     this.checkpoints = new CheckpointQuorum(setup.config, setup.disks);
+    const tables = [...CORE_TABLES, ...setup.workload.stateMachine().tables];
+    this.whole = new WholeCheckpoint(setup.disks, new Set(tables.map(({ id }) => id)));
     this.views = new ViewsVoted(setup.disks.length);
     this.running = new NeverBack();
     const { judge } = setup.workload;
@@ -104,6 +109,7 @@ export class Checkers implements ClientObserver {
         return;
       case 'checkpoint_durable':
         this.stores.onCheckpoint(slot, event.op, event.id);
+        this.whole.onCheckpoint(slot, event.op);
         this.checkpoints.onTrace(slot, event);
         return;
       case 'sync_started':
@@ -111,6 +117,7 @@ export class Checkers implements ClientObserver {
         return;
       case 'sync_finished':
         this.history.onSynced(slot, event.op);
+        this.whole.onCheckpoint(slot, event.op);
         this.checkpoints.onTrace(slot, event);
         return;
       case 'primary':

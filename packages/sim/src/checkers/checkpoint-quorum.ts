@@ -14,6 +14,8 @@ export class CheckpointQuorum {
   private readonly disks: readonly Pick<DiskEvidence, 'superblock'>[];
   /** By slot: the newest checkpoint that it ever had on its disk. */
   private readonly newest: number[];
+  /** By slot: the checkpoint that it began to take over and has not finished; else none. */
+  private readonly unfinished: Map<number, number> = new Map();
 
   constructor(config: ClusterConfig, disks: readonly Pick<DiskEvidence, 'superblock'>[]) {
     this.interval = config.checkpointInterval;
@@ -24,14 +26,22 @@ export class CheckpointQuorum {
   /** The replica is about to start: a crash may have hidden that its last write was whole. */
   onStarting(slot: number): void {
     const superblock = this.disks[slot]?.superblock() ?? 'not_found';
-    if (typeof superblock !== 'string') this.raise(slot, superblock.checkpoint.op);
+    if (typeof superblock === 'string') return;
+    // What it names may not all be there yet, whatever it says itself.
+    if (superblock.checkpoint.op === this.unfinished.get(slot)) return;
+    this.raise(slot, superblock.checkpoint.op);
   }
 
   onTrace(slot: number, event: TraceEvent): void {
     if (event.kind === 'checkpoint_durable') this.raise(slot, event.op);
-    if (event.kind === 'sync_finished') this.raise(slot, event.op);
-    if (event.kind === 'sync_started')
+    if (event.kind === 'sync_finished') {
+      this.unfinished.delete(slot);
+      this.raise(slot, event.op);
+    }
+    if (event.kind === 'sync_started') {
+      this.unfinished.set(slot, event.target);
       this.demand(event.target, () => `replica ${slot} takes over`);
+    }
   }
 
   /** The history grew by this op. */

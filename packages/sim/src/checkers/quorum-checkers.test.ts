@@ -16,6 +16,7 @@ import { CheckpointQuorum } from './checkpoint-quorum.ts';
 import { NeverBack } from './never-back.ts';
 import { ViewsVoted } from './views-voted.ts';
 import { Violation } from './violation.ts';
+import { WholeCheckpoint } from './whole-checkpoint.ts';
 
 // Canaries: each checker is shown what it allows, and the same with one thing wrong.
 
@@ -140,6 +141,25 @@ describe('checkpoint_quorum', () => {
     expect(broken(commit)).toBe('checkpoint_quorum');
     const sync: TraceEvent = { kind: 'sync_started', op: Op(3), target: Op(interval) };
     expect(broken(() => checker.onTrace(2, sync))).toBe('checkpoint_quorum');
+  });
+});
+
+describe('whole_checkpoint', () => {
+  const lost = { address: 3, problem: 'its checksum is another', rotten: true };
+  const superblock = { checkpoint: { op: 16 } };
+  const checker = (fault: typeof lost | null): WholeCheckpoint =>
+    new WholeCheckpoint(
+      [{ superblock: () => superblock, checkpointFault: () => fault }],
+      new Set([1]),
+    );
+
+  it('allows a checkpoint whose blocks were all written, and one that is not durable yet', () => {
+    checker(null).onCheckpoint(0, 16);
+    checker(lost).onCheckpoint(0, 32);
+  });
+
+  it('catches one that lacks a block', () => {
+    expect(broken(() => checker(lost).onCheckpoint(0, 16))).toBe('whole_checkpoint');
   });
 });
 

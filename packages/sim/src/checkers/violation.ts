@@ -11,6 +11,7 @@ export const CHECKERS = {
   linearizable: 'some order of the requests explains what clients saw, judged without the log',
   reads: 'queries are answered by the state after an op that is fresh enough, for each its level',
   stores_equal: 'replicas have the same checkpoint id at the same op',
+  whole_checkpoint: 'who stands for a checkpoint has written all of its blocks',
   checkpoint_quorum: 'the log lets go only what a replication quorum has in a checkpoint',
   determinism: 'a state machine does the same everywhere, from its request and what it reads',
   timestamps: 'timestamps only grow',

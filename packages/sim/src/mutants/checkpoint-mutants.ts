@@ -106,6 +106,17 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'unfinished_sync_forgotten',
+    bug: 'a replica that starts in the middle of a transfer takes what it has for the whole',
+    edits: [
+      {
+        file: 'vsr/src/replica/superblock-update.ts',
+        find: 'syncing: r.syncTarget !== null,',
+        replace: 'syncing: false,',
+      },
+    ],
+  },
+  {
     name: 'sessions_left_out_of_a_restore',
     bug: 'after a restart or a transfer the client table is empty',
     edits: [{ file: RESTORE, find: 'r.sessions.load() && ', replace: '' }],

@@ -7,11 +7,13 @@ import {
   decodeMessage,
   HEADER_SIZE,
   type Header,
+  inspectTree,
   readSuperblock,
   SECTOR_SIZE,
   SUPERBLOCK_COPY_SIZE,
   type SuperblockState,
   selectSuperblock,
+  type TreeFault,
   type Zone,
   zoneSize,
 } from '@kimberlite/vsr';
@@ -154,6 +156,32 @@ export class DiskEvidence {
     const { memory, config, checksum } = this.setup;
     const { wal_headers: headers, wal_prepares: prepares } = memory;
     return logIsAmbiguous({ headers, prepares, config, checksum });
+  }
+
+  /** What of the durable checkpoint was never written here as it should be; null: nothing. */
+  checkpointFault(tables: ReadonlySet<number>): TreeFault | null {
+    const { memory, config, checksum } = this.setup;
+    const { blockSize } = config;
+    const superblock = this.superblock();
+    if (typeof superblock === 'string') return null;
+    let found: TreeFault | null = null;
+    inspectTree(superblock.checkpoint.forestRoot, {
+      format: { checksum, blockSize },
+      tables,
+      read: (address) => {
+        const block = new Uint8Array(blockSize);
+        const first = ((address - 1) * blockSize) / SECTOR_SIZE;
+        for (let at = 0; at < blockSize; at += SECTOR_SIZE) {
+          block.set(memory.blocks.pristine(first + at / SECTOR_SIZE), at);
+        }
+        return block;
+      },
+      onFault: (fault) => {
+        found ??= fault;
+      },
+      onBlock: () => {},
+    });
+    return found;
   }
 
   /** Block sectors that a read found damaged, with the bytes that should be there. */

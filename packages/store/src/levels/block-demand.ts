@@ -25,6 +25,8 @@ export class BlockDemand implements BlockSource {
   private readonly blockSize: number;
   /** By address. */
   private readonly wanted: Map<number, Wanted> = new Map();
+  /** Moves when a wanted block came, and when all that was wanted is forgotten. */
+  version = 0;
   /** Wanted blocks that `take` has not named yet, in the order in which they were missed. */
   private unnamed: Wanted[] = [];
 
@@ -75,6 +77,7 @@ export class BlockDemand implements BlockSource {
     if (bytes?.length !== this.blockSize) return 'bad';
     if (this.checksum.hash(bytes) !== reference.checksum || !wanted.isSound(bytes)) return 'bad';
     this.forget(wanted);
+    this.version += 1;
     this.cache.add(reference, bytes.slice(), { awaited: true });
     return 'accepted';
   }
@@ -82,12 +85,16 @@ export class BlockDemand implements BlockSource {
   /** A block was written: whoever wanted it has it. */
   written(reference: BlockReference, bytes: Uint8Array): void {
     const wanted = this.wanted.get(reference.address);
-    if (wanted !== undefined) this.forget(wanted);
+    if (wanted !== undefined) {
+      this.forget(wanted);
+      this.version += 1;
+    }
     this.cache.add(reference, bytes, { awaited: false });
   }
 
   /** Nobody wants anything any more: whoever still does will miss it again. */
   clear(): void {
+    this.version += 1;
     this.wanted.clear();
     this.unnamed = [];
     this.cache.forgetAwaited();

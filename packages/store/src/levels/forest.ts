@@ -178,6 +178,14 @@ export class Forest {
   }
 
   /**
+   * Moves when a wanted block came, and when all that was wanted is forgotten: before that a read
+   * that was answered with 'wanted' would be again.
+   */
+  get demandVersion(): number {
+    return this.demand.version;
+  }
+
+  /**
    * The bytes of a wanted block, null when they can't be read; they are copied. 'bad' when they are
    * not what the reference names: the block stays missing, is not named again, and may be provided
    * once more with other bytes.

@@ -12,6 +12,7 @@ import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { executeGuarded, prefetchRequest } from './execute-guard.ts';
 import { executeRecovery } from './members.ts';
 import type { Replica } from './replica.ts';
+import { mayHaveCome } from './restore.ts';
 import { compose, isPrimary, sendToClient, trace } from './send.ts';
 import { type Session, sessionNumber } from './sessions.ts';
 import { releaseBlocks, sendReply } from './stored-reply.ts';
@@ -28,6 +29,8 @@ export interface Execution {
   next: number;
   /** Index of the request that was last told to wait; -1 before the first. */
   waited: number;
+  /** `demandVersion` of the forest when it was. */
+  waitedAt: number;
 }
 
 /** Requests behind the one that waits for blocks whose blocks are read at the same time. */
@@ -37,7 +40,7 @@ const PREFETCH_AHEAD = 32;
 export function beginExecution(message: PrepareMessage): Execution {
   const entries = readBatch(message.body, message.header.count);
   assert(entries !== null, 'a stored prepare was checked when it came');
-  return { header: message.header, entries, next: 0, waited: -1 };
+  return { header: message.header, entries, next: 0, waited: -1, waitedAt: 0 };
 }
 
 /**
@@ -46,6 +49,7 @@ export function beginExecution(message: PrepareMessage): Execution {
  */
 export function continueExecution(r: Replica, execution: Execution): boolean {
   const { header, entries } = execution;
+  if (execution.waited >= 0 && !mayHaveCome(r, execution.waitedAt)) return false;
   // Reads are answered between ops: while some wait, an op begins with all its blocks at hand, as
   // far as can be told, or else it might stop in its middle each time.
   if (r.reads.waiting.length > 0 && execution.waited < 0) {
@@ -87,6 +91,7 @@ function wait(r: Replica, execution: Execution, index: number): void {
     trace(r, { kind: 'execution_waits', op: execution.header.op, index });
   }
   execution.waited = index;
+  execution.waitedAt = r.forest.demandVersion;
 }
 
 interface EntryExecution {

@@ -121,7 +121,7 @@ export function awaitIndex(
 ): void {
   const { query, askedAt } = facts;
   const index = opMax(facts.index, query.message.header.floor);
-  r.reads.waiting.push({ query, index, askedAt });
+  r.reads.waiting.push({ query, index, askedAt, waitedAt: null });
   if (index < r.reads.indexNext) r.reads.indexNext = index;
 }
 

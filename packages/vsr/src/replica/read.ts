@@ -14,6 +14,7 @@ import { queryGuarded } from './execute-guard.ts';
 import { askForIndex, awaitIndex, repeatReadQuestions, startRounds } from './read-round.ts';
 import { refuse } from './refuse.ts';
 import type { PendingQuery, Replica, WaitingQuery } from './replica.ts';
+import { mayHaveCome } from './restore.ts';
 import { compose, drop, sendToClient, trace } from './send.ts';
 import { releaseBlocks } from './stored-reply.ts';
 
@@ -118,19 +119,21 @@ function answerWaiting(r: Replica, step: { readonly timed: boolean }): void {
   // An answer shows the view: it waits until that is durable, as everything that shows it.
   if (r.superblock.durable.view < r.view) return;
   const left: WaitingQuery[] = [];
-  let answers = 0;
+  let tried = 0;
+  let answered = 0;
   reads.blocked = false;
   for (const waiting of reads.waiting) {
     const { query, index } = waiting;
     const executed = index <= r.commitMin;
     if (!executed || (query.level === 'bounded' && !step.timed)) {
       left.push(waiting);
-    } else if (answers === ANSWERS_PER_STEP) {
+    } else if (tried === ANSWERS_PER_STEP) {
       left.push(waiting);
-      reads.backlog = true;
+      reads.backlog = answered > 0; // Else all of them wait for blocks.
     } else {
-      answers += 1;
+      tried += 1;
       if (answer(r, waiting)) {
+        answered += 1;
         forget(r, query);
       } else {
         left.push(waiting);
@@ -150,7 +153,8 @@ function setWaiting(r: Replica, waiting: WaitingQuery[]): void {
 }
 
 /** False while it waits for blocks. */
-function answer(r: Replica, { query, askedAt }: WaitingQuery): boolean {
+function answer(r: Replica, waiting: WaitingQuery): boolean {
+  const { query, askedAt, waitedAt } = waiting;
   const { level, message } = query;
   const { client, query: number, checksum, operation, floor, lagMax } = message.header;
   if (level === 'bounded' && !isFresh(r, query, askedAt)) {
@@ -158,12 +162,16 @@ function answer(r: Replica, { query, askedAt }: WaitingQuery): boolean {
     refuse(r, message, 'tooStale');
     return true;
   }
+  if (waitedAt !== null && !mayHaveCome(r, waitedAt)) return false;
   const op = r.commitMin;
   assert(op >= floor, 'a client never sees less than before');
   r.forest.hold();
   const reply = queryGuarded(r, { operation, body: message.body });
   r.forest.pause();
-  if (reply === null) return false;
+  if (reply === null) {
+    waiting.waitedAt = r.forest.demandVersion;
+    return false;
+  }
   assert(reply.length <= REPLY_BODY_MAX, 'a reply keeps its limit');
   const { body } = message;
   trace(r, { kind: 'queried', op, level, lagMax, queryChecksum: checksum, operation, body, reply });

@@ -112,6 +112,8 @@ export interface WaitingQuery {
   readonly index: Op;
   /** Monotonic time at which the confirmation of the index was asked for. */
   readonly askedAt: number;
+  /** `demandVersion` of the forest when it last had to wait for blocks; null before that. */
+  waitedAt: number | null;
 }
 
 /** Primary: one round of confirming that the view is still everyone's. */

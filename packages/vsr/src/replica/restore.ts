@@ -7,6 +7,7 @@ import type { ReplicaEvent } from './effect.ts';
 import { adoptFiles } from './members.ts';
 import type { Replica } from './replica.ts';
 import { fatal, SERVING_MAX, send, trace } from './send.ts';
+import { updateSuperblock } from './superblock-update.ts';
 
 /** Blocks read from this disk at once while loading. */
 const READS_MAX = 8;
@@ -22,7 +23,10 @@ export function beginRestore(r: Replica): void {
   r.executing = null;
   r.repliesWaiting.clear();
   r.missingBlocks.clear();
-  r.forest.beginRestore(r.checkpoint.forestRoot, { whole: true });
+  // What this replica wrote itself was on the disk before the superblock named it: of that only
+  // the metadata is read, so that a start does not take longer the more there is. Where rot has got
+  // at it since, the scrubber finds it, or who needs it.
+  r.forest.beginRestore(r.checkpoint.forestRoot, { whole: r.syncTarget !== null });
 }
 
 /**
@@ -40,6 +44,16 @@ export function readWantedBlocks(r: Replica): void {
   }
 }
 
+/**
+ * Whether a read that had to wait at this `demandVersion` should be tried again: when all that was
+ * being read has come, or as much as is read at once. To try again for each single block would go
+ * over all the others each time.
+ */
+export function mayHaveCome(r: Replica, demandVersion: number): boolean {
+  const came = r.forest.demandVersion - demandVersion;
+  return came > 0 && (r.blockReads === 0 || came >= READS_MAX);
+}
+
 function finishRestore(r: Replica): void {
   if (!r.forest.restored || r.blockWrites > 0 || r.blockReads > 0) return;
   // All of the table is needed at once, however small the cache.
@@ -54,6 +68,7 @@ function finishRestore(r: Replica): void {
   if (r.syncTarget !== null) {
     r.syncTarget = null;
     trace(r, { kind: 'sync_finished', op: r.checkpoint.op });
+    updateSuperblock(r);
   }
   acknowledgeAll(r);
 }

@@ -78,13 +78,15 @@ describe('a tour', () => {
 
   it('reads ten times a second at least, though it has all day', () => {
     const harness = backup({ tourTicks: 8_640_000, bytesPerTick: 100_000 }, 7n);
-    harness.settle();
+    tour(harness, 1); // The first does not wait: a start leaves it to look at what stands there.
+    expect(harness.replica.tick).toBeLessThan(20);
+    const before = harness.scrubReads.length;
     for (let tick = 0; tick < 200; tick += 1) {
       harness.tick();
       harness.settle();
     }
-    expect(harness.scrubReads.length).toBeGreaterThanOrEqual(20);
-    expect(harness.scrubReads.length).toBeLessThanOrEqual(22);
+    expect(harness.scrubReads.length - before).toBeGreaterThanOrEqual(20);
+    expect(harness.scrubReads.length - before).toBeLessThanOrEqual(22);
   });
 
   it('keeps to its share of the disk, though it would need more', () => {

@@ -125,7 +125,8 @@ export function scrubTick(r: Replica): void {
 function isDue(r: Replica): boolean {
   const { scrub } = r;
   if (scrub.reading !== null || scrub.bytesAllowed <= 0 || !mayScrub(r)) return false;
-  if (scrub.tour === null) return true;
+  // A start does not look at what has stood there all the time: the first tour does, at once.
+  if (scrub.tour === null || scrub.tours === 0) return true;
   if (r.tick - scrub.readAt >= r.timers.ticks('scrub')) return true;
   return (r.tick - scrub.tour.since) / scrub.options.tourTicks > scrubProgress(r);
 }

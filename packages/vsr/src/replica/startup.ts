@@ -89,6 +89,7 @@ function adoptSuperblock(r: Replica, state: SuperblockState): boolean {
   r.view = state.view;
   r.logView = state.logView;
   r.checkpoint = state.checkpoint;
+  r.syncTarget = state.syncing ? state.checkpoint.op : null;
   r.checkpointPrevious = state.checkpointPrevious;
   r.checkpointId = checkpointId(state.checkpoint, r.checksum);
   r.commitMin = state.checkpoint.op;

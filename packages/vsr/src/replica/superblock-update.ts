@@ -13,6 +13,8 @@ export function updateSuperblock(r: Replica): void {
     logView: r.logView,
     commitMax: r.commitMax,
     ...newestCheckpoints(r),
+    // Only who has all blocks takes a checkpoint of its own.
+    syncing: r.syncTarget !== null,
     headers: r.viewChange.headers,
     introductions: r.introductions,
   });

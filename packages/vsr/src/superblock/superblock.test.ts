@@ -46,6 +46,7 @@ const states: fc.Arbitrary<SuperblockState> = fc.record({
   logView: fc.maxSafeNat().map(View),
   commitMax: fc.maxSafeNat().map(Op),
   checkpoint: checkpoints,
+  syncing: fc.boolean(),
   checkpointPrevious: checkpoints,
   introductions: fc.record({
     files: fc.array(fc.record({ incarnation: u128, since: fc.maxSafeNat().map(Op) }), {

@@ -61,6 +61,8 @@ export interface SuperblockState {
   readonly logView: View;
   readonly commitMax: Op;
   readonly checkpoint: CheckpointRecord;
+  /** It was taken over from a peer, and its blocks may not all be on this disk yet. */
+  readonly syncing: boolean;
   /**
    * The checkpoint before, whose blocks stand until the next one is written. It is offered to
    * lagging replicas while `checkpoint` is not yet known to be durable on a quorum.
@@ -97,6 +99,7 @@ const OFFSET = {
   replicaCount: 39,
   checksumName: 40,
   headerCount: 42,
+  syncing: 44,
   cluster: 48,
   member: 64,
   incarnation: 80,
@@ -166,6 +169,7 @@ export function encodeSuperblock(state: SuperblockState, checksum: ChecksumFunct
   view.setUint8(OFFSET.replicaCount, identity.replicaCount);
   view.setUint8(OFFSET.checksumName, CHECKSUM_NAMES.indexOf(identity.checksumName));
   view.setUint16(OFFSET.headerCount, state.headers.length, true);
+  view.setUint8(OFFSET.syncing, state.syncing ? 1 : 0);
   writeU128(view, OFFSET.cluster, identity.cluster);
   writeU128(view, OFFSET.member, identity.member);
   writeU128(view, OFFSET.incarnation, identity.incarnation);
@@ -262,9 +266,11 @@ function decodeState(
     readU64(view, OFFSET.commitMax),
   ];
   const count = view.getUint16(OFFSET.headerCount, true);
+  const syncing = view.getUint8(OFFSET.syncing);
   if (identity === null || introductions === null) return null;
   if (checkpoint === null || checkpointPrevious === null) return null;
   if (numbers.some(Number.isNaN)) return null;
+  if (syncing > 1) return null;
   if (count < 1 || count > SUPERBLOCK_HEADERS_MAX) return null;
   const headers = decodeHeaderList(
     bytes.subarray(OFFSET.headers, OFFSET.headers + count * HEADER_SIZE),
@@ -280,6 +286,7 @@ function decodeState(
     logView: View(logView),
     commitMax: Op(commitMax),
     checkpoint,
+    syncing: syncing === 1,
     checkpointPrevious,
     headers,
     introductions,

@@ -59,6 +59,7 @@ export function superblockFixture(changes: Partial<SuperblockState> = {}): Super
     logView: View(0),
     commitMax: Op(0),
     checkpoint: checkpointAt(0),
+    syncing: false,
     checkpointPrevious: checkpointAt(0),
     headers: [logHeaderOf(fixtureRoot())],
     introductions: mutualIntroductions(1, [9n, 9n, 9n]),
