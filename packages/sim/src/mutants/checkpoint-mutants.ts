@@ -145,6 +145,18 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'primary_decides_whose_state_is_right',
+    bug: 'a backup stops when one prepare names another checkpoint than its own',
+    scenario: 'stray_state',
+    edits: [
+      {
+        file: PREPARE,
+        find: "    drop(r, message, 'wrong_checkpoint');\n    return false;",
+        replace: "    fatal(r, 'diverged');\n    return false;",
+      },
+    ],
+  },
+  {
     name: 'one_peer_decides_whose_state_is_right',
     bug: 'a replica stops when one peer has another checkpoint than its own',
     scenario: 'ByzantineForgedCheckpoint',

@@ -1,3 +1,5 @@
+import { CLIENTS_BUSY } from '../../client/simulated-client.ts';
+import { STORAGE_CALM } from '../../storage/storage.ts';
 import { threeOrFive, withReplicas } from '../base.ts';
 import type { Scenario } from '../scenario.ts';
 import { attack } from './liar.ts';
@@ -24,6 +26,9 @@ export const strayState: Scenario = {
     const liar = Number(seed % BigInt(replicaCount));
     return {
       ...withReplicas(base.options(seed), replicaCount),
+      // Disks so slow, and clients so busy, that the log runs on while checkpoints are written.
+      storage: { ...STORAGE_CALM, writeMeanMicros: seed % 3n === 0n ? 500 : 30_000 },
+      clients: { ...CLIENTS_BUSY, requestProbability: 1 },
       // The smallest machine: it makes no claims about its state that a wrong bit would break.
       workload: 'counter',
       byzantine: {
