@@ -24,7 +24,8 @@ const FAULTS: readonly GrayFault[] = [
   ...(LONG ? [200, 500, 1_000, 2_000, 5_000, 10_000, 30_000] : [200, 1_500]).map(stopped),
   hungDisk(null),
   ...(LONG ? [hungDisk(10_000), hungDisk(30_000)] : []),
-  ...(LONG ? [oneWay('deaf', 'all'), oneWay('mute', 'all')] : []),
+  oneWay('deaf', 'all'),
+  oneWay('mute', 'all'),
   oneWay('deaf', 'one'),
   oneWay('mute', 'one'),
 ];
