@@ -78,7 +78,9 @@ export function withFile(
  * Whether enough others have said that they durably know this file. A member's first file needs
  * every other voter. One that took the place of a lost one, by an op that a quorum has committed,
  * needs a replication quorum of them: whoever counts the lost one from then on, for a view change,
- * counts one of these too (rule recover-by-op).
+ * counts one of these too (rule recover-by-op). In a cluster of one or two, which has no such
+ * quorum, nothing takes the place of a lost file: one that is numbered like that began with the
+ * state of another cluster, and all others know it.
  */
 export function isKnownByEnough(
   introductions: Introductions,
@@ -87,8 +89,9 @@ export function isKnownByEnough(
   const { self, voters, replication } = options;
   const others = setRemove(voters, self);
   const known = setCount(introductions.knownBy & others);
+  const all = setCount(others);
   const recovered = fileOf(introductions, self).since > 0;
-  return known >= (recovered ? replication : setCount(others));
+  return known >= (recovered ? Math.min(replication, all) : all);
 }
 
 /** INTRODUCTIONS_SIZE bytes: knownBy, then for each slot its incarnation and its op. */
