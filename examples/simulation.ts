@@ -101,6 +101,7 @@ function createListenedHost(setup: HostSetup): ReplicaHost {
     peerRefused: (peer) => host.peerRefused(peer),
     snapshot: () => host.snapshot(),
     knownIncarnation: (peer) => host.knownIncarnation(peer),
+    backupPoint: (atLeast) => host.backupPoint(atLeast),
   };
 }
 

@@ -50,7 +50,8 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
   damaged: {
     code: 8,
     meaning:
-      '`inspect integrity`, `verify`: something is not as it was written; the output names it.',
+      '`inspect integrity`, `verify`, `backup`: something is not as it was written; the output ' +
+      'names it.',
   },
   below_quorum: {
     code: 9,

@@ -1,5 +1,6 @@
 import { VERSION } from '@kimberlite/server';
 import { Command, CommanderError } from 'commander';
+import { addBackupCommands } from './backup/backup-commands.ts';
 import { addBenchCommand } from './bench.ts';
 import { oneShotContext } from './context.ts';
 import { addDevCommand } from './dev/dev-command.ts';
@@ -79,6 +80,7 @@ Exit codes: 0 done, 2 usage, 3 not found, 4 no answer, 5 refused; all of them in
   addBenchCommand(program, io);
   addInspectCommands(program, io, setExitCode);
   addVerifyCommands(program, oneShotContext(io, setExitCode));
+  addBackupCommands(program, io);
   addVersionCommand(program, io);
   return program;
 }

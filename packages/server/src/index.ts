@@ -1,3 +1,20 @@
+export {
+  type BackupFrame,
+  BackupFrameReader,
+  encodeBackupFrame,
+} from './backup/backup-frames.ts';
+export {
+  BACKUP_HEAD_SIZE,
+  BACKUP_TRAILER_SIZE,
+  type BackupHead,
+  type BackupHeadFault,
+  type BackupLayout,
+  backupHeadSize,
+  backupLayoutOf,
+  decodeBackupHead,
+  encodeBackupHead,
+  encodeBackupTrailer,
+} from './backup/backup-head.ts';
 export { sha256 } from './checksum.ts';
 export {
   type Configuration,
@@ -26,6 +43,7 @@ export {
   listenFault,
   makeFault,
   type ServerFault,
+  systemCode,
 } from './errors.ts';
 export { type Address, formatAddress, parseAddress } from './network/address.ts';
 export type { PeerStatus } from './network/peer-links.ts';

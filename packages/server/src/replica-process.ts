@@ -4,11 +4,13 @@ import {
   type AnyMessage,
   createHost,
   Prng,
+  ReadOutStorage,
   type ReplicaHost,
   releaseOf,
   type StateMachine,
   type StoragePort,
 } from '@kimberlite/vsr';
+import { BackupService } from './backup/backup-service.ts';
 import { sha256 } from './checksum.ts';
 import type { Configuration } from './configuration/configuration.ts';
 import { isFault, type ServerFault } from './errors.ts';
@@ -112,6 +114,7 @@ class ReplicaProcess implements RunningReplica {
   readonly #instruments: Instruments;
   readonly #logger: Logger;
   readonly #storage: FileStorage;
+  readonly #backups: BackupService;
   readonly #links: PeerLinks;
   readonly #clients: ClientListener;
   readonly #host: ReplicaHost;
@@ -174,8 +177,9 @@ class ReplicaProcess implements RunningReplica {
       ...shared,
       connectionsMax: configuration.clientConnections,
     });
+    const disk = new ReadOutStorage(options.wrapStorage?.(this.#storage) ?? this.#storage);
     this.#host = createHost({
-      storage: options.wrapStorage?.(this.#storage) ?? this.#storage,
+      storage: disk,
       transport: {
         sendToReplica: (to, message): void => this.#links.send(to, message),
         sendToClient: (to, message): void => this.#clients.send(to, message),
@@ -193,6 +197,13 @@ class ReplicaProcess implements RunningReplica {
       timeouts: configuration.timeouts,
       scrub: scrubPace({ tourSeconds: configuration.scrubTourSeconds, readRate }),
       fatal: (reason): void => this.#die(fatalFault(reason, file.path), onFatal),
+    });
+    this.#backups = new BackupService({
+      host: this.#host,
+      storage: disk,
+      instruments: this.#instruments,
+      logger: this.#logger,
+      release: this.#self.release,
     });
     this.#ticker = new Ticker({
       clock: systemTickerClock,
@@ -223,6 +234,7 @@ class ReplicaProcess implements RunningReplica {
       address: httpAddress ?? defaultAddress(HTTP_PORT, this.slot),
       status: () => this.status(),
       instruments: this.#instruments,
+      backup: this.#backups,
     });
     if (isFault(http)) return http;
     this.#listeners.push(http);

@@ -14,6 +14,21 @@ export {
   type TreeFault,
   unreachable,
 } from '@kimberlite/store';
+export {
+  type BackupPoint,
+  type BackupRefusal,
+  backupOp,
+} from './backup/backup-point.ts';
+export { Extents } from './backup/extents.ts';
+export {
+  type BackupPiece,
+  ReadOut,
+  type ReadOutDisk,
+  type ReadOutFailure,
+  type ReadOutOptions,
+  type ReadOutStep,
+} from './backup/read-out.ts';
+export { ReadOutStorage } from './backup/read-out-storage.ts';
 export type * from './client/client-session.ts';
 export * from './client/query-session.ts';
 export * from './client/session.ts';
@@ -61,5 +76,11 @@ export {
 } from './superblock/introductions.ts';
 export * from './superblock/read-superblock.ts';
 export type * from './superblock/superblock.ts';
-export { checkpointId, decodeSuperblock } from './superblock/superblock.ts';
+export {
+  CHECKPOINT_RECORD_SIZE,
+  checkpointId,
+  decodeCheckpoint,
+  decodeSuperblock,
+  encodeCheckpoint,
+} from './superblock/superblock.ts';
 export { type SuperblockFault, selectSuperblock } from './superblock/superblock-quorum.ts';

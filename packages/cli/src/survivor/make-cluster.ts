@@ -15,6 +15,8 @@ import {
   startReplica,
 } from '@kimberlite/server';
 import {
+  type AdoptedState,
+  type ClusterConfig,
   mutualIntroductions,
   OPERATION_NOOP,
   Op,
@@ -22,14 +24,27 @@ import {
   View,
   zoneOffset,
 } from '@kimberlite/vsr';
-import { cliError, ofServerFault, unwrap } from '../fault.ts';
+import { type CliError, ofServerFault, unwrap } from '../fault.ts';
 import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
-import type { SurvivorPlan } from './survivor-plan.ts';
 
 /** Milliseconds of one request to the replica that replays, which nothing but its disk delays. */
 const REQUEST_MILLIS = 60_000;
 /** Milliseconds between two looks whether its checkpoint is durable. */
 const LOOK_MILLIS = 10;
+
+/** What a new cluster begins with: a checkpoint and a log of another one, and its blocks. */
+export interface ClusterSource {
+  /** The old one, in which the log is executed. */
+  readonly cluster: bigint;
+  readonly config: ClusterConfig;
+  readonly view: number;
+  /** The end of the log. */
+  readonly adoptedOp: number;
+  readonly state: AdoptedState;
+  readonly blocks: BlockSource;
+  /** What is said when the state cannot be worked out. */
+  readonly onDamage: (message: string) => CliError;
+}
 
 export interface NewCluster {
   readonly cluster: bigint;
@@ -57,22 +72,18 @@ function replayPath({ directory }: NewCluster): string {
 }
 
 /**
- * Makes the files of a new cluster from what a survivor has. The state that its checkpoint and log
- * come to is worked out by a replica of the old cluster, alone on a file of its own, which ends
+ * Makes the files of a new cluster from what is left of another. The state that its checkpoint and
+ * log come to is worked out by a replica of the old cluster, alone on a file of its own, which ends
  * with a checkpoint; that checkpoint is what each of the new files begins with. Returns its op.
  */
-export async function makeCluster(
-  file: DataFileReader,
-  plan: SurvivorPlan,
-  wanted: NewCluster,
-): Promise<number> {
+export async function makeCluster(source: ClusterSource, wanted: NewCluster): Promise<number> {
   mkdirSync(wanted.directory, { recursive: true });
   const made: string[] = [];
   const replay = replayPath(wanted);
   try {
     made.push(replay);
-    await formatReplay(replay, file, plan);
-    await replayLog(replay, plan);
+    await formatReplay(replay, source);
+    await replayLog(replay, source);
     return await withOfflineFile(replay, async (raw) => {
       const replayed = readerOf(raw);
       made.push(...newFilePaths(wanted));
@@ -87,13 +98,9 @@ export async function makeCluster(
   }
 }
 
-/** The only replica of the old cluster as far as it is concerned, with the survivor's log. */
-async function formatReplay(
-  path: string,
-  file: DataFileReader,
-  { identity, view, adoptedOp, state }: SurvivorPlan,
-): Promise<void> {
-  const { cluster, config } = identity;
+/** The only replica of the old cluster as far as it is concerned, with the log that is left. */
+async function formatReplay(path: string, source: ClusterSource): Promise<void> {
+  const { cluster, config, view, adoptedOp, state, blocks } = source;
   const incarnation = randomU128();
   const replica = { path, config, cluster, slot: 0, replicaCount: 1 };
   unwrap(
@@ -107,23 +114,24 @@ async function formatReplay(
         view: View(Math.ceil(view / SLOT_COUNT) * SLOT_COUNT),
         adopted: state,
       },
-      blocks: blocksOf(file),
+      blocks,
     }),
   );
 }
 
 /** Executes the log and goes on with ops that change nothing up to the next checkpoint. */
-async function replayLog(path: string, { identity, adoptedOp }: SurvivorPlan): Promise<void> {
-  const interval = identity.config.checkpointInterval;
+async function replayLog(path: string, source: ClusterSource): Promise<void> {
+  const { cluster, config, adoptedOp, onDamage } = source;
+  const interval = config.checkpointInterval;
   const wantedOp = Math.ceil((adoptedOp + 1) / interval) * interval;
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  const replica = await startAlone(path, (fault) => fail(damagedError(fault)));
+  const replica = await startAlone(path, ({ message }) => fail(onDamage(message)));
   const client = new OperationClient({
     endpoints: [formatAddress(replica.clientAddress)],
-    cluster: identity.cluster,
+    cluster,
     requestTimeout: REQUEST_MILLIS,
   });
   try {
@@ -144,14 +152,6 @@ async function fillUpTo(
     op = (await client.request(OPERATION_NOOP, new Uint8Array(0))).op;
   }
   while (replica.status().state.checkpointOp < wantedOp) await pause(LOOK_MILLIS);
-}
-
-function damagedError({ message }: ServerFault): Error {
-  return cliError(
-    'damaged',
-    `the survivor's state cannot be worked out: ${message}`,
-    'Nothing was changed. Try another survivor, or restore a backup.',
-  );
 }
 
 async function startAlone(
@@ -201,7 +201,8 @@ async function formatFiles(replayed: DataFileReader, wanted: NewCluster): Promis
   }
 }
 
-function blocksOf(file: DataFileReader): BlockSource {
+/** The block area of a data file. */
+export function blocksOf(file: DataFileReader): BlockSource {
   const start = zoneOffset(file.config, 'blocks');
   const size = Math.max(0, file.size - start);
   return { size, read: (offset, length) => file.read('blocks', offset, length) };

@@ -3,10 +3,17 @@ import { randomU128 } from '@kimberlite/server';
 import { VOTERS_MAX } from '@kimberlite/vsr';
 import { type ConnectionFlags, endpointsOf, type OutputFlags } from '../connection-options.ts';
 import { cliError, usageError } from '../fault.ts';
-import { readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
+import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
 import { type Io, writeJson } from '../io.ts';
 import { ProgressLine } from '../progress.ts';
-import { assertNothingThere, makeCluster, type NewCluster, newFilePaths } from './make-cluster.ts';
+import {
+  assertNothingThere,
+  blocksOf,
+  type ClusterSource,
+  makeCluster,
+  type NewCluster,
+  newFilePaths,
+} from './make-cluster.ts';
 import { addressesToProbe, type ProbedAddress, probeMembers } from './probe-members.ts';
 import { planOf, type SurvivorPlan } from './survivor-plan.ts';
 import { planRecord, planText } from './survivor-text.ts';
@@ -48,7 +55,7 @@ export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise
     const probed = await probe(flags, io, plan);
     if (!json) io.writeError(`${planText(path, plan)}${probedText(probed)}`);
     await confirm(flags, io, plan);
-    const op = await makeCluster(file, plan, wanted);
+    const op = await makeCluster(sourceOf(file, plan), wanted);
     const files = newFilePaths(wanted);
     const { cluster, replicaCount } = wanted;
     if (json) {
@@ -63,6 +70,24 @@ export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise
         'keep the old files, and never start a replica on one of them again.\n',
     );
   });
+}
+
+function sourceOf(file: DataFileReader, plan: SurvivorPlan): ClusterSource {
+  const { cluster, config } = plan.identity;
+  return {
+    cluster,
+    config,
+    view: plan.view,
+    adoptedOp: plan.adoptedOp,
+    state: plan.state,
+    blocks: blocksOf(file),
+    onDamage: (message) =>
+      cliError(
+        'damaged',
+        `the survivor's state cannot be worked out: ${message}`,
+        `${NOTHING} Try another survivor, or restore a backup.`,
+      ),
+  };
 }
 
 function wantedCluster(flags: SurvivorFlags, { identity }: SurvivorPlan): NewCluster {

@@ -29,7 +29,10 @@ export async function formatSolo(path: string): Promise<void> {
 }
 
 /** Starts it in this process, on ports that the system picks. */
-export async function startSolo(path: string): Promise<RunningReplica> {
+export async function startSolo(
+  path: string,
+  options: { readonly http?: 'off' | '127.0.0.1:0' } = {},
+): Promise<RunningReplica> {
   const configuration = ok(
     loadConfiguration({
       file: null,
@@ -39,12 +42,13 @@ export async function startSolo(path: string): Promise<RunningReplica> {
         addresses: '127.0.0.1:1',
         'peer-address': '127.0.0.1:0',
         'client-address': '127.0.0.1:0',
-        'http-address': 'off',
+        'http-address': options.http ?? 'off',
       },
     }),
   );
-  const options = { configuration, stateMachine: createKernel(), writeLog: (): void => {} };
-  return ok(await startReplica(options));
+  return ok(
+    await startReplica({ configuration, stateMachine: createKernel(), writeLog: (): void => {} }),
+  );
 }
 
 /** Puts and appends, one request after another, so that each is an op of its own. */

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { assert } from '@kimberlite/store';
 import { quorumsOf } from '@kimberlite/vsr';
+import type { BackupService } from '../backup/backup-service.ts';
 import { listenFault, type ServerFault } from '../errors.ts';
 import { type Address, formatAddress } from '../network/address.ts';
 import type { Instruments } from './instruments.ts';
@@ -11,6 +12,8 @@ export interface HttpListenerOptions {
   readonly address: Address;
   readonly status: () => StatusRecord;
   readonly instruments: Instruments;
+  /** Answers /backup, whose requests are not like the others. */
+  readonly backup: Pick<BackupService, 'serve'>;
 }
 
 export interface HttpListener {
@@ -26,7 +29,7 @@ interface Answer {
 
 /**
  * Probes, status and metrics, for people and machines that look from outside: /livez, /readyz,
- * /status, /metrics, /version. Read-only.
+ * /status, /metrics, /version, and the whole state at /backup. Read-only.
  */
 export function listenHttp(options: HttpListenerOptions): Promise<HttpListener | ServerFault> {
   const { address } = options;
@@ -59,6 +62,10 @@ function respond(
   options: HttpListenerOptions,
 ): void {
   const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+  if (path === '/backup') {
+    void options.backup.serve(request, response);
+    return;
+  }
   const known = request.method === 'GET' || request.method === 'HEAD';
   const answer: Answer = known
     ? answerFor(path, options)

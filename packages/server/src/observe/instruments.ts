@@ -118,9 +118,23 @@ export class Instruments {
   readonly repairs: LabelledCounter = new LabelledCounter();
   readonly evictions: LabelledCounter = new LabelledCounter();
   readonly ioBytes: LabelledCounter = new LabelledCounter();
+  /** By result. */
+  readonly backups: LabelledCounter = new LabelledCounter();
+  /** `all`, and `early` for those of them that were about to be written over. */
+  readonly backupBytes: LabelledCounter = new LabelledCounter();
+  readonly #backupLastSuccess: Float64Array = new Float64Array(new SharedArrayBuffer(8));
   /** From being asked for to being durable. */
   readonly writeSeconds: Histogram = new Histogram();
   readonly readSeconds: Histogram = new Histogram();
   /** How late ticks came. */
   readonly tickDelaySeconds: Histogram = new Histogram();
+
+  /** Seconds since 1970; 0 when no backup was sent whole since the start. */
+  backupLastSuccess(): number {
+    return this.#backupLastSuccess[0] ?? 0;
+  }
+
+  setBackupLastSuccess(seconds: number): void {
+    this.#backupLastSuccess[0] = seconds;
+  }
 }

@@ -12,6 +12,11 @@ export function metricsText(status: StatusRecord, instruments: Instruments): str
   writeIdentity(text, status);
   writeState(text, status);
   writeProcess(text, status);
+  text.gauge(
+    'vsr_backup_last_success_timestamp_seconds',
+    'When a backup was last sent whole, in seconds since 1970; 0 for never since the start.',
+    [['', instruments.backupLastSuccess()]],
+  );
   writeCounters(text, instruments);
   text.counter(
     'vsr_timeouts_total',
@@ -246,6 +251,18 @@ const COUNTERS: readonly Counter[] = [
     help: 'Bytes read from and written to the data file, in whole sectors.',
     label: 'kind',
     of: (instruments) => instruments.ioBytes,
+  },
+  {
+    name: 'vsr_backups_total',
+    help: 'Backups that were asked for, by what came of them.',
+    label: 'result',
+    of: (instruments) => instruments.backups,
+  },
+  {
+    name: 'vsr_backup_bytes_total',
+    help: 'Bytes of the state and the log read for backups; early: just before they were written over.',
+    label: 'read',
+    of: (instruments) => instruments.backupBytes,
   },
 ];
 

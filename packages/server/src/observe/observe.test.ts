@@ -116,6 +116,7 @@ describe('the HTTP listener', () => {
       address: { host: '127.0.0.1', port: 0 },
       status: () => statusRecord(instruments, changes),
       instruments,
+      backup: { serve: () => Promise.resolve() },
     });
     if (isFault(http)) throw new Error(http.message);
     const base = `http://127.0.0.1:${http.address.port}`;
@@ -160,6 +161,7 @@ describe('the HTTP listener', () => {
         return statusRecord(instruments, { replicaCount, peers });
       },
       instruments,
+      backup: { serve: () => Promise.resolve() },
     });
     if (isFault(http)) throw new Error(http.message);
     const codes: number[] = [];

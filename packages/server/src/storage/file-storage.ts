@@ -73,12 +73,33 @@ export class FileStorage implements StoragePort {
   }
 
   read(zone: Zone, offset: number, length: number, done: (bytes: Uint8Array | null) => void): void {
+    this.#read({ zone, offset, length, background: true, done });
+  }
+
+  /** As a write of the log is: for what one of them waits for. */
+  readFirst(
+    zone: Zone,
+    offset: number,
+    length: number,
+    done: (bytes: Uint8Array | null) => void,
+  ): void {
+    this.#read({ zone, offset, length, background: false, done });
+  }
+
+  #read(wanted: {
+    readonly zone: Zone;
+    readonly offset: number;
+    readonly length: number;
+    readonly background: boolean;
+    readonly done: (bytes: Uint8Array | null) => void;
+  }): void {
     if (this.#closed || this.#dead) return;
+    const { zone, offset, length, background, done } = wanted;
     const position = this.#position(zone, offset, length);
     const bytes = new Uint8Array(length);
     this.#queue.push({
       kind: 'read',
-      background: true,
+      background,
       position,
       length,
       bytes,

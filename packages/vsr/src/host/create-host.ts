@@ -1,4 +1,5 @@
 import { assert, unreachable } from '@kimberlite/store';
+import { type BackupPoint, type BackupRefusal, backupPointOf } from '../backup/backup-point.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { AnyMessage } from '../message/message.ts';
 import { createReplica, type ReplicaOptions, snapshotOf } from '../replica/create-replica.ts';
@@ -69,6 +70,10 @@ class Host implements ReplicaHost {
 
   knownIncarnation(slot: number): bigint {
     return this.replica.opened ? fileOf(this.replica.introductions, slot).incarnation : 0n;
+  }
+
+  backupPoint(atLeast: number): BackupPoint | BackupRefusal {
+    return backupPointOf(this.replica, atLeast);
   }
 
   /** Runs the event now, or after the one that is running: the core is never entered twice. */

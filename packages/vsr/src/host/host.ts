@@ -1,3 +1,4 @@
+import type { BackupPoint, BackupRefusal } from '../backup/backup-point.ts';
 import type { AnyMessage } from '../message/message.ts';
 import type { ReplicaSnapshot } from '../replica/trace.ts';
 
@@ -20,6 +21,11 @@ export interface ReplicaHost {
   snapshot(): ReplicaSnapshot;
   /** The incarnation of the one data file of a slot whose messages count; zero: none yet. */
   knownIncarnation(slot: number): bigint;
+  /**
+   * What a backup that begins in this turn would hold: every op up to `atLeast`, at least. Read it
+   * with a ReadOutStorage, or it may be written over.
+   */
+  backupPoint(atLeast: number): BackupPoint | BackupRefusal;
 }
 
 /** One tick: 10 ms. All timeouts count these. */

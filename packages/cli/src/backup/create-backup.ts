@@ -1,0 +1,126 @@
+import type { StatusRecord } from '@kimberlite/server';
+import type { ConnectionFlags, OutputFlags } from '../connection-options.ts';
+import { CliError, cliError, usageError } from '../fault.ts';
+import { type Io, writeJson } from '../io.ts';
+import { ProgressLine } from '../progress.ts';
+import { askReplicas } from '../status.ts';
+import { headRecord, timeOf } from './backup-text.ts';
+import { assertFree, BackupWriter } from './backup-writer.ts';
+import { checkBackup } from './check-backup.ts';
+import { receiveBackup } from './receive-backup.ts';
+
+export interface CreateFlags extends ConnectionFlags, OutputFlags {
+  /** What --output is to this command. */
+  readonly file: string;
+  readonly http?: string;
+  readonly atLeastOp?: number;
+}
+
+/** Milliseconds without a byte: longer than a replica waits for the op that is asked for. */
+const SILENCE_MILLIS = 60_000;
+
+interface Candidate {
+  readonly http: string;
+  readonly status: StatusRecord;
+}
+
+/** Takes a backup from a running replica, verifies it, and only then gives it its name. */
+export async function createBackup(flags: CreateFlags, io: Io): Promise<void> {
+  const path = flags.file;
+  assertFree(path);
+  const candidates = await candidatesOf(flags, io);
+  const atLeast = Math.max(
+    flags.atLeastOp ?? 0,
+    ...candidates.map(({ status }) => status.state.commitMax),
+  );
+  const progress = new ProgressLine(io);
+  const writer = await BackupWriter.open(path);
+  let made = false;
+  try {
+    const from = await takeFromOne(writer, { candidates, atLeast, io, progress });
+    const { head } = writer.file();
+    const bytes = writer.finish((done, total) => progress.show('hashing', done, total));
+    made = true;
+    progress.clear();
+    if (flags.output === 'json') {
+      writeJson(io, { backup: path, ...headRecord(head), bytes, from });
+      return;
+    }
+    io.write(
+      `backup ${path}: cluster ${head.cluster} as of op ${head.op}, ${bytes} bytes, ` +
+        `from replica ${head.slot} at ${from}, ${timeOf(head.createdAt)}\n`,
+    );
+  } finally {
+    progress.clear();
+    writer.close({ remove: !made });
+  }
+}
+
+/** One replica after another, until one gives a backup that is whole. Returns its address. */
+async function takeFromOne(
+  writer: BackupWriter,
+  task: {
+    readonly candidates: readonly Candidate[];
+    readonly atLeast: number;
+    readonly io: Io;
+    readonly progress: ProgressLine;
+  },
+): Promise<string> {
+  const { candidates, atLeast, io, progress } = task;
+  let last: CliError | null = null;
+  for (const { http } of candidates) {
+    const received = await receiveBackup(writer, {
+      http,
+      atLeast,
+      silenceMillis: SILENCE_MILLIS,
+      onProgress: (done, total) => progress.show(`backup from ${http}`, done, total),
+    });
+    progress.clear();
+    try {
+      if (received.kind === 'failed') throw failure(http, received.message);
+      checkBackup(writer.file(), progress);
+      return http;
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      last = error;
+      // What one disk has rotten another one has not.
+      io.writeError(`replica at ${http}: ${error.message}\n`);
+    }
+  }
+  throw last ?? cliError('no_answer', 'no replica was asked', 'Check --endpoints or --http.');
+}
+
+function failure(http: string, message: string): CliError {
+  return cliError(
+    'no_answer',
+    `no backup from ${http}: ${message}`,
+    'No file was made, and the replica goes on. Try again, or another replica with --http.',
+  );
+}
+
+/** Those that answer; whoever leads comes last, for it has the most to do. */
+async function candidatesOf(flags: CreateFlags, io: Io): Promise<Candidate[]> {
+  const reports = await askReplicas(flags, io);
+  const found = reports.flatMap((report) => ('status' in report ? [report] : []));
+  const clusters = new Set(found.map(({ status }) => status.cluster));
+  if (clusters.size > 1) throw usageError('the endpoints are of several clusters');
+  const [cluster] = clusters;
+  if (cluster === undefined) {
+    const why = reports.map((each) => `${each.http}: ${'error' in each ? each.error : ''}`);
+    throw cliError(
+      'no_answer',
+      `no replica answered (${why.join(', ')})`,
+      'Check that a replica runs here and that --endpoints or --http name it. ' +
+        'Without one: `kimberlite recover --from-survivor`.',
+    );
+  }
+  if (flags.cluster !== undefined && String(flags.cluster) !== cluster) {
+    throw cliError('wrong_peer', `that is cluster ${cluster}`, 'Nothing was sent or changed.');
+  }
+  return found.sort((first, other) => rankOf(first.status) - rankOf(other.status));
+}
+
+function rankOf({ state }: StatusRecord): number {
+  if (state.status !== 'normal' || state.syncing) return 2;
+  return state.isPrimary ? 1 : 0;
+}

@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BlockSource, randomU128 } from '@kimberlite/server';
+import { VOTERS_MAX } from '@kimberlite/vsr';
+import type { OutputFlags } from '../connection-options.ts';
+import { usageError } from '../fault.ts';
+import { withOfflineFile } from '../inspect/data-file-reader.ts';
+import { findingText } from '../inspect/finding.ts';
+import { checkIntegrity } from '../inspect/integrity.ts';
+import { type Io, writeJson } from '../io.ts';
+import { ProgressLine } from '../progress.ts';
+import {
+  assertNothingThere,
+  type ClusterSource,
+  makeCluster,
+  type NewCluster,
+  newFilePaths,
+} from '../survivor/make-cluster.ts';
+import { type BackupFile, damaged, withBackup } from './backup-file.ts';
+import { headRecord, timeOf } from './backup-text.ts';
+import { backupLog, checkBackup } from './check-backup.ts';
+
+export interface VerifyFlags extends OutputFlags {
+  readonly scratch?: string;
+}
+
+export interface RestoreFlags extends OutputFlags {
+  readonly into: string;
+  readonly newCluster?: bigint;
+  readonly replicas?: number;
+}
+
+/**
+ * Restores the backup, to a file that is removed again: every byte is hashed, every block and op is
+ * followed from the root, the log is executed, and the file that comes of it is checked.
+ */
+export async function verifyBackup(path: string, flags: VerifyFlags, io: Io): Promise<void> {
+  await withBackup(path, async (file) => {
+    const progress = new ProgressLine(io);
+    checkAll(file, progress);
+    const directory = mkdtempSync(join(flags.scratch ?? tmpdir(), 'kimberlite-verify-'));
+    try {
+      const wanted = { cluster: newNumber(file), replicaCount: 1, directory };
+      const op = await makeCluster(sourceOf(file), wanted);
+      const blocks = await checkRestored(file, wanted, progress);
+      const { head, layout } = file;
+      if (flags.output === 'json') {
+        const counts = { bytes: layout.fileSize, restored_op: op, restored_blocks: blocks };
+        writeJson(io, { backup: path, ...headRecord(head), ...counts });
+        return;
+      }
+      io.write(
+        `ok  ${path}: cluster ${head.cluster} as of op ${head.op}, ${timeOf(head.createdAt)}; ` +
+          `${layout.blocks.count} blocks of the checkpoint at op ${head.checkpoint.op}, ` +
+          `${head.prepareSizes.length} ops above it; restored and checked\n`,
+      );
+    } finally {
+      progress.clear();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+}
+
+/** Makes the data files of a new cluster, which begins with all that the backup holds. */
+export async function restoreBackup(path: string, flags: RestoreFlags, io: Io): Promise<void> {
+  await withBackup(path, async (file) => {
+    const wanted = wantedCluster(file, flags);
+    assertNothingThere(wanted);
+    const progress = new ProgressLine(io);
+    checkAll(file, progress);
+    const begins = await makeCluster(sourceOf(file), wanted);
+    const files = newFilePaths(wanted);
+    const { head } = file;
+    const { cluster, replicaCount } = wanted;
+    if (flags.output === 'json') {
+      const made = { new_cluster: cluster, new_replica_count: replicaCount, begins_at_op: begins };
+      writeJson(io, { backup: path, ...headRecord(head), ...made, data_files: files });
+      return;
+    }
+    io.write(
+      `restored op ${head.op} of cluster ${head.cluster} (${timeOf(head.createdAt)}) as cluster ` +
+        `${cluster} of ${replicaCount}, which begins at op ${begins}, in\n` +
+        files.map((name) => `  ${name}\n`).join('') +
+        'Give each replica its own of them, start all, and point clients at the new cluster.\n',
+    );
+  });
+}
+
+function checkAll(file: BackupFile, progress: ProgressLine): void {
+  file.checkTrailer((done, total) => progress.show('hashing', done, total));
+  progress.clear();
+  checkBackup(file, progress);
+}
+
+/** Opens the restored file as `inspect integrity` does; returns the blocks of its checkpoint. */
+async function checkRestored(
+  file: BackupFile,
+  wanted: NewCluster,
+  progress: ProgressLine,
+): Promise<unknown> {
+  const [path = ''] = newFilePaths(wanted);
+  return await withOfflineFile(path, (raw) => {
+    const findings: string[] = [];
+    const { damages, report } = checkIntegrity(
+      raw,
+      (finding) => findings.push(findingText(finding).trim()),
+      progress,
+    );
+    if (damages === 0) return report['blocks'];
+    throw damaged(file.path, `what was restored of it is not whole: ${findings[0]}`);
+  });
+}
+
+function wantedCluster(file: BackupFile, flags: RestoreFlags): NewCluster {
+  const cluster = flags.newCluster ?? newNumber(file);
+  if (cluster === 0n) throw usageError('--new-cluster 0 stands for no cluster; choose another');
+  if (cluster === file.head.cluster) {
+    throw usageError(
+      `--new-cluster ${cluster} is the one of the backup: sessions, revisions and replicas of ` +
+        'both would be taken for each other',
+    );
+  }
+  const replicaCount = flags.replicas ?? file.head.replicaCount;
+  if (replicaCount > VOTERS_MAX) throw usageError(`--replicas is 1 to ${VOTERS_MAX}`);
+  return { cluster, replicaCount, directory: flags.into };
+}
+
+/** A number of 128 random bits: that another cluster has it is out of the question. */
+function newNumber(file: BackupFile): bigint {
+  const cluster = randomU128();
+  return cluster === file.head.cluster ? newNumber(file) : cluster;
+}
+
+function sourceOf(file: BackupFile): ClusterSource {
+  const { head } = file;
+  return {
+    cluster: head.cluster,
+    config: head.config,
+    view: head.view,
+    adoptedOp: head.op,
+    state: { checkpoint: head.checkpoint, log: [...backupLog(file)] },
+    blocks: blocksOf(file),
+    onDamage: (message) => damaged(file.path, `its state cannot be worked out: ${message}`),
+  };
+}
+
+/** The block area as it stood, with zeros where no block of the checkpoint was. */
+function blocksOf(file: BackupFile): BlockSource {
+  const { blockSize } = file.head.config;
+  return {
+    size: file.layout.blocks.last * blockSize,
+    read(offset, length): Uint8Array {
+      const bytes = new Uint8Array(length);
+      for (let at = 0; at < length; ) {
+        const within = (offset + at) % blockSize;
+        const part = Math.min(blockSize - within, length - at);
+        const block = file.readBlock(Math.floor((offset + at) / blockSize) + 1);
+        if (block !== null) bytes.set(block.subarray(within, within + part), at);
+        at += part;
+      }
+      return bytes;
+    },
+  };
+}
