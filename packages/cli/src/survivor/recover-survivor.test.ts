@@ -6,6 +6,7 @@ import { formatAddress } from '@kimberlite/server';
 import { zoneOffset } from '@kimberlite/vsr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withDataFile } from '../inspect/data-file-reader.ts';
+import { readTree } from '../inspect/read-tree.ts';
 import { runProgram } from '../program.ts';
 import { capturedIo } from '../testing/captured-io.ts';
 import { CONFIG_SMALL, fill, formatSolo, startSolo } from '../testing/solo-file.ts';
@@ -123,7 +124,26 @@ describe('recover --from-survivor', () => {
     const { code, err, into } = await recover(path, { words: [`--yes-i-lose=${OLD}`] });
     expect(err).toContain("the survivor's state cannot be worked out");
     expect(code).toBe(8);
-    expect(readdirSync(into)).toEqual([]);
+    expect(existsSync(into)).toBe(false);
+  });
+
+  it('makes nothing of a checkpoint with one rotten block, whichever it is', async () => {
+    const addresses: number[] = [];
+    withDataFile(original, (file) =>
+      readTree(file, { onFault: () => {}, onBlock: (address) => addresses.push(address) }),
+    );
+    expect(addresses.length).toBeGreaterThan(0);
+    const start = zoneOffset(CONFIG_SMALL, 'blocks');
+    for (const address of [addresses.at(0) ?? 0, addresses.at(-1) ?? 0]) {
+      const at = start + address * CONFIG_SMALL.blockSize - 1;
+      const path = spoilt(`block-${address}.data`, (bytes) => {
+        bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+      });
+      const { code, err, into } = await recover(path, { words: [`--yes-i-lose=${OLD}`] });
+      expect(err).toContain(`block ${address} of its checkpoint: its checksum is another`);
+      expect(code).toBe(8);
+      expect(existsSync(into)).toBe(false);
+    }
   });
 
   it('writes over nothing', async () => {

@@ -2,8 +2,9 @@ import { dirname, join } from 'node:path';
 import { randomU128 } from '@kimberlite/server';
 import { VOTERS_MAX } from '@kimberlite/vsr';
 import { type ConnectionFlags, endpointsOf, type OutputFlags } from '../connection-options.ts';
-import { cliError, usageError } from '../fault.ts';
+import { type CliError, cliError, usageError } from '../fault.ts';
 import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
+import { readTree } from '../inspect/read-tree.ts';
 import { type Io, writeJson } from '../io.ts';
 import { ProgressLine } from '../progress.ts';
 import {
@@ -55,6 +56,7 @@ export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise
     const probed = await probe(flags, io, plan);
     if (!json) io.writeError(`${planText(path, plan)}${probedText(probed)}`);
     await confirm(flags, io, plan);
+    assertWhole(file, progress);
     const op = await makeCluster(sourceOf(file, plan), wanted);
     const files = newFilePaths(wanted);
     const { cluster, replicaCount } = wanted;
@@ -72,6 +74,34 @@ export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise
   });
 }
 
+/**
+ * Every block of the checkpoint, for there is nobody left to repair one from: a replica that starts
+ * on it reads the metadata alone, and what it does not need it copies as it is.
+ */
+function assertWhole(file: DataFileReader, progress: ProgressLine): void {
+  let done = 0;
+  readTree(file, {
+    onBlock: (_address, total) => {
+      done += 1;
+      progress.show('checkpoint', done, total);
+    },
+    onFault: ({ address, problem }) => {
+      progress.clear();
+      const what = address === null ? 'its checkpoint' : `block ${address} of its checkpoint`;
+      throw damagedError(`${what}: ${problem}`);
+    },
+  });
+  progress.clear();
+}
+
+function damagedError(message: string): CliError {
+  return cliError(
+    'damaged',
+    `the survivor's state cannot be worked out: ${message}`,
+    `${NOTHING} Try another survivor, or restore a backup.`,
+  );
+}
+
 function sourceOf(file: DataFileReader, plan: SurvivorPlan): ClusterSource {
   const { cluster, config } = plan.identity;
   return {
@@ -81,12 +111,7 @@ function sourceOf(file: DataFileReader, plan: SurvivorPlan): ClusterSource {
     adoptedOp: plan.adoptedOp,
     state: plan.state,
     blocks: blocksOf(file),
-    onDamage: (message) =>
-      cliError(
-        'damaged',
-        `the survivor's state cannot be worked out: ${message}`,
-        `${NOTHING} Try another survivor, or restore a backup.`,
-      ),
+    onDamage: damagedError,
   };
 }
 
