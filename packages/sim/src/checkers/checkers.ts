@@ -19,6 +19,7 @@ import { OnePrimary } from './one-primary.ts';
 import { Promises } from './promises.ts';
 import { checkQuorumDurable } from './quorum-durable.ts';
 import { Reads } from './reads.ts';
+import { type RecoveredFile, RecoveredFiles } from './recovered-files.ts';
 import { Replies } from './replies.ts';
 import { SecondJudge } from './second-judge.ts';
 import { StoresEqual } from './stores-equal.ts';
@@ -56,6 +57,7 @@ export class Checkers implements ClientObserver {
   private readonly whole: WholeCheckpoint;
   private readonly views: ViewsVoted;
   private readonly running: NeverBack;
+  private readonly files: RecoveredFiles;
   private readonly second: SecondJudge | null;
   private readonly reads: Reads;
   private readonly checkRefusals: boolean;
@@ -74,6 +76,7 @@ export class Checkers implements ClientObserver {
     this.whole = new WholeCheckpoint(setup.disks, new Set(tables.map(({ id }) => id)));
     this.views = new ViewsVoted(setup.disks.length);
     this.running = new NeverBack();
+    this.files = new RecoveredFiles(setup.disks.length);
     const { judge } = setup.workload;
     this.second = judge === undefined ? null : new SecondJudge(judge);
     this.reads = new Reads({
@@ -88,6 +91,7 @@ export class Checkers implements ClientObserver {
   }
 
   onTrace(slot: number, event: TraceEvent): void {
+    this.files.onTrace(slot, event);
     switch (event.kind) {
       case 'committed': {
         const entry = this.history.onCommitted(slot, event);
@@ -133,17 +137,20 @@ export class Checkers implements ClientObserver {
   onStopped(slot: number): void {
     this.history.onRestart(slot);
     this.running.onStopped(slot);
+    this.files.onStopped(slot);
   }
 
   /** The replica's disk is gone, and what it promised with it. */
   onDiskLost(slot: number): void {
     this.promises.onDiskLost(slot);
+    this.files.onDiskLost(slot);
   }
 
   /** A file has taken the place of the lost one, which begins in this view. */
-  onDiskRecovered(slot: number, view: number): void {
+  onDiskRecovered(slot: number, file: RecoveredFile & { readonly view: number }): void {
     this.promises.onDiskLost(slot);
-    this.views.onRecovered(view);
+    this.views.onRecovered(file.view);
+    this.files.onRecovered(slot, file);
   }
 
   /** The process of a replica is about to begin. */
@@ -164,6 +171,12 @@ export class Checkers implements ClientObserver {
   /** A message is about to be taken by a replica that runs. */
   onReceive(slot: number, message: AnyMessage): void {
     this.acknowledged.onReceive(slot, message);
+    this.files.onReceive(slot, message);
+  }
+
+  /** The message was taken, or kept for later where the replica pauses. */
+  onTaken(): void {
+    this.files.onTaken();
   }
 
   onSnapshot(state: ReplicaSnapshot): void {

@@ -4,6 +4,7 @@ import {
   CONFIG_SIMULATION,
   encodeMessage,
   type Message,
+  OPERATION_NOOP,
   OPERATION_REGISTER,
   Op,
   type ReadLevel,
@@ -28,7 +29,7 @@ const ALICE = ClientId(100n);
 const BOB = ClientId(200n);
 const NAME = 5;
 
-function request(number: number): Message<'request'> {
+function request(number: number, noop = false): Message<'request'> {
   const register = number === 0;
   return encodeMessage(
     'request',
@@ -41,9 +42,9 @@ function request(number: number): Message<'request'> {
       client: ALICE,
       session: register ? 0 : 16384,
       request: number,
-      operation: register ? OPERATION_REGISTER : OPERATION_ADD,
+      operation: register ? OPERATION_REGISTER : noop ? OPERATION_NOOP : OPERATION_ADD,
     },
-    new Uint8Array(register ? [] : [NAME, 1]),
+    new Uint8Array(register || noop ? [] : [NAME, 1]),
     mix128,
   );
 }
@@ -69,11 +70,16 @@ class World {
     for (let op = 1; op <= 5; op += 1) this.commit(op);
   }
 
-  private commit(op: number): void {
+  /** One more op, which belongs to the core and leaves the counter alone. */
+  commitNoop(op: number): void {
+    this.commit(op, true);
+  }
+
+  private commit(op: number, noop = false): void {
     const checksum = BigInt(1000 * op + 1);
     this.log.observePrepare(checksum, op === 1 ? 7n : BigInt(1000 * (op - 1) + 1));
     const body = new Uint8Array(4096);
-    const end = writeBatch(body, 0, [request(op - 1)]);
+    const end = writeBatch(body, 0, [request(op - 1, noop)]);
     const entry = this.log.onCommitted(0, {
       kind: 'committed',
       op: Op(op),
@@ -154,6 +160,17 @@ describe('reads', () => {
       reads.onAsked(ALICE, checksum);
       expect(verdict(() => reads.onQueried(1, queried(checksum, op)))).toBe('nothing');
     }
+  });
+
+  it('see nothing of ops that belong to the core', () => {
+    const world = new World();
+    world.commitNoop(6);
+    world.reads.onAsked(ALICE, 1n);
+    const same = { ...queried(1n, 6), reply: valueOf(4) };
+    expect(verdict(() => world.reads.onQueried(0, same))).toBe('nothing');
+    world.reads.onAsked(ALICE, 2n);
+    const other = { ...queried(2n, 6), reply: valueOf(5) };
+    expect(verdict(() => world.reads.onQueried(0, other))).toBe('reads');
   });
 
   it('catch a wrong answer', () => {

@@ -13,6 +13,7 @@ export const CHECKERS = {
   stores_equal: 'replicas have the same checkpoint id at the same op',
   whole_checkpoint: 'who stands for a checkpoint has written all of its blocks',
   checkpoint_quorum: 'the log lets go only what a replication quorum has in a checkpoint',
+  recovered_files: 'who has the state that names a new file deals with it',
   determinism: 'a state machine does the same everywhere, from its request and what it reads',
   timestamps: 'timestamps only grow',
   never_back: 'views, commit numbers and checkpoints of a running replica only grow',

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { MUTANTS } from '../mutants/catalogue.ts';
 import type { MutantPart } from '../mutants/mutant.ts';
+import { UNCAUGHT_MUTANTS } from '../mutants/uncaught-mutants.ts';
 import { SCENARIOS } from '../scenarios/registry.ts';
 import { COMMAND_NAMES, type CommandName, OPTIONS, OPTIONS_OF } from './options.ts';
 import {
@@ -242,7 +243,7 @@ function mutantArguments(values: Values, words: readonly string[]): MutantArgume
     seed: seedOf(values.seed ?? '1'),
     runs: given === null ? null : countOf('--runs', given, 1_000_000),
     jobs: countOf('--jobs', values.jobs ?? '1', 1024),
-    names: words.map((word) => named('mutant', MUTANTS, word).name),
+    names: words.map((word) => named('mutant', [...MUTANTS, ...UNCAUGHT_MUTANTS], word).name),
     part: partOf(values.part ?? '0/1'),
     json: values.json ?? false,
   };

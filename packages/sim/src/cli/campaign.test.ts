@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { placeOf, runCampaign, runsOf } from './campaign.ts';
+import { exitCode, unseenScenarios } from './report.ts';
 
 const scenarios = ['swarm', 'baseline', 'partitions'];
 const all = { index: 0, of: 1 };
@@ -33,10 +34,49 @@ describe('a campaign', () => {
     const options = {
       ...{ seed: 1n, scenarios: ['baseline'], shard: all, jobs: 1, failFast: false },
       ...{ checkDeterminism: false, onResult: () => {}, onProgress: () => {} },
+      stop: new AbortController().signal,
     };
     const none = await runCampaign({ ...options, runs: null, seconds: 0 });
     expect(none.totals.runs).toBe(0);
     const one = await runCampaign({ ...options, runs: 1, seconds: null });
-    expect([...one.scenarios]).toEqual([['baseline', { runs: 1, failed: 0 }]]);
+    const counts = { runs: 1, failed: 0, witnessMissing: 0 };
+    expect([...one.scenarios]).toEqual([['baseline', counts]]);
+    expect(one.interrupted).toBe(false);
+  });
+
+  it.each([1, 2])('begins no run when it is told to stop, with %i jobs', async (jobs) => {
+    const stop = new AbortController();
+    const ended = await runCampaign({
+      ...{ seed: 1n, scenarios: ['baseline', 'partitions'], shard: all, jobs, failFast: false },
+      ...{ runs: 1_000, seconds: null, checkDeterminism: false, onProgress: () => {} },
+      stop: stop.signal,
+      onResult: () => stop.abort(),
+    });
+    expect(ended.interrupted).toBe(true);
+    expect(ended.totals.runs).toBeGreaterThan(0);
+    expect(ended.totals.runs).toBeLessThan(5);
+  });
+
+  it('is judged by scenario: one that never saw what it is about is named', () => {
+    const verdicts = { ok: 30, crash: 0, liveness: 0, correctness: 0 };
+    const seen = { runs: 10, failed: 0, witnessMissing: 9 };
+    const unseen = { runs: 10, failed: 0, witnessMissing: 10 };
+    const few = { runs: 9, failed: 0, witnessMissing: 9 };
+    const scenarios = new Map([
+      ['a', seen],
+      ['b', unseen],
+      ['c', few],
+    ] as const);
+    expect(unseenScenarios({ scenarios })).toEqual(['b']);
+    expect(exitCode({ verdicts, scenarios, interrupted: false })).toBe(130);
+    const good = new Map([
+      ['a', seen],
+      ['c', few],
+    ] as const);
+    expect(exitCode({ verdicts, scenarios: good, interrupted: false })).toBe(0);
+    expect(exitCode({ verdicts, scenarios: good, interrupted: true })).toBe(130);
+    const failed = { ...verdicts, liveness: 1 };
+    expect(exitCode({ verdicts: failed, scenarios: good, interrupted: true })).toBe(128);
+    expect(unseenScenarios({ scenarios: new Map([['c', few]]) })).toEqual(['c']);
   });
 });

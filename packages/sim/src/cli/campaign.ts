@@ -15,6 +15,8 @@ export interface CampaignOptions {
   readonly jobs: number;
   readonly failFast: boolean;
   readonly checkDeterminism: boolean;
+  /** No run begins any more once this says so, and workers end at once. */
+  readonly stop: AbortSignal;
   /** Told each result as it comes. */
   readonly onResult: (scenario: string, result: RunResult) => void;
   readonly onProgress: (campaign: Campaign) => void;
@@ -25,14 +27,22 @@ export interface Failure {
   readonly result: RunResult;
 }
 
+export interface ScenarioCounts {
+  runs: number;
+  failed: number;
+  witnessMissing: number;
+}
+
 /** What a campaign has found so far. */
 export interface Campaign {
   readonly totals: Totals;
   /** Runs without a failure, and with, by verdict. */
   readonly verdicts: Record<RunResult['verdict'], number>;
   readonly failures: Failure[];
-  /** Runs and failures of each scenario. */
-  readonly scenarios: Map<string, { runs: number; failed: number }>;
+  /** Runs and failures of each scenario, and runs that did not see what it is about. */
+  readonly scenarios: Map<string, ScenarioCounts>;
+  /** It was told to stop before its end. */
+  interrupted: boolean;
   /** The result of the only run, or of the latest one. */
   last: RunResult | null;
   seconds: number;
@@ -69,7 +79,8 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     totals: emptyTotals(),
     verdicts: { ok: 0, crash: 0, liveness: 0, correctness: 0 },
     failures: [],
-    scenarios: new Map(options.scenarios.map((name) => [name, { runs: 0, failed: 0 }])),
+    scenarios: new Map(options.scenarios.map((name) => [name, noCounts()])),
+    interrupted: false,
     last: null,
     seconds: 0,
   };
@@ -78,6 +89,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
   const limit = runsOf(options);
   let next = 0;
   const take = (): Job | null => {
+    if (options.stop.aborted) return null;
     if (options.failFast && campaign.failures.length > 0) return null;
     if (limit !== null && next >= limit) return null;
     if (options.seconds !== null && elapsed() >= options.seconds) return null;
@@ -91,19 +103,25 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     options.onProgress(campaign);
   };
   if (options.jobs === 1) {
-    for (let job = take(); job !== null; job = take()) put(job, runJob(job));
+    for (let job = take(); job !== null; job = take()) {
+      put(job, runJob(job));
+      // A signal is heard between two runs.
+      await new Promise(setImmediate);
+    }
   } else {
     const workers = Math.min(options.jobs, limit ?? options.jobs);
-    await Promise.all(Array.from({ length: workers }, () => drive(take, put)));
+    await Promise.all(Array.from({ length: workers }, () => drive(options.stop, take, put)));
   }
+  campaign.interrupted = options.stop.aborted;
   campaign.failures.sort((first, other) => (first.result.seed < other.result.seed ? -1 : 1));
   return campaign;
 }
 
 function addResult(campaign: Campaign, scenario: string, result: RunResult): void {
   campaign.verdicts[result.verdict] += 1;
-  const counts = campaign.scenarios.get(scenario) ?? { runs: 0, failed: 0 };
+  const counts = campaign.scenarios.get(scenario) ?? noCounts();
   counts.runs += 1;
+  counts.witnessMissing += result.totals.witnessMissing;
   campaign.scenarios.set(scenario, counts);
   addTotals(campaign.totals, result.totals);
   campaign.last = result;
@@ -112,8 +130,16 @@ function addResult(campaign: Campaign, scenario: string, result: RunResult): voi
   campaign.failures.push({ scenario, result });
 }
 
-/** Keeps one worker busy until there are no more seeds. */
-function drive(take: () => Job | null, put: (job: Job, result: RunResult) => void): Promise<void> {
+function noCounts(): ScenarioCounts {
+  return { runs: 0, failed: 0, witnessMissing: 0 };
+}
+
+/** Keeps one worker busy until there are no more seeds, or it is told to stop. */
+function drive(
+  stop: AbortSignal,
+  take: () => Job | null,
+  put: (job: Job, result: RunResult) => void,
+): Promise<void> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url));
   return new Promise((resolve, reject) => {
@@ -123,6 +149,7 @@ function drive(take: () => Job | null, put: (job: Job, result: RunResult) => voi
       if (job !== null) worker.postMessage(job);
       else void worker.terminate().then(() => resolve());
     };
+    stop.addEventListener('abort', () => void worker.terminate().then(() => resolve()));
     worker.on('error', reject);
     worker.on('message', (result: RunResult) => {
       if (job !== null) put(job, result);

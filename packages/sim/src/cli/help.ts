@@ -7,7 +7,7 @@ const EXITS = `Exit codes
   0 no failure   1 not what was asked for (a mutant survived, a bundle does not fail here)
   2 bad input: the command line, or a bundle that cannot be read
   127 crash (assertion)   128 liveness   129 correctness
-  130 what the scenario is about happened in no run
+  130 interrupted; or what a scenario is about happened in no run
 `;
 
 /** Text of `vopr --help`. */

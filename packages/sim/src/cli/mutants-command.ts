@@ -5,7 +5,6 @@ import { type MutantResult, runMutant } from '../mutants/run-mutants.ts';
 import { UNCAUGHT_MUTANTS } from '../mutants/uncaught-mutants.ts';
 import type { MutantArguments } from './arguments.ts';
 
-const EXIT_USAGE = 2;
 /** Runs that a mutant may survive: of the swarm, and of the scenario that is made for it. */
 const RUNS_SWARM = 2_000;
 const RUNS_SCENARIO = 500;
@@ -13,12 +12,6 @@ const RUNS_SCENARIO = 500;
 /** `vopr mutants`: the kill table. Returns 0 when each planted bug was caught, else 1. */
 export async function mutantsCommand(options: MutantArguments): Promise<number> {
   const all = [...MUTANTS, ...UNCAUGHT_MUTANTS];
-  const unknown = options.names.find((name) => !all.some((mutant) => mutant.name === name));
-  if (unknown !== undefined) {
-    const names = all.map(({ name }) => name).join(', ');
-    process.stderr.write(`vopr: there is no mutant '${unknown}'; there are ${names}\n`);
-    return EXIT_USAGE;
-  }
   const chosen =
     options.names.length === 0
       ? mutantsOfPart(MUTANTS, options.part)

@@ -20,16 +20,31 @@ function reproCommand({ scenario, result }: Failure, mutant: string | null): str
 }
 
 /** Exit code when no run saw what its scenario is about: nothing failed, and nothing was shown. */
-const EXIT_NO_WITNESS = 130;
+const EXIT_UNFINISHED = 130;
+/** Runs of a scenario after which it must have been seen once what it is about. */
+const RUNS_FOR_WITNESS = 10;
 
 /** The exit code of a campaign: a wrong answer before a crash before a standstill. */
-export function exitCode(campaign: Pick<Campaign, 'verdicts' | 'totals'>): number {
+export function exitCode(
+  campaign: Pick<Campaign, 'verdicts' | 'scenarios' | 'interrupted'>,
+): number {
   const worst = (['correctness', 'crash', 'liveness'] as const).find(
     (verdict) => campaign.verdicts[verdict] > 0,
   );
-  const { runs, witnessMissing } = campaign.totals;
-  if (worst === undefined && runs > 0 && witnessMissing === runs) return EXIT_NO_WITNESS;
-  return EXIT_CODES[worst ?? 'ok'];
+  if (worst !== undefined) return EXIT_CODES[worst];
+  const unfinished = campaign.interrupted || unseenScenarios(campaign).length > 0;
+  return unfinished ? EXIT_UNFINISHED : EXIT_CODES.ok;
+}
+
+/**
+ * Scenarios of which no run saw what they are about. One among many must have had runs enough for
+ * that: what happens in every other run may be missed by a few.
+ */
+export function unseenScenarios({ scenarios }: Pick<Campaign, 'scenarios'>): string[] {
+  const least = scenarios.size === 1 ? 1 : RUNS_FOR_WITNESS;
+  return [...scenarios].flatMap(([name, { runs, witnessMissing }]) =>
+    runs >= least && witnessMissing === runs ? [name] : [],
+  );
 }
 
 /** A failure in one line. */
@@ -75,9 +90,10 @@ export function totalsText(totals: Totals): string {
 
 /** Runs and failures by scenario, a line each. */
 export function scenariosText(campaign: Campaign): string {
-  const lines = [...campaign.scenarios].map(
-    ([name, { runs, failed }]) => `  ${name.padEnd(34)} ${runs} runs, ${failed} failed`,
-  );
+  const lines = [...campaign.scenarios].map(([name, { runs, failed, witnessMissing }]) => {
+    const missing = witnessMissing === 0 ? '' : `, ${witnessMissing} without a witness`;
+    return `  ${name.padEnd(34)} ${runs} runs, ${failed} failed${missing}`;
+  });
   return ['scenarios', ...lines].join('\n');
 }
 
@@ -108,6 +124,7 @@ export function campaignJson(campaign: Campaign, context: ReportContext): string
     failures: failures.map((failure) => failureJson(failure, context)),
     scenarios: Object.fromEntries(scenarios) as Record<string, object>, // SAFETY: by name.
     totals: Object.fromEntries(counts) as Record<string, number>, // SAFETY: names and counts.
+    interrupted: campaign.interrupted,
     seconds,
     events_per_second: seconds === 0 ? 0 : Math.round(totals.events / seconds),
   };

@@ -20,6 +20,7 @@ import {
   type ReportContext,
   scenariosText,
   totalsText,
+  unseenScenarios,
 } from './report.ts';
 
 /** Failures that are explained at once; the others have their bundles. */
@@ -34,9 +35,16 @@ export async function runCommand(run: RunArguments): Promise<number> {
   if (run.trace) printTrace(scenarios[0] ?? 'swarm', context.seed);
   const progress = new ProgressLine();
   const paths = new Map<string, string>();
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  // The next one ends the process as usual.
+  process.once('SIGINT', interrupt);
+  // Said before anything can end the process: a fresh seed would be lost with it.
+  if (run.runs !== 1) process.stderr.write(`vopr: seeds from ${context.seed}\n`);
   const campaign = await runCampaign({
     ...run,
     seed: context.seed,
+    stop: stop.signal,
     onResult: (scenario, result) => {
       const path = leaveBundle({ scenario, result }, run, context);
       if (path !== null) paths.set(keyOf({ scenario, result }), path);
@@ -45,6 +53,7 @@ export async function runCommand(run: RunArguments): Promise<number> {
       if (run.runs !== 1) progress.print(() => progressText(now, runsOf(run)));
     },
   });
+  process.removeListener('SIGINT', interrupt);
   progress.end();
   const text = run.json
     ? campaignJson(campaign, context)
@@ -90,6 +99,8 @@ function campaignText(campaign: Campaign, run: RunArguments, report: Report): st
     );
   }
   if (context.scenarios.length > 1) lines.push(scenariosText(campaign));
+  const unseen = unseenScenarios(campaign);
+  if (unseen.length > 0) lines.push(`no run saw what it is about: ${unseen.join(', ')}`);
   lines.push('totals', totalsText(totals), endText(campaign, run, context));
   return lines.join('\n');
 }
@@ -102,7 +113,8 @@ function endText(campaign: Campaign, run: RunArguments, context: ReportContext):
       : `seeds ${context.seed} to ${context.seed + BigInt(runs) - 1n}`;
   const share = shard.of === 1 ? '' : `, share ${shard.index + 1} of ${shard.of}`;
   const progress = progressText(campaign, runsOf(run));
-  return `${progress}, ${seeds}${share}, commit ${context.commit}`;
+  const ended = campaign.interrupted ? 'interrupted: ' : '';
+  return `${ended}${progress}, ${seeds}${share}, commit ${context.commit}`;
 }
 
 function failureLines(failure: Failure, at: number, { context, paths }: Report): string {

@@ -30,6 +30,7 @@ async function liveStats(run: RunArguments): Promise<number> {
   const campaign = await runCampaign({
     ...run,
     seed,
+    stop: new AbortController().signal,
     onResult: (_scenario, result) => statistics.add(result),
     onProgress: (now) => progress.print(() => progressText(now, runsOf(run))),
   });

@@ -52,6 +52,9 @@ export interface ClientObserver {
   unanswered(client: ClientId): void;
 }
 
+/** Version of the simulated clients: 0.1.0. */
+const RELEASE = 0x000100;
+
 export interface SimulatedClientSetup {
   /** Its node in the network. */
   readonly node: number;
@@ -60,7 +63,6 @@ export interface SimulatedClientSetup {
   readonly checksum: ChecksumFunction;
   readonly prng: Prng;
   readonly workload: Workload;
-  readonly release: number;
   /** It never says a word. */
   readonly silent: boolean;
   readonly observer: ClientObserver;
@@ -209,14 +211,14 @@ export class SimulatedClient {
   }
 
   private newQueries(): QueryDriver | null {
-    const { cluster, replicaCount, checksum, release, workload, observer, send } = this.setup;
+    const { cluster, replicaCount, checksum, workload, observer, send } = this.setup;
     if (workload.queries === undefined) return null;
     return new QueryDriver({
       cluster,
       replicaCount,
       checksum,
       prng: this.queryPrng,
-      release,
+      release: RELEASE,
       workload: workload.queries,
       send,
       onAsked: (asked) => observer.asked(this.idNow, asked),
@@ -236,7 +238,7 @@ export class SimulatedClient {
       replicaCount: this.setup.replicaCount,
       checksum: this.setup.checksum,
       prng: this.sessionPrng.fork(),
-      release: this.setup.release,
+      release: RELEASE,
     });
   }
 

@@ -4,6 +4,7 @@ import type { ByzantineOptions } from '../byzantine/mutation.ts';
 import type { ClientOptions } from '../client/simulated-client.ts';
 import type { Removed } from '../faults/fault-gate.ts';
 import type { NetworkOptions } from '../network/network.ts';
+import type { AtlasOptions } from '../storage/fault-atlas.ts';
 import type { StorageOptions } from '../storage/storage.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { ClockOptions } from './clock.ts';
@@ -25,6 +26,8 @@ export interface ClusterOptions {
   readonly clocks: readonly ClockOptions[];
   /** The same on all replicas; the default table when left out. */
   readonly timeouts?: TimeoutTable;
+  /** Mean wait of posted work, in microseconds; half a millisecond when left out. */
+  readonly workMeanMicros?: number;
   /** What replicas are told of each other's processes; nothing when left out. */
   readonly hints?: HintOptions;
   readonly clients: ClientOptions;
@@ -32,7 +35,7 @@ export interface ClusterOptions {
   readonly introduced: boolean;
   /** How the scrubbers are paced; as in production by default. */
   readonly scrub?: ScrubOptions;
-  readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
+  readonly atlas: Pick<AtlasOptions, 'wal' | 'blocks' | 'rotten'>;
   readonly byzantine: ByzantineOptions | null;
   /** Sees everything that happens; null costs nothing. */
   readonly observer: Observer | null;

@@ -35,11 +35,8 @@ import type { ClusterOptions } from './cluster-options.ts';
 import { HINTS_OFF, Hints } from './hints.ts';
 import { type Happening, roleOf } from './observer.ts';
 import { ReadWitness } from './read-witness.ts';
-import { ReplicaProcess } from './replica-process.ts';
+import { ReplicaProcess, WORK_MEAN_MICROS } from './replica-process.ts';
 import { TraceTally } from './trace-tally.ts';
-
-/** Version of the simulated clients: 0.1.0. */
-const RELEASE = 0x000100;
 
 /**
  * A whole cluster in one object: replicas with the production core, their disks and clocks, the
@@ -98,7 +95,6 @@ export class Cluster {
     this.totals.runs = 1;
     this.onReplicaTrace = null;
     this.hash = new TraceHash();
-    this.tally = new TraceTally(this.totals, options.config.walSlots);
     this.readWitness = new ReadWitness(this.totals);
     this.clusterId = prng.u128() | 1n;
     this.hostPrng = prng.fork();
@@ -114,6 +110,7 @@ export class Cluster {
       faults: this.faults,
       receive: (packet) => this.receive(packet),
     });
+    this.tally = new TraceTally(this.totals, options, this.network.health);
     const atlas = new FaultAtlas(prng.fork(), {
       replicaCount,
       config: options.config,
@@ -217,7 +214,7 @@ export class Cluster {
     this.lostDisks.delete(slot);
     this.refused.delete(slot);
     const recovered = recoveredFile({ slot, ...file });
-    this.checkers.onDiskRecovered(slot, recovered.view);
+    this.checkers.onDiskRecovered(slot, { ...file, view: recovered.view });
     const setup = { config, checksum, cluster: this.clusterId, slot, replicaCount, ...recovered };
     this.storage(slot).format(maker.format(setup));
     this.start(slot);
@@ -286,6 +283,7 @@ export class Cluster {
     this.totals.ticks += 1;
     for (const client of this.clients) client.tick();
     for (const state of this.snapshots()) {
+      this.tally.repairs.onSnapshot(state);
       this.judge(() => this.checkers.onSnapshot(state));
       checkScrubShare(state, this.options.scrub ?? SCRUB_DEFAULT, this.totals.ticks);
     }
@@ -370,6 +368,7 @@ export class Cluster {
       prng: this.prng.fork(),
       storage: this.storage(slot),
       clock,
+      workMeanMicros: this.options.workMeanMicros ?? WORK_MEAN_MICROS,
       createHost: (ports) =>
         maker.create({
           ports,
@@ -406,7 +405,6 @@ export class Cluster {
       checksum: this.options.checksum,
       prng: this.prng.fork(),
       workload: this.options.workload,
-      release: RELEASE,
       silent: this.options.removed.clients.includes(index),
       observer: clientObserver({ checkers, totals, judge: (look) => this.judge(look) }),
       send: (replica, message) => this.network.send(node, replica, message),
@@ -415,6 +413,7 @@ export class Cluster {
 
   private sendFrom(slot: number, to: number, message: AnyMessage): void {
     this.judge(() => this.checkers.onSend(slot, message));
+    this.tally.repairs.onSend(slot, to, message);
     if (this.mutator === null || !this.lying) {
       this.network.send(slot, to, message);
       return;
@@ -453,6 +452,7 @@ export class Cluster {
     }
     this.judge(() => this.checkers.onReceive(to, message));
     replica.deliver(message);
+    this.checkers.onTaken();
   }
 
   private onTrace(slot: number, event: TraceEvent): void {
@@ -464,7 +464,7 @@ export class Cluster {
       this.everStarted.add(slot);
     }
     if (event.kind === 'committed') this.observeOwnPrepare(slot, event.op, event.checksum);
-    this.tally.onTrace(event);
+    this.tally.onTrace(slot, event);
     this.readWitness.onTrace(slot, event);
     if (this.exposure === null) checkHonestPeers(slot, event);
     else if (this.exposure.onTrace(slot, event)) this.totals.liesRejected += 1;

@@ -29,6 +29,7 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.misdirectedWrites = disks.reduce((sum, disk) => sum + disk.misdirected, 0);
   totals.noSpaceRefusals = cluster.options.workload.noSpaceRefusals ?? 0;
   totals.latentFaults = disks.reduce((sum, disk) => sum + disk.latentFaults, 0);
+  totals.hiddenHeads = disks.reduce((sum, disk) => sum + disk.hiddenHeads, 0);
   totals.tornSectors = disks.reduce((sum, disk) => sum + disk.tornSectors, 0);
   totals.lostWrites = disks.reduce((sum, disk) => sum + disk.lostWrites, 0);
   return totals;

@@ -28,6 +28,8 @@ export class Hints {
   private readonly queue: EventQueue;
   private readonly prng: Prng;
   private options: HintOptions;
+  /** Of wrong hints; deaths are not the same in a replay without some faults. */
+  private readonly falsePrng: Prng;
   private readonly replicas: readonly ReplicaProcess[];
   private readonly faults: FaultGate;
 
@@ -40,6 +42,7 @@ export class Hints {
   }) {
     this.queue = setup.queue;
     this.prng = setup.prng;
+    this.falsePrng = setup.prng.fork();
     this.options = setup.options;
     this.replicas = setup.replicas;
     this.faults = setup.faults;
@@ -66,7 +69,7 @@ export class Hints {
     let wrong = 0;
     for (const replica of this.replicas) {
       for (const { slot } of this.replicas) {
-        if (slot === replica.slot || !this.prng.chance(falseProbability)) continue;
+        if (slot === replica.slot || !this.falsePrng.chance(falseProbability)) continue;
         if (!this.faults.allow('hint', replica.slot, slot)) continue;
         wrong += 1;
         replica.peerRefused(slot);

@@ -32,6 +32,7 @@ export interface ReplicaProcessSetup {
   readonly prng: Prng;
   readonly storage: SimulatedStorage;
   readonly clock: SimulatedClock;
+  readonly workMeanMicros: number;
   /** Makes the host; called at each start. */
   readonly createHost: (ports: ProcessPorts) => ReplicaHost;
   readonly sendToReplica: (slot: number, message: AnyMessage) => void;
@@ -45,8 +46,8 @@ export interface ReplicaProcessSetup {
   readonly onCrashed: () => void;
 }
 
-/** Longest wait of posted work, mean in microseconds. */
-const WORK_DELAY_MEAN_MICROS = 500;
+/** Mean wait of posted work where nothing else holds the process up, in microseconds. */
+export const WORK_MEAN_MICROS = 500;
 /** Inputs that pile up before a paused process; more are lost, as in a full socket buffer. */
 const BACKLOG_MAX = 512;
 
@@ -240,7 +241,7 @@ export class ReplicaProcess {
       },
       scheduler: {
         postWork: (callback) => {
-          const delay = drawExponential(setup.prng, WORK_DELAY_MEAN_MICROS);
+          const delay = drawExponential(setup.prng, setup.workMeanMicros);
           setup.queue.after(delay, () => {
             const { effects } = this;
             this.completion(life, callback);

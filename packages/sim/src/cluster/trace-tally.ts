@@ -1,5 +1,8 @@
 import type { TraceEvent } from '@kimberlite/vsr';
+import type { NodeHealths } from '../network/node-health.ts';
 import type { Totals } from '../run/totals.ts';
+import type { ClusterOptions } from './cluster-options.ts';
+import { RepairWitness } from './repair-witness.ts';
 
 /** Commands with which a view commits. */
 const LATE: ReadonlySet<string> = new Set(['commit', 'prepareOk']);
@@ -7,18 +10,27 @@ const LATE: ReadonlySet<string> = new Set(['commit', 'prepareOk']);
 /** Counts what replicas tell of themselves. */
 export class TraceTally {
   private readonly totals: Totals;
+  readonly repairs: RepairWitness;
   private readonly walSlots: number;
   private readonly viewsTried: Set<number>;
   private readonly viewsLed: Set<number>;
+  /** By slot: new files learned of since the last op that it executed. */
+  private readonly filesLearned: Map<number, number>;
 
-  constructor(totals: Totals, walSlots: number) {
+  constructor(
+    totals: Totals,
+    cluster: Pick<ClusterOptions, 'config' | 'replicaCount'>,
+    health: NodeHealths,
+  ) {
     this.totals = totals;
-    this.walSlots = walSlots;
+    this.repairs = new RepairWitness(totals, cluster.replicaCount, health);
+    this.walSlots = cluster.config.walSlots;
     this.viewsTried = new Set();
     this.viewsLed = new Set();
+    this.filesLearned = new Map();
   }
 
-  onTrace(event: TraceEvent): void {
+  onTrace(slot: number, event: TraceEvent): void {
     const { totals } = this;
     switch (event.kind) {
       case 'status':
@@ -46,8 +58,17 @@ export class TraceTally {
       case 'sync_started':
         totals.syncsStarted += 1;
         return;
+      case 'recovered':
+        this.filesLearned.set(slot, (this.filesLearned.get(slot) ?? 0) + 1);
+        return;
+      case 'committed':
+        // What came before was learned by executing, or at a start.
+        this.filesLearned.delete(slot);
+        return;
       case 'sync_finished':
         totals.syncsFinished += 1;
+        // Told at the end of the transfer, right after the files that came with it.
+        totals.filesFromCheckpoints += this.filesLearned.get(slot) ?? 0;
         return;
       case 'abdicated':
         totals.abdications += 1;

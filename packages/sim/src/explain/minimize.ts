@@ -1,8 +1,8 @@
-import { FAULT_KINDS, type FaultKind, type Removed } from '../faults/fault-gate.ts';
+import { FAULT_KINDS, type FaultGate, type FaultKind, type Removed } from '../faults/fault-gate.ts';
 import type { RunResult } from '../run/run-seed.ts';
 import type { Bundle } from './bundle.ts';
-import { ordinalsLeft, rangesWithout } from './ordinals.ts';
-import { partsOf, type ReplayParts, replay, sameFailure } from './replay.ts';
+import { rangesWithout } from './ordinals.ts';
+import { partsOf, type ReplayOptions, type ReplayParts, replay, sameFailure } from './replay.ts';
 
 /** What is left of a failing run. */
 export interface RunSize {
@@ -39,8 +39,8 @@ export interface Minimized {
  * here at all.
  */
 export function minimize(bundle: Bundle, options: MinimizeOptions): Minimized | null {
-  const first = replay(bundle, partsOf(options));
-  if (!sameFailure(bundle, first)) return null;
+  const first = replayNoted(bundle, partsOf(options));
+  if (!sameFailure(bundle, first.result)) return null;
   const search = new Search(bundle, first, options);
   const before = search.size();
   const complete = search.run();
@@ -53,9 +53,27 @@ export function minimize(bundle: Bundle, options: MinimizeOptions): Minimized | 
   };
 }
 
-/** Kinds that are no faults: they make up the run itself. */
+interface NotedRun {
+  readonly result: RunResult;
+  /** Knows the ordinals of what happened. */
+  readonly gate: FaultGate | null;
+}
+
+function replayNoted(bundle: Bundle, options: ReplayOptions): NotedRun {
+  let gate: FaultGate | null = null;
+  const result = replay(bundle, {
+    ...options,
+    onCluster: ({ faults }) => {
+      faults.record();
+      gate = faults;
+    },
+  });
+  return { result, gate };
+}
+
 /** Pieces of a list that are tried alone, at most. */
 const PIECES_MAX = 16;
+/** Kinds that are no faults: they make up the run itself. */
 const EVENTS: readonly FaultKind[] = ['request', 'query', 'delivery'];
 const FAULTS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => !EVENTS.includes(kind));
 
@@ -66,15 +84,18 @@ class Search {
   private readonly eventsMax: number;
   private removed: Removed;
   private result: RunResult;
+  /** Where the smallest run's faults were noted. */
+  private gate: FaultGate | null;
 
-  constructor(bundle: Bundle, first: RunResult, options: MinimizeOptions) {
+  constructor(bundle: Bundle, first: NotedRun, options: MinimizeOptions) {
     this.bundle = bundle;
     this.options = options;
     this.removed = bundle.removed;
-    this.result = first;
+    this.result = first.result;
+    this.gate = first.gate;
     this.replays = 1;
     // A run that fails only later is no smaller one, and looking for it would take long.
-    this.eventsMax = first.event;
+    this.eventsMax = first.result.event;
   }
 
   /** Until nothing more can be left out: true; or until the replays are used up: false. */
@@ -186,7 +207,7 @@ class Search {
   }
 
   private left(kind: FaultKind): number[] {
-    return ordinalsLeft(this.removed.faults[kind] ?? [], this.result.faults[kind]);
+    return [...(this.gate?.ordinals(kind) ?? [])];
   }
 
   private without(kept: readonly (readonly [FaultKind, readonly number[]])[]): Removed {
@@ -199,7 +220,7 @@ class Search {
   private try(removed: Removed): boolean {
     if (this.spent) return false;
     this.replays += 1;
-    const result = replay(this.bundle, {
+    const { result, gate } = replayNoted(this.bundle, {
       removed,
       eventsMax: this.eventsMax,
       ...partsOf(this.options),
@@ -208,6 +229,7 @@ class Search {
     if (fails) {
       this.removed = removed;
       this.result = result;
+      this.gate = gate;
     }
     this.options.onProgress({ replays: this.replays, ...this.size() });
     return fails;

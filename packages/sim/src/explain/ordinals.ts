@@ -1,13 +1,4 @@
-import { inRanges, type OrdinalRange } from '../faults/fault-gate.ts';
-
-/** Ordinals below the count that no range holds. */
-export function ordinalsLeft(ranges: readonly OrdinalRange[], count: number): number[] {
-  const left: number[] = [];
-  for (let ordinal = 0; ordinal < count; ordinal += 1) {
-    if (!inRanges(ranges, ordinal)) left.push(ordinal);
-  }
-  return left;
-}
+import type { OrdinalRange } from '../faults/fault-gate.ts';
 
 /**
  * The ranges that hold everything but these ordinals, which ascend. What lies above the last one is

@@ -68,10 +68,12 @@ function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number)
     case 'read_fault':
     case 'write_fault':
     case 'latent_fault':
+    case 'head_fault':
     case 'misdirect':
     case 'torn_write':
       return `: replica ${place}, sector ${otherPlace}`;
     case 'crash':
+    case 'crash_at_event':
     case 'lost_disk':
     case 'pause':
     case 'clock_step':

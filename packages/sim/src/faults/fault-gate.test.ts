@@ -18,6 +18,19 @@ describe('fault gate', () => {
     expect(gate.counts.loss).toBe(6);
   });
 
+  it('numbers what can do nothing now like the rest, and notes what happens', () => {
+    const removed = { faults: { crash: [[2, 2] as const] }, clients: [] };
+    const gate = new FaultGate(new EventQueue(), { removed, closedFrom: null });
+    gate.allow('crash', 0);
+    gate.record();
+    gate.skip('crash');
+    expect(gate.allow('crash', 0)).toBe(false);
+    expect(gate.allow('crash', 1)).toBe(true);
+    expect(gate.counts.crash).toBe(4);
+    expect(gate.ordinals('crash')).toEqual([3]);
+    expect(gate.ordinals('pause')).toEqual([]);
+  });
+
   it('closes at an event for faults, and stays open for requests and deliveries', () => {
     const queue = new EventQueue();
     const gate = new FaultGate(queue, { removed: NOTHING_REMOVED, closedFrom: 1 });

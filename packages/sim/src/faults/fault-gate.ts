@@ -12,6 +12,7 @@ export const FAULT_KINDS = [
   'command_loss',
   'partition',
   'crash',
+  'crash_at_event',
   'power_cut',
   'lost_disk',
   'pause',
@@ -23,6 +24,7 @@ export const FAULT_KINDS = [
   'read_fault',
   'write_fault',
   'latent_fault',
+  'head_fault',
   'misdirect',
   'torn_write',
   // No faults, but removable too: a client asks, a packet arrives.
@@ -36,12 +38,14 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 /** Faults whose place is a replica. */
 const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'crash',
+  'crash_at_event',
   'lost_disk',
   'pause',
   'clock_step',
   'read_fault',
   'write_fault',
   'latent_fault',
+  'head_fault',
   'misdirect',
   'torn_write',
   'gray',
@@ -82,14 +86,18 @@ export interface FaultGateOptions {
 
 /**
  * Stands between the draw of a fault and the fault, numbers it, and holds it back where the run is
- * to be replayed without it. It stands behind the draw so that the generators stay in step: a fault
- * held back moves no other one, as far as what happens afterwards allows.
+ * to be replayed without it. It stands behind the draw so that the generators stay in step. What is
+ * drawn once a tick (crashes, pauses, partitions, ...) is drawn whatever the cluster does, and has
+ * a number whether it can happen or not: so its number names the same draw in every replay. What is
+ * drawn for a packet, a read or a write can only be numbered as they come.
  */
 export class FaultGate {
   /** Faults drawn so far, by kind, those held back included. */
   readonly counts: Record<FaultKind, number>;
   /** Told each fault, for traces; null costs nothing. Deliveries are not told. */
   onFault: ((fault: DrawnFault) => void) | null;
+  /** Ordinals of what was drawn, could happen and was let through; null: not noted. */
+  private happened: Map<FaultKind, number[]> | null;
   private readonly queue: EventQueue;
   private readonly options: FaultGateOptions;
   private readonly removed: ReadonlyMap<FaultKind, readonly OrdinalRange[]>;
@@ -97,6 +105,7 @@ export class FaultGate {
   constructor(queue: EventQueue, options: FaultGateOptions) {
     this.counts = emptyFaultCounts();
     this.onFault = null;
+    this.happened = null;
     this.queue = queue;
     this.options = options;
     const entries = FAULT_KINDS.flatMap((kind): [FaultKind, readonly OrdinalRange[]][] => {
@@ -114,7 +123,32 @@ export class FaultGate {
     if (this.onFault !== null && kind !== 'delivery') {
       this.onFault({ kind, ordinal, removed, place, otherPlace });
     }
+    if (!removed && this.happened !== null) this.note(this.happened, kind, ordinal);
     return !removed;
+  }
+
+  /**
+   * It was drawn where it can do nothing now: a crash of what is down, say. It takes its number all
+   * the same, or what is held back elsewhere would give later ones other numbers.
+   */
+  skip(kind: FaultKind): void {
+    this.counts[kind] += 1;
+  }
+
+  /** From now on what happens is noted, for `ordinals`. */
+  record(): void {
+    this.happened = new Map();
+  }
+
+  /** Ordinals that happened while they were noted, ascending. */
+  ordinals(kind: FaultKind): readonly number[] {
+    return this.happened?.get(kind) ?? [];
+  }
+
+  private note(happened: Map<FaultKind, number[]>, kind: FaultKind, ordinal: number): void {
+    const known = happened.get(kind);
+    if (known === undefined) happened.set(kind, [ordinal]);
+    else known.push(ordinal);
   }
 
   private isRemoved(kind: FaultKind, ordinal: number): boolean {

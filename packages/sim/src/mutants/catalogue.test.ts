@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { scenarioNamed } from '../scenarios/registry.ts';
 import { MUTANTS } from './catalogue.ts';
 import { applyEdit, mutantsOfPart } from './mutant.ts';
 import { UNCAUGHT_MUTANTS } from './uncaught-mutants.ts';
@@ -21,6 +22,13 @@ describe('mutants', () => {
   it('have names of their own', () => {
     const all = [...MUTANTS, ...UNCAUGHT_MUTANTS];
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+  });
+
+  it('name scenarios that exist', () => {
+    const unknown = [...MUTANTS, ...UNCAUGHT_MUTANTS].filter(
+      ({ scenario }) => scenario !== undefined && scenarioNamed(scenario) === null,
+    );
+    expect(unknown.map(({ name }) => name)).toEqual([]);
   });
 
   it('fall into parts that are the whole together', () => {

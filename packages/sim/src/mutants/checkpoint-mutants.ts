@@ -168,4 +168,16 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'head_not_in_the_superblock',
+    bug: 'a checkpoint is made durable with the view headers of long ago',
+    scenario: 'rotten_heads',
+    edits: [
+      {
+        file: CHECKPOINT,
+        find: "  if (r.status === 'normal') r.viewChange.headers = logSuffix(r);\n",
+        replace: '  void logSuffix;\n',
+      },
+    ],
+  },
 ];

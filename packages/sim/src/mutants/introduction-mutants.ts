@@ -52,4 +52,10 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     ],
     scenario: 'lost_disk',
   },
+  {
+    name: 'recovery_not_loaded',
+    bug: 'a replica that fetched a checkpoint does not learn of the files that it names',
+    edits: [{ file: 'vsr/src/replica/restore.ts', find: '  adoptFiles(r);\n', replace: '' }],
+    scenario: 'recovered_and_synced',
+  },
 ];

@@ -1,5 +1,6 @@
 import type { Mutant } from './mutant.ts';
 
+const STARTUP = 'vsr/src/replica/startup.ts';
 const CLEAR_SLOTS = 'vsr/src/replica/clear-slots.ts';
 const JOURNAL = 'vsr/src/journal/journal.ts';
 const RECOVER = 'vsr/src/journal/recover.ts';
@@ -78,6 +79,51 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
         file: REPAIR,
         find: '    if (above === null || above.header.parent !== entry.header.checksum) continue;\n',
         replace: '    if (above === null) continue;\n',
+      },
+    ],
+  },
+  {
+    name: 'uncertain_head_believed',
+    bug: 'a head that corruption may hide is taken for certain',
+    scenario: 'rotten_heads',
+    edits: [
+      {
+        file: STARTUP,
+        find: '} else if (!r.headCertain) {',
+        replace: '} else if (!r.headCertain && r.tick < 0) {',
+      },
+    ],
+  },
+  {
+    name: 'head_always_certain',
+    bug: 'unknown slots above the head do not make it uncertain',
+    scenario: 'rotten_heads',
+    edits: [
+      {
+        file: RECOVER,
+        find: '    return distance > reach || distance === 0;',
+        replace: '    return distance > reach || distance === 0 || facts.walSlots > 0;',
+      },
+    ],
+  },
+  {
+    name: 'repair_by_number',
+    bug: 'a repair takes any prepare of the right number',
+    scenario: 'ghost_prepares',
+    edits: [
+      {
+        file: REPAIR,
+        find: 'if (op > r.op || !decided || !r.journal.has(op, checksum)) {',
+        replace: 'if (op > r.op || !decided || r.journal.header(op) === null) {',
+      },
+      {
+        file: JOURNAL,
+        find:
+          '    assert(this.has(op, checksum), ' +
+          "'the header was decided before the body is written');\n" +
+          "    assert(!this.isDurable(op), 'only what is missing is written');",
+        replace:
+          '    if (!this.has(op, checksum)) this.setHeader({ header: message.header, bytes: message.bytes.slice(0, HEADER_SIZE) });',
       },
     ],
   },

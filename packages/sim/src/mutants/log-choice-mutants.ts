@@ -103,4 +103,11 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'never_dropped',
+    entry: 'M14',
+    bug: 'no op is ever given up, whatever proves that it never committed',
+    scenario: 'last_copies',
+    edits: [{ file: SELECT_LOG, find: '>= quorums.nack)', replace: '>= quorums.nack + 16)' }],
+  },
 ];

@@ -133,4 +133,17 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'duplicate_executed_again',
+    entry: 'M35',
+    bug: 'a request that comes again executes again',
+    scenario: 'repeated_requests',
+    edits: [
+      {
+        file: EXECUTE,
+        find: "return entry.requestChecksum === session.requestChecksum ? 'duplicate' : 'collision';",
+        replace: "return 'executed';",
+      },
+    ],
+  },
 ];

@@ -193,4 +193,35 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'uncertain_head_votes',
+    bug: 'a replica that doubts its head takes part in view changes',
+    scenario: 'doubted_heads',
+    edits: [
+      {
+        file: VIEW_CHANGE,
+        find:
+          "if (r.status !== 'normal' && r.status !== 'view_change') return;\n" +
+          '  if (header.view > r.view)',
+        replace: "if (r.status === 'recovering') return;\n" + '  if (header.view > r.view)',
+      },
+      {
+        file: VIEW_CHANGE,
+        find: "  assert(r.status === 'normal' || r.status === 'view_change', 'a replica with a certain log');\n",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'old_start_view_for_an_uncertain_head',
+    bug: 'any start_view of its view ends the doubt about a head',
+    scenario: 'doubted_heads',
+    edits: [
+      {
+        file: START_VIEW,
+        find: "return fresh || !own ? null : 'not_fresh';",
+        replace: "return fresh || !own || r.tick >= 0 ? null : 'not_fresh';",
+      },
+    ],
+  },
 ];

@@ -50,6 +50,10 @@ export class Congestion {
   /** Links that became congested. */
   begun: number;
   private readonly prng: Prng;
+  /** Of packets, which are not the same in a replay without some faults. */
+  private readonly lossPrng: Prng;
+  /** By link: the run goes without this congestion. */
+  private readonly heldBack: boolean[];
   private readonly nodeCount: number;
   private readonly faults: FaultGate | null;
   private readonly congested: boolean[];
@@ -57,7 +61,9 @@ export class Congestion {
 
   constructor({ prng, options, nodeCount, faults }: CongestionSetup) {
     this.begun = 0;
-    this.prng = prng;
+    this.prng = prng.fork();
+    this.lossPrng = prng.fork();
+    this.heldBack = new Array<boolean>(nodeCount * nodeCount).fill(false);
     this.nodeCount = nodeCount;
     this.faults = faults;
     this.congested = new Array<boolean>(nodeCount * nodeCount).fill(false);
@@ -75,9 +81,11 @@ export class Congestion {
       if (this.congested[link] === true) {
         if (this.prng.chance(endProbability)) this.congested[link] = false;
       } else if (this.prng.chance(beginProbability)) {
-        if (this.faults?.allow('congestion', from, to) === false) continue;
-        this.begun += 1;
         this.congested[link] = true;
+        // One that is held back lasts as long, and does nothing: so it moves no later one.
+        const real = this.faults?.allow('congestion', from, to) ?? true;
+        this.heldBack[link] = !real;
+        if (real) this.begun += 1;
       }
     }
   }
@@ -95,12 +103,13 @@ export class Congestion {
 
   /** Whether the link loses this packet. Draws only where it is congested. */
   loses(from: number, to: number): boolean {
-    return this.isCongested(from, to) && this.prng.chance(this.options.lossProbability);
+    return this.isCongested(from, to) && this.lossPrng.chance(this.options.lossProbability);
   }
 
   private isCongested(from: number, to: number): boolean {
-    const congested = this.congested[from * this.nodeCount + to];
+    const link = from * this.nodeCount + to;
+    const congested = this.congested[link];
     assert(congested !== undefined, 'both nodes exist');
-    return congested;
+    return congested && this.heldBack[link] === false;
   }
 }

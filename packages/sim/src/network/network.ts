@@ -133,6 +133,8 @@ export class Network {
   filter: PacketFilter | null;
   private readonly queue: EventQueue;
   private readonly prng: Prng;
+  /** Apart from that of packets, which are not the same in a replay without some faults. */
+  private readonly clogPrng: Prng;
   private readonly nodeCount: number;
   private readonly faults: FaultGate | null;
   private readonly receive: (packet: Packet) => void;
@@ -143,6 +145,7 @@ export class Network {
     assert(setup.options.capacity >= 1, 'a link holds at least one packet');
     this.queue = setup.queue;
     this.prng = setup.prng;
+    this.clogPrng = setup.prng.fork();
     this.nodeCount = setup.nodeCount;
     this.faults = setup.faults;
     this.receive = setup.receive;
@@ -260,8 +263,8 @@ export class Network {
     const { clogProbability, clogMeanMicros } = this.options;
     if (clogProbability === 0) return;
     for (const link of this.links) {
-      if (!this.prng.chance(clogProbability)) continue;
-      const length = drawExponential(this.prng, clogMeanMicros);
+      if (!this.clogPrng.chance(clogProbability)) continue;
+      const length = drawExponential(this.clogPrng, clogMeanMicros);
       const index = this.links.indexOf(link);
       const from = Math.floor(index / this.nodeCount);
       if (this.faults?.allow('clog', from, index % this.nodeCount) === false) continue;

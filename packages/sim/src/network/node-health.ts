@@ -39,6 +39,11 @@ export class NodeHealths {
     this.nodes.fill(NODE_HEALTHY);
   }
 
+  /** What it sends and is sent takes longer than usual. */
+  isSlow(node: number): boolean {
+    return this.at(node).delayFactor > 1;
+  }
+
   delayFactor(from: number, to: number): number {
     return this.at(from).delayFactor * this.at(to).delayFactor;
   }

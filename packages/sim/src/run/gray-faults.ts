@@ -45,12 +45,15 @@ export class GrayFaults {
   private readonly options: GrayOptions;
   /** By slot; null for a healthy one. */
   private readonly ill: (GrayKind | null)[];
+  /** By slot: the run goes without this illness. */
+  private readonly heldBack: boolean[];
 
   constructor(cluster: Cluster, prng: Prng, options: GrayOptions) {
     this.cluster = cluster;
     this.prng = prng;
     this.options = options;
     this.ill = cluster.replicas.map(() => null);
+    this.heldBack = cluster.replicas.map(() => false);
     this.counts = {
       slow: 0,
       slow_disk: 0,
@@ -74,9 +77,12 @@ export class GrayFaults {
       const drawn = this.prng.pick(kinds);
       const strength = this.prng.below(10);
       if (this.ill.filter((each) => each !== null).length >= illMax) continue;
-      if (this.cluster.faults.allow('gray', slot, GRAY_KINDS.indexOf(drawn))) {
-        this.enter(slot, drawn, strength);
-      }
+      this.ill[slot] = drawn;
+      // One that is held back lasts as long as it would have, and does nothing: so it moves no
+      // later one.
+      const real = this.cluster.faults.allow('gray', slot, GRAY_KINDS.indexOf(drawn));
+      this.heldBack[slot] = !real;
+      if (real) this.enter(slot, drawn, strength);
     }
   }
 
@@ -89,7 +95,6 @@ export class GrayFaults {
 
   private enter(slot: number, kind: GrayKind, strength: number): void {
     const { cluster } = this;
-    this.ill[slot] = kind;
     this.counts[kind] += 1;
     cluster.log(() => `replica ${slot} falls ill: ${kind}`);
     if (kind === 'frozen') {
@@ -107,6 +112,7 @@ export class GrayFaults {
   private leave(slot: number, kind: GrayKind): void {
     const { cluster } = this;
     this.ill[slot] = null;
+    if (this.heldBack[slot] === true) return;
     cluster.log(() => `replica ${slot} is well again`);
     if (kind === 'frozen') cluster.replica(slot).unpause();
     cluster.network.health.set(slot, NODE_HEALTHY);

@@ -191,5 +191,6 @@ function healedStorage(options: StorageOptions): StorageOptions {
     writeFaultProbability: 0,
     misdirectProbability: 0,
     latentFaultProbability: 0,
+    headFaultProbability: 0,
   };
 }

@@ -17,12 +17,15 @@ export interface LostDiskOptions {
   readonly recoverProbability: number;
   /** Per tick, once it is recovered: the old disk comes back to life in the place of the new. */
   readonly returnProbability: number;
+  /** Disks lost in a run, at most: one at a time, the next when the last has been recovered. */
+  readonly disksMax: number;
 }
 
 export const LOST_DISK_OFF: LostDiskOptions = {
   probability: 0,
   recoverProbability: 0,
   returnProbability: 0,
+  disksMax: 0,
 };
 
 /** Ticks for which an old disk that came back stays, at most. */
@@ -61,8 +64,8 @@ export class LostDisk {
   /** The disk that was lost, as it was then. */
   private old: { readonly slot: number; readonly disk: DiskCopy } | null;
   private returned: Returned | null;
-  /** Recovered, and not yet known to enough others to take part. */
-  private settling: number | null;
+  /** Recovered, and not yet known to enough others to take part, or not level since. */
+  private settling: { readonly slot: number; readonly op: number } | null;
 
   constructor(cluster: Cluster, prng: Prng, options: LostDiskOptions) {
     this.cluster = cluster;
@@ -75,20 +78,32 @@ export class LostDisk {
   }
 
   tick(): void {
+    const { prng, options, cluster } = this;
+    if (options.probability === 0) return;
+    // Drawn whatever the cluster does, so that a fault held back moves no later one.
+    const loses = prng.chance(options.probability);
+    const returns = prng.chance(options.returnProbability);
+    const recovers = prng.chance(options.recoverProbability);
+    const own = prng.fork();
+    let left = cluster.faults.counts.lost_disk + (loses ? 1 : 0) + (returns ? 1 : 0);
     if (this.returned !== null) this.haunt(this.returned);
-    else if (this.recovering !== null) this.recover(this.recovering);
-    else if (this.cluster.lostDisks.size > 0) this.beginRecovery();
-    else if (!this.comesBack()) this.lose();
+    else if (this.recovering !== null) this.recover(this.recovering, own);
+    else if (cluster.lostDisks.size > 0) this.beginRecovery(own, recovers);
+    else if ((!returns || !this.comesBack(own)) && loses) this.lose(own);
+    for (left -= cluster.faults.counts.lost_disk; left > 0; left -= 1) {
+      cluster.faults.skip('lost_disk');
+    }
   }
 
-  private lose(): void {
-    const { cluster, prng } = this;
+  private lose(prng: Prng): void {
+    const { cluster } = this;
     const { replicaCount } = cluster.options;
-    // One at a time: until the last one takes part, another loss would be one too many.
-    if (this.settling !== null && !this.takesPart(this.settling)) return;
+    // One at a time: until the last one takes part, another loss would be one too many; and while
+    // the new file lacks what was committed before it was made, it is a bad copy itself.
+    if (this.settling !== null && !this.isLevel(this.settling)) return;
     this.settling = null;
     // Two of two are needed, and one alone has no peer that would know.
-    if (replicaCount < 3 || !prng.chance(this.options.probability)) return;
+    if (replicaCount < 3 || cluster.totals.disksLost >= this.options.disksMax) return;
     const slot = prng.below(replicaCount);
     // Before all have met, the new file is as good as the old one: it promised nothing.
     if (cluster.partaking < replicaCount) return;
@@ -98,9 +113,10 @@ export class LostDisk {
     cluster.loseDisk(slot);
   }
 
-  private takesPart(slot: number): boolean {
+  private isLevel({ slot, op }: { readonly slot: number; readonly op: number }): boolean {
     const state = this.cluster.replica(slot).snapshot();
-    return state !== null && state.status !== 'introducing' && state.status !== 'recovering';
+    if (state === null || state.status !== 'normal' || state.syncing) return false;
+    return state.commitMin >= op && state.journalDirty === 0;
   }
 
   /** From now on no old disk is there. */
@@ -108,9 +124,9 @@ export class LostDisk {
     if (this.returned !== null) this.leave(this.returned);
   }
 
-  private comesBack(): boolean {
-    const { cluster, old, prng } = this;
-    if (old === null || !prng.chance(this.options.returnProbability)) return false;
+  private comesBack(prng: Prng): boolean {
+    const { cluster, old } = this;
+    if (old === null) return false;
     const { slot, disk } = old;
     if (!cluster.faults.allow('lost_disk', slot)) return false;
     cluster.log(() => `the old disk of replica ${slot} comes back to life`);
@@ -147,9 +163,9 @@ export class LostDisk {
     cluster.start(slot);
   }
 
-  private beginRecovery(): void {
-    const { cluster, prng } = this;
-    if (!prng.chance(this.options.recoverProbability)) return;
+  private beginRecovery(prng: Prng, now: boolean): void {
+    const { cluster } = this;
+    if (!now) return;
     const client = prng.pick(cluster.clients);
     for (const slot of cluster.lostDisks) {
       this.recovering = {
@@ -164,9 +180,9 @@ export class LostDisk {
     }
   }
 
-  private recover(recovering: Recovering): void {
+  private recover(recovering: Recovering, prng: Prng): void {
     const { cluster } = this;
-    if (recovering.client.id !== recovering.clientId) this.changeClient(recovering);
+    if (recovering.client.id !== recovering.clientId) this.changeClient(recovering, prng);
     const { client } = recovering;
     if (recovering.waiting) {
       // Refused, and to be asked again.
@@ -176,7 +192,7 @@ export class LostDisk {
     if (recovering.noopsLeft === 0 && recovering.since !== null) {
       const { slot, incarnation, since } = recovering;
       this.recovering = null;
-      this.settling = slot;
+      this.settling = { slot, op: cluster.checkers.history.head };
       cluster.recoverDisk(slot, { incarnation, since, view: client.view });
       return;
     }
@@ -201,8 +217,8 @@ export class LostDisk {
   }
 
   /** Another client goes on; the op that named the file stands. */
-  private changeClient(recovering: Recovering): void {
-    recovering.client = this.prng.pick(this.cluster.clients);
+  private changeClient(recovering: Recovering, prng: Prng): void {
+    recovering.client = prng.pick(this.cluster.clients);
     recovering.clientId = recovering.client.id;
     recovering.waiting = false;
   }

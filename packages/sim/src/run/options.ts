@@ -5,6 +5,7 @@ import type { ClockOptions } from '../cluster/clock.ts';
 import type { HintOptions } from '../cluster/hints.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import type { PartitionOptions } from '../network/partitions.ts';
+import type { AtlasOptions } from '../storage/fault-atlas.ts';
 import type { StorageOptions } from '../storage/storage.ts';
 import type { GrayOptions } from './gray-faults.ts';
 import type { LostDiskOptions } from './lost-disk.ts';
@@ -79,7 +80,7 @@ export interface SimulationOptions {
   readonly introduced: boolean;
   readonly lostDisk: LostDiskOptions;
   /** Faults that the disks may have at all, where the atlas allows them. */
-  readonly atlas: { readonly wal: boolean; readonly blocks: boolean };
+  readonly atlas: Pick<AtlasOptions, 'wal' | 'blocks' | 'rotten'>;
   readonly processes: ProcessFaultOptions;
   readonly gray: GrayOptions;
   /** Lies told in the safety phase; null for none. */
@@ -95,5 +96,7 @@ export interface SimulationOptions {
    */
   readonly scrubJudged: { readonly rot: number } | null;
   readonly timeouts: TimeoutTable;
+  /** Mean wait of a slice of long work (a checkpoint's, say) for its turn, in microseconds. */
+  readonly workMeanMicros: number;
   readonly hints: HintOptions;
 }

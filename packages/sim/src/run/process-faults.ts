@@ -6,6 +6,8 @@ import type { ProcessFaultOptions } from './options.ts';
 export class ProcessFaults {
   private readonly cluster: Cluster;
   private readonly prng: Prng;
+  /** Of what replicas do, which is not the same in a replay without some faults. */
+  private readonly eventPrng: Prng;
   private readonly options: ProcessFaultOptions;
   /** By slot: ticks since it went up or down. */
   private readonly stable: number[];
@@ -14,6 +16,7 @@ export class ProcessFaults {
   constructor(cluster: Cluster, prng: Prng, options: ProcessFaultOptions) {
     this.cluster = cluster;
     this.prng = prng;
+    this.eventPrng = prng.fork();
     this.options = options;
     this.stable = cluster.replicas.map(() => 0);
     this.wasRunning = cluster.replicas.map(() => true);
@@ -43,19 +46,22 @@ export class ProcessFaults {
     const replica = cluster.replica(slot);
     const settled = (this.stable[slot] ?? 0) >= options.stableTicksMin;
     const writing = cluster.storage(slot).writesInFlight > 0;
-    const rate = options.crashProbability + (writing ? options.crashWhileWritingProbability : 0);
     // All is drawn whatever the replica does now, so that a fault held back moves no later one.
-    const crash = prng.chance(rate);
+    const crash = prng.chance(options.crashProbability);
+    const crashWriting = prng.chance(options.crashWhileWritingProbability);
     const delay = prng.between(1, options.crashDelayEventsMax);
     const restart = prng.chance(options.restartProbability);
     const pause = prng.chance(options.pauseProbability);
     const unpause = prng.chance(options.unpauseProbability);
-    if (!replica.running) {
+    const { running } = replica;
+    const strikes = crash && this.allow('crash', slot, running && settled);
+    const strikesWriting = crashWriting && this.allow('crash', slot, running && settled && writing);
+    const pauses = pause && this.allow('pause', slot, running && !replica.paused);
+    if (!running) {
       if (settled && restart) this.restart(slot);
-    } else if (settled && crash) {
-      if (cluster.faults.allow('crash', slot)) replica.armCrash(delay);
-    } else if (!replica.paused && pause) {
-      if (!cluster.faults.allow('pause', slot)) return;
+    } else if (strikes || strikesWriting) {
+      replica.armCrash(delay);
+    } else if (pauses) {
       cluster.totals.pauses += 1;
       replica.pause();
       cluster.observeProcess(slot, 'pause');
@@ -65,17 +71,24 @@ export class ProcessFaults {
     }
   }
 
+  /** Whether what was drawn happens; it takes its number where it can't, too. */
+  private allow(kind: 'crash' | 'pause', slot: number, can: boolean): boolean {
+    if (can) return this.cluster.faults.allow(kind, slot);
+    this.cluster.faults.skip(kind);
+    return false;
+  }
+
   /** Faults are over: what replicas do is no reason to crash any more. */
   end(): void {
     this.cluster.onReplicaTrace = null;
   }
 
   private onTrace(slot: number, kind: TraceEvent['kind']): void {
-    const { options, prng, cluster } = this;
+    const { options, eventPrng: prng, cluster } = this;
     if (!options.crashAt.events.includes(kind)) return;
     if (!prng.chance(options.crashAt.probability)) return;
     const delay = prng.between(1, options.crashDelayEventsMax);
-    if (!cluster.faults.allow('crash', slot)) return;
+    if (!cluster.faults.allow('crash_at_event', slot)) return;
     cluster.totals.crashesAtEvents += 1;
     cluster.replica(slot).armCrash(delay);
   }

@@ -17,7 +17,9 @@ describe('a run', () => {
     }
   });
 
-  it('has the same trace hash each time, and another for another seed', () => {
+  it('has the same trace hash each time, and another for another seed', {
+    timeout: 120_000,
+  }, () => {
     const hashes = [12n, 12n, 5n].map((seed) => runSeed({ seed }).traceHash);
     expect(hashes[0]).toBe(hashes[1]);
     expect(hashes[0]).not.toBe(hashes[2]);

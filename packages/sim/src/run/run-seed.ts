@@ -14,6 +14,7 @@ import { counterWorkload } from '../testing/counter-machine.ts';
 import { KernelWorkload } from '../workload/kernel-workload.ts';
 import type { Workload } from '../workload/workload.ts';
 import { GrayFaults } from './gray-faults.ts';
+import { hasLastCopy } from './last-copies.ts';
 import { LivenessPhase } from './liveness.ts';
 import { LostDisk } from './lost-disk.ts';
 import type { SimulationOptions } from './options.ts';
@@ -139,6 +140,7 @@ class Simulator {
   private readonly livenessPrng: Prng;
   private readonly gray: GrayFaults;
   private idle: boolean;
+  private readonly watchesLastCopies: boolean;
 
   constructor(cluster: Cluster, options: SimulationOptions, prng: Prng) {
     this.cluster = cluster;
@@ -159,6 +161,7 @@ class Simulator {
     this.lostDisk = new LostDisk(cluster, prng.fork(), options.lostDisk);
     this.gray = new GrayFaults(cluster, prng.fork(), options.gray);
     this.idle = false;
+    this.watchesLastCopies = options.witnesses.some(({ counter }) => counter === 'lastCopies');
   }
 
   run(): Outcome {
@@ -211,6 +214,7 @@ class Simulator {
       this.drawFaults();
       cluster.runTick();
       this.driveClients();
+      if (this.watchesLastCopies && hasLastCopy(cluster)) cluster.totals.lastCopies += 1;
       const answered = cluster.clients.reduce((sum, client) => sum + client.answered, 0);
       enough = answered >= options.requestsTarget;
       if (this.isJudged()) return enough;
@@ -261,11 +265,13 @@ class Simulator {
     const { cluster, prng } = this;
     const { requestProbability, queryProbability } = this.options.clients;
     const { index } = client;
-    if (!this.idle && prng.chance(requestProbability) && client.mayAsk) {
-      if (cluster.faults.allow('request', index)) client.ask();
+    if (!this.idle && prng.chance(requestProbability)) {
+      if (!client.mayAsk) cluster.faults.skip('request');
+      else if (cluster.faults.allow('request', index)) client.ask();
     }
-    if (queryProbability === 0 || !prng.chance(queryProbability) || client.silent) return;
-    if (cluster.faults.allow('query', index)) client.askQuery();
+    if (queryProbability === 0 || !prng.chance(queryProbability)) return;
+    if (client.silent) cluster.faults.skip('query');
+    else if (cluster.faults.allow('query', index)) client.askQuery();
   }
 
   /** Whether the run has shown what comes of a lie: somebody stopped, or should have. */

@@ -7,6 +7,7 @@ import {
 } from '@kimberlite/vsr';
 import type { ClientOptions } from '../client/simulated-client.ts';
 import type { ClockOptions } from '../cluster/clock.ts';
+import { WORK_MEAN_MICROS } from '../cluster/replica-process.ts';
 import { CONGESTION_MILD, CONGESTION_OFF, type CongestionOptions } from '../network/congestion.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import {
@@ -34,7 +35,7 @@ const LIVENESS_TICKS_MAX = 12_000;
 export function drawSwarm(prng: Prng): SimulationOptions {
   const replicaCount = prng.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6]);
   const config = CONFIG_SIMULATION;
-  const drawn: Omit<SimulationOptions, 'storage' | 'scrub' | 'scrubJudged'> & {
+  const drawn: Omit<SimulationOptions, 'storage' | 'scrub' | 'scrubJudged' | 'workMeanMicros'> & {
     readonly storage: ReturnType<typeof drawStorage>;
   } = {
     replicaCount,
@@ -68,9 +69,10 @@ export function drawSwarm(prng: Prng): SimulationOptions {
   return drawLater(prng, {
     ...drawn,
     config: { ...config, stateBytesMax },
-    storage: { ...drawn.storage, latentFaultProbability },
+    storage: { ...drawn.storage, latentFaultProbability, headFaultProbability: 0 },
     scrub,
     scrubJudged: null,
+    workMeanMicros: WORK_MEAN_MICROS,
   });
 }
 
@@ -99,12 +101,17 @@ function drawLater(prng: Prng, drawn: SimulationOptions): SimulationOptions {
     : CRASH_AT_NOTHING;
   const multi: PartitionMode[] = prng.chance(0.3) ? ['multi_group'] : [];
   const { modes } = drawn.partitions;
+  const gray = drawGray(prng, drawn.replicaCount);
+  const headFaultProbability = prng.pick([0, 0, 0.1, 0.5]);
+  const workMeanMicros = prng.pick([WORK_MEAN_MICROS, WORK_MEAN_MICROS, 5_000, 50_000]);
   return {
     ...drawn,
     network: { ...drawn.network, congestion, lossByCommand },
     partitions: { ...drawn.partitions, modes: modes.length === 0 ? modes : [...modes, ...multi] },
     processes: { ...drawn.processes, crashAt },
-    gray: drawGray(prng, drawn.replicaCount),
+    gray,
+    storage: { ...drawn.storage, headFaultProbability },
+    workMeanMicros,
   };
 }
 
@@ -180,7 +187,9 @@ function drawPartitions(prng: Prng): PartitionOptions {
   return prng.chance(0.35) ? PARTITIONS_OFF : options;
 }
 
-function drawStorage(prng: Prng): Omit<StorageOptions, 'latentFaultProbability'> {
+function drawStorage(
+  prng: Prng,
+): Omit<StorageOptions, 'latentFaultProbability' | 'headFaultProbability'> {
   return {
     readMinMicros: prng.between(0, prng.pick([1, 30])) * MILLISECOND,
     readMeanMicros: prng.between(0, prng.pick([1, 10, 100])) * MILLISECOND,
@@ -250,6 +259,7 @@ export function describeOptions(options: SimulationOptions): string {
     `misdirected ${percent(storage.misdirectProbability)}`,
     `torn ${percent(storage.crashFaultProbability)}`,
     `latent ${percent(storage.latentFaultProbability)}`,
+    `hidden heads ${percent(storage.headFaultProbability)}`,
     `scrub ${options.scrub.tourTicks}`,
     `quota ${options.config.stateBytesMax}`,
     `crash ${(processes.crashProbability * 100).toFixed(3)}%`,
@@ -260,6 +270,7 @@ export function describeOptions(options: SimulationOptions): string {
     `congestion ${percent(network.congestion.beginProbability)}`,
     `lost ${Object.keys(network.lossByCommand).join(' and ') || 'no command'}`,
     `gray ${options.gray.kinds.join(' and ') || 'off'}`,
+    `work ${options.workMeanMicros / 1000} ms`,
     `crash at ${processes.crashAt.events.join(' and ') || 'no event'}`,
   ].join(', ');
 }

@@ -24,8 +24,15 @@ export interface Totals {
   viewChangesAbandoned: number;
   abdications: number;
   opsTruncated: number;
+  /** Ticks with an op in the latest log that two know by name only; where a scenario asks. */
+  lastCopies: number;
   headersRepaired: number;
   preparesRepaired: number;
+  /** Ticks of replicas that lack something and may ask no peer for more. */
+  repairBudgetFull: number;
+  /** Repairs asked of slow peers, and how many more a blind choice would have asked of them. */
+  repairsOfSlow: number;
+  repairsSpared: number;
   blocksRepaired: number;
   executionWaits: number;
   /** Whole tours of the scrubbers, and what they found, by zone. */
@@ -57,6 +64,7 @@ export interface Totals {
   corruptReadsHealed: number;
   misdirectedWrites: number;
   latentFaults: number;
+  hiddenHeads: number;
   tornSectors: number;
   lostWrites: number;
   decodeFaults: number;
@@ -73,6 +81,8 @@ export interface Totals {
   disksRecovered: number;
   /** Old disks of recovered replicas that came back to life. */
   disksReturned: number;
+  /** New files that replicas learned of from the checkpoint that they took over. */
+  filesFromCheckpoints: number;
   refusedHints: number;
   falseHints: number;
   commitStalls: number;
@@ -127,8 +137,12 @@ export function emptyTotals(): Totals {
     viewChangesAbandoned: 0,
     abdications: 0,
     opsTruncated: 0,
+    lastCopies: 0,
     headersRepaired: 0,
     preparesRepaired: 0,
+    repairBudgetFull: 0,
+    repairsOfSlow: 0,
+    repairsSpared: 0,
     blocksRepaired: 0,
     executionWaits: 0,
     scrubTours: 0,
@@ -158,6 +172,7 @@ export function emptyTotals(): Totals {
     corruptReadsHealed: 0,
     misdirectedWrites: 0,
     latentFaults: 0,
+    hiddenHeads: 0,
     tornSectors: 0,
     lostWrites: 0,
     decodeFaults: 0,
@@ -172,6 +187,7 @@ export function emptyTotals(): Totals {
     strangersRefused: 0,
     disksRecovered: 0,
     disksReturned: 0,
+    filesFromCheckpoints: 0,
     refusedHints: 0,
     falseHints: 0,
     commitStalls: 0,

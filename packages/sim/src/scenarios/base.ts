@@ -2,6 +2,7 @@ import { CONFIG_SIMULATION, Prng, SCRUB_DEFAULT, TIMEOUTS_DEFAULT } from '@kimbe
 import { CLIENTS_BUSY } from '../client/simulated-client.ts';
 import { CLOCK_CALM } from '../cluster/clock.ts';
 import { HINTS_OFF } from '../cluster/hints.ts';
+import { WORK_MEAN_MICROS } from '../cluster/replica-process.ts';
 import { NETWORK_CALM } from '../network/network.ts';
 import { PARTITIONS_OFF } from '../network/partitions.ts';
 import { GRAY_OFF } from '../run/gray-faults.ts';
@@ -43,6 +44,7 @@ export function healthy(seed: bigint, replicaCount = 3): SimulationOptions {
     scrub: SCRUB_DEFAULT,
     timeouts: TIMEOUTS_DEFAULT,
     hints: HINTS_OFF,
+    workMeanMicros: WORK_MEAN_MICROS,
   };
 }
 

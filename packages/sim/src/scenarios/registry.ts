@@ -45,6 +45,7 @@ import { corruptionBitFlip } from './corruption/corruption-bit-flip.ts';
 import { corruptionChecksumValidation } from './corruption/corruption-checksum-validation.ts';
 import { corruptionSilentDiskFailure } from './corruption/corruption-silent-disk-failure.ts';
 import { corruptionTornWrite } from './corruption/corruption-torn-write.ts';
+import { doubtedHeads } from './corruption/doubted-heads.ts';
 import { noSpace } from './corruption/no-space.ts';
 import { rottenHeads } from './corruption/rotten-heads.ts';
 import { storageFaults } from './corruption/storage-faults.ts';
@@ -53,10 +54,13 @@ import { crashDuringCommit } from './crash/crash-during-commit.ts';
 import { crashDuringViewChange } from './crash/crash-during-view-change.ts';
 import { lostDisk } from './crash/lost-disk.ts';
 import { powerCuts } from './crash/power-cuts.ts';
+import { recoveredAndSynced } from './crash/recovered-and-synced.ts';
 import { recoveryCorruptLog } from './crash/recovery-corrupt-log.ts';
 import { grayFailureIntermittentNetwork } from './gray/gray-failure-intermittent-network.ts';
 import { grayFailureSlowDisk } from './gray/gray-failure-slow-disk.ts';
 import { duellingViews } from './race/duelling-views.ts';
+import { ghostPrepares } from './race/ghost-prepares.ts';
+import { lastCopies } from './race/last-copies.ts';
 import { lateAcknowledgements } from './race/late-acknowledgements.ts';
 import { raceCommitDuringDvc } from './race/race-commit-during-dvc.ts';
 import { raceConcurrentViewChanges } from './race/race-concurrent-view-changes.ts';
@@ -74,6 +78,7 @@ import { scrubTriggersRepair } from './scrub/scrub-triggers-repair.ts';
 import { clientSessionCrash } from './sessions/client-session-crash.ts';
 import { clientSessionEviction } from './sessions/client-session-eviction.ts';
 import { clientSessionViewChangeLockout } from './sessions/client-session-view-change-lockout.ts';
+import { repeatedRequests } from './sessions/repeated-requests.ts';
 import { commitMessageFallback } from './timeouts/commit-message-fallback.ts';
 import { commitStallDetection } from './timeouts/commit-stall-detection.ts';
 import { pingHeartbeat } from './timeouts/ping-heartbeat.ts';
@@ -125,12 +130,14 @@ export const SCENARIOS: readonly Scenario[] = [
   noSpace,
   uncertainHeads,
   rottenHeads,
+  doubtedHeads,
   corruptionBitFlip,
   corruptionChecksumValidation,
   corruptionSilentDiskFailure,
   corruptionTornWrite,
   powerCuts,
   lostDisk,
+  recoveredAndSynced,
   crashDuringCommit,
   crashDuringViewChange,
   recoveryCorruptLog,
@@ -138,6 +145,8 @@ export const SCENARIOS: readonly Scenario[] = [
   grayFailureIntermittentNetwork,
   duellingViews,
   lateAcknowledgements,
+  ghostPrepares,
+  lastCopies,
   scrubDetectsCorruption,
   scrubCompletesTour,
   scrubRateLimited,
@@ -154,6 +163,7 @@ export const SCENARIOS: readonly Scenario[] = [
   clientSessionCrash,
   clientSessionViewChangeLockout,
   clientSessionEviction,
+  repeatedRequests,
   repairBudgetPreventsStorm,
   repairEwmaSelection,
   repairSyncTimeout,

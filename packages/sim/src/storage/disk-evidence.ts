@@ -106,6 +106,19 @@ export class DiskEvidence {
     return checksumIn(body) === checksum && sameBytes(body, this.ringHeader(walSlot));
   }
 
+  /** WAL slots whose prepares have both parts on disk, from the highest op down. */
+  durableSlots(): number[] {
+    const { config, checksum } = this.setup;
+    const found: { readonly walSlot: number; readonly op: number }[] = [];
+    for (let walSlot = 0; walSlot < config.walSlots; walSlot += 1) {
+      const body = this.bodyHeader(walSlot);
+      const header = decodeHeader(body, checksum);
+      if (typeof header === 'string' || header.command !== 'prepare') continue;
+      if (sameBytes(body, this.ringHeader(walSlot))) found.push({ walSlot, op: header.op });
+    }
+    return found.sort((first, other) => other.op - first.op).map(({ walSlot }) => walSlot);
+  }
+
   /** Both parts of this prepare were on this disk at some time, so it may have been promised. */
   wasDurable(checksum: bigint): boolean {
     return this.everDurable.has(checksum);

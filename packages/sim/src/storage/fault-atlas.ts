@@ -9,6 +9,8 @@ import { replicationQuorum } from '../cluster/quorums.ts';
  */
 export type WalFault = 'none' | 'rot' | 'misdirect_headers' | 'misdirect_prepares';
 
+const KINDS: readonly WalFault[] = ['rot', 'rot', 'misdirect_headers', 'misdirect_prepares'];
+
 export interface AtlasOptions {
   readonly replicaCount: number;
   readonly config: ClusterConfig;
@@ -16,6 +18,8 @@ export interface AtlasOptions {
   readonly wal: boolean;
   /** Faults in blocks at all. */
   readonly blocks: boolean;
+  /** Everywhere in the log as many replicas as may be, and all of them by rot. */
+  readonly rotten?: boolean;
 }
 
 /**
@@ -96,9 +100,11 @@ export class FaultAtlas {
   private drawSector(prng: Prng, sector: number): void {
     const { replicaCount, config } = this.options;
     const slots = Array.from({ length: replicaCount }, (_, index) => index);
-    const whole = prng.shuffle(slots.slice()).slice(0, prng.below(this.faultyMax + 1));
+    const rotten = this.options.rotten ?? false;
+    const count = rotten ? this.faultyMax : prng.below(this.faultyMax + 1);
+    const whole = prng.shuffle(slots.slice()).slice(0, count);
     for (const slot of whole) {
-      const kind = prng.pick<WalFault>(['rot', 'rot', 'misdirect_headers', 'misdirect_prepares']);
+      const kind = rotten ? 'rot' : prng.pick(KINDS);
       const group = this.groups[slot];
       if (group !== undefined) group[sector] = kind;
     }

@@ -15,6 +15,7 @@ import { DiskEvidence } from './disk-evidence.ts';
 import { checkHeaderWrite } from './disk-order.ts';
 import type { FaultAtlas } from './fault-atlas.ts';
 import { type FaultPlaces, mayRot, misdirectPlaces } from './fault-places.ts';
+import { hideHead } from './hidden-head.ts';
 import { type Damage, SectorMemory } from './sector-memory.ts';
 import { checkSuperblockWrite } from './superblock-order.ts';
 import { WrongCopies } from './wrong-copies.ts';
@@ -35,6 +36,8 @@ export interface StorageOptions {
   readonly crashFaultProbability: number;
   /** Per tick: a sector that was written at some time goes bad at rest, where the atlas allows. */
   readonly latentFaultProbability: number;
+  /** Per crash: the end of the log rots, where the atlas allows it (hidden-head.ts). */
+  readonly headFaultProbability: number;
 }
 
 /** A fast disk without faults, except that a crash loses what was in flight or not. */
@@ -48,6 +51,7 @@ export const STORAGE_CALM: StorageOptions = {
   misdirectProbability: 0,
   crashFaultProbability: 0,
   latentFaultProbability: 0,
+  headFaultProbability: 0,
 };
 
 /** What a disk did and suffered. */
@@ -57,6 +61,8 @@ export interface StorageCounts {
   corruptReadsHealed: number;
   misdirected: number;
   latentFaults: number;
+  /** Ops that rotted at the end of the log. */
+  hiddenHeads: number;
   tornSectors: number;
   lostWrites: number;
 }
@@ -97,6 +103,8 @@ export class SimulatedStorage implements StoragePort {
   readonly evidence: DiskEvidence;
   private readonly queue: EventQueue;
   private readonly prng: Prng;
+  /** Of rot at rest, apart from what is drawn for each read and write. */
+  private readonly latentPrng: Prng;
   private readonly config: ClusterConfig;
   readonly checksum: ChecksumFunction;
   private readonly slot: number;
@@ -138,12 +146,14 @@ export class SimulatedStorage implements StoragePort {
     this.inFlight = [];
     this.wrongCopies = new WrongCopies(this.memory.superblock, setup.prng.fork());
     this.generation = 0;
+    this.latentPrng = setup.prng.fork();
     this.counts = {
       writes: 0,
       corruptReads: 0,
       corruptReadsHealed: 0,
       misdirected: 0,
       latentFaults: 0,
+      hiddenHeads: 0,
       tornSectors: 0,
       lostWrites: 0,
     };
@@ -245,21 +255,32 @@ export class SimulatedStorage implements StoragePort {
       else this.counts.lostWrites += 1;
       this.noteWritten(write);
     }
+    if (this.prng.chance(this.options.headFaultProbability)) this.hideHead();
+  }
+
+  private hideHead(): void {
+    const { wal_headers: headers, wal_prepares: prepares } = this.memory;
+    const { slot, config, atlas, faults } = this;
+    const disk = { slot, config, atlas, headers, prepares, faults };
+    this.counts.hiddenHeads += hideHead(disk, this.evidence.durableSlots(), this.prng);
   }
 
   /** One tick at rest: what nobody reads may rot too. */
   tick(): void {
-    if (this.prng.chance(this.options.latentFaultProbability)) this.rotAtRest();
+    if (!this.latentPrng.chance(this.options.latentFaultProbability)) return;
+    if (!this.rotAtRest()) this.faults?.skip('latent_fault');
   }
 
-  /** A sector somewhere goes bad, where the atlas allows it. */
-  rotAtRest(): void {
-    const zone = this.prng.pick(ZONES);
+  /** A sector somewhere goes bad, where the atlas allows it; false where it doesn't. */
+  rotAtRest(): boolean {
+    const prng = this.latentPrng.fork();
+    const zone = prng.pick(ZONES);
     const sectors = this.memory[zone].writtenSectors();
-    if (sectors.length === 0) return;
-    const sector = this.prng.pick(sectors);
-    if (this.memory[zone].isDamaged(sector) || !this.mayRotAtRest(zone, sector)) return;
-    if (this.rot('latent_fault', zone, sector)) this.counts.latentFaults += 1;
+    if (sectors.length === 0) return false;
+    const sector = prng.pick(sectors);
+    if (this.memory[zone].isDamaged(sector) || !this.mayRotAtRest(zone, sector)) return false;
+    if (this.rot('latent_fault', { zone, sector, prng })) this.counts.latentFaults += 1;
+    return true;
   }
 
   /**
@@ -307,7 +328,7 @@ export class SimulatedStorage implements StoragePort {
         this.prng.chance(this.options.readFaultProbability) &&
         mayRot(this.places, zone, sector)
       ) {
-        this.rot('read_fault', zone, sector);
+        this.rot('read_fault', { zone, sector, prng: this.prng });
       }
       if (memory.isDamaged(sector)) this.counts.corruptReads += 1;
       const target = bytes.subarray(at * SECTOR_SIZE, (at + 1) * SECTOR_SIZE);
@@ -363,7 +384,7 @@ export class SimulatedStorage implements StoragePort {
         this.prng.chance(this.options.writeFaultProbability) &&
         mayRot(this.places, write.zone, sector)
       ) {
-        this.rot('write_fault', write.zone, sector);
+        this.rot('write_fault', { zone: write.zone, sector, prng: this.prng });
       }
     }
   }
@@ -399,15 +420,14 @@ export class SimulatedStorage implements StoragePort {
 
   private rot(
     kind: 'read_fault' | 'write_fault' | 'latent_fault',
-    zone: Zone,
-    sector: number,
+    { zone, sector, prng }: { readonly zone: Zone; readonly sector: number; readonly prng: Prng },
   ): boolean {
     const memory = this.memory[zone];
     if (memory.isDamaged(sector)) return false;
-    const error = this.prng.chance(0.2);
+    const error = prng.chance(0.2);
     // Half of the flips hit a header for sure: most of a sector is padding.
-    const bits = (this.prng.chance(0.5) ? SECTOR_SIZE / 16 : SECTOR_SIZE) * 8;
-    const damage: Damage = error ? { kind: 'error' } : { kind: 'flip', bit: this.prng.below(bits) };
+    const bits = (prng.chance(0.5) ? SECTOR_SIZE / 16 : SECTOR_SIZE) * 8;
+    const damage: Damage = error ? { kind: 'error' } : { kind: 'flip', bit: prng.below(bits) };
     if (this.faults?.allow(kind, this.slot, sector) === false) return false;
     memory.damage(sector, damage);
     return true;

@@ -19,6 +19,7 @@ export const lostDisk: Scenario = {
       probability: 1 / 100,
       recoverProbability: seed % 3n === 0n ? 0 : 1 / 100,
       returnProbability: seed % 2n === 0n ? 0 : 1 / 100,
+      disksMax: 100,
     },
   }),
 };

@@ -14,6 +14,8 @@ export const repairBudgetPreventsStorm: Scenario = {
   property: 'repair never crowds out what it waits for: the core converges',
   witnesses: [
     { counter: 'preparesRepaired', least: 10 },
+    // More is missing than may be asked for.
+    { counter: 'repairBudgetFull', least: 20 },
     { counter: 'packetsOverflowed', least: 1 },
     { counter: 'congestions', least: 50 },
     { counter: 'grayFailures', least: 2 },

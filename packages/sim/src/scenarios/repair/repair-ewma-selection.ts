@@ -13,6 +13,9 @@ export const repairEwmaSelection: Scenario = {
   witnesses: [
     { counter: 'graySlow', least: 2 },
     { counter: 'preparesRepaired', least: 5 },
+    // Slow peers are asked far less than by chance, and now and then all the same.
+    { counter: 'repairsSpared', least: 10 },
+    { counter: 'repairsOfSlow', least: 1 },
   ],
   options: (seed) => {
     const base = healthy(seed, 5);
