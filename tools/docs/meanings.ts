@@ -45,6 +45,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
     blockSize: 'bytes of a block',
     sessionsMax: 'client sessions, at most',
     stateBytesMax: 'bytes that the state may take, as the kernel counts them; 0 for no limit',
+    historyRevisions: 'revisions behind the newest that stay readable; 0 for none',
   },
   ping: {
     checkpointId: 'of the durable checkpoint',

@@ -87,6 +87,10 @@ function sizes(): string {
         'limit of the state, bytes; 0 for none (`format --state-bytes-max`)',
         (c) => c.stateBytesMax,
       ),
+      row(
+        'older revisions that stay readable; 0 for none (`format --history-revisions`)',
+        (c) => c.historyRevisions,
+      ),
     ],
   );
 }

@@ -85,4 +85,6 @@ const EXIT_NAMES: Readonly<Record<ClientErrorCode, ExitName>> = {
   stream_exists: 'refused',
   wrong_offset: 'refused',
   no_space: 'refused',
+  compacted: 'refused',
+  future_revision: 'refused',
 };

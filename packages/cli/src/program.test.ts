@@ -32,7 +32,8 @@ function ok<T>(value: T): Exclude<T, { readonly kind: 'fault' }> {
 }
 
 beforeAll(async () => {
-  const sizes = { config: CONFIG_DEV, cluster: 7n, slot: 0, replicaCount: 1 };
+  const config = { ...CONFIG_DEV, historyRevisions: 1000 };
+  const sizes = { config, cluster: 7n, slot: 0, replicaCount: 1 };
   ok(await formatDataFile({ path: dataFile, ...sizes }));
   const configuration = ok(
     loadConfiguration({
@@ -121,6 +122,33 @@ describe('key commands', () => {
       value_size: 1,
       version: 2,
     });
+  });
+
+  it('get, range and compact know older revisions', async () => {
+    const first = await run(['put', 'old/a', 'one', '-o', 'json']);
+    const { revision } = JSON.parse(first.out) as { revision: number }; // SAFETY: our own output.
+    await run(['put', 'old/a', 'two']);
+    await run(['del', 'old/a']);
+    await run(['put', 'old/b', 'three']);
+    const at = (back: number): string[] => ['--revision', String(revision + back)];
+    expect((await run(['get', 'old/a', ...at(0)])).out).toBe('one\n');
+    expect((await run(['get', 'old/a', ...at(1), '--read', 'local'])).out).toBe('two\n');
+    expect((await run(['get', 'old/a', ...at(2)])).code).toBe(3);
+    const range = ['range', '--prefix', 'old/'];
+    expect((await run([...range, ...at(1)])).out).toBe('old/a\ttwo\n');
+    expect((await run([...range, ...at(3)])).out).toBe('old/b\tthree\n');
+    expect((await run(range)).out).toBe('old/b\tthree\n');
+
+    const beyond = await run(['get', 'old/a', ...at(4)]);
+    expect(beyond.code).toBe(5);
+    expect(beyond.err).toContain('[future_revision]');
+    const lowest = `readable from revision ${revision + 1}\n`;
+    expect((await run(['compact', String(revision + 1)])).out).toBe(lowest);
+    expect((await run(['compact', '0'])).out).toBe(lowest);
+    const below = await run([...range, ...at(0)]);
+    expect(below.code).toBe(5);
+    expect(below.err).toContain('[compacted]');
+    expect((await run(['get', 'old/a', ...at(1)])).out).toBe('two\n');
   });
 
   it('range prints a line a key, escaped, within its limit', async () => {

@@ -1,5 +1,6 @@
-import type { ReadOptions } from '@kimberlite/client';
+import type { KeyReadOptions, ReadOptions } from '@kimberlite/client';
 import { type Command, InvalidArgumentError } from 'commander';
+import { natural } from './connection-options.ts';
 
 /** How a read is to be answered. */
 export interface ReadFlags {
@@ -18,6 +19,25 @@ export function withRead(command: Command): Command {
 /** The client's options for the flags of a command. */
 export function readOptionsOf(flags: ReadFlags): ReadOptions {
   return flags.read ?? {};
+}
+
+/** How a read of keys is to be answered. */
+export interface KeyReadFlags extends ReadFlags {
+  readonly revision?: number;
+}
+
+/** Adds `--read` and `--revision`. */
+export function withKeyRead(command: Command): Command {
+  return withRead(command).option(
+    '--revision <n>',
+    'as it was just after this revision, if that is kept',
+    natural,
+  );
+}
+
+export function keyReadOptionsOf(flags: KeyReadFlags): KeyReadOptions {
+  const { revision } = flags;
+  return revision === undefined ? readOptionsOf(flags) : { ...readOptionsOf(flags), revision };
 }
 
 /** Parses the value of `--read`. */

@@ -2,9 +2,12 @@ import type {
   KeyEntry,
   KeyOperationResult,
   KeyRecord,
+  RangeAtResult,
+  RangeResult,
   RefusedResult,
   Result,
 } from '@kimberlite/kernel';
+import { keyAfter } from '@kimberlite/kernel';
 import { own } from './bytes.ts';
 import { ClientError } from './errors.ts';
 
@@ -13,7 +16,10 @@ export interface KeyValue extends KeyRecord {
   readonly value: Uint8Array;
 }
 
-/** A part of a range. Pages are each consistent; two pages are two moments. */
+/**
+ * A part of a range. Pages are each consistent; two pages are two moments, but at a revision all
+ * are one. A page at a revision may be empty and not the last.
+ */
 export interface RangePage {
   readonly entries: readonly KeyEntry[];
   /** There are more keys in the range. */
@@ -53,9 +59,19 @@ export function refusalError(result: RefusedResult): ClientError {
     case 'stream_exists':
       return definite('stream_exists', 'a stream of this name is already there');
     case 'wrong_offset': {
-      const length = result.length ?? 0;
+      const length = result.actual ?? 0;
       const message = `the offset does not fit; the stream has ${length} events`;
       return new ClientError({ code: 'wrong_offset', message, definite: true, length });
+    }
+    case 'compacted': {
+      const revision = result.actual ?? 0;
+      const message = `this revision is compacted; the lowest that can be read is ${revision}`;
+      return new ClientError({ code: 'compacted', message, definite: true, revision });
+    }
+    case 'future_revision': {
+      const revision = result.actual ?? 0;
+      const message = `there is no such revision yet; the newest is ${revision}`;
+      return new ClientError({ code: 'future_revision', message, definite: true, revision });
     }
     case 'no_space':
       return definite(
@@ -80,7 +96,16 @@ export function ownRecord(record: KeyRecord): KeyRecord {
   return { ...record, value: record.value === null ? null : own(record.value) };
 }
 
-export function ownEntry(entry: KeyEntry): KeyEntry {
+/** The page that a result is, and where the next one begins. */
+export function rangePage(result: RangeResult | RangeAtResult): RangePage {
+  const { entries, more } = result;
+  const reached = result.kind === 'rangeAt' ? result.reached : null;
+  const last = entries.at(-1)?.key ?? reached;
+  const next = more && last !== null ? keyAfter(last) : null;
+  return { entries: entries.map(ownEntry), more, next };
+}
+
+function ownEntry(entry: KeyEntry): KeyEntry {
   return { ...ownRecord(entry), key: own(entry.key) };
 }
 

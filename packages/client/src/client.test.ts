@@ -146,6 +146,35 @@ describe('calls', () => {
     ]);
   });
 
+  it('ask for older revisions, and tell which can be read where one cannot', async () => {
+    const { cluster, endpoints } = await startCluster(1);
+    const client = makeClient({ endpoints });
+    expect(await failure(client.get('k', { revision: 3 }))).toMatchObject({
+      code: 'compacted',
+      definite: true,
+      revision: 5,
+    });
+    expect(await failure(client.compact(10))).toMatchObject({
+      code: 'future_revision',
+      definite: true,
+      revision: 9,
+    });
+    expect(await client.compact(4)).toEqual({ watermark: 4 });
+    expect(await failure(client.get('k', { revision: 0.5 }))).toMatchObject({
+      code: 'invalid_argument',
+    });
+    // A page without entries that is not the last, and the last.
+    const page = await client.range({}, { revision: 6 });
+    expect(page).toMatchObject({ entries: [], more: true, next: Uint8Array.of(109, 0) });
+    const entries: unknown[] = [];
+    for await (const entry of client.scan({ prefix: '' }, { revision: 6 })) entries.push(entry);
+    expect(entries).toEqual([]);
+    const starts = cluster.executed.flat().flatMap((call) => {
+      return call.kind === 'rangeAt' ? [`${call.revision} ${[...call.from].join()}`] : [];
+    });
+    expect(starts.slice(-2)).toEqual(['6 ', '6 109,0']);
+  });
+
   it('tell refusals of the kernel as definite errors, a failed compare as an answer', async () => {
     const { endpoints } = await startCluster(1);
     const client = makeClient({ endpoints });

@@ -1,12 +1,12 @@
 import type { KeyEntry, KeyRecord } from '@kimberlite/kernel';
-import { BYTES_DEFAULT, BYTES_MAX, keyAfter, VALUE_MAX } from '@kimberlite/kernel';
+import { BYTES_DEFAULT, BYTES_MAX, VALUE_MAX } from '@kimberlite/kernel';
 import {
   expectKind,
   type KeyValue,
-  ownEntry,
   ownRecord,
   ownResult,
   type RangePage,
+  rangePage,
   type TxnOutcome,
 } from './answers.ts';
 import { type Bytes, own, toBytes } from './bytes.ts';
@@ -20,7 +20,7 @@ import {
   settingsOf,
   timeoutOf,
 } from './options.ts';
-import type { ReadOptions } from './read-mode.ts';
+import type { KeyReadOptions } from './read-mode.ts';
 import {
   branchOf,
   compareOf,
@@ -94,14 +94,16 @@ export class Client implements AsyncDisposable {
   }
 
   /** Reads a key; null when it is absent. */
-  async get(key: Bytes, options: ReadOptions = {}): Promise<KeyValue | null> {
+  async get(key: Bytes, options: KeyReadOptions = {}): Promise<KeyValue | null> {
     const bytes = toBytes(key, 'a key');
+    const revision = revisionOf(options);
     const shared = this.caller.shared(options);
     // A small reservation lets many gets share a request; a value that is longer (and may have
     // grown since) is read again with room for it.
     for (let bytesMax = GET_BYTES_FIRST; ; ) {
       const result = await this.caller.read(shared(), (namespace) => {
-        return { kind: 'get', namespace, key: bytes, bytesMax };
+        if (revision === null) return { kind: 'get', namespace, key: bytes, bytesMax };
+        return { kind: 'getAt', namespace, key: bytes, bytesMax, revision };
       });
       const { record } = expectKind(result, 'get');
       if (record === null) return null;
@@ -123,22 +125,23 @@ export class Client implements AsyncDisposable {
   }
 
   /** Reads one page of keys; consistent in itself. */
-  async range(request: RangeRequest, options: ReadOptions = {}): Promise<RangePage> {
+  async range(request: RangeRequest, options: KeyReadOptions = {}): Promise<RangePage> {
+    const revision = revisionOf(options);
     const operation = rangeOf(request);
     const shared = this.caller.shared(options);
     const ask = async (changes: Partial<typeof operation>): Promise<RangePage> => {
       const result = await this.caller.read(shared(), (namespace) => {
-        return { ...operation, namespace, ...changes };
+        const range = { ...operation, namespace, ...changes };
+        return revision === null ? range : { ...range, kind: 'rangeAt', revision };
       });
-      const { entries, more } = expectKind(result, 'range');
-      const last = entries.at(-1);
-      const next = more && last !== undefined ? keyAfter(last.key) : null;
-      return { entries: entries.map(ownEntry), more, next };
+      return rangePage(
+        revision === null ? expectKind(result, 'range') : expectKind(result, 'rangeAt'),
+      );
     };
     const page = await ask({});
-    if (!page.more || page.entries.length > 0) return page;
+    if (!page.more || page.next !== null) return page;
     const larger = await ask({ bytesMax: BYTES_MAX });
-    if (!larger.more || larger.entries.length > 0) return larger;
+    if (!larger.more || larger.next !== null) return larger;
     // The longest key with the longest value does not fit into a page: its value is left out.
     return ask({ bytesMax: BYTES_MAX, keysOnly: true, limit: 1 });
   }
@@ -146,7 +149,7 @@ export class Client implements AsyncDisposable {
   /** All entries of a range, page by page; each page has a timeout of its own. */
   async *scan(
     request: Omit<RangeRequest, 'limit'>,
-    options: ReadOptions = {},
+    options: KeyReadOptions = {},
   ): AsyncGenerator<KeyEntry, void, undefined> {
     const { to } = rangeOf(request);
     let page: RangePage = await this.range(
@@ -160,6 +163,21 @@ export class Client implements AsyncDisposable {
       const bounds = to === null ? { from: page.next } : { from: page.next, to };
       page = await this.range({ ...rest, ...bounds, limit: 1024, bytesMax: BYTES_MAX }, options);
     }
+  }
+
+  /**
+   * Gives up the revisions below one: from then on they can't be read, and their space comes back
+   * as runs are merged. The watermark never goes back; resolves to where it is.
+   */
+  async compact(
+    revision: number,
+    options: CallOptions = {},
+  ): Promise<{ readonly watermark: number }> {
+    const lowest = natural('revision', revision);
+    const result = await this.caller.perform(options, (namespace) => {
+      return { kind: 'compact', namespace, revision: lowest };
+    });
+    return { watermark: expectKind(result, 'compact').watermark };
   }
 
   /** Compares, then does one of two lists of operations, all in one revision. */
@@ -250,6 +268,10 @@ export async function connect(options: ClientOptions): Promise<Client> {
     await client.close();
     throw error;
   }
+}
+
+function revisionOf({ revision }: KeyReadOptions): number | null {
+  return revision === undefined ? null : natural('revision', revision);
 }
 
 function expectationOf(key: Bytes, expected: Expectation): TxnCompare {

@@ -20,7 +20,9 @@ export type ClientErrorCode =
   | 'unknown_stream'
   | 'stream_exists'
   | 'wrong_offset'
-  | 'no_space';
+  | 'no_space'
+  | 'compacted'
+  | 'future_revision';
 
 /**
  * Every way in which a call can fail, with what the person who reads it can do. Whether the call
@@ -54,6 +56,11 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
   no_space:
     'Delete what is no longer needed: reads and deletes go on, and room that they make can be ' +
     'used at once. Nothing was changed.',
+  compacted:
+    'Read at the revision that the error names or a newer one, or read the present. How many ' +
+    'older revisions stay readable is chosen at format (`--history-revisions`).',
+  future_revision:
+    'Use at most the revision that the error names: the newest one. Nothing was changed.',
 };
 
 /** What to do besides when a call may have happened. */
@@ -68,6 +75,8 @@ export interface ClientErrorOptions {
   readonly cause?: unknown;
   /** `wrong_offset`: the stream's length. */
   readonly length?: number | null;
+  /** `compacted`, `future_revision`: the lowest, or the highest, revision that can be read. */
+  readonly revision?: number | null;
 }
 
 /** The one error that calls reject with. */
@@ -80,6 +89,11 @@ export class ClientError extends Error {
   readonly remedy: string;
   /** `wrong_offset`: the length that the stream has. Otherwise null. */
   readonly length: number | null;
+  /**
+   * `compacted`: the lowest revision that can be read; `future_revision`: the newest. Otherwise
+   * null.
+   */
+  readonly revision: number | null;
 
   constructor(options: ClientErrorOptions) {
     super(options.message, options.cause === undefined ? {} : { cause: options.cause });
@@ -88,6 +102,7 @@ export class ClientError extends Error {
     const remedy = CLIENT_ERRORS[options.code];
     this.remedy = options.definite ? remedy : `${remedy} ${FIND_OUT}`;
     this.length = options.length ?? null;
+    this.revision = options.revision ?? null;
   }
 }
 

@@ -23,7 +23,7 @@ export {
   parseEndpoint,
   REQUEST_TIMEOUT_DEFAULT,
 } from './options.ts';
-export type { Consistency, ReadOptions } from './read-mode.ts';
+export type { Consistency, KeyReadOptions, ReadOptions } from './read-mode.ts';
 export type { RangeRequest, TxnCompare, TxnOperation, TxnRequest } from './requests.ts';
 export type { ClientStatus, ConnectionEvent, EndpointStatus } from './status.ts';
 export type {

@@ -21,6 +21,15 @@ export interface ReadOptions extends CallOptions {
   readonly prefer?: 'primary' | 'nearest';
 }
 
+/** What reads of keys take. */
+export interface KeyReadOptions extends ReadOptions {
+  /**
+   * Reads what was there just after this revision; left out: the present. Rejects with `compacted`
+   * or `future_revision` where that can't be told (any more, or yet).
+   */
+  readonly revision?: number;
+}
+
 /** The same, checked. */
 export interface ReadMode {
   readonly level: ReadLevel;

@@ -4,6 +4,7 @@ import type { Call } from './codec/call.ts';
 import { callFault } from './codec/call-fault.ts';
 import { type Result, refused } from './codec/result.ts';
 import { executeOperation } from './execute-operation.ts';
+import { executeCompact, executeGetAt, executeRangeAt } from './execute-revision.ts';
 import {
   executeStreamAppend,
   executeStreamCreate,
@@ -14,34 +15,41 @@ import { executeTxn } from './execute-txn.ts';
 import type { Quota } from './quota.ts';
 
 /**
- * Runs one call; `revision` is the one that it takes if it changes something, `quota` counts what
+ * Runs one call; `revision` is the one that it takes if it changes something, `kept` how many older
+ * ones stay readable, `quota` counts what
  * it adds where there is one. A refused call has changed nothing.
  */
 export function executeCall(
   call: Call,
-  scope: { readonly revision: number; readonly quota: Quota | null },
+  scope: { readonly revision: number; readonly kept: number; readonly quota: Quota | null },
   context: ExecuteContext,
 ): Result {
   const fault = callFault(call);
   if (fault !== null) return refused(fault);
-  const { revision, quota } = scope;
-  if (quota === null) return run(call, revision, context);
+  const { quota } = scope;
+  if (quota === null) return run(call, scope, context);
   const growth = quota.growthOf(call);
   if (growth === null) return refused('no_space');
-  const result = run(call, revision, context);
+  const result = run(call, scope, context);
   if (result.kind !== 'refused') quota.add(growth);
   return result;
 }
 
-function run(call: Call, revision: number, context: ExecuteContext): Result {
+function run(
+  call: Call,
+  { revision, kept }: { readonly revision: number; readonly kept: number },
+  context: ExecuteContext,
+): Result {
+  const keeps = kept > 0;
+  const revisions = { newest: revision - 1, kept };
   switch (call.kind) {
     case 'put':
     case 'get':
     case 'delete':
     case 'range':
-      return executeOperation(call, { namespace: call.namespace, revision }, context);
+      return executeOperation(call, { namespace: call.namespace, revision, keeps }, context);
     case 'txn':
-      return executeTxn(call, revision, context);
+      return executeTxn(call, { revision, keeps }, context);
     case 'streamCreate':
       return executeStreamCreate(call, revision, context);
     case 'streamAppend':
@@ -50,6 +58,12 @@ function run(call: Call, revision: number, context: ExecuteContext): Result {
       return executeStreamRead(call, context);
     case 'streamLength':
       return executeStreamLength(call, context);
+    case 'getAt':
+      return executeGetAt(call, revisions, context);
+    case 'rangeAt':
+      return executeRangeAt(call, revisions, context);
+    case 'compact':
+      return executeCompact(call, revisions, context);
     default:
       return unreachable(call);
   }
@@ -68,6 +82,8 @@ export function revisionTaken(result: Result): number | null {
     case 'range':
     case 'streamRead':
     case 'streamLength':
+    case 'rangeAt':
+    case 'compact':
     case 'refused':
       return null;
     default:

@@ -17,14 +17,15 @@ import type {
   RangeResult,
 } from './codec/result.ts';
 import { entrySize } from './codec/result-sizes.ts';
-import { putDelta, readRecord, type StoredRecord } from './key-record.ts';
+import { type Change, keepDeleted, keepReplaced } from './history.ts';
+import { combineRecords, putDelta, readRecord, type StoredRecord } from './key-record.ts';
 import { rangePlan } from './read-plan.ts';
 import { KEYS_TABLE, namespacedKey, namespacedKeyStart } from './tables.ts';
 
 /** Where an operation runs, and the revision that it takes if it changes something. */
-export interface OperationScope {
-  readonly namespace: Uint8Array;
-  readonly revision: number;
+export interface OperationScope extends Change {
+  /** What it replaces or deletes is kept. */
+  readonly keeps: boolean;
 }
 
 /** Runs one operation on keys whose sizes are in order. */
@@ -76,7 +77,14 @@ function executePut(
   if (previousBytesMax !== null) {
     previous = shownRecord(readKey(context, namespace, key), previousBytesMax);
   }
-  context.merge(KEYS_TABLE, namespacedKey(namespace, key), putDelta(revision, value));
+  const row = namespacedKey(namespace, key);
+  const delta = putDelta(revision, value);
+  if (scope.keeps) {
+    const before = context.get(KEYS_TABLE, row);
+    if (before !== null) keepReplaced(key, before, { change: scope, context });
+    // Known as a whole and so written: who reads it next need not look below it.
+    context.put(KEYS_TABLE, row, combineRecords(before, delta));
+  } else context.merge(KEYS_TABLE, row, delta);
   return { kind: 'put', revision, previous };
 }
 
@@ -88,7 +96,9 @@ function executeDelete(
   let deleted = 0;
   for (const key of operation.keys) {
     const row = namespacedKey(scope.namespace, key);
-    if (context.get(KEYS_TABLE, row) === null) continue;
+    const stored = context.get(KEYS_TABLE, row);
+    if (stored === null) continue;
+    if (scope.keeps) keepDeleted(key, stored, { change: scope, context });
     context.delete(KEYS_TABLE, row);
     deleted += 1;
   }
@@ -123,12 +133,12 @@ export function executeRange(
 }
 
 /** A record as an answer shows it: without its value when that is longer than `bytesMax`. */
-function shownRecord(stored: StoredRecord | null, bytesMax: number): KeyRecord | null {
+export function shownRecord(stored: StoredRecord | null, bytesMax: number): KeyRecord | null {
   if (stored === null) return null;
   return withValue(stored, stored.value.length <= bytesMax ? stored.value : null);
 }
 
-function withValue(stored: StoredRecord, value: Uint8Array | null): KeyRecord {
+export function withValue(stored: StoredRecord, value: Uint8Array | null): KeyRecord {
   const { createRevision, modRevision, version } = stored;
   return { value, valueSize: stored.value.length, createRevision, modRevision, version };
 }

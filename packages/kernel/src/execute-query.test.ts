@@ -39,6 +39,17 @@ const READS: readonly Call[] = [
   },
   { kind: 'streamRead', ...STREAM, offset: 0, limit: 1, bytesMax: 10 },
   { kind: 'streamLength', ...STREAM },
+  { kind: 'getAt', namespace: NAMESPACE, key: KEY, revision: 0, bytesMax: 10 },
+  {
+    kind: 'rangeAt',
+    namespace: NAMESPACE,
+    from: KEY,
+    to: null,
+    revision: 0,
+    limit: 1,
+    keysOnly: false,
+    bytesMax: 9,
+  },
 ];
 const WRITES: readonly Call[] = [
   { kind: 'put', namespace: NAMESPACE, key: KEY, value: KEY, previousBytesMax: null },
@@ -46,6 +57,7 @@ const WRITES: readonly Call[] = [
   { kind: 'txn', namespace: NAMESPACE, compares: [], then: [], else: [] },
   { kind: 'streamCreate', ...STREAM },
   { kind: 'streamAppend', ...STREAM, expectedOffset: null, events: [KEY] },
+  { kind: 'compact', namespace: NAMESPACE, revision: 0 },
 ];
 
 describe('a query of the kernel', () => {
@@ -75,7 +87,7 @@ describe('a query of the kernel', () => {
       const answer = runner.query(request);
       expect(runner.run(request).reply).toEqual(answer);
     }
-    expect(kinds.size).toBe(4);
+    expect(kinds.size).toBe(6);
   });
 
   it('tells reads from the rest for every call there is', () => {

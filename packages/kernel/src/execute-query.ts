@@ -1,13 +1,28 @@
 import { assert, unreachable } from '@kimberlite/store';
 import type { TableReader } from '@kimberlite/vsr';
-import type { Call, GetCall, RangeCall, StreamLengthCall, StreamReadCall } from './codec/call.ts';
+import type {
+  Call,
+  GetAtCall,
+  GetCall,
+  RangeAtCall,
+  RangeCall,
+  StreamLengthCall,
+  StreamReadCall,
+} from './codec/call.ts';
 import { callFault } from './codec/call-fault.ts';
 import { type Result, refused } from './codec/result.ts';
 import { executeGet, executeRange } from './execute-operation.ts';
+import { executeGetAt, executeRangeAt, type Revisions } from './execute-revision.ts';
 import { executeStreamLength, executeStreamRead } from './execute-stream.ts';
 
 /** A call that changes nothing, whatever the state is. */
-export type ReadCall = GetCall | RangeCall | StreamReadCall | StreamLengthCall;
+export type ReadCall =
+  | GetCall
+  | RangeCall
+  | StreamReadCall
+  | StreamLengthCall
+  | GetAtCall
+  | RangeAtCall;
 
 /** Whether a call may be asked as a query, without a place in the log. */
 export function isReadCall(call: Call): call is ReadCall {
@@ -16,12 +31,15 @@ export function isReadCall(call: Call): call is ReadCall {
     case 'range':
     case 'streamRead':
     case 'streamLength':
+    case 'getAt':
+    case 'rangeAt':
       return true;
     case 'put':
     case 'delete':
     case 'txn':
     case 'streamCreate':
     case 'streamAppend':
+    case 'compact':
       return false;
     default:
       return unreachable(call);
@@ -29,7 +47,7 @@ export function isReadCall(call: Call): call is ReadCall {
 }
 
 /** Answers one call of a query as a logged request with it would be answered in the same state. */
-export function executeQuery(call: Call, reader: TableReader): Result {
+export function executeQuery(call: Call, revisions: Revisions, reader: TableReader): Result {
   assert(isReadCall(call), 'a query only reads');
   const fault = callFault(call);
   if (fault !== null) return refused(fault);
@@ -42,6 +60,10 @@ export function executeQuery(call: Call, reader: TableReader): Result {
       return executeStreamRead(call, reader);
     case 'streamLength':
       return executeStreamLength(call, reader);
+    case 'getAt':
+      return executeGetAt(call, revisions, reader);
+    case 'rangeAt':
+      return executeRangeAt(call, revisions, reader);
     default:
       return unreachable(call);
   }

@@ -8,7 +8,7 @@ import type {
 import {
   type RefusedResult,
   refused,
-  refusedOffset,
+  refusedNumber,
   type StreamAppendResult,
   type StreamCreateResult,
   type StreamLengthResult,
@@ -46,7 +46,7 @@ export function executeStreamAppend(
   if (before === null) return refused('unknown_stream');
   const { expectedOffset } = call;
   if (expectedOffset !== null && expectedOffset !== before.length) {
-    return refusedOffset(before.length);
+    return refusedNumber('wrong_offset', before.length);
   }
   let { length, chain } = before;
   for (const event of call.events) {
@@ -67,7 +67,7 @@ export function executeStreamRead(
   if (stream === null) return refused('unknown_stream');
   const { offset } = call;
   const { length } = stream;
-  if (offset > length) return refusedOffset(length);
+  if (offset > length) return refusedNumber('wrong_offset', length);
   const from = eventKey(call.namespace, call.stream, offset);
   const to = eventsEnd(call.namespace, call.stream);
   const stored = reader

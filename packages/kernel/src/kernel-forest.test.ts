@@ -1,5 +1,13 @@
 import { assert, Forest, mix128 } from '@kimberlite/store';
-import { type ExecuteContext, type KeyNames, Op, Prng, type StateMachine } from '@kimberlite/vsr';
+import {
+  type ExecuteContext,
+  type KeyNames,
+  Op,
+  Prng,
+  type Request,
+  type StateMachine,
+} from '@kimberlite/vsr';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Call, KERNEL_CALLS } from './codec/call.ts';
 import { decodeResults } from './codec/decode-results.ts';
@@ -8,19 +16,22 @@ import { createKernel } from './kernel.ts';
 import { KernelModel } from './model.ts';
 import { randomCalls, WORKLOAD_DEFAULT } from './workload.ts';
 
-// Aim: the deltas of blind puts mean the same in the store that ships, across the layers of its
-// tables. Method: random requests on a forest, with checkpoints in slices between them, against
-// the model.
+// Aim: the deltas of blind puts, and what was replaced, mean the same in the store that ships,
+// across the layers of its tables, while old revisions go. Method: random requests on a forest,
+// with slices of checkpoints and crashes between them, against the model.
 
-const NO_NAMES: KeyNames = { key: () => {}, range: () => {} };
+const BLOCK_SIZE = 4096;
 
-function contextOf(forest: Forest): ExecuteContext {
+function contextOf(forest: Forest, expired: { horizon: number }): ExecuteContext {
   return {
     get: (table, key) => forest.table(table).get(key),
     range: (table, from, to, limit) => forest.table(table).range(from, to, limit),
     put: (table, key, value) => forest.table(table).put(key, value),
     merge: (table, key, delta) => forest.table(table).merge(key, delta),
     delete: (table, key) => forest.table(table).delete(key),
+    expire: (horizon) => {
+      expired.horizon = Math.max(expired.horizon, horizon);
+    },
     now: 1,
     random: () => 4,
     op: Op(1),
@@ -28,42 +39,167 @@ function contextOf(forest: Forest): ExecuteContext {
   };
 }
 
-function execute(kernel: StateMachine, forest: Forest, calls: readonly Call[]): unknown {
-  const request = { operation: KERNEL_CALLS, body: encodeCalls(calls) };
-  const context = contextOf(forest);
-  assert(!kernel.prefetch(request, NO_NAMES, context), 'all names at once');
-  return decodeResults(kernel.execute(request, context));
+interface Made {
+  readonly kept: number;
+  readonly cacheBlocks: number;
 }
 
-/** Writes a checkpoint, with requests between its slices. */
-function* checkpoints(forest: Forest): Generator<void, never> {
-  for (;;) {
-    forest.freeze();
-    while (forest.nextWrites(1).length > 0) yield;
-    forest.checkpointDurable();
-    yield;
+/** A kernel on a forest with a disk, as it is between crashes. */
+class Host {
+  readonly forest: Forest;
+  private readonly kernel: StateMachine;
+  private readonly disk: Map<number, Uint8Array>;
+
+  constructor({ kept, cacheBlocks }: Made, disk: Map<number, Uint8Array> = new Map()) {
+    this.kernel = createKernel();
+    this.kernel.open?.({ stateBytesMax: 0, historyRevisions: kept });
+    this.forest = new Forest({
+      checksum: mix128,
+      blockSize: BLOCK_SIZE,
+      cacheSize: cacheBlocks * BLOCK_SIZE,
+      tables: this.kernel.tables,
+    });
+    this.disk = disk;
+  }
+
+  execute(calls: readonly Call[]): unknown {
+    const { forest, kernel } = this;
+    const request = { operation: KERNEL_CALLS, body: encodeCalls(calls) };
+    const expired = { horizon: 0 };
+    const context = contextOf(forest, expired);
+    forest.hold();
+    this.prefetch(request, context);
+    const results = decodeResults(kernel.execute(request, context));
+    forest.release();
+    forest.expire(expired.horizon);
+    return results;
+  }
+
+  /** One slice of the running checkpoint. */
+  slice(): void {
+    for (const { address, bytes } of this.forest.nextWrites(BLOCK_SIZE)) {
+      this.disk.set(address, bytes.slice());
+    }
+    if (this.forest.checkpointBlocked) this.provide();
+  }
+
+  /** Another process on the same disk. */
+  restarted(made: Made, root: Uint8Array): Host {
+    const host = new Host(made, this.disk);
+    host.forest.beginRestore(root, { whole: false });
+    while (!host.forest.restored) host.provide();
+    return host;
+  }
+
+  /** Names, and reads what they want, until all of it is in memory. */
+  private prefetch(request: Request, context: ExecuteContext): void {
+    for (;;) {
+      const wanted = { any: false };
+      const names: KeyNames = {
+        key: (table, key) => {
+          if (this.forest.table(table).lookup(key) === 'wanted') wanted.any = true;
+        },
+        range: (table, from, to, limit) => {
+          if (this.forest.table(table).scan(from, to, limit) === 'wanted') wanted.any = true;
+        },
+      };
+      let again = true;
+      while (again && !wanted.any) again = this.kernel.prefetch(request, names, context);
+      if (!wanted.any) return;
+      this.provide();
+    }
+  }
+
+  private provide(): void {
+    const references = this.forest.takeWanted(8);
+    assert(references.length > 0, 'who waits wants blocks');
+    for (const reference of references) {
+      const bytes = this.disk.get(reference.address) ?? null;
+      assert(this.forest.provide(reference, bytes) === 'accepted', 'a block that was written');
+    }
+  }
+}
+
+/** A kernel among checkpoints and crashes, and the model, which knows of neither. */
+class Run {
+  private readonly made: Made;
+  private host: Host;
+  private readonly model: KernelModel;
+  /** Requests since the freeze of the durable checkpoint, and since that of the running one. */
+  private log: { calls: Call[]; results: unknown }[] = [];
+  private sinceFreeze = 0;
+  private root: Uint8Array;
+  private freezing = false;
+  crashes = 0;
+
+  constructor(made: Made) {
+    this.made = made;
+    this.host = new Host(made);
+    this.model = new KernelModel(0, made.kept);
+    this.root = this.host.forest.root;
+  }
+
+  get revision(): number {
+    return this.model.revision;
+  }
+
+  request(prng: Prng, options: typeof WORKLOAD_DEFAULT & { readonly count: number }): void {
+    const calls = randomCalls(prng, options, this.model);
+    const results = this.model.answer(calls);
+    expect(this.host.execute(calls)).toEqual(results);
+    this.log.push({ calls, results });
+    this.sinceFreeze += 1;
+  }
+
+  work(): void {
+    const { forest } = this.host;
+    if (!this.freezing) {
+      forest.freeze();
+      this.freezing = true;
+      this.sinceFreeze = 0;
+    } else if (!forest.checkpointSerialised) this.host.slice();
+    else {
+      this.root = forest.checkpointRoot();
+      forest.checkpointDurable();
+      this.freezing = false;
+      this.log = this.log.slice(this.log.length - this.sinceFreeze);
+    }
+  }
+
+  /** What was not durable is gone, and comes again from the log. */
+  crash(): void {
+    this.host = this.host.restarted(this.made, this.root);
+    for (const { calls, results } of this.log) expect(this.host.execute(calls)).toEqual(results);
+    this.freezing = false;
+    this.crashes += 1;
   }
 }
 
 describe('the kernel on a forest', () => {
-  it('answers as the model does while checkpoints are written and folded', () => {
-    const kernel = createKernel();
-    const forest = new Forest({
-      checksum: mix128,
-      blockSize: 4096,
-      cacheSize: 1 << 26,
-      tables: kernel.tables,
+  it('answers as the model does through checkpoints, merges and crashes', () => {
+    const drawn = fc.record({
+      seed: fc.bigInt({ min: 1n, max: 1n << 60n }),
+      kept: fc.constantFrom(0, 3, 20, 80, Number.MAX_SAFE_INTEGER),
+      cacheBlocks: fc.integer({ min: 4, max: 200 }),
+      keys: fc.constantFrom(3, 12, 60),
+      work: fc.constantFrom(0.3, 0.9),
     });
-    const model = new KernelModel();
-    const prng = new Prng(11n);
-    const work = checkpoints(forest);
-    const options = { ...WORKLOAD_DEFAULT, keys: 6, impolite: 0.02, count: 6 };
-    for (let request = 0; request < 1500; request += 1) {
-      if (prng.chance(0.3)) work.next();
-      const calls = randomCalls(prng, options, model);
-      const results = execute(kernel, forest, calls);
-      expect(results, `request ${request}`).toEqual(calls.map((call) => model.apply(call)));
-    }
-    expect(model.revision).toBeGreaterThan(500);
+    let crashes = 0;
+    fc.assert(
+      fc.property(drawn, ({ seed, keys, work, ...made }) => {
+        const run = new Run(made);
+        const prng = new Prng(seed);
+        const options = { ...WORKLOAD_DEFAULT, keys, impolite: 0.02, count: 6 };
+        for (let request = 0; request < 250; request += 1) {
+          while (prng.chance(work)) run.work();
+          if (prng.chance(0.01)) run.crash();
+          run.request(prng, options);
+        }
+        expect(run.revision).toBeGreaterThan(100);
+        crashes += run.crashes;
+      }),
+      { numRuns: 10 },
+    );
+    expect(crashes).toBeGreaterThan(5);
   });
 });

@@ -139,7 +139,7 @@ describe('a put', () => {
     const long = { ...put('a'), value: new Uint8Array(60 * 1024 + 1) };
     const results = kernel.all(within(put('a', 'x')), within(long), within(put('b', 'y')));
     expect(results.map(({ kind }) => kind)).toEqual(['put', 'refused', 'put']);
-    expect(results[1]).toEqual({ kind: 'refused', reason: 'too_large', length: null });
+    expect(results[1]).toEqual({ kind: 'refused', reason: 'too_large', actual: null });
     expect(kernel.look('a')).toEqual([1, 1, 1, 'x']);
   });
 });
@@ -217,7 +217,7 @@ describe('a transaction', () => {
     const kernel = new Kernel();
     const exists: Compare = { target: 'exists', key: utf8Encode('a') };
     const absent: Compare = { target: 'absent', key: utf8Encode('a') };
-    const failed = { kind: 'refused', reason: 'compare_failed', length: null };
+    const failed = { kind: 'refused', reason: 'compare_failed', actual: null };
     expect(kernel.call(txn([exists], [put('a')]))).toEqual(failed);
     expect(kernel.call(txn([absent, exists], [put('a')]))).toEqual(failed);
     expect(kernel.call(txn([exists], [], [put('a', 'made')]))).toMatchObject({
@@ -291,7 +291,7 @@ describe('a stream', () => {
     const again = kernel.call({ kind: 'streamCreate', ...orders() });
     expect(again).toMatchObject({ reason: 'stream_exists' });
     expect(kernel.call(append(['x', 'y'], 0))).toMatchObject({ offset: 0, length: 2 });
-    const refused = { kind: 'refused', reason: 'wrong_offset', length: 2 };
+    const refused = { kind: 'refused', reason: 'wrong_offset', actual: 2 };
     expect(kernel.call(append(['z'], 0))).toEqual(refused);
     expect(kernel.call(append(['z'], null))).toMatchObject({ offset: 2, length: 3, revision: 3 });
   });
@@ -337,7 +337,7 @@ describe('a stream', () => {
     kernel.all({ kind: 'streamCreate', ...orders() }, append(['a'], 0));
     const page = { kind: 'streamRead', ...orders(), limit: 4, bytesMax: 100 } as const;
     expect(kernel.call({ ...page, offset: 1 })).toMatchObject({ events: [], more: false });
-    const refused = { kind: 'refused', reason: 'wrong_offset', length: 1 };
+    const refused = { kind: 'refused', reason: 'wrong_offset', actual: 1 };
     expect(kernel.call({ ...page, offset: 2 })).toEqual(refused);
     const tight = kernel.call({ ...page, offset: 0, bytesMax: 4 });
     expect(tight).toMatchObject({ events: [], more: true });

@@ -16,16 +16,23 @@ import { randomCalls, WORKLOAD_DEFAULT, WORKLOAD_LARGE } from './workload.ts';
 function compareWithModel(
   seed: bigint,
   fold: FoldOrder,
-  options: typeof WORKLOAD_DEFAULT & { readonly count: number; readonly requests: number },
+  options: typeof WORKLOAD_DEFAULT & {
+    readonly count: number;
+    readonly requests: number;
+    readonly kept?: number;
+  },
 ): { readonly answers: Map<string, number>; readonly runner: MemoryRunner } {
   const prng = new Prng(seed);
-  const runner = new MemoryRunner(createKernel(), fold);
-  const model = new KernelModel();
+  const kernel = createKernel();
+  const kept = options.kept ?? 0;
+  kernel.open?.({ stateBytesMax: 0, historyRevisions: kept });
+  const runner = new MemoryRunner(kernel, fold);
+  const model = new KernelModel(0, kept);
   const answers = new Map<string, number>();
   for (let request = 0; request < options.requests; request += 1) {
     const calls = randomCalls(prng, options, model);
     const results = execute(runner, calls);
-    const expected = calls.map((call) => model.apply(call));
+    const expected = model.answer(calls);
     expect(results, `seed ${seed}, request ${request}`).toEqual(expected);
     for (const result of results) {
       const name = result.kind === 'refused' ? result.reason : result.kind;
@@ -43,12 +50,16 @@ function execute(runner: MemoryRunner, calls: readonly Call[]): Result[] {
 }
 
 const EVERY_ANSWER = [
+  'compact',
+  'compacted',
   'compare_failed',
   'delete',
+  'future_revision',
   'get',
   'invalid',
   'put',
   'range',
+  'rangeAt',
   'streamAppend',
   'streamCreate',
   'streamLength',
@@ -84,6 +95,30 @@ describe('the kernel', () => {
         count: 12,
         requests: 400,
       });
+    }
+  });
+
+  it('answers as the model does about older revisions', () => {
+    const counts = new Map<string, number>();
+    for (const [seed, kept, bytesMax] of [
+      [6n, 5, 100],
+      [7n, 60, 4096],
+      [8n, Number.MAX_SAFE_INTEGER, 500],
+    ] as const) {
+      const { answers } = compareWithModel(seed, 'newest_first', {
+        ...WORKLOAD_DEFAULT,
+        keys: 8,
+        impolite: 0.05,
+        bytesMax,
+        replySizeMax: 8192,
+        count: 8,
+        requests: 400,
+        kept,
+      });
+      for (const [name, count] of answers) counts.set(name, (counts.get(name) ?? 0) + count);
+    }
+    for (const name of ['compact', 'compacted', 'future_revision', 'rangeAt']) {
+      expect(counts.get(name) ?? 0, name).toBeGreaterThan(4);
     }
   });
 

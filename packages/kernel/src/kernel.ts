@@ -14,6 +14,7 @@ import { type DecodedBody, DecodedMemo } from './decoded-memo.ts';
 import { executeCall, revisionTaken } from './execute-call.ts';
 import { executeQuery, isReadCall } from './execute-query.ts';
 import { nameReads } from './name-reads.ts';
+import { nameReplaced } from './name-replaced.ts';
 import { Quota } from './quota.ts';
 import { KERNEL_TABLES, META_TABLE, REVISION_KEY } from './tables.ts';
 
@@ -25,10 +26,15 @@ export function createKernel(): StateMachine {
   const memo = new DecodedMemo();
   /** Bytes that the state may take; 0 without a limit. */
   let bytesMax = 0;
+  /** Revisions behind the newest that stay readable. */
+  let kept = 0;
+  /** Who was answered that there is another round of names. */
+  let asked: KeyNames | null = null;
   return {
     tables: KERNEL_TABLES,
-    open: ({ stateBytesMax }): void => {
+    open: ({ stateBytesMax, historyRevisions }): void => {
       bytesMax = stateBytesMax;
+      kept = historyRevisions;
     },
     validate: (operation, body): boolean => {
       if (operation !== KERNEL_CALLS) return false;
@@ -36,34 +42,51 @@ export function createKernel(): StateMachine {
       return decoded !== null && decoded.replyLimit <= REPLY_BODY_MAX;
     },
     replyLimit: (operation, body): number => validBody(memo, { operation, body }).replyLimit,
-    prefetch: (request: Request, names: KeyNames, _read: TableReader): boolean => {
-      nameReads(validBody(memo, request).calls, names, { counted: bytesMax > 0 });
-      return false;
+    prefetch: (request: Request, names: KeyNames, read: TableReader): boolean => {
+      const { calls } = validBody(memo, request);
+      if (asked === names) {
+        asked = null;
+        nameReplaced(calls, names, read);
+        return false;
+      }
+      nameReads(calls, names, { putsRead: bytesMax > 0 || kept > 0, counted: bytesMax > 0 });
+      const again = calls.some(({ kind }) => kind === 'rangeAt');
+      asked = again ? names : null;
+      return again;
     },
     isQuery: (operation, body): boolean =>
       validBody(memo, { operation, body }).calls.every(isReadCall),
     query: (request, reader): Uint8Array => {
       const { calls } = validBody(memo, request);
-      return encodeResults(calls.map((call) => executeQuery(call, reader)));
+      const revisions = { newest: readRevision(reader), kept };
+      return encodeResults(calls.map((call) => executeQuery(call, revisions, reader)));
     },
-    execute: (request, context): Uint8Array => execute(validBody(memo, request), context, bytesMax),
+    execute: (request, context): Uint8Array =>
+      execute(validBody(memo, request), context, { bytesMax, kept }),
   };
 }
 
 /** Runs the calls in order; each one that changes something takes the next revision. */
-function execute({ calls }: DecodedBody, context: ExecuteContext, bytesMax: number): Uint8Array {
+function execute(
+  { calls }: DecodedBody,
+  context: ExecuteContext,
+  { bytesMax, kept }: { readonly bytesMax: number; readonly kept: number },
+): Uint8Array {
   const quota = bytesMax === 0 ? null : new Quota(bytesMax, context);
   const before = readRevision(context);
   let revision = before;
   const results: Result[] = [];
   for (const call of calls) {
-    const result = executeCall(call, { revision: revision + 1, quota }, context);
+    const result = executeCall(call, { revision: revision + 1, kept, quota }, context);
     const taken = revisionTaken(result);
     assert(taken === null || taken === revision + 1, 'revisions have no gap');
     if (taken !== null) revision = taken;
     results.push(result);
   }
-  if (revision !== before) writeRevision(revision, context);
+  if (revision !== before) {
+    writeRevision(revision, context);
+    if (kept > 0 && revision > kept) context.expire(revision - kept);
+  }
   quota?.save();
   return encodeResults(results);
 }

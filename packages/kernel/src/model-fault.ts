@@ -52,7 +52,12 @@ function bounds(call: Call): Bounded[] {
       return list;
     case 'streamCreate':
     case 'streamLength':
+    case 'compact':
       return list;
+    case 'getAt':
+      return [...list, ...keyBounds({ ...call, kind: 'get' })];
+    case 'rangeAt':
+      return [...list, ...keyBounds({ ...call, kind: 'range' })];
     default:
       return [...list, ...keyBounds(call)];
   }
@@ -107,6 +112,12 @@ function replySize(call: Call): number {
     case 'streamAppend':
     case 'streamLength':
       return 57;
+    case 'getAt':
+      return 31 + call.bytesMax;
+    case 'rangeAt':
+      return 6 + call.bytesMax;
+    case 'compact':
+      return 10;
     default:
       return unreachable(call);
   }

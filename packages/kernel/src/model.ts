@@ -2,6 +2,14 @@ import { sha256, unreachable } from '@kimberlite/store';
 import type { Call, Compare, KeyOperation, Relation } from './codec/call.ts';
 import type { KeyEntry, KeyOperationResult, KeyRecord, Result } from './codec/result.ts';
 import { modelFault } from './model-fault.ts';
+import {
+  byCodeUnits,
+  ModelHistory,
+  type ModelKey,
+  nameOf,
+  rangeAtOf,
+  shown as shownKey,
+} from './model-history.ts';
 
 /**
  * What the kernel must do, said in the plainest way: maps, lists, one call at a time. It shares
@@ -13,42 +21,97 @@ export class KernelModel {
   revision: number;
   private readonly namespaces: Map<string, Namespace>;
   private readonly bytesMax: number;
+  private history: ModelHistory;
 
-  /** `bytesMax` is what the state may take; 0 without a limit. */
-  constructor(bytesMax = 0) {
+  /**
+   * `bytesMax` is what the state may take, 0 without a limit; `kept` how many revisions behind the
+   * newest can be read.
+   */
+  constructor(bytesMax = 0, kept = 0) {
     this.bytesMax = bytesMax;
+    this.history = new ModelHistory(kept);
     this.revision = 0;
     this.namespaces = new Map();
   }
 
-  /** The answer to a call, and what it does. */
+  /** The answers to the calls of one request, and what they do. */
+  answer(calls: readonly Call[]): Result[] {
+    const results = calls.map((call) => this.one(call));
+    this.history.endRequest(this.revision);
+    return results;
+  }
+
+  /** The answer to a request of one call, and what it does. */
   apply(call: Call): Result {
+    const result = this.one(call);
+    this.history.endRequest(this.revision);
+    return result;
+  }
+
+  /** The lowest revision that can be read. */
+  get watermark(): number {
+    return this.history.lowest(this.revision);
+  }
+
+  private one(call: Call): Result {
     const fault = modelFault(call);
-    if (fault !== null) return { kind: 'refused', reason: fault, length: null };
+    if (fault !== null) return { kind: 'refused', reason: fault, actual: null };
     if (this.bytesMax > 0 && this.overflows(call)) {
-      return { kind: 'refused', reason: 'no_space', length: null };
+      return { kind: 'refused', reason: 'no_space', actual: null };
+    }
+    if (call.kind === 'getAt' || call.kind === 'rangeAt' || call.kind === 'compact') {
+      return this.ofRevision(call);
     }
     const before = this.revision;
-    const result = applyCall(call, this.namespace(call.namespace), before + 1);
-    if ('revision' in result && result.revision !== null) this.revision = before + 1;
+    const namespace = this.namespace(call.namespace);
+    namespace.deleted.clear();
+    const result = applyCall(call, namespace, before + 1);
+    if ('revision' in result && result.revision !== null) {
+      this.revision = before + 1;
+      const keys = new Map([...this.namespaces].map(([name, own]) => [name, own.keys]));
+      const deleted = { namespace: nameOf(call.namespace), keys: namespace.deleted };
+      this.history.take(this.revision, keys, deleted);
+    }
     return result;
+  }
+
+  private ofRevision(call: RevisionCall): Result {
+    if (call.revision > this.revision) {
+      return { kind: 'refused', reason: 'future_revision', actual: this.revision };
+    }
+    if (call.kind === 'compact') {
+      this.history.compact(call.revision);
+      return { kind: 'compact', watermark: this.watermark };
+    }
+    if (call.revision < this.watermark) {
+      return { kind: 'refused', reason: 'compacted', actual: this.watermark };
+    }
+    const name = nameOf(call.namespace);
+    const now = this.namespace(call.namespace).keys;
+    const then = call.revision === this.revision ? now : this.history.at(call.revision, name);
+    if (call.kind === 'getAt') {
+      return { kind: 'get', record: shown(then.get(nameOf(call.key)), call.bytesMax) };
+    }
+    const deleted = this.history.deleted(name);
+    return { kind: 'rangeAt', ...rangeAtOf(call, { now: now.keys(), deleted, then }) };
   }
 
   /** A model in the same state that goes its own way from here. */
   copy(): KernelModel {
-    const copied = new KernelModel(this.bytesMax);
+    const copied = new KernelModel(this.bytesMax, this.history.kept);
     copied.revision = this.revision;
+    copied.history = this.history.copy();
     for (const [name, { keys, streams }] of this.namespaces) {
       const own = new Map<string, ModelStream>();
       for (const [stream, { events, chains }] of streams) {
         own.set(stream, { events: [...events], chains: [...chains] });
       }
-      copied.namespaces.set(name, { keys: new Map(keys), streams: own });
+      copied.namespaces.set(name, { keys: new Map(keys), streams: own, deleted: new Set() });
     }
     return copied;
   }
 
-  /** The same text for models in equal states, and only for those. */
+  /** The same text for models in equal states, and only for those, where no history is kept. */
   digest(): string {
     const parts = [String(this.revision)];
     for (const [name, { keys, streams }] of sortedEntries(this.namespaces)) {
@@ -70,6 +133,7 @@ export class KernelModel {
 
   /** Done to a copy, the call makes the state larger, and then too large. */
   private overflows(call: Call): boolean {
+    if (call.kind === 'getAt' || call.kind === 'rangeAt' || call.kind === 'compact') return false;
     const after = this.copy();
     applyCall(call, after.namespace(call.namespace), this.revision + 1);
     const size = after.size();
@@ -93,18 +157,10 @@ export class KernelModel {
     const name = nameOf(bytes);
     const known = this.namespaces.get(name);
     if (known !== undefined) return known;
-    const made: Namespace = { keys: new Map(), streams: new Map() };
+    const made: Namespace = { keys: new Map(), streams: new Map(), deleted: new Set() };
     this.namespaces.set(name, made);
     return made;
   }
-}
-
-interface ModelKey {
-  readonly bytes: Uint8Array;
-  readonly value: Uint8Array;
-  readonly create: number;
-  readonly mod: number;
-  readonly version: number;
 }
 
 interface ModelStream {
@@ -116,35 +172,36 @@ interface ModelStream {
 interface Namespace {
   readonly keys: Map<string, ModelKey>;
   readonly streams: Map<string, ModelStream>;
+  /** Keys that the last call has deleted. */
+  readonly deleted: Set<string>;
 }
 
-/** One character a byte: strings then sort as the bytes do. */
-function nameOf(bytes: Uint8Array): string {
-  let name = '';
-  for (const byte of bytes) name += String.fromCharCode(byte);
-  return name;
-}
+type RevisionCall = Extract<Call, { readonly kind: 'getAt' | 'rangeAt' | 'compact' }>;
 
 function sortedEntries<T>(map: ReadonlyMap<string, T>): [string, T][] {
   return [...map].sort(([first], [other]) => byCodeUnits(first, other));
 }
 
-function applyCall(call: Call, namespace: Namespace, revision: number): Result {
+function applyCall(
+  call: Exclude<Call, RevisionCall>,
+  namespace: Namespace,
+  revision: number,
+): Result {
   switch (call.kind) {
     case 'put':
     case 'get':
     case 'delete':
     case 'range':
-      return applyOperation(call, namespace.keys, revision);
+      return applyOperation(call, namespace, revision);
     case 'txn': {
       const succeeded = call.compares.every((compare) => holds(compare, namespace.keys));
       if (!succeeded && call.else.length === 0) {
-        return { kind: 'refused', reason: 'compare_failed', length: null };
+        return { kind: 'refused', reason: 'compare_failed', actual: null };
       }
       const results: KeyOperationResult[] = [];
       let taken: number | null = null;
       for (const operation of succeeded ? call.then : call.else) {
-        const result = applyOperation(operation, namespace.keys, revision);
+        const result = applyOperation(operation, namespace, revision);
         if ('revision' in result && result.revision !== null) taken = revision;
         results.push(result);
       }
@@ -157,7 +214,7 @@ function applyCall(call: Call, namespace: Namespace, revision: number): Result {
 
 function applyOperation(
   operation: KeyOperation,
-  keys: Map<string, ModelKey>,
+  { keys, deleted }: Namespace,
   revision: number,
 ): KeyOperationResult {
   switch (operation.kind) {
@@ -177,9 +234,13 @@ function applyOperation(
     case 'get':
       return { kind: 'get', record: shown(keys.get(nameOf(operation.key)), operation.bytesMax) };
     case 'delete': {
-      let deleted = 0;
-      for (const key of operation.keys) if (keys.delete(nameOf(key))) deleted += 1;
-      return { kind: 'delete', revision: deleted > 0 ? revision : null, deleted };
+      let count = 0;
+      for (const key of operation.keys) {
+        if (!keys.delete(nameOf(key))) continue;
+        deleted.add(nameOf(key));
+        count += 1;
+      }
+      return { kind: 'delete', revision: count > 0 ? revision : null, deleted: count };
     }
     case 'range': {
       const from = nameOf(operation.from);
@@ -191,11 +252,6 @@ function applyOperation(
     default:
       return unreachable(operation);
   }
-}
-
-function byCodeUnits(first: string, other: string): number {
-  if (first === other) return 0;
-  return first < other ? -1 : 1;
 }
 
 function rangeOf(
@@ -227,14 +283,7 @@ function rangeOf(
 }
 
 function shown(key: ModelKey | null | undefined, bytesMax: number): KeyRecord | null {
-  if (key === null || key === undefined) return null;
-  return {
-    value: key.value.length > bytesMax ? null : key.value,
-    valueSize: key.value.length,
-    createRevision: key.create,
-    modRevision: key.mod,
-    version: key.version,
-  };
+  return key === null || key === undefined ? null : shownKey(key, bytesMax);
 }
 
 function holds(compare: Compare, keys: ReadonlyMap<string, ModelKey>): boolean {
@@ -273,17 +322,17 @@ function applyStream(
   const name = nameOf(call.stream);
   const stream = streams.get(name) ?? null;
   if (call.kind === 'streamCreate') {
-    if (stream !== null) return { kind: 'refused', reason: 'stream_exists', length: null };
+    if (stream !== null) return { kind: 'refused', reason: 'stream_exists', actual: null };
     streams.set(name, { events: [], chains: [new Uint8Array(32)] });
     return { kind: 'streamCreate', revision };
   }
-  if (stream === null) return { kind: 'refused', reason: 'unknown_stream', length: null };
+  if (stream === null) return { kind: 'refused', reason: 'unknown_stream', actual: null };
   const { events, chains } = stream;
   const length = events.length;
   switch (call.kind) {
     case 'streamAppend': {
       if (call.expectedOffset !== null && call.expectedOffset !== length) {
-        return { kind: 'refused', reason: 'wrong_offset', length };
+        return { kind: 'refused', reason: 'wrong_offset', actual: length };
       }
       for (const event of call.events) append(stream, event);
       const chain = chainAt(chains, events.length);
@@ -291,7 +340,7 @@ function applyStream(
     }
     case 'streamRead': {
       const { offset } = call;
-      if (offset > length) return { kind: 'refused', reason: 'wrong_offset', length };
+      if (offset > length) return { kind: 'refused', reason: 'wrong_offset', actual: length };
       const read: Uint8Array[] = [];
       let used = 0;
       for (const event of events.slice(offset, offset + call.limit)) {

@@ -1,13 +1,17 @@
 import { unreachable } from '@kimberlite/store';
 import type { KeyNames } from '@kimberlite/vsr';
-import type { Call, KeyOperation, TxnCall } from './codec/call.ts';
+import type { Call, KeyOperation, RangeAtCall, TxnCall } from './codec/call.ts';
 import { callFault } from './codec/call-fault.ts';
-import { eventsPlanLimit, rangePlan } from './read-plan.ts';
+import { historyPlan } from './history.ts';
+import { eventsPlanLimit, rangeAtPlan, rangePlan } from './read-plan.ts';
 import {
   BYTES_KEY,
+  COMPACTED_KEY,
   EVENTS_TABLE,
   eventKey,
   eventsEnd,
+  GRAVES_TABLE,
+  HISTORY_TABLE,
   KEYS_TABLE,
   META_TABLE,
   namespacedKey,
@@ -18,26 +22,31 @@ import {
 /**
  * Names everything that executing these calls may read, in one pass: the revision, and what reads,
  * deletes and compares look at. Blind puts and events to append add nothing, but where a quota is
- * counted a put looks at what it replaces. Both branches of a
+ * counted or a history kept a put looks at what it replaces. Both branches of a
  * transaction are named, since earlier calls of the request may still change which one runs.
  */
 export function nameReads(
   calls: readonly Call[],
   names: KeyNames,
-  quota: { readonly counted: boolean },
+  limits: { readonly counted: boolean; readonly putsRead: boolean },
 ): void {
   names.key(META_TABLE, REVISION_KEY);
-  if (quota.counted) names.key(META_TABLE, BYTES_KEY);
-  const naming: Naming = { names, deletesBefore: 0, counted: quota.counted };
+  if (limits.counted) names.key(META_TABLE, BYTES_KEY);
+  if (calls.some(asksWatermark)) names.key(META_TABLE, COMPACTED_KEY);
+  const naming: Naming = { names, deletesBefore: 0, putsRead: limits.putsRead };
   for (const call of calls) {
     if (callFault(call) === null) nameCall(call, naming);
   }
 }
 
+function asksWatermark({ kind }: Call): boolean {
+  return kind === 'getAt' || kind === 'rangeAt' || kind === 'compact';
+}
+
 interface Naming {
   readonly names: KeyNames;
-  /** There is a quota: a put must know what it replaces. */
-  readonly counted: boolean;
+  /** There is a quota or a history: a put must know what it replaces. */
+  readonly putsRead: boolean;
   /**
    * Keys that earlier calls of the request may delete. A range names as many rows more, because
    * what it returns may lie that much further on than it does now.
@@ -68,9 +77,26 @@ function nameCall(call: Call, naming: Naming): void {
         eventsEnd(namespace, call.stream),
         eventsPlanLimit(call),
       );
+    case 'getAt': {
+      names.key(KEYS_TABLE, namespacedKey(namespace, call.key));
+      const { from, to } = historyPlan(namespace, call.key, call.revision);
+      return names.range(HISTORY_TABLE, from, to, 1);
+    }
+    case 'rangeAt':
+      return nameRangeAt(call, naming);
+    case 'compact':
+      return;
     default:
       return unreachable(call);
   }
+}
+
+/** The keys that it looks at; nameReplaced goes on from there. */
+function nameRangeAt(call: RangeAtCall, { names, deletesBefore }: Naming): void {
+  const plan = rangeAtPlan(call.namespace, call);
+  if (plan === null) return;
+  names.range(KEYS_TABLE, plan.from, plan.to, plan.limit + deletesBefore);
+  names.range(GRAVES_TABLE, plan.from, plan.to, plan.limit);
 }
 
 function nameTxn(call: TxnCall, naming: Naming): void {
@@ -85,7 +111,7 @@ function nameOperation(namespace: Uint8Array, operation: KeyOperation, naming: N
   const { names } = naming;
   switch (operation.kind) {
     case 'put':
-      if (operation.previousBytesMax === null && !naming.counted) return;
+      if (operation.previousBytesMax === null && !naming.putsRead) return;
       return names.key(KEYS_TABLE, namespacedKey(namespace, operation.key));
     case 'get':
       return names.key(KEYS_TABLE, namespacedKey(namespace, operation.key));

@@ -71,6 +71,9 @@ function growthOf(call: Call, reader: TableReader): number {
     case 'range':
     case 'streamRead':
     case 'streamLength':
+    case 'getAt':
+    case 'rangeAt':
+    case 'compact':
       return 0;
     default:
       return unreachable(call);

@@ -1,5 +1,6 @@
 import { compareBytes } from '@kimberlite/store';
-import type { RangeOperation, StreamReadCall } from './codec/call.ts';
+import type { RangeAtCall, RangeOperation, StreamReadCall } from './codec/call.ts';
+import { RANGE_AT_EXAMINED_MAX } from './codec/limits.ts';
 import { entrySize, eventSize } from './codec/result-sizes.ts';
 import { namespacedKey, namespaceEnd } from './tables.ts';
 
@@ -27,6 +28,15 @@ export function rangePlan(namespace: Uint8Array, operation: RangeOperation): Row
   if (compareBytes(from, to) >= 0) return null;
   const fitting = Math.floor(operation.bytesMax / ENTRY_SIZE_MIN);
   return { from, to, limit: Math.min(operation.limit, fitting) + 1 };
+}
+
+/**
+ * The rows that a range at a revision looks at: so many keys, and so many that were deleted. Each
+ * may take a look into the history, so they are fewer.
+ */
+export function rangeAtPlan(namespace: Uint8Array, call: RangeAtCall): RowRange | null {
+  const plan = rangePlan(namespace, { ...call, kind: 'range' });
+  return plan === null ? null : { ...plan, limit: Math.min(plan.limit, RANGE_AT_EXAMINED_MAX) };
 }
 
 /** Events to look at: at least one, for the chain before it. */

@@ -1,4 +1,4 @@
-import { present, type TableOptions } from '@kimberlite/store';
+import { present, readU64, type TableOptions } from '@kimberlite/store';
 import { TABLE_USER_MIN } from '@kimberlite/vsr';
 import { prefixEnd } from './codec/bytes.ts';
 import { combineRecords } from './key-record.ts';
@@ -17,11 +17,18 @@ export const STREAMS_TABLE: number = TABLE_USER_MIN + 2;
 /** namespace, stream, offset → event row (stream-record.ts). */
 export const EVENTS_TABLE: number = TABLE_USER_MIN + 3;
 
+/** namespace, key, the revision that replaced the record → the record; see history.ts. */
+export const HISTORY_TABLE: number = TABLE_USER_MIN + 4;
+/** namespace, key → the revision that last deleted the key, u64. */
+export const GRAVES_TABLE: number = TABLE_USER_MIN + 5;
+
 export const KERNEL_TABLES: readonly TableOptions[] = [
   { id: KEYS_TABLE, name: 'keys', combine: combineRecords },
   { id: META_TABLE, name: 'meta', combine: null },
   { id: STREAMS_TABLE, name: 'streams', combine: null },
   { id: EVENTS_TABLE, name: 'events', combine: null },
+  { id: HISTORY_TABLE, name: 'history', combine: null, expiry: replacedAt },
+  { id: GRAVES_TABLE, name: 'graves', combine: null, expiry: (_, value) => readGrave(value) },
 ];
 
 /** A key of META_TABLE: `revision` in ASCII. */
@@ -29,6 +36,9 @@ export const REVISION_KEY: Uint8Array = Uint8Array.of(114, 101, 118, 105, 115, 1
 
 /** The other key of META_TABLE: `bytes` in ASCII; there only where there is a quota. */
 export const BYTES_KEY: Uint8Array = Uint8Array.of(98, 121, 116, 101, 115);
+
+/** Another key of META_TABLE: `compacted` in ASCII; there once a compact has moved it. */
+export const COMPACTED_KEY: Uint8Array = Uint8Array.of(99, 111, 109, 112, 97, 99, 116, 101, 100);
 
 /** A key, or a bound of a range, as it is in KEYS_TABLE; the same for names in STREAMS_TABLE. */
 export function namespacedKey(namespace: Uint8Array, key: Uint8Array): Uint8Array {
@@ -52,14 +62,50 @@ export function namespaceEnd(namespace: Uint8Array): Uint8Array {
   return rowsEnd(namespacedKey(namespace, NO_BYTES));
 }
 
+/**
+ * The key of the record that `replaced` ended. The key's length stands before it, so that no other
+ * key's rows lie between those of one; revisions ascend.
+ */
+export function historyKey(namespace: Uint8Array, key: Uint8Array, replaced: number): Uint8Array {
+  const start = 1 + namespace.length;
+  const row = new Uint8Array(start + 2 + key.length + 8);
+  row[0] = namespace.length;
+  row.set(namespace, 1);
+  row[start] = key.length >>> 8;
+  row[start + 1] = key.length & 0xff;
+  row.set(key, start + 2);
+  writeBigEndian(row, replaced);
+  return row;
+}
+
+/** Above every row of the key. */
+export function historyEnd(namespace: Uint8Array, key: Uint8Array): Uint8Array {
+  return historyKey(namespace, key, Number.MAX_SAFE_INTEGER + 1);
+}
+
+/** When a row of HISTORY_TABLE ended; from then on it is of no use to who reads that revision. */
+function replacedAt(row: Uint8Array): number {
+  const view = new DataView(row.buffer, row.byteOffset + row.length - 8, 8);
+  return view.getUint32(0, false) * 4294967296 + view.getUint32(4, false);
+}
+
+/** What a row of GRAVES_TABLE says. */
+export function readGrave(value: Uint8Array): number {
+  return readU64(new DataView(value.buffer, value.byteOffset, value.length), 0);
+}
+
+function writeBigEndian(row: Uint8Array, value: number): void {
+  const view = new DataView(row.buffer, row.length - 8, 8);
+  view.setUint32(0, Math.floor(value / 4294967296), false);
+  view.setUint32(4, value >>> 0, false);
+}
+
 /** The key of the event at `offset`: big-endian, so that offsets ascend. */
 export function eventKey(namespace: Uint8Array, stream: Uint8Array, offset: number): Uint8Array {
   const prefix = eventPrefix(namespace, stream);
   const row = new Uint8Array(prefix.length + 8);
   row.set(prefix);
-  const view = new DataView(row.buffer);
-  view.setUint32(prefix.length, Math.floor(offset / 4294967296), false);
-  view.setUint32(prefix.length + 4, offset >>> 0, false);
+  writeBigEndian(row, offset);
   return row;
 }
 

@@ -59,12 +59,14 @@ export const WORKLOAD_LARGE: WorkloadOptions = {
 export interface WorkloadHints {
   /** About the last revision taken. */
   readonly revision: number;
+  /** About the lowest revision that can be read. */
+  readonly watermark: number;
   /** About the length of a stream; null when it is unknown. */
   streamLength(namespace: Uint8Array, stream: Uint8Array): number | null;
 }
 
 /** Knows nothing. */
-export const NO_HINTS: WorkloadHints = { revision: 8, streamLength: () => null };
+export const NO_HINTS: WorkloadHints = { revision: 8, watermark: 4, streamLength: () => null };
 
 /**
  * A call of any kind: on keys that are there and that are not, the same key twice, empty ranges,
@@ -143,9 +145,29 @@ function drawCall(draw: Draw): Call {
     ? prng.pick([EMPTY, filled(NAMESPACE_MAX), filled(NAMESPACE_MAX + 1)])
     : smallName(prng, 'n', options.namespaces);
   const kind = prng.below(100);
-  if (kind < 60) return { ...drawOperation(draw), namespace };
+  if (kind < 54) return { ...drawOperation(draw), namespace };
+  if (kind < 62) return drawRevisionCall(draw, namespace);
   if (kind < 80) return drawTxn(draw, namespace);
   return drawStreamCall(draw, namespace);
+}
+
+/** Mostly of what can be read; the edges and what lies beyond them now and then. */
+function drawRevisionCall(draw: Draw, namespace: Uint8Array): Call {
+  const { prng, hints } = draw;
+  const { revision: newest, watermark } = hints;
+  const kind = prng.below(16);
+  const span = Math.max(1, newest - watermark + 1);
+  let revision = watermark + prng.below(span);
+  if (prng.chance(0.2)) revision = around(prng, prng.pick([watermark, newest]), 2);
+  if (rude(draw, 0.2)) revision = prng.pick([0, Number.MAX_SAFE_INTEGER]);
+  // Compacting as far as what is read would leave little to read.
+  if (kind === 0)
+    return { kind: 'compact', namespace, revision: Math.min(revision, watermark + 5) };
+  if (kind < 9) return { ...drawGet(draw), kind: 'getAt', namespace, revision };
+  const bounds = drawBounds(draw);
+  const limit = limited(draw, 8, RANGE_LIMIT_MAX);
+  const range = { ...bounds, limit, keysOnly: prng.chance(0.2), bytesMax: drawBytes(draw) };
+  return { kind: 'rangeAt', namespace, ...range, revision };
 }
 
 function drawTxn(draw: Draw, namespace: Uint8Array): Call {

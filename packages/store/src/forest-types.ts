@@ -10,7 +10,16 @@ export interface TableOptions {
    * before they meet a value. Null for a table that takes none.
    */
   readonly combine: ((older: Uint8Array | null, delta: Uint8Array) => Uint8Array) | null;
+  /** For a table whose records end by themselves; left out: they stay until they are deleted. */
+  readonly expiry?: Expiry;
 }
+
+/**
+ * The number at which a record ends, a safe integer: once the forest's horizon has reached it, no
+ * reader sees the record, and it goes when its run is merged. Pure. A table with it takes neither
+ * deltas nor deletes, and what replaces a record ends no earlier than that.
+ */
+export type Expiry = (key: Uint8Array, value: Uint8Array) => number;
 
 /** A block is named by its place and its content; the name is kept by its parent. */
 export interface BlockReference {

@@ -3,6 +3,7 @@ export { compareBytes } from './bytes.ts';
 export {
   type BlockReference,
   type BlockWrite,
+  type Expiry,
   FOREST_ROOT_SIZE,
   type TableOptions,
 } from './forest-types.ts';

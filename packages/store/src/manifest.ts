@@ -51,9 +51,9 @@ export function rootDecode(bytes: Uint8Array, blockSize: number): ForestRoot | '
   const top = referenceRead(view, ROOT_OFFSET_TOP);
   const blockCount = readU64(view, ROOT_OFFSET_BLOCK_COUNT);
   const manifestSize = readU64(view, ROOT_OFFSET_MANIFEST_SIZE);
-  if (top === null || !(blockCount >= 2) || !(manifestSize >= 1)) return 'bad';
+  if (top === null || !(blockCount >= 1) || !(manifestSize >= 1)) return 'bad';
   const levels = manifestLevels(manifestSize, blockSize);
-  if (levels.reduce((sum, count) => sum + count, 0) >= blockCount) return 'bad';
+  if (levels.reduce((sum, count) => sum + count, 0) > blockCount) return 'bad';
   return { top, blockCount, manifestSize };
 }
 

@@ -29,6 +29,10 @@ export interface ClusterConfig {
    * for no limit. What would take more is refused on every replica alike.
    */
   readonly stateBytesMax: number;
+  /**
+   * Revisions behind the newest that the state machine keeps readable (docs/kernel.md); 0 for none.
+   */
+  readonly historyRevisions: number;
 }
 
 export const CONFIG_DEFAULT: ClusterConfig = {
@@ -39,6 +43,7 @@ export const CONFIG_DEFAULT: ClusterConfig = {
   blockSize: 16 * 1024,
   sessionsMax: 4096,
   stateBytesMax: 0,
+  historyRevisions: 0,
 };
 
 /** `format --size dev`: a data file of tens of megabytes instead of hundreds. */
@@ -57,6 +62,7 @@ export const CONFIG_SIMULATION: ClusterConfig = {
   blockSize: 8192,
   sessionsMax: 7,
   stateBytesMax: 0,
+  historyRevisions: 0,
 };
 
 /** Bytes of a key in a table, at most, whatever the block size. */
@@ -86,7 +92,8 @@ export function configEquals(first: ClusterConfig, other: ClusterConfig): boolea
     first.checkpointInterval === other.checkpointInterval &&
     first.blockSize === other.blockSize &&
     first.sessionsMax === other.sessionsMax &&
-    first.stateBytesMax === other.stateBytesMax
+    first.stateBytesMax === other.stateBytesMax &&
+    first.historyRevisions === other.historyRevisions
   );
 }
 
@@ -114,6 +121,9 @@ export function configFault(config: ClusterConfig): string | null {
   if (config.sessionsMax < 1) return 'at least one session';
   if (!Number.isSafeInteger(config.stateBytesMax) || config.stateBytesMax < 0) {
     return 'the limit of the state must be a number of bytes, or 0 for none';
+  }
+  if (!Number.isSafeInteger(config.historyRevisions) || config.historyRevisions < 0) {
+    return 'the history must be a number of revisions, or 0 for none';
   }
   return null;
 }

@@ -49,6 +49,8 @@ export interface StateMachine {
 export interface StateLimits {
   /** Bytes that its tables may hold, as it counts them; 0 for no limit. */
   readonly stateBytesMax: number;
+  /** Revisions behind the newest that it keeps readable; 0 for none. */
+  readonly historyRevisions: number;
 }
 
 /** Table ids below this belong to the core. */
@@ -87,6 +89,12 @@ export interface ExecuteContext extends TableReader {
   /** Blind: folds into the older value by the table's `combine`, now or later. */
   merge(table: number, key: Uint8Array, delta: Uint8Array): void;
   delete(table: number, key: Uint8Array): void;
+  /**
+   * Records of tables with an `expiry` that expire at or below `horizon` are gone once this request
+   * is done: within it nothing disappears, so that what was named is still where it was. Never goes
+   * back.
+   */
+  expire(horizon: number): void;
   /** Microseconds since 1970 by the cluster's clock; grows with every request. */
   readonly now: number;
   /** Deterministic: the same on every replica for this (op, index). Uniform in [0, 2^32). */

@@ -1,22 +1,28 @@
 import type { KeyEntry, RangeRequest } from '@kimberlite/client';
 import { type Command, Option } from 'commander';
-import { type ConnectionFlags, type OutputFlags, positive } from '../connection-options.ts';
+import {
+  type ConnectionFlags,
+  natural,
+  type OutputFlags,
+  positive,
+} from '../connection-options.ts';
 import type { Context } from '../context.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { CliError, usageError } from '../fault.ts';
 import { writeJson } from '../io.ts';
-import { type ReadFlags, readOptionsOf, withRead } from '../read-options.ts';
+import { type KeyReadFlags, keyReadOptionsOf, withKeyRead } from '../read-options.ts';
 import { jsonBytes, printable } from '../text.ts';
 import { foundJson, recordJson, valueText } from './records.ts';
 
 type Flags = ConnectionFlags & OutputFlags;
 
-/** Adds put, get, del and range. */
+/** Adds put, get, del, range and compact. */
 export function addKeyCommands(program: Command, context: Context): void {
   addPut(program, context);
   addGet(program, context);
   addDelete(program, context);
   addRange(program, context);
+  addCompact(program, context);
 }
 
 function addPut(program: Command, context: Context): void {
@@ -55,7 +61,7 @@ Examples:
 
 function addGet(program: Command, context: Context): void {
   const { io } = context;
-  withRead(context.withCluster(program.command('get')))
+  withKeyRead(context.withCluster(program.command('get')))
     .description('Print the value of a key and a newline. Exit code 3 when the key is absent.')
     .argument('<key>')
     .option('--raw', 'print the bytes of the value, without a newline behind them')
@@ -66,14 +72,15 @@ Examples:
   kimberlite get greeting
   kimberlite get config --raw > config.json
   kimberlite get greeting --read bounded=500
+  kimberlite get greeting --revision 41
   kimberlite get greeting -o json`,
     )
-    .action(async (key: string, flags: Flags & ReadFlags & { readonly raw?: boolean }) => {
+    .action(async (key: string, flags: Flags & KeyReadFlags & { readonly raw?: boolean }) => {
       if (flags.raw === true && flags.output === 'json') {
         throw usageError('--raw prints bytes; it cannot be combined with -o json');
       }
       const found = await context.withClient(flags, (client) => {
-        return client.get(key, readOptionsOf(flags));
+        return client.get(key, keyReadOptionsOf(flags));
       });
       if (flags.output === 'json') {
         writeJson(io, { key, ...foundJson(found) });
@@ -144,7 +151,7 @@ export function rangeRequest(
 
 function addRange(program: Command, context: Context): void {
   const { io } = context;
-  withRead(withRangeOptions(context.withCluster(program.command('range'))))
+  withKeyRead(withRangeOptions(context.withCluster(program.command('range'))))
     .description('Print keys and values in ascending order, a line each, a tab between.')
     .addHelpText(
       'after',
@@ -154,13 +161,14 @@ Control characters are escaped (\\n, \\t, \\x00); -o json prints one object a li
 Examples:
   kimberlite range --prefix user/
   kimberlite range a b --limit 10
+  kimberlite range --prefix user/ --revision 41
   kimberlite range --keys-only -o json`,
     )
     .action(
       async (
         from: string | undefined,
         to: string | undefined,
-        flags: Flags & RangeFlags & ReadFlags,
+        flags: Flags & RangeFlags & KeyReadFlags,
       ) => {
         const print = (entry: KeyEntry): void => {
           if (flags.output === 'json') {
@@ -173,7 +181,7 @@ Examples:
           let left = flags.limit ?? Number.POSITIVE_INFINITY;
           for await (const entry of client.scan(
             rangeRequest(from, to, flags),
-            readOptionsOf(flags),
+            keyReadOptionsOf(flags),
           )) {
             if (left <= 0) return;
             print(entry);
@@ -182,6 +190,27 @@ Examples:
         });
       },
     );
+}
+
+function addCompact(program: Command, context: Context): void {
+  context
+    .withCluster(program.command('compact'))
+    .description('Give up the revisions below one, in all namespaces. It never goes back.')
+    .argument('<revision>', 'the lowest that stays readable', natural)
+    .addHelpText(
+      'after',
+      `
+Older revisions are there only in a cluster that was formatted with --history-revisions; it
+compacts by itself, so many revisions behind the newest. Prints the lowest readable revision.
+
+Example:
+  kimberlite compact 120000`,
+    )
+    .action(async (revision: number, flags: Flags) => {
+      const answer = await context.withClient(flags, (client) => client.compact(revision));
+      if (flags.output === 'json') writeJson(context.io, answer);
+      else context.io.write(`readable from revision ${answer.watermark}\n`);
+    });
 }
 
 function revisionsJson(entry: KeyEntry): Readonly<Record<string, unknown>> {

@@ -39,6 +39,7 @@ export function superblockReport(file: DataFileReader): Report {
     block_size: file.config.blockSize,
     sessions_max: file.config.sessionsMax,
     state_bytes_max: file.config.stateBytesMax,
+    history_revisions: file.config.historyRevisions,
     view: state.view,
     log_view: state.logView,
     commit_max: state.commitMax,

@@ -25,6 +25,7 @@ interface FormatFlags extends OutputFlags {
   readonly replicaCount: number;
   readonly size: SizeName;
   readonly stateBytesMax: number;
+  readonly historyRevisions: number;
 }
 
 /** `--size`, the same for format and dev. */
@@ -44,17 +45,22 @@ export function addFormatCommand(program: Command, io: Io): void {
     .option('--replica-count <n>', 'replicas of the cluster', positive, 3)
     .addOption(sizeOption('default'))
     .option('--state-bytes-max <bytes>', 'limit of keys and values, 0 for none', natural, 0)
+    .option('--history-revisions <n>', 'older revisions that stay readable', natural, 0)
     .addHelpText(
       'after',
       `
-All replicas of a cluster need the same --cluster, --replica-count, --size and --state-bytes-max.
+All replicas of a cluster need the same --cluster, --replica-count, --size, --state-bytes-max and
+--history-revisions.
 What would take the state above its limit is refused (no_space); reads and deletes go on.
+With --history-revisions the newest n revisions can still be read (get --revision); without it only
+the present can.
 
 Example:
   kimberlite format --data-file /var/lib/kimberlite/0.data --cluster 7 --replica 0`,
     )
     .action(async (flags: FormatFlags) => {
-      const { dataFile, cluster, replica, replicaCount, size, stateBytesMax, output } = flags;
+      const { dataFile, cluster, replica, replicaCount, size, output } = flags;
+      const { stateBytesMax, historyRevisions } = flags;
       if (replicaCount > VOTERS_MAX) {
         throw usageError(`--replica-count is 1 to ${VOTERS_MAX}`);
       }
@@ -65,7 +71,7 @@ Example:
       const made = unwrap(
         await formatDataFile({
           path: dataFile,
-          config: { ...SIZES[size], stateBytesMax },
+          config: { ...SIZES[size], stateBytesMax, historyRevisions },
           cluster,
           slot: replica,
           replicaCount,
@@ -80,6 +86,7 @@ Example:
           replica_count: replicaCount,
           size,
           state_bytes_max: stateBytesMax,
+          history_revisions: historyRevisions,
         });
       } else {
         const mebibytes = Math.round(made.size / (1024 * 1024));

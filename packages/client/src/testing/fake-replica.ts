@@ -6,6 +6,7 @@ import {
   encodeResults,
   type Result,
   refused,
+  refusedNumber,
 } from '@kimberlite/kernel';
 import {
   type AnyMessage,
@@ -83,12 +84,21 @@ export class FakeCluster {
         };
         return { kind: 'get', record };
       }
+      case 'getAt':
+        return refusedNumber('compacted', 5);
+      case 'rangeAt': {
+        const reached = call.from.length === 0 ? Buffer.from('m') : null;
+        return { kind: 'rangeAt', entries: [], more: reached !== null, reached };
+      }
+      case 'compact':
+        if (call.revision > 9) return refusedNumber('future_revision', 9);
+        return { kind: 'compact', watermark: call.revision };
       case 'streamLength':
         return refused('unknown_stream');
       case 'txn':
         return refused('compare_failed');
       case 'streamAppend':
-        return { kind: 'refused', reason: 'wrong_offset', length: 12 };
+        return { kind: 'refused', reason: 'wrong_offset', actual: 12 };
       default:
         return refused('invalid');
     }

@@ -73,6 +73,12 @@ function bodyProblem(call: Call): CallProblem | null {
         numberProblem('limit', call.limit, 1, EVENTS_MAX) ??
         numberProblem('bytesMax', call.bytesMax, 0, BYTES_MAX)
       );
+    case 'getAt':
+      return operationProblem({ ...call, kind: 'get' });
+    case 'rangeAt':
+      return operationProblem({ ...call, kind: 'range' });
+    case 'compact':
+      return null;
     default:
       return unreachable(call);
   }

@@ -93,6 +93,35 @@ export type GetCall = GetOperation & Namespaced;
 export type DeleteCall = DeleteOperation & Namespaced;
 export type RangeCall = RangeOperation & Namespaced;
 
+/** Reads a key as it was just after a revision. */
+export interface GetAtCall extends Namespaced {
+  readonly kind: 'getAt';
+  readonly key: Uint8Array;
+  /** From the watermark to the newest revision; outside: `compacted` or `future_revision`. */
+  readonly revision: number;
+  /** As of a get. */
+  readonly bytesMax: number;
+}
+
+/** Reads keys as they were just after a revision. */
+export interface RangeAtCall extends Namespaced {
+  readonly kind: 'rangeAt';
+  readonly from: Uint8Array;
+  readonly to: Uint8Array | null;
+  /** From the watermark to the newest revision; outside: `compacted` or `future_revision`. */
+  readonly revision: number;
+  readonly limit: number;
+  readonly keysOnly: boolean;
+  readonly bytesMax: number;
+}
+
+/** Gives up the revisions below one; the watermark never goes back. */
+export interface CompactCall extends Namespaced {
+  readonly kind: 'compact';
+  /** The lowest revision that stays readable: at most the newest. */
+  readonly revision: number;
+}
+
 /** When all compares hold, `then`, otherwise `else`; all of it in one revision. */
 export interface TxnCall extends Namespaced {
   readonly kind: 'txn';
@@ -137,7 +166,10 @@ export type Call =
   | StreamCreateCall
   | StreamAppendCall
   | StreamReadCall
-  | StreamLengthCall;
+  | StreamLengthCall
+  | GetAtCall
+  | RangeAtCall
+  | CompactCall;
 
 export type CallKind = Call['kind'];
 
@@ -152,6 +184,9 @@ export const CALL_CODES = {
   streamAppend: 7,
   streamRead: 8,
   streamLength: 9,
+  getAt: 10,
+  rangeAt: 11,
+  compact: 12,
 } as const;
 
 /** Wire codes of what a compare looks at. */

@@ -9,7 +9,7 @@ import { decodeResults } from './decode-results.ts';
 import { callSize, encodeCalls } from './encode-calls.ts';
 import { encodeResults, resultSize } from './encode-results.ts';
 import { callReplyLimit, callsReplyLimit } from './reply-limit.ts';
-import { type Result, refused, refusedOffset } from './result.ts';
+import { type Result, refused, refusedNumber } from './result.ts';
 
 const NAMESPACE = Uint8Array.of(110);
 const KEY = Uint8Array.of(107);
@@ -165,20 +165,24 @@ describe('the codec of results', () => {
     }
   });
 
-  it('has every refusal, and only wrong_offset with a length', () => {
+  it('has every refusal, and only some with a number', () => {
     const results = [
       refused('invalid'),
       refused('too_large'),
       refused('compare_failed'),
       refused('unknown_stream'),
       refused('stream_exists'),
-      refusedOffset(3),
+      refusedNumber('wrong_offset', 3),
       refused('no_space'),
+      refusedNumber('compacted', 4),
+      refusedNumber('future_revision', 5),
     ];
     expect(decodeResults(encodeResults(results))).toEqual(results);
-    expect(decodeResults(bytesOf('0100 00 06 0300000000000000'))).toEqual([refusedOffset(3)]);
+    expect(decodeResults(bytesOf('0100 00 06 0300000000000000'))).toEqual([
+      refusedNumber('wrong_offset', 3),
+    ]);
     expect(decodeResults(bytesOf('0100 00 01 0300000000000000'))).toBeNull();
-    expect(decodeResults(bytesOf('0100 00 08 0000000000000000'))).toBeNull();
+    expect(decodeResults(bytesOf('0100 00 0a 0000000000000000'))).toBeNull();
   });
 
   it('never throws on changed bytes, and what decodes is canonical', () => {

@@ -42,6 +42,16 @@ function readCall(reader: ByteReader): Call {
       return { ...readRange(reader), namespace };
     case CALL_CODES.txn:
       return readTxn(reader, namespace);
+    case CALL_CODES.getAt: {
+      const { key, bytesMax } = readGet(reader);
+      return { kind: 'getAt', namespace, key, bytesMax, revision: reader.u64() };
+    }
+    case CALL_CODES.rangeAt: {
+      const range = readRange(reader);
+      return { ...range, kind: 'rangeAt', namespace, revision: reader.u64() };
+    }
+    case CALL_CODES.compact:
+      return { kind: 'compact', namespace, revision: reader.u64() };
     default:
       return readStreamCall(reader, code, namespace);
   }

@@ -51,9 +51,23 @@ function readResult(reader: ByteReader): Result {
     }
     case CALL_CODES.streamLength:
       return { kind: 'streamLength', length: reader.u64(), chain: reader.fixed(CHAIN_SIZE) };
+    case CALL_CODES.rangeAt:
+      return readRangeAt(reader);
+    case CALL_CODES.compact:
+      return { kind: 'compact', watermark: reader.u64() };
     default:
       return readKeyResult(reader, code);
   }
+}
+
+function readRangeAt(reader: ByteReader): Result {
+  const more = reader.flag();
+  const bytes = reader.bytes16();
+  const reached = bytes.length === 0 ? null : bytes;
+  const entries = reader.list(readEntry);
+  // It tells how far a page went that has nothing else to tell it.
+  if (reached !== null && (entries.length > 0 || !more)) reader.fail();
+  return { kind: 'rangeAt', entries, more, reached };
 }
 
 function readKeyResult(reader: ByteReader, code: number): KeyOperationResult {
@@ -105,11 +119,17 @@ function readRecord(reader: ByteReader): KeyRecord {
 
 function readRefused(reader: ByteReader): RefusedResult {
   const code = reader.u8();
-  const length = reader.u64();
+  const actual = reader.u64();
   const reason = REASONS.get(code) ?? null;
-  if (reason === 'wrong_offset') return { kind: 'refused', reason, length };
-  if (reason === null || length !== 0) reader.fail();
-  return { kind: 'refused', reason: reason ?? 'invalid', length: null };
+  switch (reason) {
+    case 'wrong_offset':
+    case 'compacted':
+    case 'future_revision':
+      return { kind: 'refused', reason, actual };
+    default:
+      if (reason === null || actual !== 0) reader.fail();
+      return { kind: 'refused', reason: reason ?? 'invalid', actual: null };
+  }
 }
 
 const REASON_LIST: readonly KernelRefusal[] = [
@@ -120,6 +140,8 @@ const REASON_LIST: readonly KernelRefusal[] = [
   'stream_exists',
   'wrong_offset',
   'no_space',
+  'compacted',
+  'future_revision',
 ];
 const REASONS: ReadonlyMap<number, KernelRefusal> = new Map(
   REASON_LIST.map((reason) => [REFUSAL_CODES[reason], reason]),

@@ -54,6 +54,12 @@ export function callSize(call: Call): number {
       );
     case 'streamRead':
       return named + 1 + call.stream.length + 8 + 2 + 4;
+    case 'getAt':
+      return named + 2 + call.key.length + 4 + 8;
+    case 'rangeAt':
+      return named + operationSize({ ...call, kind: 'range' }) + 8;
+    case 'compact':
+      return named + 8;
     default:
       return unreachable(call);
   }
@@ -147,6 +153,15 @@ function writeCall(writer: ByteWriter, call: Call): void {
       writer.u64(call.offset);
       writer.u16(call.limit);
       return writer.u32(call.bytesMax);
+    case 'getAt':
+      writer.bytes16(call.key);
+      writer.u32(call.bytesMax);
+      return writer.u64(call.revision);
+    case 'rangeAt':
+      writeOperation(writer, { ...call, kind: 'range' });
+      return writer.u64(call.revision);
+    case 'compact':
+      return writer.u64(call.revision);
     default:
       return unreachable(call);
   }

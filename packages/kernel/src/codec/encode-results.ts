@@ -9,7 +9,9 @@ import {
   REFUSED_CODE,
   type Result,
 } from './result.ts';
-import { entrySize, recordSize, STREAM_READ_SIZE } from './result-sizes.ts';
+import { entrySize, RANGE_AT_SIZE, recordSize, STREAM_READ_SIZE } from './result-sizes.ts';
+
+const NO_BYTES = new Uint8Array(0);
 
 /** The body of the reply to a KERNEL_CALLS request: one result a call, in the same order. */
 export function encodeResults(results: readonly Result[]): Uint8Array {
@@ -52,6 +54,13 @@ export function resultSize(result: Result): number {
     }
     case 'streamLength':
       return 1 + 8 + CHAIN_SIZE;
+    case 'rangeAt': {
+      let size = RANGE_AT_SIZE + (result.reached?.length ?? 0);
+      for (const entry of result.entries) size += entrySize(entry.key, entry.value);
+      return size;
+    }
+    case 'compact':
+      return 1 + 8;
     case 'refused':
       return 1 + 1 + 8;
     default:
@@ -103,9 +112,21 @@ function writeResult(writer: ByteWriter, result: Result): void {
     case 'streamLength':
       writer.u64(result.length);
       return writer.fixed(result.chain);
+    case 'rangeAt':
+      assert(
+        result.reached === null || result.entries.length === 0,
+        'entries tell how far it went',
+      );
+      writer.flag(result.more);
+      writer.bytes16(result.reached ?? NO_BYTES);
+      writer.u16(result.entries.length);
+      for (const entry of result.entries) writeEntry(writer, entry);
+      return;
+    case 'compact':
+      return writer.u64(result.watermark);
     case 'refused':
       writer.u8(REFUSAL_CODES[result.reason]);
-      return writer.u64(result.length ?? 0);
+      return writer.u64(result.actual ?? 0);
     default:
       return unreachable(result);
   }

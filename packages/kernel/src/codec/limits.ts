@@ -21,6 +21,8 @@ export const BYTES_DEFAULT: number = 16 * 1024;
 export const DELETE_KEYS_MAX = 1024;
 /** Entries of one range: 1 to this many. */
 export const RANGE_LIMIT_MAX = 1024;
+/** Keys, and deleted keys, that one range at a revision looks at. */
+export const RANGE_AT_EXAMINED_MAX = 128;
 /** Compares of a transaction: 0 to this many. */
 export const TXN_COMPARES_MAX = 128;
 /** Operations of each branch of a transaction: 0 to this many. */

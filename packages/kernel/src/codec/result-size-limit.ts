@@ -2,6 +2,7 @@ import { unreachable } from '@kimberlite/store';
 import type { Call, KeyOperation } from './call.ts';
 import { CHAIN_SIZE } from './limits.ts';
 import {
+  RANGE_AT_SIZE,
   RANGE_SIZE,
   RECORD_SIZE,
   REFUSED_SIZE,
@@ -34,6 +35,12 @@ function acceptedLimit(call: Call): number {
       return STREAM_READ_SIZE + call.bytesMax;
     case 'streamLength':
       return 1 + 8 + CHAIN_SIZE;
+    case 'getAt':
+      return 1 + 1 + RECORD_SIZE + call.bytesMax;
+    case 'rangeAt':
+      return RANGE_AT_SIZE + call.bytesMax;
+    case 'compact':
+      return 1 + 8;
     default:
       return unreachable(call);
   }

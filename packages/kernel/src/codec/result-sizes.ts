@@ -8,6 +8,8 @@ export const RECORD_SIZE: number = 8 + 8 + 8 + 4 + 1;
 export const REFUSED_SIZE: number = 1 + 1 + 8;
 /** A range's result without entries. */
 export const RANGE_SIZE: number = 1 + 1 + 2;
+/** A result of a range at a revision, without entries and without the key that was reached. */
+export const RANGE_AT_SIZE: number = 1 + 1 + 2 + 2;
 /** A transaction's result without its parts. */
 export const TXN_SIZE: number = 1 + 1 + 8 + 2;
 /** A stream read's result without events. */

@@ -99,6 +99,24 @@ export interface StreamLengthResult {
   readonly chain: Uint8Array;
 }
 
+export interface RangeAtResult {
+  readonly kind: 'rangeAt';
+  readonly entries: readonly KeyEntry[];
+  /**
+   * The range was not looked at to its end: go on from `keyAfter` of the last key, or of `reached`
+   * where there is no entry. With neither: ask again with a larger `bytesMax`.
+   */
+  readonly more: boolean;
+  /** No key up to this one, included, was there at the revision. Null where there are entries. */
+  readonly reached: Uint8Array | null;
+}
+
+export interface CompactResult {
+  readonly kind: 'compact';
+  /** The lowest revision that can be read. */
+  readonly watermark: number;
+}
+
 /** Why a call was refused; docs/kernel.md says what to do. Nothing was changed. */
 export type KernelRefusal =
   | 'invalid'
@@ -107,13 +125,19 @@ export type KernelRefusal =
   | 'unknown_stream'
   | 'stream_exists'
   | 'wrong_offset'
-  | 'no_space';
+  | 'no_space'
+  | 'compacted'
+  | 'future_revision';
 
 export interface RefusedResult {
   readonly kind: 'refused';
   readonly reason: KernelRefusal;
-  /** `wrong_offset`: the stream's length. Otherwise null. */
-  readonly length: number | null;
+  /**
+   * The number that the call did not fit. `wrong_offset`: the stream's length; `compacted`: the
+   * watermark, the lowest revision that can be read; `future_revision`: the newest one. Otherwise
+   * null.
+   */
+  readonly actual: number | null;
 }
 
 export type Result =
@@ -123,6 +147,8 @@ export type Result =
   | StreamAppendResult
   | StreamReadResult
   | StreamLengthResult
+  | RangeAtResult
+  | CompactResult
   | RefusedResult;
 
 /** First byte of a refused result. */
@@ -137,12 +163,17 @@ export const REFUSAL_CODES = {
   stream_exists: 5,
   wrong_offset: 6,
   no_space: 7,
+  compacted: 8,
+  future_revision: 9,
 } as const;
 
-export function refused(reason: Exclude<KernelRefusal, 'wrong_offset'>): RefusedResult {
-  return { kind: 'refused', reason, length: null };
+/** Refusals that tell a number of the state. */
+export type NumberRefusal = 'wrong_offset' | 'compacted' | 'future_revision';
+
+export function refused(reason: Exclude<KernelRefusal, NumberRefusal>): RefusedResult {
+  return { kind: 'refused', reason, actual: null };
 }
 
-export function refusedOffset(length: number): RefusedResult {
-  return { kind: 'refused', reason: 'wrong_offset', length };
+export function refusedNumber(reason: NumberRefusal, actual: number): RefusedResult {
+  return { kind: 'refused', reason, actual };
 }

@@ -52,7 +52,10 @@ export class MemoryRunner {
     while (machine.prefetch(request, reads.names, reads)) reads.fetch();
     reads.fetch();
     this.op += 1;
-    const reply = machine.execute(request, executeContext(tables, reads, this.op));
+    const expired = { horizon: 0 };
+    const context = executeContext(tables, reads, { op: this.op, expired });
+    const reply = machine.execute(request, context);
+    tables.expire(expired.horizon);
     const limit = machine.replyLimit(request.operation, request.body);
     assert(reply.length <= limit, 'a reply within its limit');
     return { reply, names: reads.listed() };
@@ -132,7 +135,11 @@ class NamedReads implements TableReader {
   }
 }
 
-function executeContext(tables: MemoryTables, reads: NamedReads, op: number): ExecuteContext {
+function executeContext(
+  tables: MemoryTables,
+  reads: NamedReads,
+  { op, expired }: { readonly op: number; readonly expired: { horizon: number } },
+): ExecuteContext {
   return {
     get: (table, key) => reads.get(table, key),
     range: (table, from, to, limit) => reads.range(table, from, to, limit),
@@ -145,6 +152,9 @@ function executeContext(tables: MemoryTables, reads: NamedReads, op: number): Ex
       tables.merge(table, key, delta);
     },
     delete: (table, key) => tables.delete(table, key),
+    expire: (horizon) => {
+      expired.horizon = Math.max(expired.horizon, horizon);
+    },
     now: op * 1000,
     random: () => 4,
     op: Op(op),

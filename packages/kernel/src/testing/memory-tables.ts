@@ -74,6 +74,16 @@ export class MemoryTables {
     if (isAt(rows, at, key)) rows.splice(at, 1);
   }
 
+  /** Records that expire at or below go at once. */
+  expire(horizon: number): void {
+    for (const { options, rows } of this.tables.values()) {
+      const { expiry } = options;
+      if (expiry === undefined) continue;
+      const kept = rows.filter(({ key, base }) => expiry(key, present(base)) > horizon);
+      rows.splice(0, rows.length, ...kept);
+    }
+  }
+
   /** Everything in a table, for comparing two of them. */
   dump(table: number): TableEntry[] {
     return this.range(table, new Uint8Array(0), null, Number.MAX_SAFE_INTEGER);

@@ -52,6 +52,7 @@ const OFFSET = {
   usedSize: 112,
   blockCount: 120,
   logCount: 128,
+  historyRevisions: 136,
   checkpoint: 256,
   fieldsEnd: 256 + CHECKPOINT_RECORD_SIZE,
   hash: BACKUP_HEAD_SIZE - HASH_SIZE,
@@ -142,6 +143,7 @@ export function encodeBackupHead(head: BackupHead): Uint8Array {
   view.setUint32(OFFSET.blockSize, config.blockSize, true);
   view.setUint32(OFFSET.sessionsMax, config.sessionsMax, true);
   writeU64(view, OFFSET.stateBytesMax, config.stateBytesMax);
+  writeU64(view, OFFSET.historyRevisions, config.historyRevisions);
   writeU64(view, OFFSET.usedSize, used.length);
   writeU64(view, OFFSET.blockCount, blocks?.count ?? 0);
   view.setUint32(OFFSET.logCount, prepareSizes.length, true);
@@ -187,6 +189,7 @@ function readFields(bytes: Uint8Array, view: DataView): BackupHead | null {
     blockSize: view.getUint32(OFFSET.blockSize, true),
     sessionsMax: view.getUint32(OFFSET.sessionsMax, true),
     stateBytesMax: readU64(view, OFFSET.stateBytesMax),
+    historyRevisions: readU64(view, OFFSET.historyRevisions),
   };
   const checkpoint = decodeCheckpoint(bytes.subarray(OFFSET.checkpoint));
   if (checkpoint === null || configFault(config) !== null) return null;

@@ -27,7 +27,10 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.corruptReads = disks.reduce((sum, disk) => sum + disk.corruptReads, 0);
   totals.corruptReadsHealed = disks.reduce((sum, disk) => sum + disk.corruptReadsHealed, 0);
   totals.misdirectedWrites = disks.reduce((sum, disk) => sum + disk.misdirected, 0);
-  totals.noSpaceRefusals = cluster.options.workload.noSpaceRefusals ?? 0;
+  const { workload } = cluster.options;
+  totals.noSpaceRefusals = workload.noSpaceRefusals ?? 0;
+  totals.revisionReads = workload.revisionReads ?? 0;
+  totals.compactedRefusals = workload.compactedRefusals ?? 0;
   totals.latentFaults = disks.reduce((sum, disk) => sum + disk.latentFaults, 0);
   totals.hiddenHeads = disks.reduce((sum, disk) => sum + disk.hiddenHeads, 0);
   totals.tornSectors = disks.reduce((sum, disk) => sum + disk.tornSectors, 0);

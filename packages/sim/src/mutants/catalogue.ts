@@ -7,6 +7,7 @@ import { LIVENESS_MUTANTS } from './liveness-mutants.ts';
 import { LOG_CHOICE_MUTANTS } from './log-choice-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import { READ_MUTANTS } from './read-mutants.ts';
+import { REVISION_MUTANTS } from './revision-mutants.ts';
 import { SCRUB_MUTANTS } from './scrub-mutants.ts';
 import { SESSION_MUTANTS } from './session-mutants.ts';
 import { SUPERBLOCK_MUTANTS } from './superblock-mutants.ts';
@@ -24,6 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...SUPERBLOCK_MUTANTS,
   ...CHECKPOINT_MUTANTS,
   ...EXECUTION_MUTANTS,
+  ...REVISION_MUTANTS,
   ...SCRUB_MUTANTS,
   ...SESSION_MUTANTS,
   ...INTRODUCTION_MUTANTS,

@@ -104,8 +104,10 @@ function drawLater(prng: Prng, drawn: SimulationOptions): SimulationOptions {
   const gray = drawGray(prng, drawn.replicaCount);
   const headFaultProbability = prng.pick([0, 0, 0.1, 0.5]);
   const workMeanMicros = prng.pick([WORK_MEAN_MICROS, WORK_MEAN_MICROS, 5_000, 50_000]);
+  const historyRevisions = prng.chance(0.4) ? prng.pick([3, 25, 200]) : 0;
   return {
     ...drawn,
+    config: { ...drawn.config, historyRevisions },
     network: { ...drawn.network, congestion, lossByCommand },
     partitions: { ...drawn.partitions, modes: modes.length === 0 ? modes : [...modes, ...multi] },
     processes: { ...drawn.processes, crashAt },
@@ -262,6 +264,7 @@ export function describeOptions(options: SimulationOptions): string {
     `hidden heads ${percent(storage.headFaultProbability)}`,
     `scrub ${options.scrub.tourTicks}`,
     `quota ${options.config.stateBytesMax}`,
+    `history ${options.config.historyRevisions}`,
     `crash ${(processes.crashProbability * 100).toFixed(3)}%`,
     `silence ${options.timeouts.silence * 10} ms`,
     `hints ${percent(options.hints.toldProbability)}`,

@@ -75,6 +75,9 @@ export interface Totals {
   duplicateRequests: number;
   /** Calls that the kernel refused because the state had reached its limit. */
   noSpaceRefusals: number;
+  /** Reads at a revision that the kernel answered, and those that it refused as compacted. */
+  revisionReads: number;
+  compactedRefusals: number;
   clockLosses: number;
   disksLost: number;
   strangersRefused: number;
@@ -182,6 +185,8 @@ export function emptyTotals(): Totals {
     definiteRefusals: 0,
     duplicateRequests: 0,
     noSpaceRefusals: 0,
+    revisionReads: 0,
+    compactedRefusals: 0,
     clockLosses: 0,
     disksLost: 0,
     strangersRefused: 0,

@@ -47,6 +47,7 @@ import { corruptionSilentDiskFailure } from './corruption/corruption-silent-disk
 import { corruptionTornWrite } from './corruption/corruption-torn-write.ts';
 import { doubtedHeads } from './corruption/doubted-heads.ts';
 import { noSpace } from './corruption/no-space.ts';
+import { olderRevisions } from './corruption/older-revisions.ts';
 import { rottenHeads } from './corruption/rotten-heads.ts';
 import { storageFaults } from './corruption/storage-faults.ts';
 import { uncertainHeads } from './corruption/uncertain-heads.ts';
@@ -128,6 +129,7 @@ export const SCENARIOS: readonly Scenario[] = [
   byzantineAnyField,
   storageFaults,
   noSpace,
+  olderRevisions,
   uncertainHeads,
   rottenHeads,
   doubtedHeads,

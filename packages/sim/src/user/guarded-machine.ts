@@ -49,6 +49,7 @@ function guarded(machine: StateMachine, shared: Shared): StateMachine {
           host.run(() => combine(older, delta)),
       };
     }),
+    open: (limits) => host.run(() => machine.open?.(limits)),
     validate: (operation, body) => host.run(() => machine.validate(operation, body)),
     replyLimit: (operation, body) => host.run(() => machine.replyLimit(operation, body)),
     prefetch: (request: Request, names: KeyNames, read: TableReader) =>
@@ -133,6 +134,10 @@ class EffectRecorder {
         this.note('delete', table, [key]);
         inner.delete(table, key);
       },
+      expire: (horizon) => {
+        this.note('expire', horizon, []);
+        inner.expire(horizon);
+      },
       now: inner.now,
       random: () => inner.random(),
       op: inner.op,
@@ -140,10 +145,10 @@ class EffectRecorder {
     };
   }
 
-  private note(what: string, table: number, parts: readonly Uint8Array[]): void {
+  private note(what: string, where: number, parts: readonly Uint8Array[]): void {
     this.writes += 1;
     this.hash.text(what);
-    this.hash.number(table);
+    this.hash.number(where);
     for (const part of parts) this.hash.bytes(part);
   }
 }

@@ -1,17 +1,19 @@
 import {
+  type Call,
   createKernel,
   decodeCalls,
   encodeCalls,
   encodeResults,
   KERNEL_CALLS,
   KernelModel,
+  type Result,
   randomCalls,
   randomReads,
   WORKLOAD_DEFAULT,
   type WorkloadHints,
   type WorkloadOptions,
 } from '@kimberlite/kernel';
-import { assert } from '@kimberlite/store';
+import { assert, present } from '@kimberlite/store';
 import type { Prng, StateMachine } from '@kimberlite/vsr';
 import type {
   QueryModel,
@@ -29,8 +31,8 @@ export interface KernelWorkloadOptions {
   /** Calls in one request, at most. */
   readonly callsMax: number;
   readonly namespaces: number;
-  /** The limit of the state that the cluster is formatted with; 0 for none. */
-  readonly config: { readonly stateBytesMax: number };
+  /** What the cluster is formatted with: the limit of the state, 0 for none, and the history. */
+  readonly config: { readonly stateBytesMax: number; readonly historyRevisions: number };
 }
 
 /**
@@ -44,19 +46,23 @@ export class KernelWorkload implements Workload {
   private readonly options: WorkloadOptions & { readonly count: number };
   private known: KernelModel;
   noSpaceRefusals: number;
+  revisionReads: number;
+  compactedRefusals: number;
   private readonly hints: WorkloadHints;
 
-  private readonly bytesMax: number;
+  private readonly newModel: () => KernelModel;
 
   constructor({ callsMax, namespaces, config }: KernelWorkloadOptions) {
-    const bytesMax = config.stateBytesMax;
-    this.bytesMax = bytesMax;
+    const { stateBytesMax, historyRevisions } = config;
+    this.newModel = () => new KernelModel(stateBytesMax, historyRevisions);
     this.name = 'kernel';
     this.options = { ...WORKLOAD_DEFAULT, namespaces, count: callsMax };
-    this.known = new KernelModel(bytesMax);
+    this.known = this.newModel();
     this.noSpaceRefusals = 0;
+    this.revisionReads = 0;
+    this.compactedRefusals = 0;
     this.queries = {
-      model: () => modelOf(new KernelModel(bytesMax), () => {}),
+      model: () => modelOf(this.newModel(), () => {}),
       next: (prng) => {
         const calls = randomReads(prng, this.options, this.hints);
         return { operation: KERNEL_CALLS, body: encodeCalls(calls) };
@@ -67,6 +73,9 @@ export class KernelWorkload implements Workload {
       get revision(): number {
         return knownNow().revision;
       },
+      get watermark(): number {
+        return knownNow().watermark;
+      },
       streamLength: (namespace, stream) => knownNow().streamLength(namespace, stream),
     };
   }
@@ -76,10 +85,15 @@ export class KernelWorkload implements Workload {
   }
 
   model(): ReplyModel {
-    this.known = new KernelModel(this.bytesMax);
-    return modelOf(this.known, (result) => {
-      if (result.kind === 'refused' && result.reason === 'no_space') this.noSpaceRefusals += 1;
-    });
+    this.known = this.newModel();
+    return modelOf(this.known, (call, result) => this.note(call, result));
+  }
+
+  private note({ kind }: Call, result: Result): void {
+    if (result.kind === 'refused') {
+      if (result.reason === 'no_space') this.noSpaceRefusals += 1;
+      if (result.reason === 'compacted') this.compactedRefusals += 1;
+    } else if (kind === 'getAt' || kind === 'rangeAt') this.revisionReads += 1;
   }
 
   next(prng: Prng): WorkloadRequest {
@@ -92,16 +106,13 @@ export class KernelWorkload implements Workload {
 }
 
 /** Calls that only read change nothing in the model either, so both ask the same of it. */
-function modelOf(
-  model: KernelModel,
-  onResult: (result: ReturnType<KernelModel['apply']>) => void,
-): QueryModel {
+function modelOf(model: KernelModel, onResult: (call: Call, result: Result) => void): QueryModel {
   const apply = (request: WorkloadRequest): Uint8Array => {
     assert(request.operation === KERNEL_CALLS, 'only valid requests are executed');
     const calls = decodeCalls(request.body);
     assert(calls !== null, 'only valid requests are executed');
-    const results = calls.map((call) => model.apply(call));
-    results.forEach(onResult);
+    const results = model.answer(calls);
+    calls.forEach((call, at) => onResult(call, present(results[at])));
     return encodeResults(results);
   };
   return { execute: apply, query: apply };

@@ -53,6 +53,9 @@ export interface Workload {
   model(): ReplyModel;
   /** Calls that the model has refused for want of room so far. */
   readonly noSpaceRefusals?: number;
+  /** Reads at a revision that the model has answered so far, and refused as compacted. */
+  readonly revisionReads?: number;
+  readonly compactedRefusals?: number;
   /** The next request. Impolite on purpose: absent keys, refused operations, repeats. */
   next(prng: Prng): WorkloadRequest;
   /**

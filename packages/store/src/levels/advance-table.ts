@@ -1,7 +1,8 @@
+import type { Expiry } from '../forest-types.ts';
 import type { Layer } from '../layer.ts';
-import { type Combine, RecordKind } from '../record.ts';
+import type { Combine } from '../record.ts';
 import { assert, present } from '../std/assert.ts';
-import { mergeStep, type Pause, type WorkContext } from './merge-step.ts';
+import { isKept, mergeStep, type Pause, type WorkContext } from './merge-step.ts';
 import { LayerSource } from './merged-cursor.ts';
 import { RecordFold } from './record-fold.ts';
 import type { Run } from './run.ts';
@@ -17,6 +18,7 @@ const STEP_BLOCKS_MIN = 4;
 export interface TableWork {
   readonly table: number;
   readonly combine: Combine | null;
+  readonly expiry: Expiry | null;
   readonly levels: readonly Level[];
   /** The changes since the checkpoint before; null when there are none. */
   readonly frozen: Layer | null;
@@ -25,8 +27,8 @@ export interface TableWork {
 /**
  * What one checkpoint does for one table: every level's merge takes a step, deepest first, and then
  * the changes become a run of level 0. So what is merged was written by an earlier checkpoint.
- * Everything is decided by the levels and the changes, and every replica does the same at the same
- * op.
+ * Everything is decided by the levels, the changes and the horizon as of the freeze, and every
+ * replica does the same at the same op.
  *
  * A run reaches level n after 4^n checkpoints at the earliest, and a merge there takes at most half
  * of the time in which four more come. So merging can't fall behind, a level holds at most seven
@@ -48,25 +50,39 @@ export function* advanceTable(context: WorkContext, work: TableWork): Generator<
 
 function* advanceLevel(
   context: WorkContext,
-  { table, combine }: TableWork,
+  { table, combine, expiry }: TableWork,
   { levels, depth }: { readonly levels: GrowingLevel[]; readonly depth: number },
 ): Generator<Pause, void> {
   const level = levelAt(levels, depth);
   if (level.merge === null) {
-    if (level.runs.length < MERGE_WIDTH) return;
+    const early = level.runs.some((run) => isMostlyExpired(run, { expiry, ...context }));
+    if (level.runs.length < MERGE_WIDTH && !early) return;
     level.merge = { inputs: level.runs.splice(0, MERGE_WIDTH), from: null, output: null };
   }
   const size = level.merge.inputs.reduce((sum, run) => sum + run.size, 0);
   const bottom = levels.slice(depth + 1).every(isEmpty);
   const share = Math.ceil(size / stepsOf(depth));
   const quota = Math.max(STEP_BLOCKS_MIN * context.blockSize, share);
-  const result = yield* mergeStep(context, { table, combine, bottom, quota }, level.merge);
+  const result = yield* mergeStep(context, { table, combine, expiry, bottom, quota }, level.merge);
   level.merge = 'merge' in result ? result.merge : null;
   if ('merge' in result || result.run === null) return;
   // When most of it was overwritten the table does not grow: deeper levels would only multiply
   // what they hold of it.
   if (result.run.size * 2 < size) level.runs.unshift(result.run);
   else levelAt(levels, depth + 1).runs.push(result.run);
+}
+
+/**
+ * Whether at least half of a run's records have expired, going by the span of their expiries: then
+ * it is merged before three others wait beside it. Expiries that lie unevenly deceive it at most a
+ * few times a run, since each merge leaves at most half of the span.
+ */
+function isMostlyExpired(
+  { expiresFirst, expiresLast }: Run,
+  { expiry, horizon }: { readonly expiry: Expiry | null; readonly horizon: number },
+): boolean {
+  if (expiry === null || horizon < expiresFirst) return false;
+  return 2 * (horizon - expiresFirst) >= expiresLast - expiresFirst;
 }
 
 /** Steps in which a merge of this level is done: half as many as until four more runs come. */
@@ -92,20 +108,19 @@ function isEmpty(level: Level): boolean {
 
 function* layerRun(
   context: WorkContext,
-  { table, combine }: TableWork,
+  { table, combine, expiry }: TableWork,
   options: { readonly layer: Layer; readonly bottom: boolean },
 ): Generator<Pause, Run | null> {
-  const { blockSize, sink } = context;
-  const builder = new RunBuilder({ table, blockSize, sink });
+  const { blockSize, sink, horizon } = context;
+  const builder = new RunBuilder({ table, blockSize, sink, expiry });
+  const rule = { bottom: options.bottom, expiry, horizon };
   const source = new LayerSource(options.layer, null);
   const fold = new RecordFold(combine);
   for (let key = source.key(); key !== null; key = source.key()) {
     fold.begin();
     fold.older(source.kind(), source.value());
     if (options.bottom) fold.end();
-    const kind = present(fold.kind);
-    // Where nothing older exists, nothing is left to hide.
-    if (!options.bottom || kind !== RecordKind.tombstone) builder.append(kind, key, fold.part);
+    if (isKept(fold, key, rule)) builder.append(present(fold.kind), key, fold.part);
     source.advance();
     if (sink.pending) yield 'written';
   }

@@ -6,7 +6,7 @@ import {
   payloadSizeMax,
   REFERENCE_SIZE,
 } from '../block.ts';
-import type { BlockReference, BlockWrite } from '../forest-types.ts';
+import type { BlockReference, BlockWrite, Expiry } from '../forest-types.ts';
 import type { Layer } from '../layer.ts';
 import { rootEncode } from '../manifest.ts';
 import type { Combine } from '../record.ts';
@@ -25,11 +25,20 @@ import { type Tree, treeEmpty } from './tree.ts';
 export interface FrozenTable {
   readonly table: number;
   readonly combine: Combine | null;
+  readonly expiry: Expiry | null;
   readonly frozen: Layer | null;
 }
 
+/** The state as it was frozen. */
+export interface FrozenState {
+  /** Ascending by id. */
+  readonly tables: readonly FrozenTable[];
+  /** The forest's horizon at that moment. */
+  readonly horizon: number;
+}
+
 /**
- * The work of one checkpoint: a function from the durable tree and the frozen layers to the next
+ * The work of one checkpoint: a function from the durable tree and the frozen state to the next
  * tree and its blocks. Tables go in the order of their ids, then the metadata. Slices, caches, the
  * time that reads take and restarts have no influence on what is written where.
  */
@@ -49,13 +58,13 @@ export class CheckpointJob implements BlockSink {
   constructor(
     storage: { readonly format: BlockFormat; readonly demand: BlockDemand },
     durable: Tree,
-    tables: readonly FrozenTable[],
+    frozen: FrozenState,
   ) {
     this.format = storage.format;
     this.demand = storage.demand;
     this.durable = durable;
     this.taken = durable.used.copy();
-    this.work = this.run(tables);
+    this.work = this.run(frozen);
     this.fill();
   }
 
@@ -123,11 +132,12 @@ export class CheckpointJob implements BlockSink {
     }
   }
 
-  private *run(tables: readonly FrozenTable[]): Generator<Pause, Tree> {
+  private *run({ tables, horizon }: FrozenState): Generator<Pause, Tree> {
     const context: WorkContext = {
       blockSize: this.format.blockSize,
       sink: this,
       source: this.demand,
+      horizon,
     };
     const levels: TableLevels[] = [];
     for (const frozen of tables) {
@@ -135,19 +145,20 @@ export class CheckpointJob implements BlockSink {
       const after = yield* advanceTable(context, { ...frozen, levels: before?.levels ?? [] });
       if (after.length > 0) levels.push({ table: frozen.table, levels: after });
     }
-    return this.finish(levels);
+    return this.finish(levels, horizon);
   }
 
   /** Writes the metadata: the last blocks of the checkpoint, all of them new each time. */
-  private finish(tables: readonly TableLevels[]): Tree {
+  private finish(tables: readonly TableLevels[], horizon: number): Tree {
     for (const reference of this.durable.metadata) this.release(referenceBytes(reference), 0);
     const used = this.taken.copy();
     for (const address of this.released) used.release(address);
-    if (tables.length === 0) {
+    // Without a record, but with a horizon, there is still something to remember.
+    if (tables.length === 0 && horizon === 0) {
       assert(used.used === 0, 'an empty tree uses nothing');
       return treeEmpty();
     }
-    const bytes = metadataEncode({ tables, used });
+    const bytes = metadataEncode({ tables, used, horizon });
     const metadata: BlockReference[] = [];
     let names = this.stream(bytes, 0);
     for (let level = 1; ; level += 1) {
@@ -163,7 +174,7 @@ export class CheckpointJob implements BlockSink {
       { top, blockCount: used.used, manifestSize: bytes.length },
       this.format.blockSize,
     );
-    return { root, tables, used, metadata };
+    return { root, tables, used, metadata, horizon };
   }
 
   /** Cuts a stream into blocks; returns their references, one after another. */

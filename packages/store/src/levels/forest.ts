@@ -46,6 +46,8 @@ export class Forest {
   private readonly byId: ReadonlyMap<number, LeveledTable>;
   /** The durable tree; the empty one while another is being restored. */
   private current: Tree = treeEmpty();
+  /** Records that expire at or below are gone; see `expire`. */
+  private horizonNow = 0;
   /** The checkpoint between freeze and checkpointDurable. */
   private job: CheckpointJob | null = null;
   /** The restore between beginRestore and restored. */
@@ -92,10 +94,29 @@ export class Forest {
     const { format, demand } = this;
     const frozen = this.ordered.map((table) => {
       table.freeze();
-      const { id, combine } = table.options;
-      return { table: id, combine, frozen: table.frozen };
+      const { id, combine, expiry } = table.options;
+      return { table: id, combine, expiry: expiry ?? null, frozen: table.frozen };
     });
-    this.job = new CheckpointJob({ format, demand }, this.current, frozen);
+    const state = { tables: frozen, horizon: this.horizonNow };
+    this.job = new CheckpointJob({ format, demand }, this.current, state);
+  }
+
+  /**
+   * From now on records that expire at or below `horizon` are gone for readers; their space comes
+   * back when they are merged. Never goes back: a lower one changes nothing. Part of the state, so
+   * it must follow from the operations alone.
+   */
+  expire(horizon: number): void {
+    assert(this.restoring === null, 'no horizon moves during a restore');
+    assert(Number.isSafeInteger(horizon) && horizon >= 0, 'a horizon is a safe integer');
+    if (horizon <= this.horizonNow) return;
+    this.horizonNow = horizon;
+    for (const table of this.ordered) table.horizon = horizon;
+  }
+
+  /** The highest `expire` so far. */
+  get horizon(): number {
+    return this.horizonNow;
   }
 
   /**
@@ -209,9 +230,11 @@ export class Forest {
 
   private adopt(tree: Tree, options: { readonly drop: boolean } = { drop: false }): void {
     this.current = tree;
+    if (options.drop) this.horizonNow = tree.horizon;
     for (const table of this.ordered) {
       const own = tree.tables.find((each) => each.table === table.options.id);
       const levels = own?.levels ?? [];
+      table.horizon = this.horizonNow;
       if (options.drop) table.load(levels);
       else table.saved(levels);
     }

@@ -31,6 +31,8 @@ const EMPTY: Uint8Array = new Uint8Array(0);
  */
 export class LeveledTable {
   readonly options: TableOptions;
+  /** Records that expire at or below are not seen. Set by the forest. */
+  horizon = 0;
   private readonly blockSize: number;
   private readonly source: BlockSource;
   private active: Layer = new Layer();
@@ -81,9 +83,9 @@ export class LeveledTable {
     const { fold, source } = this;
     const hash = hashBytes(key);
     fold.begin();
-    if (this.foldLayer(this.active, key, hash)) return fold.value;
+    if (this.foldLayer(this.active, key, hash)) return this.seen(key, fold.value);
     if (this.frozenLayer !== null && this.foldLayer(this.frozenLayer, key, hash)) {
-      return fold.value;
+      return this.seen(key, fold.value);
     }
     let complete = true;
     for (const { run, from } of this.views) {
@@ -97,7 +99,7 @@ export class LeveledTable {
     }
     if (!complete) return 'wanted';
     fold.end();
-    return fold.value;
+    return this.seen(key, fold.value);
   }
 
   /** Entries of [from, to) ascending by bytes, at most `limit`; `to` null is the end. */
@@ -112,7 +114,7 @@ export class LeveledTable {
       const record = cursor.resolve();
       if (record === null) return 'wanted';
       record.end();
-      const { value } = record;
+      const value = this.seen(key, record.value);
       if (value !== null) entries.push({ key, value });
       if (entries.length === limit) return entries;
       cursor.advance();
@@ -128,6 +130,7 @@ export class LeveledTable {
   /** Joins a delta with whatever the key has, now or when it is read. */
   merge(key: Uint8Array, delta: Uint8Array): void {
     const combine = present(this.options.combine, 'this table takes no deltas');
+    assert(this.options.expiry === undefined, 'no deltas in a table whose records expire');
     this.assertFits(key, delta);
     const hash = hashBytes(key);
     const layer = this.active;
@@ -149,6 +152,7 @@ export class LeveledTable {
   /** The key has no value from now on, whether or not it had one. */
   delete(key: Uint8Array): void {
     this.assertFits(key, EMPTY);
+    assert(this.options.expiry === undefined, 'records that expire are not deleted');
     const hash = hashBytes(key);
     this.active.set(this.active.find(key, hash), key, hash, RecordKind.tombstone, EMPTY);
   }
@@ -172,6 +176,16 @@ export class LeveledTable {
   load(levels: readonly Level[]): void {
     this.active = new Layer();
     this.saved(levels);
+  }
+
+  /**
+   * Null when the record has expired. Whether it still lies in a run is no matter of the state: one
+   * replica has merged it away when another has not.
+   */
+  private seen(key: Uint8Array, value: Uint8Array | null): Uint8Array | null {
+    const { expiry } = this.options;
+    if (value === null || expiry === undefined) return value;
+    return expiry(key, value) > this.horizon ? value : null;
   }
 
   /** True when nothing older than this layer matters. */

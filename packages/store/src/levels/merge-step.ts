@@ -1,5 +1,6 @@
 import { REFERENCE_SIZE } from '../block.ts';
 import { compareBytes } from '../bytes.ts';
+import type { Expiry } from '../forest-types.ts';
 import { type Combine, RecordKind } from '../record.ts';
 import { present } from '../std/assert.ts';
 import { MergedCursor } from './merged-cursor.ts';
@@ -18,11 +19,17 @@ export interface WorkContext {
   readonly blockSize: number;
   readonly sink: BlockSink & { readonly pending: boolean };
   readonly source: BlockSource;
+  /**
+   * The horizon as of the freeze. Never the present one: replicas are at different ops when they
+   * come to a record, and would write different runs.
+   */
+  readonly horizon: number;
 }
 
 export interface MergeStep {
   readonly table: number;
   readonly combine: Combine | null;
+  readonly expiry: Expiry | null;
   /** No older records exist than those of the inputs. */
   readonly bottom: boolean;
   /** Bytes of input records after which the step ends. */
@@ -41,7 +48,8 @@ export function* mergeStep(
   merge: Merge,
 ): Generator<Pause, { readonly merge: Merge } | { readonly run: Run | null }> {
   const { sink, source } = context;
-  const { table } = step;
+  const { table, expiry } = step;
+  const rule = { bottom: step.bottom, expiry, horizon: context.horizon };
   const left = new LeftPages();
   const cursors = merge.inputs
     .toReversed()
@@ -49,7 +57,7 @@ export function* mergeStep(
       (run) => new RunCursor({ table, run, source, from: merge.from, to: null, listener: left }),
     );
   const cursor = new MergedCursor(cursors, step.combine);
-  const builder = yield* open(context, table, merge.output);
+  const builder = yield* open(context, { table, expiry }, merge.output);
   for (let consumed = 0; ; ) {
     while (!cursor.settle()) yield 'blocked';
     const key = cursor.key();
@@ -63,20 +71,29 @@ export function* mergeStep(
     }
     const record = yield* resolved(cursor);
     if (step.bottom) record.end();
-    const kind = present(record.kind);
-    // Where nothing older exists, nothing is left to hide.
-    if (!step.bottom || kind !== RecordKind.tombstone) builder.append(kind, key, record.part);
+    if (isKept(record, key, rule)) builder.append(present(record.kind), key, record.part);
     consumed += cursor.advance();
     if (sink.pending) yield 'written';
   }
 }
 
+/** Whether a record goes into the run that is written. */
+export function isKept(
+  { kind, part }: RecordFold,
+  key: Uint8Array,
+  rule: { readonly bottom: boolean; readonly expiry: Expiry | null; readonly horizon: number },
+): boolean {
+  // Where nothing older exists, nothing is left to hide.
+  if (kind === RecordKind.tombstone) return !rule.bottom;
+  return rule.expiry === null || rule.expiry(key, part) > rule.horizon;
+}
+
 function* open(
   context: WorkContext,
-  table: number,
+  { table, expiry }: { readonly table: number; readonly expiry: Expiry | null },
   output: Run | null,
 ): Generator<Pause, RunBuilder> {
-  const options = { table, blockSize: context.blockSize, sink: context.sink };
+  const options = { table, blockSize: context.blockSize, sink: context.sink, expiry };
   if (output === null) return new RunBuilder(options);
   for (;;) {
     const builder = RunBuilder.resume(options, output, context.source);

@@ -13,6 +13,8 @@ export interface Metadata {
   readonly tables: readonly TableLevels[];
   /** Blocks of the tables; those of the metadata itself are left out. */
   readonly used: FreeSet;
+  /** Records that expire at or below are gone (`Expiry`). */
+  readonly horizon: number;
 }
 
 /** Limits of the format; far above what the rules of merging allow. */
@@ -20,16 +22,17 @@ const LEVELS_MAX = 32;
 const RUNS_MAX = 64;
 
 /**
- * All numbers are little-endian. Table count u32; for each table its id u32, level count u32; for
- * each level: runs u32, inputs u32 (0: no merge), the runs oldest first; and for a merge: the
- * inputs oldest first, 1 u32 and the output or 0 u32, the key at which it goes on. Then the free
- * set.
+ * All numbers are little-endian. Horizon u64; table count u32; for each table its id u32, level
+ * count u32; for each level: runs u32, inputs u32 (0: no merge), the runs oldest first; and for a
+ * merge: the inputs oldest first, 1 u32 and the output or 0 u32, the key at which it goes on. Then
+ * the free set.
  *
- * A run: reference of the root (24), height u32, blocks u32, records u64, size u64, first key, last
- * key. A key: size u32, its bytes.
+ * A run: reference of the root (24), height u32, blocks u32, records u64, size u64, first and last
+ * expiry u64, first key, last key. A key: size u32, its bytes.
  */
 export function metadataEncode(metadata: Metadata): Uint8Array {
   const writer = new Writer();
+  writer.u64(metadata.horizon);
   writer.u32(metadata.tables.length);
   for (const { table, levels } of metadata.tables) {
     writer.u32(table);
@@ -58,6 +61,7 @@ export function metadataDecode(
 ): Metadata | null {
   const reader = new Reader(bytes, pageKeySizeMax(options.blockSize));
   const tables: TableLevels[] = [];
+  const horizon = reader.u64();
   const tableCount = reader.u32();
   for (let index = 0; index < tableCount && reader.sound; index += 1) {
     const table = reader.u32();
@@ -71,7 +75,7 @@ export function metadataDecode(
     tables.push({ table, levels });
   }
   const used = reader.sound ? FreeSet.decode(reader.rest()) : null;
-  return reader.sound && used !== null ? { tables, used } : null;
+  return reader.sound && used !== null ? { tables, used, horizon } : null;
 }
 
 function writeRun(writer: Writer, run: Run): void {
@@ -80,6 +84,8 @@ function writeRun(writer: Writer, run: Run): void {
   writer.u32(run.blocks);
   writer.u64(run.records);
   writer.u64(run.size);
+  writer.u64(run.expiresFirst);
+  writer.u64(run.expiresLast);
   writer.sized(run.first);
   writer.sized(run.last);
 }
@@ -105,10 +111,13 @@ function readRuns(reader: Reader, count: number): Run[] {
     const blocks = reader.u32();
     const records = reader.u64();
     const size = reader.u64();
+    const expiresFirst = reader.u64();
+    const expiresLast = reader.u64();
     const first = reader.sized();
     const last = reader.sized();
     if (blocks < 1 || records < 1 || compareBytes(first, last) > 0) reader.sound = false;
-    runs.push({ root, height, records, size, blocks, first, last });
+    if (expiresFirst > expiresLast) reader.sound = false;
+    runs.push({ root, height, records, size, blocks, first, last, expiresFirst, expiresLast });
   }
   return runs;
 }

@@ -47,14 +47,14 @@ export function* restoreTree(options: RestoreOptions): Generator<undefined, Tree
   }
   const decoded = metadataDecode(names, { tables: options.tables, blockSize: format.blockSize });
   if (decoded === null) return null;
-  const { tables, used } = decoded;
+  const { tables, used, horizon } = decoded;
   const metadata = levels.reverse().flat();
   for (const { address } of metadata) if (!used.take(address)) return null;
   if (used.used !== root.blockCount) return null;
   if (options.whole) {
     for (const step of walkTables(tables, source, WINDOW)) if (step === 'wanted') yield;
   }
-  return { root: rootEncode(root, format.blockSize), tables, used, metadata };
+  return { root: rootEncode(root, format.blockSize), tables, used, metadata, horizon };
 }
 
 /** The stream in the blocks with these names. */

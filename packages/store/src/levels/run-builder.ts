@@ -1,5 +1,6 @@
 import { REFERENCE_SIZE } from '../block.ts';
 import { hashBytes } from '../bytes.ts';
+import type { Expiry } from '../forest-types.ts';
 import { RecordKind, recordSize } from '../record.ts';
 import { assert, present } from '../std/assert.ts';
 import { filterBuild, filterSize } from './filter.ts';
@@ -25,6 +26,7 @@ export interface RunBuilderOptions {
   readonly table: number;
   readonly blockSize: number;
   readonly sink: BlockSink;
+  readonly expiry: Expiry | null;
 }
 
 /**
@@ -36,6 +38,7 @@ export class RunBuilder {
   private readonly table: number;
   private readonly blockSize: number;
   private readonly sink: BlockSink;
+  private readonly expiry: Expiry | null;
   /** The open page of each level; the leaf is missing only before the first record. */
   private readonly open: (PageBuilder | null)[] = [null];
   private hashes: Int32Array = new Int32Array(64);
@@ -44,11 +47,14 @@ export class RunBuilder {
   private blocksNow = 0;
   private first: Uint8Array = EMPTY;
   private last: Uint8Array = EMPTY;
+  private expiresFirst = 0;
+  private expiresLast = 0;
 
   constructor(options: RunBuilderOptions) {
     this.table = options.table;
     this.blockSize = options.blockSize;
     this.sink = options.sink;
+    this.expiry = options.expiry;
   }
 
   /**
@@ -81,6 +87,8 @@ export class RunBuilder {
     builder.blocksNow = run.blocks - pages.length;
     builder.first = run.first;
     builder.last = run.last;
+    builder.expiresFirst = run.expiresFirst;
+    builder.expiresLast = run.expiresLast;
     return builder;
   }
 
@@ -106,6 +114,7 @@ export class RunBuilder {
     }
     this.hashes[leaf.count] = hashBytes(key);
     leaf.append({ kind, outline: !inline, key, part });
+    if (this.expiry !== null) this.noteExpiry(this.expiry(key, value));
     if (this.recordsNow === 0) this.first = key.slice();
     this.last = leaf.lastKey();
     this.recordsNow += 1;
@@ -141,6 +150,12 @@ export class RunBuilder {
     }
   }
 
+  private noteExpiry(expires: number): void {
+    const isFirst = this.recordsNow === 0;
+    this.expiresFirst = isFirst ? expires : Math.min(this.expiresFirst, expires);
+    this.expiresLast = isFirst ? expires : Math.max(this.expiresLast, expires);
+  }
+
   private run(root: Uint8Array, height: number): Run {
     return {
       root,
@@ -150,6 +165,8 @@ export class RunBuilder {
       blocks: this.blocksNow,
       first: this.first,
       last: this.last.slice(),
+      expiresFirst: this.expiresFirst,
+      expiresLast: this.expiresLast,
     };
   }
 

@@ -16,6 +16,9 @@ export interface Run {
   readonly blocks: number;
   readonly first: Uint8Array;
   readonly last: Uint8Array;
+  /** The least and the greatest expiry of its records; 0 in a table that has none. */
+  readonly expiresFirst: number;
+  readonly expiresLast: number;
 }
 
 /** What a checkpoint's work does with blocks. */

@@ -12,8 +12,11 @@ export interface Tree {
   readonly used: FreeSet;
   /** Blocks of the metadata, in the order in which they were written. */
   readonly metadata: readonly BlockReference[];
+  /** The forest's horizon when the state was frozen. */
+  readonly horizon: number;
 }
 
 export function treeEmpty(): Tree {
-  return { root: new Uint8Array(FOREST_ROOT_SIZE), tables: [], used: new FreeSet(), metadata: [] };
+  const root = new Uint8Array(FOREST_ROOT_SIZE);
+  return { root, tables: [], used: new FreeSet(), metadata: [], horizon: 0 };
 }

@@ -10,9 +10,9 @@ import { encodeMessage, type Message } from './message.ts';
  */
 export function sizesOf(config: ClusterConfig): ClusterConfig {
   const { messageSizeMax, walSlots, pipelineMax, checkpointInterval, blockSize } = config;
-  const { sessionsMax, stateBytesMax } = config;
+  const { sessionsMax, stateBytesMax, historyRevisions } = config;
   const log = { messageSizeMax, walSlots, pipelineMax, checkpointInterval };
-  return { ...log, blockSize, sessionsMax, stateBytesMax };
+  return { ...log, blockSize, sessionsMax, stateBytesMax, historyRevisions };
 }
 
 /** A client knows no sizes; it learns those of the cluster from the answer. */
@@ -24,6 +24,7 @@ const UNKNOWN_SIZES: ClusterConfig = {
   blockSize: 0,
   sessionsMax: 0,
   stateBytesMax: 0,
+  historyRevisions: 0,
 };
 
 /**

@@ -97,6 +97,7 @@ export const COMMANDS = {
       blockSize: 'u32',
       sessionsMax: 'u32',
       stateBytesMax: 'u64',
+      historyRevisions: 'u64',
     },
   },
   /**

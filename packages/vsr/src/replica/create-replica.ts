@@ -60,7 +60,8 @@ export function createReplica(options: ReplicaOptions): Replica {
   const { config, checksum, stateMachine, prng, slot } = options;
   assertConfig(config);
   assert(slot >= 0 && slot < SLOT_COUNT, 'slot in range');
-  stateMachine.open?.({ stateBytesMax: config.stateBytesMax });
+  const { stateBytesMax, historyRevisions } = config;
+  stateMachine.open?.({ stateBytesMax, historyRevisions });
   const forest = new Forest({
     checksum,
     blockSize: config.blockSize,

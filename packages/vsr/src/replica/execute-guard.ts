@@ -112,11 +112,15 @@ export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Ar
   const reader = nameReads(r, execution.request);
   if (reader === null) return null;
   let random: Prng | null = null;
-  return r.stateMachine.execute(execution.request, {
+  let horizon = 0;
+  const reply = r.stateMachine.execute(execution.request, {
     ...reader,
     put: (table, key, value): void => r.forest.table(table).put(key, value),
     merge: (table, key, delta): void => r.forest.table(table).merge(key, delta),
     delete: (table, key): void => r.forest.table(table).delete(key),
+    expire: (expired): void => {
+      horizon = Math.max(horizon, expired);
+    },
     now: execution.now,
     random: (): number => {
       random ??= new Prng(BigInt.asUintN(64, execution.seed) + BigInt(execution.index));
@@ -125,6 +129,8 @@ export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Ar
     op: execution.op,
     index: execution.index,
   });
+  r.forest.expire(horizon);
+  return reply;
 }
 
 /** Answers a valid query from the state as it now is; null while blocks of it are not in memory. */

@@ -85,7 +85,7 @@ export interface SuperblockCopy {
 
 export const CHECKPOINT_RECORD_SIZE = 256;
 const MAGIC = 0x424d_494b; // "KIMB"
-const FORMAT_VERSION = 3;
+const FORMAT_VERSION = 4;
 /**
  * Where the fields of a copy stand. The checksum covers everything from `magic` on; the copy number
  * stands before it, so that the four copies hash alike. What no field names is zero.
@@ -115,6 +115,7 @@ const OFFSET = {
   blockSize: 160,
   sessionsMax: 164,
   stateBytesMax: 168,
+  historyRevisions: 176,
   introductions: 256,
   checkpoint: 1024,
   checkpointPrevious: 1024 + CHECKPOINT_RECORD_SIZE,
@@ -186,6 +187,7 @@ export function encodeSuperblock(state: SuperblockState, checksum: ChecksumFunct
   view.setUint32(OFFSET.blockSize, config.blockSize, true);
   view.setUint32(OFFSET.sessionsMax, config.sessionsMax, true);
   writeU64(view, OFFSET.stateBytesMax, config.stateBytesMax);
+  writeU64(view, OFFSET.historyRevisions, config.historyRevisions);
   bytes.set(encodeIntroductions(state.introductions), OFFSET.introductions);
   bytes.set(encodeCheckpoint(state.checkpoint), OFFSET.checkpoint);
   bytes.set(encodeCheckpoint(state.checkpointPrevious), OFFSET.checkpointPrevious);
@@ -230,6 +232,7 @@ function decodeIdentity(view: DataView): Identity | null {
     blockSize: view.getUint32(OFFSET.blockSize, true),
     sessionsMax: view.getUint32(OFFSET.sessionsMax, true),
     stateBytesMax: readU64(view, OFFSET.stateBytesMax),
+    historyRevisions: readU64(view, OFFSET.historyRevisions),
   };
   if (configFault(config) !== null) return null;
   return {

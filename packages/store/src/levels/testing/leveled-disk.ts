@@ -27,14 +27,19 @@ export const LEVELED_TABLES: readonly TableOptions[] = [
 ];
 
 export function leveledForest(
-  options: { cacheBlocks?: number; checksum?: ChecksumFunction; blockSize?: number } = {},
+  options: {
+    cacheBlocks?: number;
+    checksum?: ChecksumFunction;
+    blockSize?: number;
+    tables?: readonly TableOptions[];
+  } = {},
 ): Forest {
   const blockSize = options.blockSize ?? BLOCK_SIZE;
   return new Forest({
     checksum: options.checksum ?? mix128,
     blockSize,
     cacheSize: (options.cacheBlocks ?? 16) * blockSize,
-    tables: LEVELED_TABLES,
+    tables: options.tables ?? LEVELED_TABLES,
   });
 }
 

@@ -1,0 +1,170 @@
+import { compareBytes, readU64, writeU64 } from '@kimberlite/store';
+import type { ExecuteContext, TableReader } from '@kimberlite/vsr';
+import type { CompactCall, GetAtCall, RangeAtCall } from './codec/call.ts';
+import {
+  type CompactResult,
+  type GetResult,
+  type KeyEntry,
+  type RangeAtResult,
+  type RefusedResult,
+  refusedNumber,
+} from './codec/result.ts';
+import { entrySize } from './codec/result-sizes.ts';
+import { readKey, shownRecord, withValue } from './execute-operation.ts';
+import { isReplacedSince, type Present, readReplaced } from './history.ts';
+import { readRecord, type StoredRecord } from './key-record.ts';
+import { rangeAtPlan } from './read-plan.ts';
+import {
+  COMPACTED_KEY,
+  GRAVES_TABLE,
+  KEYS_TABLE,
+  META_TABLE,
+  namespacedKeyStart,
+  readGrave,
+} from './tables.ts';
+
+/** The revisions of the moment in which a call runs. */
+export interface Revisions {
+  /** The last one taken. */
+  readonly newest: number;
+  /** How many before it are kept (`historyRevisions`). */
+  readonly kept: number;
+}
+
+/** The lowest revision that can be read. */
+export function watermark({ newest, kept }: Revisions, reader: TableReader): number {
+  const bytes = reader.get(META_TABLE, COMPACTED_KEY);
+  const compacted =
+    bytes === null ? 0 : readU64(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0);
+  return Math.max(compacted, newest - kept);
+}
+
+function revisionFault(
+  revision: number,
+  revisions: Revisions,
+  reader: TableReader,
+): RefusedResult | null {
+  if (revision > revisions.newest) return refusedNumber('future_revision', revisions.newest);
+  const lowest = watermark(revisions, reader);
+  return revision < lowest ? refusedNumber('compacted', lowest) : null;
+}
+
+export function executeGetAt(
+  { namespace, key, revision, bytesMax }: GetAtCall,
+  revisions: Revisions,
+  reader: TableReader,
+): GetResult | RefusedResult {
+  const fault = revisionFault(revision, revisions, reader);
+  if (fault !== null) return fault;
+  const present = readKey(reader, namespace, key);
+  const isPresent = present !== null && present.modRevision <= revision;
+  const record = isPresent ? present : readReplaced({ namespace, key }, revision, reader);
+  return { kind: 'get', record: shownRecord(record, bytesMax) };
+}
+
+/**
+ * Looks at a bounded number of keys that are there now, and of such as were deleted since, and says
+ * how far that went: a range at a revision may pass any number of keys that were not there then.
+ */
+export function executeRangeAt(
+  call: RangeAtCall,
+  revisions: Revisions,
+  reader: TableReader,
+): RangeAtResult | RefusedResult {
+  const fault = revisionFault(call.revision, revisions, reader);
+  if (fault !== null) return fault;
+  const { candidates, end } = readCandidates(call, reader);
+  const entries: KeyEntry[] = [];
+  let room = call.bytesMax;
+  let more = end !== null;
+  for (const [key, present] of candidates) {
+    const stored = recordAt(call, { key, present }, reader);
+    if (stored === null) continue;
+    let value = call.keysOnly ? null : stored.value;
+    if (entries.length === 0 && entrySize(key, value) > room) value = null;
+    room -= entrySize(key, value);
+    if (room < 0 || entries.length === call.limit) {
+      more = true;
+      return { kind: 'rangeAt', entries, more, reached: null };
+    }
+    entries.push({ key, ...withValue(stored, value) });
+  }
+  const tells = entries.length === 0 && end !== null && end.length <= call.bytesMax;
+  return { kind: 'rangeAt', entries, more, reached: tells ? end : null };
+}
+
+function recordAt(
+  { namespace, revision }: RangeAtCall,
+  { key, present }: { readonly key: Uint8Array; readonly present: Present },
+  reader: TableReader,
+): StoredRecord | null {
+  if (isReplacedSince(present, revision)) {
+    return readReplaced({ namespace, key }, revision, reader);
+  }
+  const { record } = present;
+  return record !== null && record.modRevision <= revision ? record : null;
+}
+
+/** Keys that a range at a revision looks at. */
+export interface Candidates {
+  /** Ascending. */
+  readonly candidates: readonly (readonly [key: Uint8Array, present: Present])[];
+  /** The last key up to which none is missing; null: to the end of the range. */
+  readonly end: Uint8Array | null;
+}
+
+/** `extra` more rows of keys are looked at, where it is not known yet which will still be there. */
+export function readCandidates(call: RangeAtCall, reader: TableReader, extra = 0): Candidates {
+  const plan = rangeAtPlan(call.namespace, call);
+  if (plan === null) return { candidates: [], end: null };
+  const start = namespacedKeyStart(call.namespace);
+  const limit = plan.limit + extra;
+  const rows = reader.range(KEYS_TABLE, plan.from, plan.to, limit);
+  const graves = reader.range(GRAVES_TABLE, plan.from, plan.to, plan.limit);
+  const ends = [rows[limit - 1]?.key, graves[plan.limit - 1]?.key].filter(
+    (key) => key !== undefined,
+  );
+  const [first, other] = ends;
+  const last =
+    first === undefined || other === undefined || compareBytes(first, other) < 0
+      ? (first ?? null)
+      : other;
+  const candidates: [Uint8Array, Present][] = [];
+  let grave = 0;
+  let row = 0;
+  for (;;) {
+    const live = rows[row];
+    const dead = graves[grave];
+    const order = orderOf(live?.key, dead?.key);
+    const at = order <= 0 ? live : dead;
+    if (at === undefined || (last !== null && compareBytes(at.key, last) > 0)) break;
+    const record = order <= 0 && live !== undefined ? readRecord(live.value) : null;
+    const deleted = order >= 0 && dead !== undefined ? readGrave(dead.value) : null;
+    candidates.push([at.key.subarray(start), { record, deleted }]);
+    if (order <= 0) row += 1;
+    if (order >= 0) grave += 1;
+  }
+  return { candidates, end: last?.subarray(start) ?? null };
+}
+
+/** How two keys stand; an absent one comes last. */
+function orderOf(first: Uint8Array | undefined, other: Uint8Array | undefined): number {
+  if (first === undefined) return other === undefined ? 0 : 1;
+  return other === undefined ? -1 : compareBytes(first, other);
+}
+
+/** Moves the watermark up. What lies below can't be read from this very call on. */
+export function executeCompact(
+  { revision }: CompactCall,
+  revisions: Revisions,
+  context: ExecuteContext,
+): CompactResult | RefusedResult {
+  if (revision > revisions.newest) return refusedNumber('future_revision', revisions.newest);
+  const before = watermark(revisions, context);
+  if (revision <= before) return { kind: 'compact', watermark: before };
+  const bytes = new Uint8Array(8);
+  writeU64(new DataView(bytes.buffer), 0, revision);
+  context.put(META_TABLE, COMPACTED_KEY, bytes);
+  context.expire(revision);
+  return { kind: 'compact', watermark: revision };
+}
