@@ -53,6 +53,7 @@ async function soak(plan: SoakOptions): Promise<void> {
     const system = await startKimberlite({
       directory: join(directory, 'kimberlite'),
       size: plan.size,
+      history: plan.history,
       profile: plan.profile,
       // A heap is compared after a collection: before it, its size says when the last one was.
       nodeFlags: ['--expose-gc'],

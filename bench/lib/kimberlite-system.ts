@@ -12,6 +12,8 @@ const REPLICAS = 3;
 export interface KimberliteOptions {
   readonly directory: string;
   readonly size: 'default' | 'dev';
+  /** Revisions behind the newest that stay readable; none by default. */
+  readonly history?: number;
   /** Set of timeouts; `default` by default. */
   readonly profile?: 'default' | 'lan' | 'wan';
   /** Flags of Node for the replicas. */
@@ -23,7 +25,8 @@ export interface KimberliteOptions {
 export async function startKimberlite(options: KimberliteOptions): Promise<System> {
   const { directory, size } = options;
   mkdirSync(directory);
-  const config: ClusterConfig = size === 'dev' ? CONFIG_DEV : CONFIG_DEFAULT;
+  const sizes = size === 'dev' ? CONFIG_DEV : CONFIG_DEFAULT;
+  const config: ClusterConfig = { ...sizes, historyRevisions: options.history ?? 0 };
   const cluster = randomU128();
   const dataFile = (slot: number): string => join(directory, `${slot}.data`);
   for (let slot = 0; slot < REPLICAS; slot += 1) {

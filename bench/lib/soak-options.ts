@@ -12,6 +12,8 @@ export interface SoakOptions {
   /** Calls at once, each waiting for its answer before the next. */
   readonly callers: number;
   readonly size: 'default' | 'dev';
+  /** Revisions behind the newest that stay readable; 0 for none. */
+  readonly history: number;
   /** Set of timeouts. */
   readonly profile: 'default' | 'lan' | 'wan';
   /** Whether it is an error when the view changes, though nothing has died. */
@@ -28,6 +30,7 @@ export const SOAK_USAGE = `npm run soak -- [options]
   --value-size N   bytes of a value (256)
   --callers N      concurrent callers (256)
   --size NAME      sizes of the data files: default or dev (default)
+  --history N      keep so many older revisions (0); those behind them go by compaction
   --every N        seconds between samples (5)
   --profile NAME   timeouts of the replicas: default, lan or wan (default)
   --view-changes   counts view changes, each of which is false, for nothing dies; exit code 1 if
@@ -51,6 +54,7 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | string 
         'value-size': { type: 'string', default: '256' },
         callers: { type: 'string', default: '256' },
         size: { type: 'string', default: 'default' },
+        history: { type: 'string', default: '0' },
         every: { type: 'string', default: '5' },
         profile: { type: 'string', default: 'default' },
         'view-changes': { type: 'boolean', default: false },
@@ -72,6 +76,7 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | string 
     valueSize: Number(values['value-size']),
     callers: Number(values['callers']),
     size: values['size'] === 'dev' ? 'dev' : 'default',
+    history: Number(values['history']),
     profile: profile ?? 'default',
     viewChanges,
     every: Number(values['every']),
@@ -81,6 +86,8 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | string 
     counts.every((value) => Number.isSafeInteger(value) && value > 0) &&
     Number.isSafeInteger(options.valueSize) &&
     options.valueSize >= 0 &&
+    Number.isSafeInteger(options.history) &&
+    options.history >= 0 &&
     options.every > 0 &&
     !Number.isNaN(seconds) &&
     profile !== undefined &&
