@@ -44,6 +44,8 @@ export class DiskEvidence {
   private readonly setup: DiskEvidenceSetup;
   /** Checksums of prepares of which both parts were on this disk at some time. */
   private readonly everDurable: Set<bigint>;
+  /** Sectors of blocks as the last write that was not torn left them. */
+  private readonly wholeBlocks: Map<number, Uint8Array> = new Map();
   /** What `superblock` gave last, and for which version of the bytes; null before the first. */
   private superblockNow: SuperblockState | string | null;
   private superblockVersion: number;
@@ -66,6 +68,21 @@ export class DiskEvidence {
       const body = this.bodyHeader(walSlot);
       if (sameBytes(body, this.ringHeader(walSlot))) this.everDurable.add(checksumIn(body));
     }
+  }
+
+  /** Remembers what a write of blocks that ended, or was not torn, left on the disk. */
+  noteWholeBlocks(write: {
+    readonly firstSector: number;
+    readonly sectors: readonly Uint8Array[];
+  }): void {
+    write.sectors.forEach((bytes, at) => {
+      this.wholeBlocks.set(write.firstSector + at, bytes);
+    });
+  }
+
+  /** The disk holds something else now. */
+  forgetWholeBlocks(): void {
+    this.wholeBlocks.clear();
   }
 
   /** The superblock that a start would read from this disk now, or why there is none. */
@@ -171,7 +188,10 @@ export class DiskEvidence {
     return logIsAmbiguous({ headers, prepares, config, checksum });
   }
 
-  /** What of the durable checkpoint was never written here as it should be; null: nothing. */
+  /**
+   * What of the durable checkpoint was never written here as it should be; null: nothing. A block
+   * may since have been torn while a peer's copy was written over what had rotted.
+   */
   checkpointFault(tables: ReadonlySet<number>): TreeFault | null {
     const { memory, config, checksum } = this.setup;
     const { blockSize } = config;
@@ -185,7 +205,8 @@ export class DiskEvidence {
         const block = new Uint8Array(blockSize);
         const first = ((address - 1) * blockSize) / SECTOR_SIZE;
         for (let at = 0; at < blockSize; at += SECTOR_SIZE) {
-          block.set(memory.blocks.pristine(first + at / SECTOR_SIZE), at);
+          const sector = first + at / SECTOR_SIZE;
+          block.set(this.wholeBlocks.get(sector) ?? memory.blocks.pristine(sector), at);
         }
         return block;
       },

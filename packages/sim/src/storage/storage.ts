@@ -195,6 +195,7 @@ export class SimulatedStorage implements StoragePort {
   putBack(copy: DiskCopy): void {
     assert(this.inFlight.length === 0, 'the disk is at rest');
     for (const [zone, sectors] of copy) this.memory[zone].putBack(sectors);
+    this.evidence.forgetWholeBlocks();
   }
 
   read(zone: Zone, offset: number, length: number, done: (bytes: Uint8Array | null) => void): void {
@@ -394,6 +395,7 @@ export class SimulatedStorage implements StoragePort {
   }
 
   private storeAll(write: Write): void {
+    if (write.zone === 'blocks') this.evidence.noteWholeBlocks(write);
     write.sectors.forEach((bytes, at) => {
       const healed = this.memory[write.zone].store(write.firstSector + at, bytes);
       if (healed) this.counts.corruptReadsHealed += 1;
