@@ -20,7 +20,15 @@ import {
 export function addBackupCommands(program: Command, io: Io): void {
   const backup = program
     .command('backup')
-    .description('Take a backup of a running cluster, verify one, restore one as a new cluster.');
+    .description('Take a backup of a running cluster, verify one, restore one as a new cluster.')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kimberlite backup create today.backup
+  kimberlite backup verify today.backup
+  kimberlite backup restore today.backup --into restored`,
+    );
   addCreate(backup, io);
   addVerify(backup, io);
   addRestore(backup, io);

@@ -244,6 +244,18 @@ describe('a file that was put back from an old copy', () => {
     expect(told(0)).toBe(0);
   });
 
+  it('does not stand by a log above a checkpoint that its superblock does not name yet', () => {
+    const harness = again();
+    harness.deliver(greeting(2));
+    harness.deliver(prepareAfter(fixtureRoot()));
+    harness.settle();
+    harness.replica.restorePending = true;
+    harness.tick(10);
+    expect(harness.take('ping').find(({ to }) => to === 2)?.message.header).toMatchObject({
+      promisedOp: 0,
+    });
+  });
+
   it('is told what it stood by, by everyone whom it pinged', () => {
     const harness = new ReplicaHarness({ slot: 1 }).start();
     harness.deliver(pingOf(2, { view: 16, logView: 3, op: 9 }));

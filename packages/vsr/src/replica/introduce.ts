@@ -113,7 +113,9 @@ export function standingWord(
   to: number,
 ): Pick<Message<'ping'>['header'], 'promisedView' | 'promisedLogView' | 'promisedOp'> {
   const { view, logView } = setHas(r.greeted, to) ? r.superblock.durable : noWord();
-  const current = setHas(r.greeted, to) && logView === r.logView;
+  // A log above a checkpoint that is being taken over is not this file's before its superblock
+  // says so: a crash in between starts with the log before.
+  const current = setHas(r.greeted, to) && logView === r.logView && !r.restorePending;
   const op = current ? durableHead(r) : Op(0);
   return { promisedView: view, promisedLogView: logView, promisedOp: op };
 }
