@@ -65,7 +65,7 @@ function undecidableOp(cluster: Cluster, core: readonly number[]): string | null
   const longest = Math.max(...logs.map((state) => state.op));
   for (let op = head + 1; op <= Math.min(longest, head + 2 * config.pipelineMax); op += 1) {
     // Only logs of the highest log view say what the op is; a copy of an older log is a nack.
-    const wanted = namedAbove(cluster, logs, op);
+    const wanted = inHeaders(cluster, logs, op) ?? namedAbove(cluster, logs, op);
     const held = voting.map((state) => {
       const canonical = state.logView === logView;
       // A log that ends below the op denies it: what still stands in its slot was given up.
@@ -80,6 +80,20 @@ function undecidableOp(cluster: Cluster, core: readonly number[]): string | null
       (each) => each.found === 'absent' || (!each.canonical && each.found === 'readable'),
     ).length;
     if (nacks < nackQuorum(replicaCount)) return `op ${op} can be neither kept nor dropped`;
+  }
+  return null;
+}
+
+/**
+ * The prepare of `op` in the headers that are durable with a log: a replica may know what its log
+ * holds before it has any of it, while its slots hold what an older log had there.
+ */
+function inHeaders(cluster: Cluster, logs: readonly ReplicaSnapshot[], op: number): bigint | null {
+  for (const { slot, logView } of logs) {
+    const superblock = cluster.storage(slot).evidence.superblock();
+    if (typeof superblock === 'string' || superblock.logView !== logView) continue;
+    const entry = superblock.headers.find((each) => each?.header.op === op);
+    if (entry !== undefined && entry !== null) return entry.header.checksum;
   }
   return null;
 }

@@ -43,6 +43,7 @@ export function onRepairTimeout(r: Replica): void {
     r.timers.count(large ? 'syncExpiry' : 'repairExpiry');
   }
   requestMissingBlocks(r);
+  if (r.status === 'view_change' && !r.viewChange.repairing) requestRottenBodies(r);
   if (r.status !== 'normal' && !r.viewChange.repairing) return;
   noteProgress(r);
   clearUnusedSlots(r);
@@ -127,6 +128,25 @@ function isBodyMissing(r: Replica, op: Op): boolean {
   if (body === null) return true;
   r.journal.write(body);
   return false;
+}
+
+/**
+ * While the view changes: bodies that rotted in the log that this replica speaks for, above what it
+ * has executed. The choice of the new log waits for each that nobody's ballot has, and the last
+ * copy may be with one that doubts its head, so has no ballot, and yet can read it. Only what
+ * was on this disk is written there again: a body that never was stays a denial.
+ */
+function requestRottenBodies(r: Replica): void {
+  const first = opMax(r.chainOp, opNext(r.commitMin));
+  for (let op = first; op <= r.op; op = opNext(op)) {
+    const entry = r.journal.header(op);
+    if (entry === null || !r.journal.isFaulty(op) || r.journal.isReadable(op)) continue;
+    // A copy that is doubted stays in doubt until the log is chosen.
+    if (r.journal.isDoubtful(op) || r.journal.isWriting(op, entry.header.checksum)) continue;
+    if (wasAsked(r, r.bodiesAskedAt, op)) continue;
+    r.bodiesAskedAt.set(op, r.tick);
+    broadcast(r, 'requestPrepare', { prepareChecksum: entry.header.checksum, op, more: 0 });
+  }
 }
 
 function wasAsked(r: Replica, askedAt: ReadonlyMap<number, number>, op: Op): boolean {

@@ -207,6 +207,40 @@ describe('a slot that rotted below the head', () => {
   });
 });
 
+describe('a slot that rotted, while the view changes', () => {
+  it('is fetched from whoever can read it, and no other is', () => {
+    const harness = backup(6, 2);
+    const { messageSizeMax } = harness.config;
+    harness.file.spoil('wal_prepares', 3 * messageSizeMax);
+    const restarted = harness.restart();
+    for (const slot of [0, 1]) {
+      restarted.deliver(fromPeer({ slot, view: 0 }, 'startViewChange', {}));
+    }
+    restarted.settle();
+    expect(restarted.replica).toMatchObject({ status: 'view_change', view: 1, op: 6 });
+    const before = restarted.take('doViewChange').at(-1)?.message.header;
+    expect((before?.presentBits ?? 0) & 0b1000).toBe(0);
+    restarted.tick(40);
+    const asked = restarted.take('requestPrepare').map(({ to, message }) => ({
+      to,
+      op: message.header.op as number,
+      checksum: message.header.prepareChecksum,
+    }));
+    const wanted = { op: 3, checksum: present(CHAIN[3]).header.checksum };
+    for (const { op, checksum } of asked) expect({ op, checksum }).toEqual(wanted);
+    expect(new Set(asked.map(({ to }) => to))).toEqual(new Set([0, 1]));
+    restarted.takeAll();
+    restarted.deliver(present(CHAIN[3]));
+    restarted.settle();
+    expect(restarted.replica.journal.isDurable(Op(3))).toBe(true);
+    restarted.tick(20);
+    const after = restarted.take('doViewChange').at(-1)?.message.header;
+    expect((after?.presentBits ?? 0) & 0b1000).toBe(0b1000);
+    // A copy is no acknowledgement: that view is over.
+    expect(restarted.take('prepareOk')).toEqual([]);
+  });
+});
+
 describe('a data file that can not be used', () => {
   it('without a superblock stops the start', () => {
     const harness = backup(1);
