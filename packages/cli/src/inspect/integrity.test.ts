@@ -207,6 +207,8 @@ describe('inspect tables and sessions', () => {
       [17, 'meta'],
       [18, 'streams'],
       [19, 'events'],
+      [20, 'history'],
+      [21, 'graves'],
     ]);
     const { summary } = await integrity(original);
     const blocks = tables.reduce((sum, table) => sum + Number(table['blocks']), 0);

@@ -193,29 +193,37 @@ export class DiskEvidence {
    * may since have been torn while a peer's copy was written over what had rotted.
    */
   checkpointFault(tables: ReadonlySet<number>): TreeFault | null {
-    const { memory, config, checksum } = this.setup;
-    const { blockSize } = config;
     const superblock = this.superblock();
     if (typeof superblock === 'string') return null;
-    let found: TreeFault | null = null;
-    inspectTree(superblock.checkpoint.forestRoot, {
-      format: { checksum, blockSize },
-      tables,
-      read: (address) => {
-        const block = new Uint8Array(blockSize);
-        const first = ((address - 1) * blockSize) / SECTOR_SIZE;
-        for (let at = 0; at < blockSize; at += SECTOR_SIZE) {
-          const sector = first + at / SECTOR_SIZE;
-          block.set(this.wholeBlocks.get(sector) ?? memory.blocks.pristine(sector), at);
-        }
-        return block;
-      },
-      onFault: (fault) => {
-        found ??= fault;
-      },
-      onBlock: () => {},
-    });
-    return found;
+    const { config, checksum } = this.setup;
+    const torn = new Set<number>();
+    for (;;) {
+      const found: TreeFault[] = [];
+      inspectTree(superblock.checkpoint.forestRoot, {
+        format: { checksum, blockSize: config.blockSize },
+        tables,
+        read: (address) => this.writtenBlock(address, { whole: torn.has(address) }),
+        onFault: (fault) => found.push(fault),
+        onBlock: () => {},
+      });
+      const [first] = found;
+      if (first === undefined) return null;
+      if (first.address === null || torn.has(first.address)) return first;
+      torn.add(first.address);
+    }
+  }
+
+  /** A block as the last write left it, or the last one that was not torn. */
+  private writtenBlock(address: number, { whole }: { readonly whole: boolean }): Uint8Array {
+    const { memory, config } = this.setup;
+    const block = new Uint8Array(config.blockSize);
+    const first = ((address - 1) * config.blockSize) / SECTOR_SIZE;
+    for (let at = 0; at < config.blockSize; at += SECTOR_SIZE) {
+      const sector = first + at / SECTOR_SIZE;
+      const known = whole ? this.wholeBlocks.get(sector) : undefined;
+      block.set(known ?? memory.blocks.pristine(sector), at);
+    }
+    return block;
   }
 
   /** Block sectors that a read found damaged, with the bytes that should be there. */
