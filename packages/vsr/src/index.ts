@@ -68,6 +68,7 @@ export * from './std/bitset.ts';
 export * from './std/numbers.ts';
 export * from './std/prng.ts';
 export * from './storage-layout.ts';
+export * from './superblock/config-fields.ts';
 export {
   fileOf,
   type Introductions,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import {
   BACKUP_HEAD_SIZE,
   type BackupHead,
@@ -14,6 +14,7 @@ import {
 } from '@kimberlite/server';
 import { decodeMessage, isCommand, type PrepareMessage } from '@kimberlite/vsr';
 import { type CliError, cliError, ofServerFault } from '../fault.ts';
+import { readFrom } from '../read-from.ts';
 
 /** Bytes hashed at a time. */
 const CHUNK_SIZE = 1024 * 1024;
@@ -128,15 +129,4 @@ function headFault(path: string, fault: BackupHeadFault): CliError {
     case 'damaged':
       return damaged(path, 'its head is not what was written');
   }
-}
-
-function readFrom(fd: number, position: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const read = readSync(fd, bytes, done, length - done, position + done);
-    if (read === 0) break;
-    done += read;
-  }
-  return bytes.subarray(0, done);
 }

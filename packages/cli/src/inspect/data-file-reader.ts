@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { fileFault, lockFile, sha256, superblockFault } from '@kimberlite/server';
 import {
   type ClusterConfig,
@@ -13,6 +13,7 @@ import {
   zoneOffset,
 } from '@kimberlite/vsr';
 import { CliError, ofServerFault, unwrap } from '../fault.ts';
+import { readFrom } from '../read-from.ts';
 
 /** The bytes of a file, for looking only: nothing is ever written. */
 export interface RawFile {
@@ -164,15 +165,4 @@ function tryReadAt(file: RawFile, position: number, length: number): Uint8Array 
     if (isSystemError(error)) return null;
     throw error;
   }
-}
-
-function readFrom(fd: number, position: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const read = readSync(fd, bytes, done, length - done, position + done);
-    if (read === 0) break;
-    done += read;
-  }
-  return bytes.subarray(0, done);
 }

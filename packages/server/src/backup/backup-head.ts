@@ -6,11 +6,12 @@ import {
   CHECKPOINT_RECORD_SIZE,
   type CheckpointRecord,
   type ClusterConfig,
-  configFault,
   decodeCheckpoint,
   Extents,
   encodeCheckpoint,
   HEADER_SIZE,
+  readConfig,
+  writeConfig,
 } from '@kimberlite/vsr';
 
 /** Bytes of the head that are of fixed length. */
@@ -136,14 +137,7 @@ export function encodeBackupHead(head: BackupHead): Uint8Array {
   writeU64(view, OFFSET.view, head.view);
   writeU64(view, OFFSET.logView, head.logView);
   writeU64(view, OFFSET.op, head.op);
-  view.setUint32(OFFSET.messageSizeMax, config.messageSizeMax, true);
-  view.setUint32(OFFSET.walSlots, config.walSlots, true);
-  view.setUint32(OFFSET.pipelineMax, config.pipelineMax, true);
-  view.setUint32(OFFSET.checkpointInterval, config.checkpointInterval, true);
-  view.setUint32(OFFSET.blockSize, config.blockSize, true);
-  view.setUint32(OFFSET.sessionsMax, config.sessionsMax, true);
-  writeU64(view, OFFSET.stateBytesMax, config.stateBytesMax);
-  writeU64(view, OFFSET.historyRevisions, config.historyRevisions);
+  writeConfig(view, OFFSET, config);
   writeU64(view, OFFSET.usedSize, used.length);
   writeU64(view, OFFSET.blockCount, blocks?.count ?? 0);
   view.setUint32(OFFSET.logCount, prepareSizes.length, true);
@@ -181,18 +175,9 @@ export function decodeBackupHead(bytes: Uint8Array): BackupHead | BackupHeadFaul
 }
 
 function readFields(bytes: Uint8Array, view: DataView): BackupHead | null {
-  const config: ClusterConfig = {
-    messageSizeMax: view.getUint32(OFFSET.messageSizeMax, true),
-    walSlots: view.getUint32(OFFSET.walSlots, true),
-    pipelineMax: view.getUint32(OFFSET.pipelineMax, true),
-    checkpointInterval: view.getUint32(OFFSET.checkpointInterval, true),
-    blockSize: view.getUint32(OFFSET.blockSize, true),
-    sessionsMax: view.getUint32(OFFSET.sessionsMax, true),
-    stateBytesMax: readU64(view, OFFSET.stateBytesMax),
-    historyRevisions: readU64(view, OFFSET.historyRevisions),
-  };
+  const config = readConfig(view, OFFSET);
   const checkpoint = decodeCheckpoint(bytes.subarray(OFFSET.checkpoint));
-  if (checkpoint === null || configFault(config) !== null) return null;
+  if (checkpoint === null || config === null) return null;
   const usedSize = readU64(view, OFFSET.usedSize);
   const sizesOffset = BACKUP_HEAD_SIZE + usedSize;
   const logCount = view.getUint32(OFFSET.logCount, true);

@@ -7,11 +7,12 @@ import {
   writeU64,
   writeU128,
 } from '@kimberlite/store';
-import { type ClusterConfig, configFault } from '../config.ts';
+import type { ClusterConfig } from '../config.ts';
 import { decodeHeaderList, encodeHeaderList, type LogHeader } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { Checksum, Op, View } from '../std/numbers.ts';
 import { SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
+import { readConfig, writeConfig } from './config-fields.ts';
 import {
   decodeIntroductions,
   encodeIntroductions,
@@ -180,14 +181,7 @@ export function encodeSuperblock(state: SuperblockState, checksum: ChecksumFunct
   writeU64(view, OFFSET.logView, state.logView);
   writeU64(view, OFFSET.commitMax, state.commitMax);
   const { config } = identity;
-  view.setUint32(OFFSET.messageSizeMax, config.messageSizeMax, true);
-  view.setUint32(OFFSET.walSlots, config.walSlots, true);
-  view.setUint32(OFFSET.pipelineMax, config.pipelineMax, true);
-  view.setUint32(OFFSET.checkpointInterval, config.checkpointInterval, true);
-  view.setUint32(OFFSET.blockSize, config.blockSize, true);
-  view.setUint32(OFFSET.sessionsMax, config.sessionsMax, true);
-  writeU64(view, OFFSET.stateBytesMax, config.stateBytesMax);
-  writeU64(view, OFFSET.historyRevisions, config.historyRevisions);
+  writeConfig(view, OFFSET, config);
   bytes.set(encodeIntroductions(state.introductions), OFFSET.introductions);
   bytes.set(encodeCheckpoint(state.checkpoint), OFFSET.checkpoint);
   bytes.set(encodeCheckpoint(state.checkpointPrevious), OFFSET.checkpointPrevious);
@@ -224,17 +218,8 @@ export function decodeSuperblock(
 function decodeIdentity(view: DataView): Identity | null {
   const checksumName = CHECKSUM_NAMES[view.getUint8(OFFSET.checksumName)];
   if (checksumName === undefined) return null;
-  const config: ClusterConfig = {
-    messageSizeMax: view.getUint32(OFFSET.messageSizeMax, true),
-    walSlots: view.getUint32(OFFSET.walSlots, true),
-    pipelineMax: view.getUint32(OFFSET.pipelineMax, true),
-    checkpointInterval: view.getUint32(OFFSET.checkpointInterval, true),
-    blockSize: view.getUint32(OFFSET.blockSize, true),
-    sessionsMax: view.getUint32(OFFSET.sessionsMax, true),
-    stateBytesMax: readU64(view, OFFSET.stateBytesMax),
-    historyRevisions: readU64(view, OFFSET.historyRevisions),
-  };
-  if (configFault(config) !== null) return null;
+  const config = readConfig(view, OFFSET);
+  if (config === null) return null;
   return {
     slot: view.getUint8(OFFSET.slot),
     replicaCount: view.getUint8(OFFSET.replicaCount),
