@@ -87,6 +87,8 @@ async function replaceFile(old: ProxiedCluster, slot: number): Promise<void> {
   await old.kill(slot);
   rmSync(old.path(slot));
   const others = slots().filter((other) => other !== slot);
+  // Just after a primary has died nobody is healthy, and `recover` refuses.
+  await old.whole(others);
   const http = others.map((other) => `127.0.0.1:${old.port(other, 'http')}`).join(',');
   const { code, stderr } = await recover(
     `--data-file=${old.path(slot)}`,

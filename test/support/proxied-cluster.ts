@@ -166,23 +166,32 @@ export class ProxiedCluster {
     }, this.waiting('a primary'));
   }
 
-  /** Until every replica is normal, reaches its peers, and has what was committed by now. */
-  async whole(): Promise<void> {
+  /**
+   * Until every replica, or each of some, is normal, reaches the others of them, and has on its disk
+   * what was committed by now.
+   */
+  async whole(among: readonly number[] = slots()): Promise<void> {
     let goal = 0;
-    await until(async () => {
-      const records = await Promise.all(slots().map((slot) => this.status(slot)));
-      if (goal === 0) {
-        goal = Math.max(...records.map((record) => record?.state.commitMax ?? 0));
-      }
-      const isWhole = records.every((record) => {
-        if (record === null || record.state.status !== 'normal' || record.state.syncing) {
-          return false;
+    await until(
+      async () => {
+        const records = await Promise.all(among.map((slot) => this.status(slot)));
+        if (goal === 0) {
+          goal = Math.max(...records.map((record) => record?.state.commitMax ?? 0));
         }
-        const reached = record.peers.every(({ incoming, outgoing }) => incoming && outgoing);
-        return reached && record.state.commitMin >= goal;
-      });
-      return isWhole ? true : null;
-    }, this.waiting('all replicas are normal and level'));
+        const isWhole = records.every((record) => {
+          if (record === null || record.state.status !== 'normal' || record.state.syncing) {
+            return false;
+          }
+          const reached = record.peers.every(({ replica, incoming, outgoing }) => {
+            return !among.includes(replica) || (incoming && outgoing);
+          });
+          const { commitMin, journalDirty } = record.state;
+          return reached && commitMin >= goal && journalDirty === 0;
+        });
+        return isWhole ? true : null;
+      },
+      this.waiting(`replicas ${among.join(', ')} are normal and level`),
+    );
   }
 
   /** For `until`: how long, and what the replicas say when it took longer. */
