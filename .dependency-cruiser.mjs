@@ -55,6 +55,16 @@ export default {
       to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg'] },
     },
     {
+      name: 'core-knows-no-host',
+      comment: 'The protocol gets events and gives effects; what pumps them builds on it.',
+      severity: 'error',
+      from: {
+        path: `${root}/vsr/src/(?:client|clock|journal|message|replica|std|superblock)/`,
+        pathNot: notTest,
+      },
+      to: { path: `${root}/vsr/src/host/` },
+    },
+    {
       name: 'client-without-npm',
       comment: 'The client has no runtime dependency outside this repository.',
       severity: 'error',

@@ -1,11 +1,11 @@
 import { assert, type ChecksumFunction, FOREST_ROOT_SIZE } from '@kimberlite/store';
 import { assertConfig, type ClusterConfig, SECTOR_SIZE } from './config.ts';
-import type { Zone } from './host/ports.ts';
 import { SLOT_COUNT } from './membership.ts';
 import { type LogHeader, logHeaderOf } from './message/header-list.ts';
 import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
 import { encodeMessage, type Message, type PrepareMessage } from './message/message.ts';
 import { Op, opNext, View, ZERO_CHECKSUM } from './std/numbers.ts';
+import type { Zone } from './storage-layout.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
 import { firstIntroductions, type Introductions } from './superblock/introductions.ts';
 import {

@@ -29,9 +29,9 @@ export {
   type ReadOutStep,
 } from './backup/read-out.ts';
 export { ReadOutStorage } from './backup/read-out-storage.ts';
-export type * from './client/client-session.ts';
+export type * from './client/client-effect.ts';
+export * from './client/client-session.ts';
 export * from './client/query-session.ts';
-export * from './client/session.ts';
 export * from './config.ts';
 export * from './format.ts';
 export * from './host/create-host.ts';
@@ -47,17 +47,17 @@ export * from './message/header-list.ts';
 export * from './message/hello.ts';
 export * from './message/layout.ts';
 export * from './message/message.ts';
-export * from './message/release.ts';
-export { CORE_TABLES } from './replica/core-tables.ts';
-export type { FatalReason } from './replica/effect.ts';
 export {
   decodeRecovered,
   decodeRecovery,
   encodeRecovery,
   type Recovery,
-  TABLE_MEMBERS,
-} from './replica/members.ts';
+} from './message/recover-body.ts';
+export * from './message/release.ts';
+export { CORE_TABLES } from './replica/core-tables.ts';
+export type { FatalReason } from './replica/effect.ts';
 export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair-budget.ts';
+export { TABLE_REPLACED_FILES } from './replica/replaced-files.ts';
 export { SCRUB_DEFAULT, type ScrubOptions } from './replica/scrub.ts';
 export { type Session, Sessions, sessionTables, TABLE_SESSIONS } from './replica/sessions.ts';
 export * from './replica/timeout-table.ts';
@@ -67,6 +67,7 @@ export * from './state-machine.ts';
 export * from './std/bitset.ts';
 export * from './std/numbers.ts';
 export * from './std/prng.ts';
+export { TICK_MICROS } from './std/tick.ts';
 export * from './storage-layout.ts';
 export * from './superblock/config-fields.ts';
 export {

@@ -8,6 +8,9 @@ export const SLOT_COUNT = 16;
 /** Voters, at most, in one membership. */
 export const VOTERS_MAX = 6;
 
+/** Fewer voters than this cannot do without one of them: no file takes a lost one's place. */
+export const RECOVERY_VOTERS_MIN = 3;
+
 export interface Quorums {
   /** Acks that commit an op, the primary's own included. */
   readonly replication: number;

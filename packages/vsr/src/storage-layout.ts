@@ -1,5 +1,4 @@
 import { type ClusterConfig, SECTOR_SIZE } from './config.ts';
-import type { Zone } from './host/ports.ts';
 import { HEADER_SIZE } from './message/layout.ts';
 
 /** Copies of the superblock, and the size of each. */
@@ -39,3 +38,6 @@ export function zoneOffset(config: ClusterConfig, zone: Zone): number {
       return superblock + align(headers) + config.walSlots * config.messageSizeMax;
   }
 }
+
+/** Parts of a data file. Offsets are relative to the zone; zone sizes are in storage-layout.ts. */
+export type Zone = 'superblock' | 'wal_headers' | 'wal_prepares' | 'blocks';

@@ -8,6 +8,7 @@ import {
   OPERATION_RECOVER,
   type Op,
   quorumsOf,
+  RECOVERY_VOTERS_MIN,
   recoveredFile,
   View,
 } from '@kimberlite/vsr';
@@ -33,7 +34,6 @@ interface RecoverFlags extends ConnectionFlags, OutputFlags {
 }
 
 /** Fewer voters than this cannot do without one of them. */
-const VOTERS_MIN = 3;
 /** Milliseconds of one step: long enough for an election, and for the lost member to be missed. */
 const STEP_TIMEOUT_DEFAULT = 30_000;
 
@@ -132,7 +132,7 @@ export function recoverRefusal(
   if (replica >= replicaCount) {
     return usageError(`replica ${replica} is not one of ${replicaCount}`);
   }
-  if (replicaCount < VOTERS_MIN) {
+  if (replicaCount < RECOVERY_VOTERS_MIN) {
     const message = `a cluster of ${replicaCount} cannot do without any of its replicas`;
     return cliError('refused', message, `${nothing} Restore a backup.`);
   }

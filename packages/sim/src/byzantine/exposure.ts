@@ -31,7 +31,7 @@ export class Exposure {
   stopped: number | null;
   /** Why it did. */
   reason: string | null;
-  /** Ballots that honest replicas refused because another contradicts them. */
+  /** Logs in do_view_changes that honest replicas refused because another contradicts them. */
   conflicts: number;
   private readonly interval: number;
   /** The highest op of a durable checkpoint anywhere, in checkpoints. */

@@ -41,7 +41,7 @@ function prepareOf(op: number): PrepareMessage {
   return encodeMessage('prepare', fields, null, mix128);
 }
 
-function ballot(): AnyMessage {
+function doViewChange(): AnyMessage {
   const headers = [9, 8, 7].map((op) => logHeaderOf(prepareOf(op)));
   const fields = {
     ...COMMON,
@@ -64,31 +64,31 @@ function forged(message: AnyMessage, mutation: Mutation): (AnyMessage | string)[
 
 describe('a forged message', () => {
   it('carries valid checksums, and says what the mutation wants', () => {
-    const [inflated] = forged(ballot(), { kind: 'inflate_commit', by: 500 });
+    const [inflated] = forged(doViewChange(), { kind: 'inflate_commit', by: 500 });
     expect(inflated).toMatchObject({ header: { commitMin: 506, op: 9 } });
-    const [shifted] = forged(ballot(), { kind: 'shift_op', by: 10 });
+    const [shifted] = forged(doViewChange(), { kind: 'shift_op', by: 10 });
     expect(shifted).toMatchObject({ header: { op: 19 } });
-    const [raised] = forged(ballot(), { kind: 'raise_log_view' });
+    const [raised] = forged(doViewChange(), { kind: 'raise_log_view' });
     expect(raised).toMatchObject({ header: { logView: 2, view: 3 } });
-    const [shorter] = forged(ballot(), { kind: 'truncate_tail', left: 1 });
+    const [shorter] = forged(doViewChange(), { kind: 'truncate_tail', left: 1 });
     expect(shorter).toMatchObject({ body: { length: 256 } });
-    const [conflicting] = forged(ballot(), { kind: 'conflicting_tail' });
-    expect(conflicting).not.toEqual(ballot());
+    const [conflicting] = forged(doViewChange(), { kind: 'conflicting_tail' });
+    expect(conflicting).not.toEqual(doViewChange());
     expect(conflicting).toMatchObject({ header: { op: 9 } });
-    const [foreign] = forged(ballot(), { kind: 'other_cluster' });
+    const [foreign] = forged(doViewChange(), { kind: 'other_cluster' });
     expect(foreign).toMatchObject({ header: { cluster: 6n } });
-    const [named] = forged(ballot(), { kind: 'other_name' });
+    const [named] = forged(doViewChange(), { kind: 'other_name' });
     expect(named).toMatchObject({ header: { replica: 2 } });
   });
 
   it('is no message where the checksum is what is attacked', () => {
-    expect(forged(ballot(), { kind: 'corrupt_checksum' })).toEqual(['header_checksum']);
-    expect(forged(ballot(), { kind: 'tamper_body' })).toEqual(['body_checksum']);
+    expect(forged(doViewChange(), { kind: 'corrupt_checksum' })).toEqual(['header_checksum']);
+    expect(forged(doViewChange(), { kind: 'tamper_body' })).toEqual(['body_checksum']);
   });
 
   it('comes as often, or with as much beside it, as the mutation says', () => {
-    expect(forged(ballot(), { kind: 'duplicate', times: 10 })).toHaveLength(10);
-    const beside = forged(ballot(), { kind: 'invalid_range' });
+    expect(forged(doViewChange(), { kind: 'duplicate', times: 10 })).toHaveLength(10);
+    const beside = forged(doViewChange(), { kind: 'invalid_range' });
     expect(beside[1]).toMatchObject({ header: { command: 'requestHeaders', opMin: 10, opMax: 9 } });
     const acks = forge(prepareOf(4), { kind: 'false_ack' }, CONTEXT) ?? [];
     expect(acks).toMatchObject([{ from: 2, to: 1, command: 'prepareOk' satisfies Command }]);
@@ -96,12 +96,12 @@ describe('a forged message', () => {
 
   it('is left alone where the mutation does not fit its command', () => {
     expect(forge(prepareOf(4), { kind: 'deny_all' }, CONTEXT)).toBeNull();
-    expect(forge(ballot(), { kind: 'fork' }, CONTEXT)).toBeNull();
+    expect(forge(doViewChange(), { kind: 'fork' }, CONTEXT)).toBeNull();
   });
 
   it('of any random field is a message or a named fault, never an error', () => {
     for (let draw = 0; draw < 300; draw += 1) {
-      for (const message of [ballot(), prepareOf(5)]) {
+      for (const message of [doViewChange(), prepareOf(5)]) {
         const [bytes] = forge(message, { kind: 'random_field' }, CONTEXT) ?? [];
         expect(bytes).toBeDefined();
         if (bytes !== undefined) expect(() => decodeMessage(bytes.bytes, mix128)).not.toThrow();

@@ -74,7 +74,7 @@ export class Cluster {
   /** Replicas whose disk was lost and formatted anew. */
   readonly lostDisks: Set<number>;
   /** Replicas that have ended themselves: their peers know better. */
-  readonly refused: Set<number>;
+  readonly gaveUp: Set<number>;
   private readonly startedNow: Set<number>;
   /** Slots whose replica has taken part at least once. */
   private readonly everStarted: Set<number>;
@@ -99,7 +99,7 @@ export class Cluster {
     this.clusterId = prng.u128() | 1n;
     this.hostPrng = prng.fork();
     this.lostDisks = new Set();
-    this.refused = new Set();
+    this.gaveUp = new Set();
     this.startedNow = new Set();
     this.everStarted = new Set();
     this.network = new Network({
@@ -173,11 +173,11 @@ export class Cluster {
 
   /** Whether the replica has ended itself for good: it is not started again. */
   hasGivenUp(slot: number): boolean {
-    return this.refused.has(slot);
+    return this.gaveUp.has(slot);
   }
 
   start(slot: number): void {
-    assert(!this.refused.has(slot), 'its file is no good');
+    assert(!this.gaveUp.has(slot), 'its file is no good');
     this.observeProcess(slot, 'start');
     this.connections[slot]?.clear();
     this.judge(() => this.checkers.onStarting(slot));
@@ -212,7 +212,7 @@ export class Cluster {
     if (this.replica(slot).running) this.crash(slot);
     this.totals.disksRecovered += 1;
     this.lostDisks.delete(slot);
-    this.refused.delete(slot);
+    this.gaveUp.delete(slot);
     const recovered = recoveredFile({ slot, ...file });
     this.checkers.onDiskRecovered(slot, { ...file, view: recovered.view });
     const setup = { config, checksum, cluster: this.clusterId, slot, replicaCount, ...recovered };
@@ -234,7 +234,7 @@ export class Cluster {
   /** Its process ends, and is not started again. */
   private giveUp(slot: number, reason: string): void {
     this.log(() => `replica ${slot} gives up: ${reason}`);
-    this.refused.add(slot);
+    this.gaveUp.add(slot);
     this.queue.after(0, () => this.replica(slot).running && this.crash(slot));
   }
 

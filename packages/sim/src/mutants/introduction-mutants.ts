@@ -48,7 +48,11 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     name: 'recovered_words_kept',
     bug: 'what the lost file promised is held against the one that took its place',
     edits: [
-      { file: 'vsr/src/replica/members.ts', find: '    r.words[slot] = noWord();\n', replace: '' },
+      {
+        file: 'vsr/src/replica/recover-op.ts',
+        find: '    r.promises[slot] = noPromise();\n',
+        replace: '',
+      },
     ],
     scenario: 'lost_disk',
   },

@@ -13,8 +13,8 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: SELECT_LOG,
-        find: 'ballots.length < quorums.viewChange',
-        replace: 'ballots.length < quorums.viewChange - 1',
+        find: 'dvcs.length < quorums.viewChange',
+        replace: 'dvcs.length < quorums.viewChange - 1',
       },
     ],
   },
@@ -26,9 +26,9 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: SELECT_LOG,
-        find: 'ballots.filter((ballot) => ballot.logView === logViewMax)',
+        find: 'dvcs.filter((dvc) => dvc.logView === logViewMax)',
         replace:
-          'ballots.filter((one) => one.op === Math.max(...ballots.map(({ op }) => op))).slice(0, 1)',
+          'dvcs.filter((one) => one.op === Math.max(...dvcs.map(({ op }) => op))).slice(0, 1)',
       },
     ],
   },
@@ -77,9 +77,8 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: DO_VIEW_CHANGE,
-        find: 'ballots.set(ballot.replica, ballot);',
-        replace:
-          'ballots.set(ballots.has(ballot.replica) ? ballot.replica + 8 : ballot.replica, ballot);',
+        find: 'dvcs.set(dvc.replica, dvc);',
+        replace: 'dvcs.set(dvcs.has(dvc.replica) ? dvc.replica + 8 : dvc.replica, dvc);',
       },
     ],
   },
@@ -88,7 +87,7 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
     bug: 'what was executed is denied when its slot is lost',
     scenario: 'storage_faults',
     harmless:
-      'a log is chosen from the ops above the highest that any of its ballots has executed: nobody asks below',
+      'a log is chosen from the ops above the highest that any author of its do_view_changes has executed: nobody asks below',
     edits: [{ file: DO_VIEW_CHANGE, find: '    if (at <= r.commitMin) return;\n', replace: '' }],
   },
   {
@@ -98,8 +97,8 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: SELECT_LOG,
-        find: 'ballots.filter((ballot) => ballot.logView === logViewMax)',
-        replace: 'ballots.slice(0, 1)',
+        find: 'dvcs.filter((dvc) => dvc.logView === logViewMax)',
+        replace: 'dvcs.slice(0, 1)',
       },
     ],
   },

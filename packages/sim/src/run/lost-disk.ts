@@ -159,7 +159,7 @@ export class LostDisk {
     this.old = { slot, disk: this.swap(slot, current) };
     this.returned = null;
     cluster.lostDisks.delete(slot);
-    cluster.refused.delete(slot);
+    cluster.gaveUp.delete(slot);
     cluster.start(slot);
   }
 

@@ -1,6 +1,7 @@
 import { assert } from '@kimberlite/store';
 import { SECTOR_SIZE } from '../config.ts';
-import type { StoragePort, Zone } from '../host/ports.ts';
+import type { StoragePort } from '../host/ports.ts';
+import type { Zone } from '../storage-layout.ts';
 import type { BackupPoint } from './backup-point.ts';
 import { ReadOut, type ReadOutDisk } from './read-out.ts';
 

@@ -1,20 +1,417 @@
-import type { EvictionReason, RefusalReason } from '../message/layout.ts';
-import type { AnyMessage, Message } from '../message/message.ts';
+import { assert, type ChecksumFunction, unreachable } from '@kimberlite/store';
+import { primarySlot, SLOT_COUNT } from '../membership.ts';
+import {
+  OPERATION_NOOP,
+  OPERATION_RECOVER,
+  OPERATION_REGISTER,
+  OPERATION_USER_MIN,
+} from '../message/batch.ts';
+import {
+  EVICTION_REASONS,
+  type EvictionReason,
+  NO_REPLICA,
+  REFUSAL_REASONS,
+  type RefusalReason,
+  reasonName,
+} from '../message/layout.ts';
+import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
+import { type ClientId, View } from '../std/numbers.ts';
+import type { Prng } from '../std/prng.ts';
+import type { ClientEffect } from './client-effect.ts';
 
 /**
- * What a session asks of whoever drives it (the client library, the simulator): sends, and what
- * became of the request.
+ * `idle`: not registered. `registering`: the register is under way. `ready`: a request may be
+ * submitted. `busy`: one is in flight. `evicted`: over for good; make a new session.
  */
-export type ClientEffect =
-  | { readonly kind: 'send'; readonly replica: number; readonly message: AnyMessage }
-  | { readonly kind: 'registered'; readonly session: number }
-  | { readonly kind: 'reply'; readonly message: Message<'reply'> }
-  /** The session is over; what was in flight may or may not have happened. */
-  | { readonly kind: 'evicted'; readonly reason: EvictionReason }
-  /** Refused. `definite`: its one and only transmission was refused, so it did not happen. */
-  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly definite: boolean }
+export type ClientSessionState = 'idle' | 'registering' | 'ready' | 'busy' | 'evicted';
+
+/** Requests of one session, at most; the number is 32 bits on the wire. */
+const REQUEST_MAX = 0xffffffff;
+/** Default pause before the first retransmission, in ticks of 10 ms. */
+export const RETRY_TICKS_MIN_DEFAULT = 10;
+/** Default longest pause between retransmissions, in ticks of 10 ms. */
+export const RETRY_TICKS_MAX_DEFAULT = 30;
+
+/** Ticks before the next round when every replica has said that it does not lead. */
+const NOBODY_LEADS_TICKS = 4;
+
+export interface ClientSessionOptions {
+  readonly cluster: bigint;
+  /** Random, 128 bits, used by this session alone and never again. */
+  readonly client: ClientId;
+  /** Voters that can be spoken to: slots 0 to replicaCount - 1. */
+  readonly replicaCount: number;
+  readonly checksum: ChecksumFunction;
+  /** Draws the jitter of retransmissions. */
+  readonly prng: Prng;
+  /** The author's release: major << 16 | minor << 8 | patch. */
+  readonly release: number;
+  /** Ticks (10 ms) before the first retransmission; at least 1. */
+  readonly retryTicksMin?: number;
+  /** Ticks (10 ms) between retransmissions, at most. */
+  readonly retryTicksMax?: number;
+}
+
+/** The request that is being asked for, and what became of its copies. */
+interface InFlight {
+  readonly message: Message<'request'>;
+  /** Copies handed to the transport. Above one, no refusal is definite any more. */
+  transmissions: number;
+  /** Slot that the newest copy went to. */
+  target: number;
+  /** Copies since the last timeout that were refused and moved to the next replica at once. */
+  hops: number;
+  /** Current pause between retransmissions, before jitter. */
+  pauseTicks: number;
+  /** Ticks since it was submitted. */
+  ageTicks: number;
+  /** Ticks until the next retransmission; never zero while in flight. */
+  ticksLeft: number;
+}
+
+/**
+ * One client session, sans-IO: registers, sends one request at a time, sends the identical bytes
+ * again until it is answered, and says what became of it. At most one execution of each request is
+ * the replicas' promise; this class keeps the client's half of it:
+ *
+ * - Request numbers grow by one, and a number is used for other bytes only when no copy of the
+ *   first ones can be in a log: after a definite refusal.
+ * - `refused` is reported for `invalid`, which every replica refuses alike, and for `noQuorum`
+ *   when the one and only copy was refused (the caller may then submit again or give up; nothing
+ *   has happened). `busy`, `notPrimary`, and `noQuorum` after a retransmission are not reported:
+ *   an earlier copy may still execute, so the session goes on asking and the caller's deadline
+ *   ends it, as indefinite.
+ * - That a refused copy was the only one relies on a transport that duplicates nothing (TCP).
+ *
+ * The register goes to every replica, so that the primary of this view or of the next knows the
+ * connection on which this client is answered.
+ */
+export class ClientSession {
+  private readonly cluster: bigint;
+  private readonly client: ClientId;
+  private readonly replicaCount: number;
+  private readonly checksum: ChecksumFunction;
+  private readonly prng: Prng;
+  private readonly release: number;
+  private readonly retryTicksMin: number;
+  private readonly retryTicksMax: number;
+  private stateNow: ClientSessionState;
+  private sessionNumber: number;
+  /** Number of the next request; the register is 0. */
+  private requestNext: number;
+  /** Newest view that a reply named. */
+  private viewKnown: View;
+  /** Slot of that view's primary as far as a reply told; null when unknown or it seems gone. */
+  private primary: number | null;
+  /** Slot that is tried next where the primary is unknown, or besides it. */
+  private cursor: number;
   /**
-   * A replica sees no quorum. The request goes on being asked for, as an earlier copy may execute;
-   * what waits behind it may be told why.
+   * Smoothed time to an answer, in eighths of a tick: a slow cluster is not asked twice at once.
    */
-  | { readonly kind: 'no_quorum' };
+  private latencyEighths: number;
+  /** Not null exactly when registering or busy. */
+  private inFlight: InFlight | null;
+
+  constructor(options: ClientSessionOptions) {
+    this.cluster = options.cluster;
+    this.client = options.client;
+    this.replicaCount = options.replicaCount;
+    this.checksum = options.checksum;
+    this.prng = options.prng;
+    this.release = options.release;
+    this.retryTicksMin = options.retryTicksMin ?? RETRY_TICKS_MIN_DEFAULT;
+    this.retryTicksMax = options.retryTicksMax ?? RETRY_TICKS_MAX_DEFAULT;
+    this.stateNow = 'idle';
+    this.sessionNumber = 0;
+    this.requestNext = 0;
+    this.viewKnown = View(0);
+    this.primary = null;
+    this.cursor = options.prng.below(options.replicaCount);
+    this.latencyEighths = 0;
+    this.inFlight = null;
+    assert(this.client !== 0n, 'client id is not zero');
+    assert(this.replicaCount >= 1 && this.replicaCount <= SLOT_COUNT, '1 to 16 replicas');
+    assert(this.retryTicksMin >= 1, 'a retry waits for at least one tick');
+    assert(this.retryTicksMax >= this.retryTicksMin, 'retry pauses have a range');
+  }
+
+  get state(): ClientSessionState {
+    return this.stateNow;
+  }
+
+  /** Newest view that a reply named; 0 before the first. */
+  get view(): View {
+    return this.viewKnown;
+  }
+
+  /** Session number given by the cluster; 0 before the register was answered. */
+  get session(): number {
+    return this.sessionNumber;
+  }
+
+  /** Opens the session. Only in state `idle`. */
+  register(out: ClientEffect[]): void {
+    assert(this.stateNow === 'idle', 'a session registers once');
+    this.stateNow = 'registering';
+    this.begin(OPERATION_REGISTER, new Uint8Array(0), out);
+  }
+
+  /**
+   * Sends a request of the core: OPERATION_NOOP or OPERATION_RECOVER. Only in state `ready`.
+   * Copies `body`.
+   */
+  administer(operation: number, body: Uint8Array, out: ClientEffect[]): void {
+    assert(this.stateNow === 'ready', 'one request at a time');
+    assert(operation === OPERATION_NOOP || operation === OPERATION_RECOVER, 'of the core');
+    this.stateNow = 'busy';
+    this.begin(operation, body, out);
+  }
+
+  /** Sends one request of the state machine. Only in state `ready`. Copies `body`. */
+  submit(operation: number, body: Uint8Array, out: ClientEffect[]): void {
+    assert(this.stateNow === 'ready', 'one request at a time');
+    assert(operation >= OPERATION_USER_MIN, 'the core keeps its operations to itself');
+    this.stateNow = 'busy';
+    this.begin(operation, body, out);
+  }
+
+  /** Takes any decoded message; what is not an answer to this session is ignored. */
+  onMessage(message: AnyMessage, out: ClientEffect[]): void {
+    if (message.header.cluster !== this.cluster) return;
+    if (isCommand(message, 'reply')) this.onReply(message, out);
+    else if (isCommand(message, 'eviction')) this.onEviction(message, out);
+    else if (isCommand(message, 'refusal')) this.onRefusal(message, out);
+    else if (isCommand(message, 'commit')) this.onPrimary(message, out);
+  }
+
+  /** Once every 10 ms. */
+  onTick(out: ClientEffect[]): void {
+    const inFlight = this.inFlight;
+    if (inFlight === null) return;
+    assert(inFlight.ticksLeft > 0, 'a request in flight has a running timer');
+    inFlight.ageTicks += 1;
+    inFlight.ticksLeft -= 1;
+    if (inFlight.ticksLeft === 0) this.onRetryTimeout(inFlight, out);
+  }
+
+  /** The transport reached a replica: one that has not seen the register yet gets it at once. */
+  onConnect(replica: number, out: ClientEffect[]): void {
+    const inFlight = this.inFlight;
+    if (inFlight === null || this.stateNow !== 'registering') return;
+    this.sendTo(replica, inFlight, out);
+  }
+
+  /**
+   * The transport knows that what went to this replica may be lost (its connection broke): asks
+   * again at once, elsewhere first.
+   */
+  onDisconnect(replica: number, out: ClientEffect[]): void {
+    const inFlight = this.inFlight;
+    if (this.primary === replica) this.primary = null;
+    if (inFlight === null || this.replicaCount === 1) return;
+    if (inFlight.target !== replica) return; // The copy that counts is elsewhere.
+    if (inFlight.hops >= this.replicaCount - 1) return;
+    inFlight.hops += 1;
+    this.sendTo(this.nextBesides(replica), inFlight, out);
+  }
+
+  private begin(operation: number, body: Uint8Array, out: ClientEffect[]): void {
+    assert(this.inFlight === null, 'nothing else is in flight');
+    const message = encodeMessage(
+      'request',
+      {
+        cluster: this.cluster,
+        replica: NO_REPLICA,
+        // Retransmissions are the same bytes in whatever view they arrive, so they name none.
+        view: View(0),
+        release: this.release,
+        incarnation: 0n,
+        client: this.client,
+        session: this.sessionNumber,
+        request: this.requestNext,
+        operation,
+      },
+      body,
+      this.checksum,
+    );
+    const pauseTicks = this.firstPause();
+    const ticksLeft = this.jittered(pauseTicks);
+    const inFlight: InFlight = {
+      message,
+      transmissions: 0,
+      target: 0,
+      hops: 0,
+      pauseTicks,
+      ageTicks: 0,
+      ticksLeft,
+    };
+    this.inFlight = inFlight;
+    if (operation === OPERATION_REGISTER) this.sendToAll(inFlight, out);
+    else this.sendTo(this.primary ?? this.nextBesides(null), inFlight, out);
+  }
+
+  private onReply(message: Message<'reply'>, out: ClientEffect[]): void {
+    const { header } = message;
+    const inFlight = this.inFlight;
+    if (inFlight === null || header.client !== this.client) return;
+    // The checksum names the session, the number and the bytes: a reply to it is final, in
+    // whatever view it was sent.
+    if (header.requestChecksum !== inFlight.message.header.checksum) return;
+    this.learnView(header.view);
+    this.latencyEighths += inFlight.ageTicks - Math.floor(this.latencyEighths / 8);
+    this.inFlight = null;
+    this.requestNext += 1;
+    if (this.stateNow === 'registering') {
+      assert(this.requestNext === 1, 'the register is request 0');
+      this.sessionNumber = header.session;
+      this.stateNow = 'ready';
+      out.push({ kind: 'registered', session: header.session });
+      return;
+    }
+    assert(this.stateNow === 'busy', 'a request in flight is a register or a user request');
+    this.stateNow = 'ready';
+    out.push({ kind: 'reply', message });
+    if (this.requestNext > REQUEST_MAX) this.endEvicted('requestCollision', out);
+  }
+
+  /**
+   * A new primary says that it leads: what is in flight is sent to it at once, for the one that was
+   * asked may hang. Identical bytes, as in every retransmission. Who does not lead the view that it
+   * names is not listened to.
+   */
+  private onPrimary({ header }: Message<'commit'>, out: ClientEffect[]): void {
+    const inFlight = this.inFlight;
+    if (header.view <= this.viewKnown || primarySlot(header.view) !== header.replica) return;
+    this.learnView(header.view);
+    if (inFlight === null || this.primary === null) return;
+    this.sendTo(this.primary, inFlight, out);
+  }
+
+  private onEviction(message: Message<'eviction'>, out: ClientEffect[]): void {
+    const { header } = message;
+    if (header.client !== this.client || this.stateNow === 'evicted') return;
+    if (this.stateNow === 'idle' || header.session !== this.sessionNumber) return;
+    // A deposed primary may not have heard of this session yet; who speaks in the view of our
+    // register or a later one has it in its log.
+    if (header.view < this.viewKnown) return;
+    const reason: EvictionReason = reasonName(EVICTION_REASONS, header.reason) ?? 'noSession';
+    this.endEvicted(reason, out);
+  }
+
+  /** Also ends a session whose numbers are used up: the next would collide with its first. */
+  private endEvicted(reason: EvictionReason, out: ClientEffect[]): void {
+    this.inFlight = null;
+    this.stateNow = 'evicted';
+    out.push({ kind: 'evicted', reason });
+  }
+
+  private onRefusal(message: Message<'refusal'>, out: ClientEffect[]): void {
+    const { header } = message;
+    const inFlight = this.inFlight;
+    if (inFlight === null || header.client !== this.client) return;
+    if (header.requestChecksum !== inFlight.message.header.checksum) return;
+    const reason = reasonName(REFUSAL_REASONS, header.reason);
+    if (reason === null) return;
+    const definite = inFlight.transmissions === 1;
+    const user = this.stateNow === 'busy';
+    switch (reason) {
+      case 'invalid':
+        if (user) this.endRefused(reason, definite, out);
+        return;
+      case 'noQuorum':
+        this.primary = null;
+        if (user && definite) {
+          this.endRefused(reason, definite, out);
+        } else {
+          out.push({ kind: 'no_quorum' });
+          this.hop(inFlight, header.replica, out);
+        }
+        return;
+      case 'notPrimary':
+        if (this.primary === header.replica) this.primary = null;
+        this.hop(inFlight, header.replica, out);
+        return;
+      case 'tooStale': // Said of queries alone.
+      case 'busy':
+        // The primary is alive and full: the timer brings the request back to it.
+        return;
+      default:
+        unreachable(reason);
+    }
+  }
+
+  /** The number stays unused: no copy of this request is or will be in a log. */
+  private endRefused(reason: RefusalReason, definite: boolean, out: ClientEffect[]): void {
+    assert(definite || reason === 'invalid', 'only an invalid request ends after a second copy');
+    this.inFlight = null;
+    this.stateNow = 'ready';
+    out.push({ kind: 'refused', reason, definite });
+  }
+
+  /** To the next replica at once, but once round at most: then the timer paces it. */
+  private hop(inFlight: InFlight, refuser: number, out: ClientEffect[]): void {
+    if (this.stateNow === 'registering') return; // Every replica has a copy already.
+    if (inFlight.hops >= this.replicaCount - 1) {
+      // None of them leads: the next view is being made, and will be there soon.
+      inFlight.ticksLeft = Math.min(inFlight.ticksLeft, this.jittered(NOBODY_LEADS_TICKS));
+      return;
+    }
+    inFlight.hops += 1;
+    this.sendTo(this.nextBesides(refuser), inFlight, out);
+  }
+
+  private onRetryTimeout(inFlight: InFlight, out: ClientEffect[]): void {
+    inFlight.hops = 0;
+    inFlight.pauseTicks = Math.min(inFlight.pauseTicks * 2, this.retryTicksMax);
+    inFlight.ticksLeft = this.jittered(inFlight.pauseTicks);
+    if (this.stateNow === 'registering') {
+      this.sendToAll(inFlight, out);
+      return;
+    }
+    const primary = this.primary;
+    if (primary !== null) this.sendTo(primary, inFlight, out);
+    // The believed primary may be gone or deaf; another forwards to the one it knows.
+    if (primary === null || this.replicaCount > 1) {
+      this.sendTo(this.nextBesides(primary), inFlight, out);
+    }
+  }
+
+  private sendToAll(inFlight: InFlight, out: ClientEffect[]): void {
+    for (let slot = 0; slot < this.replicaCount; slot += 1) this.sendTo(slot, inFlight, out);
+  }
+
+  private sendTo(replica: number, inFlight: InFlight, out: ClientEffect[]): void {
+    assert(replica >= 0 && replica < this.replicaCount, 'the replica exists');
+    inFlight.transmissions += 1;
+    inFlight.target = replica;
+    out.push({ kind: 'send', replica, message: inFlight.message });
+  }
+
+  /** The next slot in turn, skipping one unless there is no other. */
+  private nextBesides(skipped: number | null): number {
+    for (let turn = 0; turn < 2; turn += 1) {
+      this.cursor = (this.cursor + 1) % this.replicaCount;
+      if (this.cursor !== skipped) break;
+    }
+    return this.cursor;
+  }
+
+  private learnView(view: View): void {
+    if (view < this.viewKnown) return;
+    this.viewKnown = view;
+    const slot = primarySlot(view);
+    this.primary = slot < this.replicaCount ? slot : null;
+  }
+
+  /** Twice the usual time to an answer, within the bounds. */
+  private firstPause(): number {
+    const usual = Math.ceil(this.latencyEighths / 4);
+    return Math.min(Math.max(usual, this.retryTicksMin), this.retryTicksMax);
+  }
+
+  /** Three quarters to five quarters of the pause, so that clients do not retry in step. */
+  private jittered(pauseTicks: number): number {
+    const spread = Math.floor(pauseTicks / 4);
+    return Math.max(1, this.prng.between(pauseTicks - spread, pauseTicks + spread));
+  }
+}

@@ -12,7 +12,7 @@ import {
 import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
 import { type Checksum, type ClientId, Op, opMax, View } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
-import { RETRY_TICKS_MAX_DEFAULT, RETRY_TICKS_MIN_DEFAULT } from './session.ts';
+import { RETRY_TICKS_MAX_DEFAULT, RETRY_TICKS_MIN_DEFAULT } from './client-session.ts';
 
 /** What a query session asks of whoever drives it. `id` is what `ask` returned. */
 export type QueryEffect =

@@ -27,6 +27,3 @@ export interface ReplicaHost {
    */
   backupPoint(atLeast: number): BackupPoint | BackupRefusal;
 }
-
-/** One tick: 10 ms. All timeouts count these. */
-export const TICK_MICROS = 10_000;

@@ -1,9 +1,7 @@
 import type { AnyMessage } from '../message/message.ts';
 import type { TraceEvent } from '../replica/trace.ts';
 import type { ClientId } from '../std/numbers.ts';
-
-/** Parts of a data file. Offsets are relative to the zone; zone sizes are in storage-layout.ts. */
-export type Zone = 'superblock' | 'wal_headers' | 'wal_prepares' | 'blocks';
+import type { Zone } from '../storage-layout.ts';
 
 /**
  * The disk. Offsets and lengths are multiples of SECTOR_SIZE. Completions may come in any order,

@@ -11,7 +11,7 @@ export const OPERATION_USER_MIN = 16;
 export const OPERATION_REGISTER = 1;
 /** Executed and forgotten: commits something without touching state. Empty body. */
 export const OPERATION_NOOP = 2;
-/** Puts another data file in the place of a lost one. Body and reply: replica/members.ts. */
+/** Puts another data file in the place of a lost one. Body and reply: recover-body.ts. */
 export const OPERATION_RECOVER = 3;
 
 /** One request of a prepare, over the prepare's own bytes. */

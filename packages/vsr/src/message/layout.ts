@@ -102,7 +102,7 @@ export const COMMANDS = {
   },
   /**
    * Also says what its author stands by, to those that have told it what it promised them (rule
-   * word-kept): so that more than its primary remember it. Zero to all others.
+   * promise-remembered): so that more than its primary remember it. Zero to all others.
    */
   ping: {
     code: 2,
@@ -122,8 +122,8 @@ export const COMMANDS = {
   },
   /**
    * Also says what its author knows of the file that asked: which one it takes for the member's
-   * own, and the most that this member has promised it (rule word-kept). Its checkpoint id is for
-   * comparing states (rule odd-one-stops), as in all messages that have one.
+   * own, and the most that this member has promised it (rule promise-remembered). Its checkpoint id
+   * is for comparing states (rule odd-one-stops), as in all messages that have one.
    */
   pong: {
     code: 3,

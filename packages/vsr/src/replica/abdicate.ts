@@ -1,8 +1,8 @@
-import { TICK_MICROS } from '../host/host.ts';
 import { nextView, primarySlot } from '../membership.ts';
 import { setHas } from '../std/bitset.ts';
+import { TICK_MICROS } from '../std/tick.ts';
+import { heardInView } from './heard.ts';
 import { sendHeartbeat } from './heartbeat.ts';
-import { heardInView } from './lease.ts';
 import type { Replica } from './replica.ts';
 import { isPrimary, trace } from './send.ts';
 import type { VoteReason } from './trace.ts';

@@ -1,19 +1,19 @@
 import { assert, type ChecksumFunction, FOREST_ROOT_SIZE, Forest } from '@kimberlite/store';
 import { ClusterClock } from '../clock/cluster-clock.ts';
 import { assertConfig, type ClusterConfig } from '../config.ts';
-import { TICK_MICROS } from '../host/host.ts';
 import type { Journal } from '../journal/journal.ts';
 import { quorumsOf, SLOT_COUNT } from '../membership.ts';
 import type { StateMachine } from '../state-machine.ts';
 import { Op, opNext, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
+import { TICK_MICROS } from '../std/tick.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { CORE_TABLES } from './core-tables.ts';
-import { isDenied, noWord, unmetPeers } from './introduce.ts';
-import { Members, TABLE_MEMBERS } from './members.ts';
-import { heardCount } from './quorum.ts';
+import { heardCount } from './heard.ts';
+import { isDenied, noPromise, unmetPeers } from './introduce.ts';
 import { RepairBudget } from './repair-budget.ts';
+import { ReplacedFiles, TABLE_REPLACED_FILES } from './replaced-files.ts';
 import type { Replica } from './replica.ts';
 import { quorumRoundTrip } from './round-trip.ts';
 import { createScrubState, SCRUB_DEFAULT, type ScrubOptions, scrubProgress } from './scrub.ts';
@@ -79,7 +79,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     timers: new Timers(options.timeouts ?? TIMEOUTS_DEFAULT, prng.fork()),
     forest,
     sessions: new Sessions(sessionTables(forest), config.sessionsMax),
-    members: new Members(forest.table(TABLE_MEMBERS)),
+    replacedFiles: new ReplacedFiles(forest.table(TABLE_REPLACED_FILES)),
     budget: new RepairBudget({
       self: slot,
       replicaCount: 1,
@@ -92,10 +92,10 @@ export function createReplica(options: ReplicaOptions): Replica {
     incarnation: 0n,
     introductions: { files: [], knownBy: 0 },
     greeted: 0,
-    words: Array.from({ length: SLOT_COUNT }, noWord),
+    promises: Array.from({ length: SLOT_COUNT }, noPromise),
     denials: new Map(),
     life: prng.u32(),
-    atStart: noWord(),
+    atStart: noPromise(),
     headCertain: false,
     opened: false,
     superblock: unopened<SuperblockWriter>(),
@@ -110,7 +110,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     heardAt: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
     quorumSeen: false,
     quorumLostSince: null,
-    refused: 0,
+    peersGone: 0,
     roundTrips: new Map(),
     checkpointsTold: Array.from({ length: SLOT_COUNT }, () => []),
     conflictsTraced: [],
@@ -156,7 +156,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     viewChange: {
       votes: 0,
       voting: null,
-      ballots: new Map(),
+      dvcs: new Map(),
       headers: [],
       attempts: 0,
       repairing: false,

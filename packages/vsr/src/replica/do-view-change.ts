@@ -7,7 +7,7 @@ import { installHeaders } from './chain.ts';
 import { isOtherCheckpoint, namesOtherCheckpoint } from './checkpoint-ids.ts';
 import { filesSince } from './replacement.ts';
 import type { Replica } from './replica.ts';
-import { type Ballot, logsConflict, type SelectedLog, selectLog } from './select-log.ts';
+import { type DvcLog, logsConflict, type SelectedLog, selectLog } from './select-log.ts';
 import { drop, send, trace } from './send.ts';
 import { broadcastStartView, sendStartView } from './start-view.ts';
 import { transitionToStatus } from './status.ts';
@@ -42,7 +42,7 @@ export function sendDoViewChange(r: Replica): void {
     const absent = same ? r.journal.isNack(at) : !r.journal.isFaulty(at);
     if (absent || other) nackBits |= 1 << index;
   });
-  const ballot: Ballot = {
+  const dvc: DvcLog = {
     replica: r.slot,
     logView: r.logView,
     op,
@@ -53,11 +53,11 @@ export function sendDoViewChange(r: Replica): void {
   };
   if (primarySlot(r.view) === r.slot) {
     // Told before this replica could speak for itself; of two that differ, its own is the true one.
-    contradictsAnother(r, ballot);
-    collectBallot(r, ballot);
+    contradictsAnother(r, dvc);
+    collectDvc(r, dvc);
     return;
   }
-  const { replica: _, headers: __, ...facts } = ballot;
+  const { replica: _, headers: __, ...facts } = dvc;
   const { checkpointId, checkpoint } = r;
   const since = { filesSince: filesSince(r) };
   const fields = { ...facts, ...since, checkpointId, checkpointOp: checkpoint.op };
@@ -91,16 +91,16 @@ export function onDoViewChange(r: Replica, message: Message<'doViewChange'>): vo
     drop(r, message, 'newer_members');
     return;
   }
-  const ballot = decodeBallot(r, message);
-  if (ballot === null) {
+  const dvc = decodeDvc(r, message);
+  if (dvc === null) {
     drop(r, message, 'invalid_metadata');
     return;
   }
-  if (contradictsAnother(r, ballot)) {
+  if (contradictsAnother(r, dvc)) {
     drop(r, message, 'log_conflict');
     return;
   }
-  collectBallot(r, ballot);
+  collectDvc(r, dvc);
 }
 
 /**
@@ -109,19 +109,19 @@ export function onDoViewChange(r: Replica, message: Message<'doViewChange'>): vo
  * the other; between two others nobody can tell, and both are left out: a view that begins with the
  * wrong one of them would lose what a quorum acknowledged.
  */
-function contradictsAnother(r: Replica, ballot: Ballot): boolean {
-  const { ballots } = r.viewChange;
+function contradictsAnother(r: Replica, dvc: DvcLog): boolean {
+  const { dvcs } = r.viewChange;
   let contradicts = false;
-  for (const known of [...ballots.values()]) {
-    if (known.replica === ballot.replica || !logsConflict(known, ballot)) continue;
+  for (const known of [...dvcs.values()]) {
+    if (known.replica === dvc.replica || !logsConflict(known, dvc)) continue;
     contradicts = true;
-    if (known.replica !== r.slot) ballots.delete(known.replica);
+    if (known.replica !== r.slot) dvcs.delete(known.replica);
   }
   return contradicts;
 }
 
 /** Checks that a do_view_change is one that a replica can have sent. */
-function decodeBallot(r: Replica, { header, body }: Message<'doViewChange'>): Ballot | null {
+function decodeDvc(r: Replica, { header, body }: Message<'doViewChange'>): DvcLog | null {
   const headers = decodeHeaderList(body, r.checksum);
   if (headers === null || !isLogOf(headers, header.op, r.config.pipelineMax)) return null;
   if (header.logView >= header.view || header.commitMin > header.op) return null;
@@ -129,14 +129,14 @@ function decodeBallot(r: Replica, { header, body }: Message<'doViewChange'>): Ba
   return { replica, logView, op, commitMin, headers, nackBits, presentBits };
 }
 
-function collectBallot(r: Replica, ballot: Ballot): void {
-  const { ballots } = r.viewChange;
-  const known = ballots.get(ballot.replica);
-  if (known !== undefined && (known.op !== ballot.op || known.logView !== ballot.logView)) return;
-  ballots.set(ballot.replica, ballot);
+function collectDvc(r: Replica, dvc: DvcLog): void {
+  const { dvcs } = r.viewChange;
+  const known = dvcs.get(dvc.replica);
+  if (known !== undefined && (known.op !== dvc.op || known.logView !== dvc.logView)) return;
+  dvcs.set(dvc.replica, dvc);
   // One's own log takes part only once one's own view is durable, as everyone's.
-  if (!ballots.has(r.slot)) return;
-  const selection = selectLog([...ballots.values()], {
+  if (!dvcs.has(r.slot)) return;
+  const selection = selectLog([...dvcs.values()], {
     quorums: r.quorums,
     pipelineMax: r.config.pipelineMax,
   });

@@ -1,8 +1,8 @@
 import type { BlockReference } from '@kimberlite/store';
-import type { Zone } from '../host/ports.ts';
 import type { SlotMessage } from '../journal/journal.ts';
 import type { AnyMessage } from '../message/message.ts';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
+import type { Zone } from '../storage-layout.ts';
 import type { TraceEvent } from './trace.ts';
 
 /** Why a prepare is read from the ring, handed back with it. */
@@ -84,7 +84,7 @@ export type ReplicaEvent =
     }
   | { readonly kind: 'tick'; readonly monotonic: number; readonly wall: number }
   | { readonly kind: 'work' }
-  /** A dial of this peer was refused, after its connection had broken: see refused.ts. */
+  /** A dial of this peer was refused, after its connection had broken: see peer-gone.ts. */
   | { readonly kind: 'peer_refused'; readonly slot: number }
   | { readonly kind: 'prepare_written'; readonly walSlot: number; readonly checksum: Checksum }
   | { readonly kind: 'headers_written'; readonly sector: number }

@@ -10,7 +10,7 @@ import { EVICTION_REASONS, type EvictionReason } from '../message/layout.ts';
 import type { PrepareHeader, PrepareMessage } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { executeGuarded, prefetchRequest } from './execute-guard.ts';
-import { executeRecovery } from './members.ts';
+import { executeRecovery } from './recover-op.ts';
 import type { Replica } from './replica.ts';
 import { mayHaveCome } from './restore.ts';
 import { compose, isPrimary, sendToClient, trace } from './send.ts';

@@ -5,7 +5,7 @@ import { Op, View, viewMax } from '../std/numbers.ts';
 import { fileOf, isKnownByEnough, withFile } from '../superblock/introductions.ts';
 import { durableHead } from './durable-head.ts';
 import type { FatalReason } from './effect.ts';
-import type { PeerWord, Replica } from './replica.ts';
+import type { PeerPromise, Replica } from './replica.ts';
 import { fatal, trace } from './send.ts';
 import { updateSuperblock } from './superblock-update.ts';
 import type { DropReason } from './trace.ts';
@@ -20,14 +20,14 @@ import type { DropReason } from './trace.ts';
  * was formatted and has never met B; B's disk is lost and formatted anew; A and the new B elect a
  * primary, and the acknowledged op is gone.
  *
- * Rule word-kept: every replica remembers, while it runs, the most that each peer has promised it,
- * and says so in its pongs. Before a replica promises anything to a peer in this life of its
- * process, or counts what that peer says, it must have heard this; a file that is behind its own
- * word was put back from an old copy. Otherwise: B acknowledges with C, is put back to a copy from
- * before that, and elects a primary with A that has never seen the op.
+ * Rule promise-remembered: every replica remembers, while it runs, the most that each peer has
+ * promised it, and says so in its pongs. Before a replica promises anything to a peer in this life
+ * of its process, or counts what that peer says, it must have heard this; a file that is behind its
+ * own promise was put back from an old copy. Otherwise: B acknowledges with C, is put back to a
+ * copy from before that, and elects a primary with A that has never seen the op.
  *
  * Rule denied-is-mute: a replica whose file one peer denies, as another than the member's or behind
- * its word, is mute and deaf but for pings and pongs, as if its links were cut: one honest peer
+ * its promise, is mute and deaf but for pings and pongs, as if its links were cut: one honest peer
  * that remembers is enough. It ends for good when a second peer denies it (of two replicas: the
  * first). One alone may lie: it could end every honest replica, and have its file thrown away. A
  * peer forgets when it starts anew, but in one life it never takes back what it has said: who does
@@ -38,7 +38,7 @@ import type { DropReason } from './trace.ts';
 export type Denial = Extract<FatalReason, 'other_incarnation' | 'rolled_back'>;
 
 /** What a peer has promised that has promised nothing. */
-export function noWord(): PeerWord {
+export function noPromise(): PeerPromise {
   return { view: View(0), logView: View(0), op: Op(0) };
 }
 
@@ -71,23 +71,23 @@ export function meet(r: Replica, { replica, incarnation }: Header): void {
 }
 
 /** Remembers what a known peer promises: votes, acknowledgements, and that it leads. */
-export function rememberWord(r: Replica, header: Header): void {
+export function rememberPromise(r: Replica, header: Header): void {
   const { command, replica, view } = header;
-  const word = r.words[replica];
-  if (word === undefined) return;
+  const promise = r.promises[replica];
+  if (promise === undefined) return;
   switch (command) {
     case 'prepareOk':
-      rememberLog(word, view, header.op);
+      rememberLog(promise, view, header.op);
       break;
     case 'commit':
-      rememberLog(word, view, header.durableOp);
+      rememberLog(promise, view, header.durableOp);
       break;
     case 'startView':
-      rememberLog(word, view, Op(0));
+      rememberLog(promise, view, Op(0));
       break;
     case 'ping':
-      rememberLog(word, header.promisedLogView, header.promisedOp);
-      word.view = viewMax(word.view, header.promisedView);
+      rememberLog(promise, header.promisedLogView, header.promisedOp);
+      promise.view = viewMax(promise.view, header.promisedView);
       return;
     case 'startViewChange':
     case 'doViewChange':
@@ -95,24 +95,24 @@ export function rememberWord(r: Replica, header: Header): void {
     default:
       return;
   }
-  word.view = viewMax(word.view, view);
+  promise.view = viewMax(promise.view, view);
 }
 
-function rememberLog(word: PeerWord, view: View, op: Op): void {
-  if (view < word.logView || (view === word.logView && op <= word.op)) return;
-  word.logView = view;
-  word.op = op;
+function rememberLog(promise: PeerPromise, view: View, op: Op): void {
+  if (view < promise.logView || (view === promise.logView && op <= promise.op)) return;
+  promise.logView = view;
+  promise.op = op;
 }
 
 /**
  * What this replica stands by, told with its pings to a peer that has greeted it: to another one
  * it would seem to be of an earlier life.
  */
-export function standingWord(
+export function standingPromise(
   r: Replica,
   to: number,
 ): Pick<Message<'ping'>['header'], 'promisedView' | 'promisedLogView' | 'promisedOp'> {
-  const { view, logView } = setHas(r.greeted, to) ? r.superblock.durable : noWord();
+  const { view, logView } = setHas(r.greeted, to) ? r.superblock.durable : noPromise();
   // A log above a checkpoint that is being taken over is not this file's before its superblock
   // says so: a crash in between starts with the log before.
   const current = setHas(r.greeted, to) && logView === r.logView && !r.restorePending;
@@ -135,14 +135,14 @@ export function introductionFields(
   | 'life'
 > {
   const known = fileOf(r.superblock.durable.introductions, ping.replica);
-  const word = r.words[ping.replica] ?? noWord();
+  const promise = r.promises[ping.replica] ?? noPromise();
   return {
     pingIncarnation: ping.incarnation,
     knownIncarnation: known.incarnation,
     knownSince: known.since,
-    promisedView: word.view,
-    promisedLogView: word.logView,
-    promisedOp: word.op,
+    promisedView: promise.view,
+    promisedLogView: promise.logView,
+    promisedOp: promise.op,
     life: r.life,
   };
 }
@@ -160,7 +160,7 @@ export function onIntroduction(r: Replica, { header }: Message<'pong'>): void {
     if (!outdated) deny(r, header, 'other_incarnation');
     return;
   }
-  if (!setHas(r.greeted, header.replica) && isBehindItsWord(r, header)) {
+  if (!setHas(r.greeted, header.replica) && isBehindItsPromise(r, header)) {
     deny(r, header, 'rolled_back');
     return;
   }
@@ -199,11 +199,11 @@ export function isDenied(r: Replica): boolean {
  * corruption made uncertain may be below what was acknowledged; the replica knows that, and
  * promises nothing before it is repaired.
  */
-function isBehindItsWord(r: Replica, word: Message<'pong'>['header']): boolean {
+function isBehindItsPromise(r: Replica, pong: Message<'pong'>['header']): boolean {
   const { view, logView, op } = r.atStart;
-  if (view < word.promisedView) return true;
-  if (logView !== word.promisedLogView) return logView < word.promisedLogView;
-  return r.headCertain && op < word.promisedOp;
+  if (view < pong.promisedView) return true;
+  if (logView !== pong.promisedLogView) return logView < pong.promisedLogView;
+  return r.headCertain && op < pong.promisedOp;
 }
 
 function greet(r: Replica, { replica: slot, knownSince, view }: Message<'pong'>['header']): void {

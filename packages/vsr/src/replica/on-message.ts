@@ -5,7 +5,7 @@ import { onBlock } from './block-repair.ts';
 import { noteCheckpoint } from './checkpoint-ids.ts';
 import { onDoViewChange } from './do-view-change.ts';
 import { onCommit } from './heartbeat.ts';
-import { isDenied, rememberWord, strangerGate } from './introduce.ts';
+import { isDenied, rememberPromise, strangerGate } from './introduce.ts';
 import { onPing, onPong } from './ping.ts';
 import { onPrepare, onPrepareOk } from './prepare.ts';
 import { onQuery } from './read.ts';
@@ -94,10 +94,10 @@ export function onMessage(r: Replica, message: AnyMessage): void {
     }
     const stranger = strangerGate(r, header);
     if (stranger === null) {
-      rememberWord(r, header);
+      rememberPromise(r, header);
       noteCheckpoint(r, header);
       r.heardAt[header.replica] = r.tick;
-      r.refused = setRemove(r.refused, header.replica);
+      r.peersGone = setRemove(r.peersGone, header.replica);
       // Who is still in this view can still acknowledge: the primary counts on it.
       if (header.view === r.view) r.primary.heard[header.replica] = r.tick;
     } else if (!greets) {

@@ -7,7 +7,7 @@ import {
   isDenied,
   meet,
   onIntroduction,
-  standingWord,
+  standingPromise,
   strangerGate,
 } from './introduce.ts';
 import type { Replica } from './replica.ts';
@@ -36,7 +36,7 @@ function sendPing(r: Replica, to: number): void {
     checkpointOp: r.checkpoint.op,
     op: r.op,
     commit: r.commitMin,
-    ...standingWord(r, to),
+    ...standingPromise(r, to),
     monotonic: r.monotonic,
     status: STATUS_CODES[r.status],
     clock: r.clock.synchronized ? 1 : 0,

@@ -9,8 +9,8 @@ import { type Op, opMax, opNext } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
 import { askForView } from './ask-view.ts';
 import { isOtherCheckpoint, namesOtherCheckpoint } from './checkpoint-ids.ts';
+import { hearsReplicationQuorum } from './heard.ts';
 import { heardPrimary } from './heartbeat.ts';
-import { hasLease } from './lease.ts';
 import { confirmByAck } from './read-round.ts';
 import { onNextArrived, onRepairPrepare } from './repair.ts';
 import { isBeingReplaced, noteReplacement } from './replacement.ts';
@@ -34,7 +34,7 @@ export function prepareQueued(r: Replica): void {
     isPrimary(r) &&
     primary.abdicated === null &&
     primary.queue.length > 0 &&
-    hasLease(r) &&
+    hearsReplicationQuorum(r) &&
     primary.pipeline.length < r.config.pipelineMax &&
     r.op - r.commitMin < 4 * r.config.pipelineMax &&
     r.op + 1 <= r.checkpoint.op + r.config.walSlots &&

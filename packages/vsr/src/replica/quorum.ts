@@ -1,9 +1,7 @@
-import { setCount, setSlots } from '../std/bitset.ts';
+import { setCount } from '../std/bitset.ts';
+import { heardCount, isHeard } from './heard.ts';
 import type { Replica } from './replica.ts';
 import { isPrimary, primaryOfView, trace } from './send.ts';
-
-/** A peer that was not heard for so many heartbeats does not count. */
-const HEARTBEATS = 2;
 
 /**
  * Whether this replica hears enough others for the cluster to go on, as far as it can tell: with
@@ -31,16 +29,6 @@ export function isQuorumLost(r: Replica): boolean {
 
 function isLostAt(r: Replica, tick: number): boolean {
   return r.quorumLostSince !== null && tick - r.quorumLostSince >= r.timers.ticks('quorumLoss');
-}
-
-/** Voters heard of late, oneself included. */
-export function heardCount(r: Replica): number {
-  return setSlots(r.voters).filter((slot) => slot === r.slot || isHeard(r, slot)).length;
-}
-
-function isHeard(r: Replica, slot: number): boolean {
-  const at = r.heardAt[slot] ?? Number.NEGATIVE_INFINITY;
-  return r.tick - at <= HEARTBEATS * r.timers.ticks('heartbeat');
 }
 
 function seesQuorum(r: Replica): boolean {

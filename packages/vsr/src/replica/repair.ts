@@ -132,8 +132,8 @@ function isBodyMissing(r: Replica, op: Op): boolean {
 
 /**
  * While the view changes: bodies that rotted in the log that this replica speaks for, above what it
- * has executed. The choice of the new log waits for each that nobody's ballot has, and the last
- * copy may be with one that doubts its head, so has no ballot, and yet can read it. Only what
+ * has executed. The choice of the new log waits for each that no do_view_change has, and the last
+ * copy may be with one that doubts its head, so sends none, and yet can read it. Only what
  * was on this disk is written there again: a body that never was stays a denial.
  */
 function requestRottenBodies(r: Replica): void {

@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { CONFIG_SIMULATION } from '../config.ts';
 import { formatReplica, recoveredFile } from '../format.ts';
 import { OPERATION_RECOVER, OPERATION_REGISTER } from '../message/batch.ts';
+import { encodeRecovery } from '../message/recover-body.ts';
 import { setSlots } from '../std/bitset.ts';
 import { Op, View } from '../std/numbers.ts';
 import { DataFile } from '../testing/data-file.ts';
 import { doViewChangeOf, leadViewOne, prepareOkOf } from '../testing/lead.ts';
 import { FIXTURE_CLUSTER, fixtureRoot, makeRequest, prepareAfter } from '../testing/log-fixture.ts';
 import { fromPeer, greeting, ReplicaHarness } from '../testing/replica-harness.ts';
-import { encodeRecovery } from './members.ts';
 import { sessionNumber } from './sessions.ts';
 
 /** Op 1 registers a client, op 2 replaces the file of slot 2 in its name, op 3 is empty. */

@@ -1,8 +1,8 @@
 import { OPERATION_RECOVER, readBatch } from '../message/batch.ts';
 import type { PrepareMessage } from '../message/message.ts';
+import { decodeRecovery } from '../message/recover-body.ts';
 import { Op, opMax } from '../std/numbers.ts';
 import { fileOf } from '../superblock/introductions.ts';
-import { decodeRecovery } from './members.ts';
 import type { Replica } from './replica.ts';
 
 /*
@@ -41,7 +41,7 @@ export function isBeingReplaced(r: Replica, slot: number, op: Op): boolean {
  * knows by execution alone: a new file is told of its own op before it has any other.
  */
 export function filesSince(r: Replica): Op {
-  let newest = r.restored ? (r.members.get(r.slot)?.since ?? Op(0)) : Op(0);
+  let newest = r.restored ? (r.replacedFiles.get(r.slot)?.since ?? Op(0)) : Op(0);
   for (let slot = 0; slot < r.replicaCount; slot += 1) {
     if (slot !== r.slot) newest = opMax(newest, fileOf(r.introductions, slot).since);
   }

@@ -18,10 +18,10 @@ import type { ToldCheckpoint } from './checkpoint-ids.ts';
 import type { Effect } from './effect.ts';
 import type { Execution } from './execute.ts';
 import type { Denial } from './introduce.ts';
-import type { Members } from './members.ts';
 import type { RepairBudget } from './repair-budget.ts';
+import type { ReplacedFiles } from './replaced-files.ts';
 import type { ScrubState } from './scrub.ts';
-import type { Ballot } from './select-log.ts';
+import type { DvcLog } from './select-log.ts';
 import type { Sessions } from './sessions.ts';
 import type { Timers } from './timers.ts';
 import type { Status, VoteReason } from './trace.ts';
@@ -43,7 +43,7 @@ export interface QueuedRequest {
 }
 
 /** The most that a peer has promised this replica: each part only grows. Owner: introduce.ts. */
-export interface PeerWord {
+export interface PeerPromise {
   /** Highest view that it was durably in. */
   view: View;
   /** Highest op that it acknowledged in the last view in which it did. */
@@ -87,7 +87,7 @@ export interface ViewChangeState {
   /** Why this replica votes to leave, while it does. */
   voting: VoteReason | null;
   /** do_view_changes for `view`, by slot. */
-  readonly ballots: Map<number, Ballot>;
+  readonly dvcs: Map<number, DvcLog>;
   /** What this replica's do_view_change says; durable with the view. */
   headers: readonly (LogHeader | null)[];
   /** View changes since the last normal status; stretches the timeout. */
@@ -197,7 +197,7 @@ export interface Replica {
   readonly timers: Timers;
   readonly forest: Forest;
   readonly sessions: Sessions;
-  readonly members: Members;
+  readonly replacedFiles: ReplacedFiles;
   budget: RepairBudget;
   // ── known once the superblock is open (startup.ts) ───────────────────────────────────────────
   replicaCount: number;
@@ -209,13 +209,13 @@ export interface Replica {
   /** Peers that have told this life of the process what this file has promised them. */
   greeted: SlotSet;
   /** By slot: what each peer has promised, while this process runs. */
-  readonly words: PeerWord[];
+  readonly promises: PeerPromise[];
   /** Peers that deny this replica's file, and in which of their lives. Owner: introduce.ts. */
   readonly denials: Map<number, { readonly reason: Denial; readonly life: number }>;
   /** Random number of this life of the process. */
   readonly life: number;
   /** What the file held when this life of the process began; its head, if that is certain. */
-  atStart: Readonly<PeerWord>;
+  atStart: Readonly<PeerPromise>;
   /** Whether the log's head was certain then. */
   headCertain: boolean;
   /** Whether the superblock was chosen; before that the fields below it hold nothing. */
@@ -233,14 +233,14 @@ export interface Replica {
   lastTickAt: number;
   /** Tick at which the disk last finished something, or had nothing to do. */
   diskProgress: number;
-  // ── the others (on-message.ts, quorum.ts, refused.ts, round-trip.ts, ping.ts) ────────────────
+  // ── the others (on-message.ts, quorum.ts, peer-gone.ts, round-trip.ts, ping.ts) ────────────────
   /** Tick at which each slot was last heard, in whatever view. */
   readonly heardAt: number[];
   quorumSeen: boolean;
   /** Tick since which no quorum is seen; null while one is. */
   quorumLostSince: number | null;
   /** Peers whose processes seem to be gone. */
-  refused: SlotSet;
+  peersGone: SlotSet;
   /** Smoothed round trip to each peer, in ticks. */
   readonly roundTrips: Map<number, number>;
   /** By slot: the newest checkpoints that each peer has told of. Owner: checkpoint-ids.ts. */

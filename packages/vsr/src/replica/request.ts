@@ -7,11 +7,12 @@ import {
 } from '../message/batch.ts';
 import { HEADER_SIZE, NO_REPLICA } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
+import { RECOVERED_SIZE } from '../message/recover-body.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
 import { sendEviction } from './execute.ts';
-import { isMemberAlive, isRecoveryValid, RECOVERED_SIZE } from './members.ts';
 import { isQuorumLost } from './quorum.ts';
+import { isMemberAlive, isRecoveryValid } from './recover-op.ts';
 import { refuse } from './refuse.ts';
 import type { QueuedRequest, Replica } from './replica.ts';
 import { drop, isBackup, isPrimary, primaryOfView, sendMessage } from './send.ts';

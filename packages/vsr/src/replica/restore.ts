@@ -4,7 +4,7 @@ import type { Message } from '../message/message.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import { noteMissingBlock } from './block-repair.ts';
 import type { ReplicaEvent } from './effect.ts';
-import { adoptFiles } from './members.ts';
+import { adoptFiles } from './recover-op.ts';
 import type { Replica } from './replica.ts';
 import { fatal, SERVING_MAX, send, trace } from './send.ts';
 import { updateSuperblock } from './superblock-update.ts';
@@ -58,7 +58,7 @@ function finishRestore(r: Replica): void {
   if (!r.forest.restored || r.blockWrites > 0 || r.blockReads > 0) return;
   // All of the table is needed at once, however small the cache.
   r.forest.hold();
-  const loaded = r.sessions.load() && r.members.load();
+  const loaded = r.sessions.load() && r.replacedFiles.load();
   r.forest.pause();
   if (!loaded) return;
   r.forest.release();

@@ -1,5 +1,5 @@
-import { TICK_MICROS } from '../host/host.ts';
 import { setSlots } from '../std/bitset.ts';
+import { TICK_MICROS } from '../std/tick.ts';
 import type { Replica } from './replica.ts';
 
 /** Weight of a new sample. */

@@ -1,9 +1,9 @@
 import type { TreeTour } from '@kimberlite/store';
 import { SECTOR_SIZE } from '../config.ts';
-import type { Zone } from '../host/ports.ts';
 import type { LogHeader } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Checksum } from '../std/numbers.ts';
+import type { Zone } from '../storage-layout.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
 import { noteMissingBlock } from './block-repair.ts';
 import type { Replica } from './replica.ts';

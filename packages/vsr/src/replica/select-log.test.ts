@@ -5,7 +5,7 @@ import { logHeaderOf } from '../message/header-list.ts';
 import type { PrepareMessage } from '../message/message.ts';
 import { Op, View } from '../std/numbers.ts';
 import { chainOf, extendChain } from '../testing/log-fixture.ts';
-import { type Ballot, type LogSelection, selectLog } from './select-log.ts';
+import { type DvcLog, type LogSelection, selectLog } from './select-log.ts';
 
 const PIPELINE = 4;
 
@@ -20,11 +20,11 @@ interface VoteOptions {
   readonly absent?: readonly number[];
 }
 
-/** The ballot of a replica whose log is `chain`. */
-function ballot(chain: readonly PrepareMessage[], options: VoteOptions): Ballot {
+/** The do_view_change of a replica whose log is `chain`. */
+function dvc(chain: readonly PrepareMessage[], options: VoteOptions): DvcLog {
   const { unknown = [], nack = [], absent = [] } = options;
   const op = chain.length - 1;
-  const headers: Ballot['headers'][number][] = [];
+  const headers: DvcLog['headers'][number][] = [];
   let nackBits = 0;
   let presentBits = 0;
   for (let index = 0; index <= Math.min(PIPELINE, op); index += 1) {
@@ -44,16 +44,16 @@ function ballot(chain: readonly PrepareMessage[], options: VoteOptions): Ballot 
   };
 }
 
-function select(ballots: readonly Ballot[], replicas = 3): LogSelection {
-  return selectLog(ballots, { quorums: quorumsOf(replicas), pipelineMax: PIPELINE });
+function select(dvcs: readonly DvcLog[], replicas = 3): LogSelection {
+  return selectLog(dvcs, { quorums: quorumsOf(replicas), pipelineMax: PIPELINE });
 }
 
 /** Committed ops of the fixtures carry it in their headers: ops above 3 name commit 2. */
 const base = chainOf(2);
 const log = extendChain(base, 3, { commit: 2 }); // Ops 3 to 5.
 
-function headAfter(ballots: readonly Ballot[], replicas = 3): number {
-  const selection = select(ballots, replicas);
+function headAfter(dvcs: readonly DvcLog[], replicas = 3): number {
+  const selection = select(dvcs, replicas);
   if (selection.kind !== 'selected') throw new Error(selection.kind);
   return selection.op;
 }
@@ -66,23 +66,20 @@ describe('quorum', () => {
     [4, 3],
     [5, 3],
     [6, 4],
-  ])('of %i voters: nothing is chosen from fewer than %i ballots', (replicas, needed) => {
-    const ballots = Array.from({ length: replicas }, (_, replica) => ballot(log, { replica }));
+  ])('of %i voters: nothing is chosen from fewer than %i logs', (replicas, needed) => {
+    const dvcs = Array.from({ length: replicas }, (_, replica) => dvc(log, { replica }));
     for (let count = 0; count < needed; count += 1) {
-      expect(select(ballots.slice(0, count), replicas)).toEqual({ kind: 'awaiting_quorum' });
+      expect(select(dvcs.slice(0, count), replicas)).toEqual({ kind: 'awaiting_quorum' });
     }
-    expect(headAfter(ballots.slice(0, needed), replicas)).toBe(5);
+    expect(headAfter(dvcs.slice(0, needed), replicas)).toBe(5);
   });
 });
 
 describe('canonical logs', () => {
   it('are those of the highest log_view, however short', () => {
     const shorter = extendChain(base, 1, { view: 2, commit: 2 });
-    const ballots = [
-      ballot(log, { replica: 0, logView: 1 }),
-      ballot(shorter, { replica: 1, logView: 2 }),
-    ];
-    const selection = select(ballots);
+    const dvcs = [dvc(log, { replica: 0, logView: 1 }), dvc(shorter, { replica: 1, logView: 2 })];
+    const selection = select(dvcs);
     expect(selection).toMatchObject({ kind: 'selected', op: 3, opBefore: 3 });
     if (selection.kind === 'selected') {
       expect(selection.headers[0]).toEqual(logHeaderOf(present(shorter[3])));
@@ -90,20 +87,20 @@ describe('canonical logs', () => {
   });
 
   it('of one log_view: the longest, when it has a copy', () => {
-    const ballots = [ballot(log, { replica: 0 }), ballot(log.slice(0, 4), { replica: 1 })];
-    expect(headAfter(ballots)).toBe(5);
+    const dvcs = [dvc(log, { replica: 0 }), dvc(log.slice(0, 4), { replica: 1 })];
+    expect(headAfter(dvcs)).toBe(5);
   });
 
   it('can not disagree', () => {
     const rival = extendChain(base, 3, { commit: 2, timestamp: 99 });
-    expect(() => select([ballot(log, { replica: 0 }), ballot(rival, { replica: 1 })])).toThrow(
+    expect(() => select([dvc(log, { replica: 0 }), dvc(rival, { replica: 1 })])).toThrow(
       'logs of one log_view agree',
     );
   });
 
   it('give their headers; of other logs only what the sender has executed is trusted', () => {
-    const other = ballot(log.slice(0, 5), { replica: 1, logView: 0, commitMin: 2 });
-    const lower = ballot(log, { replica: 0, logView: 1, unknown: [2] });
+    const other = dvc(log.slice(0, 5), { replica: 1, logView: 0, commitMin: 2 });
+    const lower = dvc(log, { replica: 0, logView: 1, unknown: [2] });
     const chosen = select([lower, other]);
     if (chosen.kind !== 'selected') throw new Error(chosen.kind);
     expect(chosen.headers.map((entry) => entry?.header.op ?? null)).toEqual([5, 4, 3, 2, 1]);
@@ -115,79 +112,74 @@ describe('canonical logs', () => {
 
 describe('a nack quorum', () => {
   it('drops an op and all above it', () => {
-    const ballots = [
-      ballot(log, { replica: 0, nack: [4], absent: [4] }),
-      ballot(log.slice(0, 4), { replica: 1 }), // Op 4 lies above its head.
+    const dvcs = [
+      dvc(log, { replica: 0, nack: [4], absent: [4] }),
+      dvc(log.slice(0, 4), { replica: 1 }), // Op 4 lies above its head.
     ];
-    const selection = select(ballots);
+    const selection = select(dvcs);
     expect(selection).toMatchObject({ kind: 'selected', op: 3, opBefore: 5, commitMax: 2 });
   });
 
   it('of one voter too few drops nothing', () => {
-    const ballots = [ballot(log, { replica: 0, nack: [4] }), ballot(log, { replica: 1 })];
-    expect(headAfter(ballots)).toBe(5);
+    const dvcs = [dvc(log, { replica: 0, nack: [4] }), dvc(log, { replica: 1 })];
+    expect(headAfter(dvcs)).toBe(5);
   });
 
   it('may count a nack beside a body in memory: it says what a crash would leave', () => {
-    const ballots = [
-      ballot(log, { replica: 0, nack: [5] }),
-      ballot(log, { replica: 1, nack: [5] }),
-    ];
-    expect(headAfter(ballots)).toBe(4);
+    const dvcs = [dvc(log, { replica: 0, nack: [5] }), dvc(log, { replica: 1, nack: [5] })];
+    expect(headAfter(dvcs)).toBe(4);
   });
 
   it('of two voters is one: an op that one provably lacks was not committed', () => {
-    expect(
-      headAfter([ballot(log, { replica: 0 }), ballot(log.slice(0, 5), { replica: 1 })], 2),
-    ).toBe(4);
+    expect(headAfter([dvc(log, { replica: 0 }), dvc(log.slice(0, 5), { replica: 1 })], 2)).toBe(4);
   });
 
   it('counts a different prepare of an older log as a nack', () => {
     const rival = extendChain(log.slice(0, 4), 2, { view: 2, commit: 2 });
-    const ballots = [
-      ballot(rival, { replica: 0, logView: 2, nack: [4] }),
-      ballot(log, { replica: 1, logView: 1 }), // Its op 4 is another one.
+    const dvcs = [
+      dvc(rival, { replica: 0, logView: 2, nack: [4] }),
+      dvc(log, { replica: 1, logView: 1 }), // Its op 4 is another one.
     ];
-    expect(headAfter(ballots)).toBe(3);
+    expect(headAfter(dvcs)).toBe(3);
   });
 
   it('counts a prepare of an older log where the canonical logs have none as a nack', () => {
     // Given up already: what a later log kept of older views is in its durable headers.
-    const ballots = [
-      ballot(log, { replica: 0, logView: 2, unknown: [5], nack: [5] }),
-      ballot(log, { replica: 1, logView: 1 }),
+    const dvcs = [
+      dvc(log, { replica: 0, logView: 2, unknown: [5], nack: [5] }),
+      dvc(log, { replica: 1, logView: 1 }),
     ];
-    expect(headAfter(ballots)).toBe(4);
+    expect(headAfter(dvcs)).toBe(4);
   });
 
   it('does not count a canonical log that only lacks the header as a nack', () => {
-    const ballots = [
-      ballot(log, { replica: 0, logView: 2, unknown: [5] }),
-      ballot(log, { replica: 1, logView: 1 }),
+    const dvcs = [
+      dvc(log, { replica: 0, logView: 2, unknown: [5] }),
+      dvc(log, { replica: 1, logView: 1 }),
     ];
-    expect(select(ballots)).toEqual({ kind: 'awaiting_repair', op: 5 });
+    expect(select(dvcs)).toEqual({ kind: 'awaiting_repair', op: 5 });
   });
 
   it('never reaches what is known to be committed', () => {
     const nobody = { nack: [1, 2, 3, 4, 5], absent: [1, 2, 3, 4, 5] };
     // By a sender that has executed it.
     const executed = select([
-      ballot(log, { replica: 0, commitMin: 4, ...nobody }),
-      ballot(log, { replica: 1, ...nobody }),
+      dvc(log, { replica: 0, commitMin: 4, ...nobody }),
+      dvc(log, { replica: 1, ...nobody }),
     ]);
     expect(executed).toMatchObject({ kind: 'selected', op: 4, commitMax: 4 });
     // By a prepare that names the commit number of its time.
     const named = extendChain(log, 1, { commit: 4 }).slice(0, 7);
     const byHeader = select([
-      ballot(named, { replica: 0, nack: [5, 6] }),
-      ballot(named, { replica: 1, nack: [5, 6] }),
+      dvc(named, { replica: 0, nack: [5, 6] }),
+      dvc(named, { replica: 1, nack: [5, 6] }),
     ]);
     expect(byHeader).toMatchObject({ kind: 'selected', op: 4, commitMax: 4 });
     // By a head more than a pipeline above.
     const long = extendChain(chainOf(2), 8);
     const byDistance = select([
-      ballot(long, { replica: 0, nack: [6, 7, 8, 9, 10] }),
-      ballot(long, { replica: 1, nack: [6, 7, 8, 9, 10] }),
+      dvc(long, { replica: 0, nack: [6, 7, 8, 9, 10] }),
+      dvc(long, { replica: 1, nack: [6, 7, 8, 9, 10] }),
     ]);
     expect(byDistance).toMatchObject({ kind: 'selected', op: 6, commitMax: 6 });
   });
@@ -195,88 +187,82 @@ describe('a nack quorum', () => {
 
 describe('an op without a nack quorum', () => {
   it('is kept when one of the voters has it', () => {
-    const ballots = [
-      ballot(log, { replica: 0, absent: [5] }), // Its body has rotted.
-      ballot(log, { replica: 1 }),
+    const dvcs = [
+      dvc(log, { replica: 0, absent: [5] }), // Its body has rotted.
+      dvc(log, { replica: 1 }),
     ];
-    expect(headAfter(ballots)).toBe(5);
+    expect(headAfter(dvcs)).toBe(5);
   });
 
   it('is waited for when the only copies are rotten: corrupt is not absent', () => {
     const rotten = [
-      ballot(log, { replica: 0, absent: [5] }),
-      ballot(log, { replica: 1, absent: [5], nack: [5] }),
+      dvc(log, { replica: 0, absent: [5] }),
+      dvc(log, { replica: 1, absent: [5], nack: [5] }),
     ];
     expect(select(rotten)).toEqual({ kind: 'awaiting_repair', op: 5 });
-    // The third ballot decides it: one way or the other.
-    expect(headAfter([...rotten, ballot(log, { replica: 2 })])).toBe(5);
-    expect(headAfter([...rotten, ballot(log.slice(0, 5), { replica: 2 })])).toBe(4);
+    // The third log decides it: one way or the other.
+    expect(headAfter([...rotten, dvc(log, { replica: 2 })])).toBe(5);
+    expect(headAfter([...rotten, dvc(log.slice(0, 5), { replica: 2 })])).toBe(4);
   });
 
-  it('is never guessed, not even with all ballots in', () => {
-    const ballots = [0, 1, 2].map((replica) => ballot(log, { replica, absent: [4] }));
-    expect(select(ballots)).toEqual({ kind: 'awaiting_repair', op: 4 });
+  it('is never guessed, not even with all logs in', () => {
+    const dvcs = [0, 1, 2].map((replica) => dvc(log, { replica, absent: [4] }));
+    expect(select(dvcs)).toEqual({ kind: 'awaiting_repair', op: 4 });
   });
 
   it('needs an explicit copy: neither nacked nor blank is not present', () => {
     // A good header over a faulty body, in both.
-    const ballots = [
-      ballot(log, { replica: 0, absent: [3] }),
-      ballot(log, { replica: 1, absent: [3] }),
-    ];
-    expect(select(ballots)).toEqual({ kind: 'awaiting_repair', op: 3 });
+    const dvcs = [dvc(log, { replica: 0, absent: [3] }), dvc(log, { replica: 1, absent: [3] })];
+    expect(select(dvcs)).toEqual({ kind: 'awaiting_repair', op: 3 });
   });
 
   it('needs a copy of the canonical prepare: another one of the same op is none', () => {
     const rival = extendChain(log.slice(0, 4), 2, { view: 2, commit: 2 });
-    const ballots = [
-      ballot(rival, { replica: 0, logView: 2, absent: [4] }),
-      ballot(log, { replica: 1, logView: 1 }),
+    const dvcs = [
+      dvc(rival, { replica: 0, logView: 2, absent: [4] }),
+      dvc(log, { replica: 1, logView: 1 }),
     ];
-    expect(select(ballots)).toEqual({ kind: 'awaiting_repair', op: 4 });
+    expect(select(dvcs)).toEqual({ kind: 'awaiting_repair', op: 4 });
   });
 
   it('counts a copy of an older log_view when it is the same prepare', () => {
-    const ballots = [
-      ballot(log, { replica: 0, logView: 2, absent: [5] }),
-      ballot(log, { replica: 1, logView: 1 }),
+    const dvcs = [
+      dvc(log, { replica: 0, logView: 2, absent: [5] }),
+      dvc(log, { replica: 1, logView: 1 }),
     ];
-    expect(headAfter(ballots)).toBe(5);
+    expect(headAfter(dvcs)).toBe(5);
   });
 
   it('needs its canonical header: a blank is not decided by what lies above', () => {
-    const ballots = [
-      ballot(log, { replica: 0, unknown: [4] }),
-      ballot(log, { replica: 1, unknown: [4] }),
-    ];
-    expect(select(ballots)).toEqual({ kind: 'awaiting_repair', op: 4 });
-    expect(headAfter([...ballots, ballot(log, { replica: 2 })])).toBe(5);
+    const dvcs = [dvc(log, { replica: 0, unknown: [4] }), dvc(log, { replica: 1, unknown: [4] })];
+    expect(select(dvcs)).toEqual({ kind: 'awaiting_repair', op: 4 });
+    expect(headAfter([...dvcs, dvc(log, { replica: 2 })])).toBe(5);
   });
 
   it('is dropped by nacks also where no canonical log knows its header', () => {
-    const ballots = [
-      ballot(log, { replica: 0, unknown: [4], nack: [4] }),
-      ballot(log, { replica: 1, unknown: [4], nack: [4] }),
+    const dvcs = [
+      dvc(log, { replica: 0, unknown: [4], nack: [4] }),
+      dvc(log, { replica: 1, unknown: [4], nack: [4] }),
     ];
-    expect(headAfter(ballots)).toBe(3);
+    expect(headAfter(dvcs)).toBe(3);
   });
 });
 
 describe('commit evidence', () => {
   it('above every canonical head is waited for', () => {
     const short = extendChain(base, 1, { view: 2, commit: 2 });
-    const ballots = [
-      ballot(short, { replica: 0, logView: 2 }),
-      ballot(log, { replica: 1, logView: 1, commitMin: 4 }),
+    const dvcs = [
+      dvc(short, { replica: 0, logView: 2 }),
+      dvc(log, { replica: 1, logView: 1, commitMin: 4 }),
     ];
-    expect(select(ballots)).toEqual({ kind: 'awaiting_repair', op: 4 });
+    expect(select(dvcs)).toEqual({ kind: 'awaiting_repair', op: 4 });
   });
 
-  it('comes from all ballots, those of older views too', () => {
+  it('comes from all logs, those of older views too', () => {
     const canonical = extendChain(log, 1, { view: 2, commit: 2 });
     const selection = select([
-      ballot(canonical, { replica: 0, logView: 2 }),
-      ballot(log, { replica: 1, logView: 1, commitMin: 5 }),
+      dvc(canonical, { replica: 0, logView: 2 }),
+      dvc(log, { replica: 1, logView: 1, commitMin: 5 }),
     ]);
     expect(selection).toMatchObject({ kind: 'selected', op: 6, commitMax: 5 });
   });
@@ -287,8 +273,8 @@ describe('timestamp floor', () => {
     const stamped = extendChain(base, 1, { timestamp: 500, commit: 2 });
     const dropped = extendChain(stamped, 1, { timestamp: 900, commit: 2 });
     const selection = select([
-      ballot(dropped, { replica: 0, nack: [4] }),
-      ballot(stamped, { replica: 1 }),
+      dvc(dropped, { replica: 0, nack: [4] }),
+      dvc(stamped, { replica: 1 }),
     ]);
     expect(selection).toMatchObject({ kind: 'selected', op: 3, timestampFloor: 900 });
   });
@@ -297,12 +283,12 @@ describe('timestamp floor', () => {
 describe('an op below a gap of the canonical log', () => {
   it('is not denied by the copy that an older log has of it: unknown is not given up', () => {
     const canonical = extendChain(log, 2, { view: 2, commit: 2 });
-    const ballots = [
-      ballot(base, { replica: 0, logView: 0 }),
-      ballot(log, { replica: 1, logView: 1 }),
+    const dvcs = [
+      dvc(base, { replica: 0, logView: 0 }),
+      dvc(log, { replica: 1, logView: 1 }),
       // It has ops 6 and 7; what stands at 3 to 5 it can't vouch for, nor deny.
-      ballot(canonical, { replica: 2, logView: 2, unknown: [3, 4, 5] }),
+      dvc(canonical, { replica: 2, logView: 2, unknown: [3, 4, 5] }),
     ];
-    expect(select(ballots).kind).toBe('awaiting_repair');
+    expect(select(dvcs).kind).toBe('awaiting_repair');
   });
 });

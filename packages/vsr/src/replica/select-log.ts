@@ -4,7 +4,7 @@ import type { LogHeader } from '../message/header-list.ts';
 import { Op as makeOp, type Op, opMax, type View } from '../std/numbers.ts';
 
 /** One replica's do_view_change, decoded. */
-export interface Ballot {
+export interface DvcLog {
   readonly replica: number;
   readonly logView: View;
   readonly op: Op;
@@ -19,7 +19,7 @@ export interface Ballot {
 export interface SelectedLog {
   readonly kind: 'selected';
   readonly op: Op;
-  /** Highest op that some ballot proves committed. */
+  /** Highest op that one of the logs proves committed. */
   readonly commitMax: Op;
   /** From `op` downwards; null for one that must be repaired (committed ones only). */
   readonly headers: readonly (LogHeader | null)[];
@@ -31,17 +31,17 @@ export interface SelectedLog {
 
 export type LogSelection =
   | SelectedLog
-  /** Fewer ballots than a view-change quorum. */
+  /** Fewer logs than a view-change quorum. */
   | { readonly kind: 'awaiting_quorum' }
-  /** A ballot of one more replica may decide whether this op was committed. */
+  /** The log of one more replica may decide whether this op was committed. */
   | { readonly kind: 'awaiting_repair'; readonly op: Op };
 
-function headerAt(ballot: Ballot, op: number): LogHeader | null {
-  return op > ballot.op ? null : (ballot.headers[ballot.op - op] ?? null);
+function headerAt(dvc: DvcLog, op: number): LogHeader | null {
+  return op > dvc.op ? null : (dvc.headers[dvc.op - op] ?? null);
 }
 
 /** Whether two logs of one log_view hold different prepares at one op: one of them is a lie. */
-export function logsConflict(first: Ballot, other: Ballot): boolean {
+export function logsConflict(first: DvcLog, other: DvcLog): boolean {
   if (first.logView !== other.logView) return false;
   for (let index = 0; index < first.headers.length; index += 1) {
     const entry = first.headers[index] ?? null;
@@ -53,9 +53,9 @@ export function logsConflict(first: Ballot, other: Ballot): boolean {
   return false;
 }
 
-function bit(bits: number, ballot: Ballot, op: number): boolean {
-  const index = ballot.op - op;
-  return index >= 0 && index < ballot.headers.length && ((bits >>> index) & 1) === 1;
+function bit(bits: number, dvc: DvcLog, op: number): boolean {
+  const index = dvc.op - op;
+  return index >= 0 && index < dvc.headers.length && ((bits >>> index) & 1) === 1;
 }
 
 /**
@@ -69,35 +69,35 @@ function bit(bits: number, ballot: Ballot, op: number): boolean {
  * 3. else awaited: to guess could lose an acknowledged write.
  */
 export function selectLog(
-  ballots: readonly Ballot[],
+  dvcs: readonly DvcLog[],
   options: {
     readonly quorums: Quorums;
     readonly pipelineMax: number;
   },
 ): LogSelection {
   const { quorums, pipelineMax } = options;
-  if (ballots.length < quorums.viewChange) return { kind: 'awaiting_quorum' };
-  const logViewMax = Math.max(...ballots.map((ballot) => ballot.logView));
-  const canonical = ballots.filter((ballot) => ballot.logView === logViewMax);
-  const opBefore = makeOp(Math.max(...canonical.map((ballot) => ballot.op)));
-  const commitMax = commitEvidence(ballots, pipelineMax);
+  if (dvcs.length < quorums.viewChange) return { kind: 'awaiting_quorum' };
+  const logViewMax = Math.max(...dvcs.map((dvc) => dvc.logView));
+  const canonical = dvcs.filter((dvc) => dvc.logView === logViewMax);
+  const opBefore = makeOp(Math.max(...canonical.map((dvc) => dvc.op)));
+  const commitMax = commitEvidence(dvcs, pipelineMax);
   if (commitMax > opBefore) return { kind: 'awaiting_repair', op: commitMax };
 
   let op = opBefore;
   for (let candidate = commitMax + 1; candidate <= opBefore; candidate += 1) {
     const header = canonicalHeader(canonical, candidate);
-    if (countNacks(ballots, { op: candidate, header, logViewMax }) >= quorums.nack) {
+    if (countNacks(dvcs, { op: candidate, header, logViewMax }) >= quorums.nack) {
       op = makeOp(candidate - 1);
       break;
     }
-    if (header === null || countCopies(ballots, candidate, header) === 0) {
+    if (header === null || countCopies(dvcs, candidate, header) === 0) {
       return { kind: 'awaiting_repair', op: makeOp(candidate) };
     }
   }
-  const headers = collectHeaders(ballots, { canonical, op, length: pipelineMax + 1 });
+  const headers = collectHeaders(dvcs, { canonical, op, length: pipelineMax + 1 });
   if (headers[0] === null || headers[0] === undefined) return { kind: 'awaiting_repair', op };
   const timestampFloor = Math.max(
-    ...ballots.map(({ headers: [head] }) => (head ? head.header.timestamp + head.header.count : 0)),
+    ...dvcs.map(({ headers: [head] }) => (head ? head.header.timestamp + head.header.count : 0)),
   );
   return { kind: 'selected', op, commitMax, headers, opBefore, timestampFloor };
 }
@@ -106,22 +106,22 @@ export function selectLog(
  * The highest op that is committed for certain: what a replica executed, what a prepare's header
  * says was committed when it was made, and what lies a whole pipeline below a head.
  */
-function commitEvidence(ballots: readonly Ballot[], pipelineMax: number): Op {
+function commitEvidence(dvcs: readonly DvcLog[], pipelineMax: number): Op {
   let commit = makeOp(0);
-  for (const ballot of ballots) {
-    commit = opMax(commit, ballot.commitMin);
-    commit = opMax(commit, makeOp(Math.max(0, ballot.op - pipelineMax)));
-    for (const entry of ballot.headers) {
+  for (const dvc of dvcs) {
+    commit = opMax(commit, dvc.commitMin);
+    commit = opMax(commit, makeOp(Math.max(0, dvc.op - pipelineMax)));
+    for (const entry of dvc.headers) {
       if (entry !== null) commit = opMax(commit, entry.header.commit);
     }
   }
   return commit;
 }
 
-function canonicalHeader(canonical: readonly Ballot[], op: number): LogHeader | null {
+function canonicalHeader(canonical: readonly DvcLog[], op: number): LogHeader | null {
   let found: LogHeader | null = null;
-  for (const ballot of canonical) {
-    const entry = headerAt(ballot, op);
+  for (const dvc of canonical) {
+    const entry = headerAt(dvc, op);
     if (entry === null) continue;
     assert(
       found === null || found.header.checksum === entry.header.checksum,
@@ -133,45 +133,44 @@ function canonicalHeader(canonical: readonly Ballot[], op: number): LogHeader | 
 }
 
 function countNacks(
-  ballots: readonly Ballot[],
+  dvcs: readonly DvcLog[],
   facts: { readonly op: number; readonly header: LogHeader | null; readonly logViewMax: number },
 ): number {
   const { op, header, logViewMax } = facts;
   // Where the canonical logs don't know the op, another log's copy denies it only if one of them
   // says itself that it never had it: unknown is not given up.
-  const givenUp = ballots.some(
-    (ballot) =>
-      ballot.logView === logViewMax && (op > ballot.op || bit(ballot.nackBits, ballot, op)),
+  const givenUp = dvcs.some(
+    (dvc) => dvc.logView === logViewMax && (op > dvc.op || bit(dvc.nackBits, dvc, op)),
   );
   let nacks = 0;
-  for (const ballot of ballots) {
-    const held = headerAt(ballot, op);
-    if (op > ballot.op || bit(ballot.nackBits, ballot, op)) {
+  for (const dvc of dvcs) {
+    const held = headerAt(dvc, op);
+    if (op > dvc.op || bit(dvc.nackBits, dvc, op)) {
       nacks += 1;
     } else if (held !== null && held.header.checksum !== header?.header.checksum) {
       // It holds another prepare there: of an older log, and given up since.
-      if (ballot.logView < logViewMax && (header !== null || givenUp)) nacks += 1;
+      if (dvc.logView < logViewMax && (header !== null || givenUp)) nacks += 1;
     }
   }
   return nacks;
 }
 
-function countCopies(ballots: readonly Ballot[], op: number, header: LogHeader): number {
-  return ballots.filter(
-    (ballot) =>
-      bit(ballot.presentBits, ballot, op) &&
-      headerAt(ballot, op)?.header.checksum === header.header.checksum,
+function countCopies(dvcs: readonly DvcLog[], op: number, header: LogHeader): number {
+  return dvcs.filter(
+    (dvc) =>
+      bit(dvc.presentBits, dvc, op) &&
+      headerAt(dvc, op)?.header.checksum === header.header.checksum,
   ).length;
 }
 
 /**
- * Headers of the chosen log from its head down: canonical ones, and of the other ballots those that
+ * Headers of the chosen log from its head down: canonical ones, and of the other logs those that
  * their sender has executed (committed, hence the same everywhere).
  */
 function collectHeaders(
-  ballots: readonly Ballot[],
+  dvcs: readonly DvcLog[],
   facts: {
-    readonly canonical: readonly Ballot[];
+    readonly canonical: readonly DvcLog[];
     readonly op: Op;
     readonly length: number;
   },
@@ -182,8 +181,8 @@ function collectHeaders(
     const at = op - distance;
     let entry = canonicalHeader(canonical, at);
     if (entry === null) {
-      for (const ballot of ballots) {
-        if (at <= ballot.commitMin) entry = entry ?? headerAt(ballot, at);
+      for (const dvc of dvcs) {
+        if (at <= dvc.commitMin) entry = entry ?? headerAt(dvc, at);
       }
     }
     const above = headers[distance - 1];

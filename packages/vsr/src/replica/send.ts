@@ -83,7 +83,7 @@ function isMuted(r: Replica, { header }: Message): boolean {
 
 /**
  * Nobody is promised anything before it has told what this file promised it already (rule
- * word-kept): acks, votes and heartbeats wait, and timers send them again.
+ * promise-remembered): acks, votes and heartbeats wait, and timers send them again.
  */
 function greetingGate(r: Replica, to: number, message: Message): string | null {
   if (isMuted(r, message)) return 'denied';

@@ -38,7 +38,7 @@ export function clearViewState(r: Replica): void {
   primary.stalled = false;
   viewChange.votes = 0;
   viewChange.voting = null;
-  viewChange.ballots.clear();
+  viewChange.dvcs.clear();
   viewChange.repairing = false;
   viewChange.nonce = 0n;
   r.buffer.clear();

@@ -13,10 +13,10 @@ import { commitAdvance, onCommitRead, takePrepareRead } from './commit.ts';
 import { onViewDurable } from './do-view-change.ts';
 import type { Effect, ReplicaEvent } from './effect.ts';
 import { onMessage } from './on-message.ts';
+import { onPeerGone } from './peer-gone.ts';
 import { countOwnCopies, drainBuffer, onPrepareDurable, prepareQueued } from './prepare.ts';
 import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
 import { advanceReads, readsHaveWork } from './read.ts';
-import { onPeerRefused } from './refused.ts';
 import { servePrepares } from './repair.ts';
 import type { Replica } from './replica.ts';
 import { beginRestore, onBlockRead, readWantedBlocks } from './restore.ts';
@@ -80,7 +80,7 @@ function dispatch(r: Replica, event: ReplicaEvent): void {
       onScrubRead(r, event.bytes);
       return;
     case 'peer_refused':
-      onPeerRefused(r, event.slot);
+      onPeerGone(r, event.slot);
       return;
     default:
       r.diskProgress = r.tick;

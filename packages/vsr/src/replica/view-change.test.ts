@@ -247,7 +247,7 @@ describe('view state', () => {
     expect(primary).toMatchObject({ pipeline: [], queue: [], queueBytes: 0, abdicated: null });
     expect(primary.inFlight.size).toBe(0);
     expect(viewChange).toMatchObject({ votes: 0, voting: null, repairing: false });
-    expect(viewChange.ballots.size).toBe(0);
+    expect(viewChange.dvcs.size).toBe(0);
   });
 
   it('does not carry acks of an earlier reign into a later one', () => {
@@ -355,7 +355,7 @@ describe('a new primary', () => {
     }
   });
 
-  it('chooses only among ballots of its view; a second one of the same replica is no more', () => {
+  it('chooses only among logs for its view; a second one of the same replica is no more', () => {
     const harness = start();
     for (const slot of [0, 2]) harness.deliver(startViewChange(slot, 0));
     // Its own view is not durable yet: its log takes no part, and one vote twice is one vote.
@@ -363,7 +363,7 @@ describe('a new primary', () => {
       harness.deliver(doViewChangeOf({ slot: 2, view: 1 }, CHAIN));
     }
     expect(harness.replica.logView).toBe(0);
-    expect(harness.replica.viewChange.ballots.size).toBe(1);
+    expect(harness.replica.viewChange.dvcs.size).toBe(1);
     harness.settle();
     expect(harness.replica.logView).toBe(1);
   });
@@ -389,7 +389,7 @@ describe('a new primary', () => {
     expect(restarted.replica.journal.has(Op(2), present(CHAIN[2]).header.checksum)).toBe(true);
   });
 
-  it('drops a ballot whose headers do not fit together', () => {
+  it('drops a log whose headers do not fit together', () => {
     const harness = start();
     for (const slot of [0, 2]) harness.deliver(startViewChange(slot, 0));
     harness.settle();
@@ -402,7 +402,7 @@ describe('a new primary', () => {
     expect(harness.replica.logView).toBe(0);
   });
 
-  it('drops a ballot that contradicts its own log of the same log_view, and awaits another', () => {
+  it('drops a log that contradicts its own log of the same log_view, and awaits another', () => {
     const harness = start();
     for (const message of CHAIN.slice(1, 4)) harness.deliver(message);
     harness.settle();

@@ -4,7 +4,7 @@ import type { Message } from '../message/message.ts';
 import { setAdd, setCount } from '../std/bitset.ts';
 import type { View } from '../std/numbers.ts';
 import { logSuffix } from './chain.ts';
-import { waitLessForDead } from './refused.ts';
+import { waitLessForGone } from './peer-gone.ts';
 import type { Replica } from './replica.ts';
 import { isBackup } from './send.ts';
 import { clearViewState, transitionToStatus } from './status.ts';
@@ -31,7 +31,7 @@ export function transitionToViewChange(r: Replica, view: View): void {
 export function startViewChangeTimer(r: Replica): void {
   const doublings = Math.min(ATTEMPTS_MAX, Math.max(0, r.viewChange.attempts - 1));
   r.timers.start('viewChange', 2 ** doublings);
-  waitLessForDead(r);
+  waitLessForGone(r);
 }
 
 /** A peer votes to leave its view. */

@@ -1,7 +1,7 @@
 import { assert, present } from '@kimberlite/store';
 import { type ClusterConfig, SECTOR_SIZE } from '../config.ts';
 import type { FormatWrite } from '../format.ts';
-import type { Zone } from '../host/ports.ts';
+import type { Zone } from '../storage-layout.ts';
 import { zoneSize } from '../storage-layout.ts';
 
 /** A data file in memory. What was written is there at once, and survives whoever wrote it. */

@@ -2,7 +2,7 @@ import { assert, present } from '@kimberlite/store';
 import { type Quorums, quorumsOf } from '../membership.ts';
 import { type LogHeader, logHeaderOf } from '../message/header-list.ts';
 import type { PrepareMessage } from '../message/message.ts';
-import { type Ballot, selectLog } from '../replica/select-log.ts';
+import { type DvcLog, selectLog } from '../replica/select-log.ts';
 import { type SlotSet, setAdd, setCount, setHas } from '../std/bitset.ts';
 import { Op, View } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
@@ -211,7 +211,7 @@ export class LogHistory {
       .reverse();
   }
 
-  private ballotOf(node: Node): Ballot {
+  private dvcOf(node: Node): DvcLog {
     const headers = node.frozen ?? this.suffix(node);
     const op = node.log.length - 1;
     let nackBits = 0;
@@ -255,7 +255,7 @@ export class LogHistory {
   }
 
   private choose(voters: readonly Node[]): ReturnType<typeof selectLog> {
-    const votes = voters.map((node) => this.ballotOf(node));
+    const votes = voters.map((node) => this.dvcOf(node));
     return selectLog(votes, { quorums: this.quorums, pipelineMax: PIPELINE });
   }
 

@@ -1,8 +1,6 @@
 import { assert, mix128, unreachable } from '@kimberlite/store';
 import { type ClusterConfig, CONFIG_SIMULATION } from '../config.ts';
 import { formatReplica } from '../format.ts';
-import { TICK_MICROS } from '../host/host.ts';
-import type { Zone } from '../host/ports.ts';
 import type { Command, FieldsToSend } from '../message/layout.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
@@ -15,6 +13,8 @@ import { hasWork, step } from '../replica/step.ts';
 import type { TraceEvent } from '../replica/trace.ts';
 import { type ClientId, Op, View } from '../std/numbers.ts';
 import { Prng } from '../std/prng.ts';
+import { TICK_MICROS } from '../std/tick.ts';
+import type { Zone } from '../storage-layout.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
 import { mutualIntroductions } from '../superblock/introductions.ts';
 import { counterMachine } from './counter-machine.ts';

@@ -1,5 +1,5 @@
 import { SLOT_COUNT } from '../membership.ts';
-import { setHas } from '../std/bitset.ts';
+import { setHas, setSlots } from '../std/bitset.ts';
 import type { Replica } from './replica.ts';
 
 /**
@@ -8,11 +8,11 @@ import type { Replica } from './replica.ts';
  * log: they may have left its view already, and what is not begun can still be refused for sure. A
  * second guard, by one's own ticks alone: that nothing wrong commits is the quorums' doing.
  */
-export function hasLease(r: Replica): boolean {
+export function hearsReplicationQuorum(r: Replica): boolean {
   return heardInView(r, r.timers.ticks('silence')) >= r.quorums.replication;
 }
 
-/** Voters heard in this view in so many last ticks, oneself included. */
+/** Voters heard in this view within the last `ticks` ticks, this replica included. */
 export function heardInView(r: Replica, ticks: number): number {
   let heard = 0;
   for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
@@ -21,4 +21,18 @@ export function heardInView(r: Replica, ticks: number): number {
     if (slot === r.slot || r.tick - at <= ticks) heard += 1;
   }
   return heard;
+}
+
+/** A peer that was not heard for so many heartbeats does not count. */
+const HEARTBEATS = 2;
+
+/** Voters heard of late, this replica included. */
+export function heardCount(r: Replica): number {
+  return setSlots(r.voters).filter((slot) => slot === r.slot || isHeard(r, slot)).length;
+}
+
+/** Of late, in whatever view. */
+export function isHeard(r: Replica, slot: number): boolean {
+  const at = r.heardAt[slot] ?? Number.NEGATIVE_INFINITY;
+  return r.tick - at <= HEARTBEATS * r.timers.ticks('heartbeat');
 }

@@ -11,8 +11,8 @@ import {
 import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
 import { ClientId, Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { Prng } from '../std/prng.ts';
-import type { ClientEffect } from './client-session.ts';
-import { ClientSession } from './session.ts';
+import type { ClientEffect } from './client-effect.ts';
+import { ClientSession } from './client-session.ts';
 
 const CLUSTER = 7n;
 const CLIENT = ClientId(99n);

@@ -7,20 +7,20 @@ import { isBackup, isVoter, primaryOfView, trace } from './send.ts';
  * proof, so nothing is decided by it; it only shortens a wait. What is heard of the peer takes the
  * hint back.
  */
-export function onPeerRefused(r: Replica, slot: number): void {
+export function onPeerGone(r: Replica, slot: number): void {
   if (slot === r.slot || !isVoter(r, slot) || r.status === 'recovering') return;
   trace(r, { kind: 'peer_refused', peer: slot });
-  r.refused = setAdd(r.refused, slot);
-  waitLessForDead(r);
+  r.peersGone = setAdd(r.peersGone, slot);
+  waitLessForGone(r);
 }
 
 /**
- * Where the primary of this view is refused, one heartbeat is waited for instead of its silence, or
+ * Where the primary of this view seems gone, one heartbeat is waited for instead of its silence, or
  * of a view change that it would have to lead. The view still moves on a quorum of votes only: who
  * hears the primary does not vote.
  */
-export function waitLessForDead(r: Replica): void {
-  if (!setHas(r.refused, primaryOfView(r))) return;
+export function waitLessForGone(r: Replica): void {
+  if (!setHas(r.peersGone, primaryOfView(r))) return;
   const wait = r.timers.ticks('heartbeat');
   if (isBackup(r)) r.timers.shorten('silence', wait);
   else if (r.status === 'view_change') r.timers.shorten('viewChange', wait);
