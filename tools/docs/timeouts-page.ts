@@ -33,7 +33,7 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
     shownBy: 'timeouts.test.ts',
   },
   abdicate: {
-    handler: ['watchOneself', 'abdicate.ts'],
+    handler: ['watchSelf', 'abdicate.ts'],
     metric: 'vsr_events_total{kind="abdicated"}',
     shownBy: 'abdication.test.ts',
   },
@@ -43,7 +43,7 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
     shownBy: 'clock.test.ts',
   },
   clockLoss: {
-    handler: ['watchOneself', 'abdicate.ts'],
+    handler: ['watchSelf', 'abdicate.ts'],
     metric: 'vsr_view_changes_total{reason="clock_lost"}',
     shownBy: 'giving-way.test.ts',
   },

@@ -60,6 +60,8 @@ export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair-budget.ts';
 export { TABLE_REPLACED_FILES } from './replica/replaced-files.ts';
 export { SCRUB_DEFAULT, type ScrubOptions } from './replica/scrub.ts';
 export { type Session, Sessions, sessionTables, TABLE_SESSIONS } from './replica/sessions.ts';
+export type { ReplicaSnapshot } from './replica/snapshot.ts';
+export type { Status } from './replica/status.ts';
 export * from './replica/timeout-table.ts';
 export { Timers } from './replica/timers.ts';
 export type * from './replica/trace.ts';

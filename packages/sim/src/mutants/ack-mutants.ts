@@ -1,5 +1,6 @@
 import type { Mutant } from './mutant.ts';
 
+const PREPARE_OK = 'vsr/src/replica/prepare-ok.ts';
 const ACKNOWLEDGE = 'vsr/src/replica/acknowledge.ts';
 const JOURNAL = 'vsr/src/journal/journal.ts';
 const PREPARE = 'vsr/src/replica/prepare.ts';
@@ -15,7 +16,7 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     bug: 'a repeated prepare_ok of one replica counts as a second vote',
     edits: [
       {
-        file: PREPARE,
+        file: PREPARE_OK,
         find: 'entry.acks = setAdd(entry.acks, slot);',
         replace: 'entry.acks = setAdd(entry.acks, setHas(entry.acks, slot) ? 15 : slot);',
       },
@@ -27,7 +28,7 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     bug: 'an op commits with one acknowledgement too few',
     edits: [
       {
-        file: PREPARE,
+        file: PREPARE_OK,
         find: 'setCount(first.acks) < r.quorums.replication',
         replace: 'setCount(first.acks) < r.quorums.replication - 1',
       },
@@ -93,7 +94,7 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     bug: 'an acknowledgement of an op counts for all before it',
     edits: [
       {
-        file: PREPARE,
+        file: PREPARE_OK,
         find: 'countAck(r, entry, header.replica);',
         replace:
           'for (const earlier of [...r.primary.pipeline]) {\n' +
@@ -108,7 +109,7 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     scenario: 'late_acknowledgements',
     edits: [
       {
-        file: PREPARE,
+        file: PREPARE_OK,
         find:
           'if (!isPrimary(r) || header.view !== r.view) {\n' +
           "    drop(r, message, 'stale_view');",
@@ -124,7 +125,7 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     scenario: 'late_acknowledgements',
     edits: [
       {
-        file: PREPARE,
+        file: PREPARE_OK,
         find: '/** Counts who has it on disk and commits, in order, what has its quorum. */\n',
         replace:
           'const KEPT = new WeakMap<Replica, Map<bigint, number>>();\n' +
@@ -137,7 +138,7 @@ export const ACK_MUTANTS: readonly Mutant[] = [
           '\n',
       },
       {
-        file: PREPARE,
+        file: PREPARE_OK,
         find: '  entry.acks = setAdd(entry.acks, slot);\n',
         replace:
           '  entry.acks = setAdd(entry.acks, slot);\n' +
@@ -154,8 +155,10 @@ export const ACK_MUTANTS: readonly Mutant[] = [
       },
       {
         file: PRIMARY_START,
-        find: 'import { indexInFlight, sendPipeline }',
-        replace: 'import { indexInFlight, keptAcks, sendPipeline }',
+        find: "import { indexInFlight, sendPipeline } from './prepare.ts';\n",
+        replace:
+          "import { indexInFlight, sendPipeline } from './prepare.ts';\n" +
+          "import { keptAcks } from './prepare-ok.ts';\n",
       },
     ],
   },
@@ -165,12 +168,12 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     scenario: 'late_acknowledgements',
     edits: [
       {
-        file: PREPARE,
+        file: PREPARE_OK,
         find: 'if (entry.message.header.checksum !== header.prepareChecksum) {',
         replace: 'if (header.prepareChecksum === 0n) {',
       },
       {
-        file: PREPARE,
+        file: PREPARE_OK,
         find:
           'if (!isPrimary(r) || header.view !== r.view) {\n' +
           "    drop(r, message, 'stale_view');",

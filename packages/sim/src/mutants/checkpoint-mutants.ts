@@ -1,7 +1,9 @@
 import type { Mutant } from './mutant.ts';
 
+const APPEND = 'vsr/src/replica/append.ts';
 const PREPARE = 'vsr/src/replica/prepare.ts';
 const WINDOW = 'vsr/src/replica/window.ts';
+const SERVE = 'vsr/src/replica/serve.ts';
 const SYNC = 'vsr/src/replica/sync.ts';
 const CHECKPOINT = 'vsr/src/replica/checkpoint.ts';
 const START_VIEW = 'vsr/src/replica/start-view.ts';
@@ -66,9 +68,9 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     bug: 'blocks are given and taken without a look at their checksums',
     edits: [
       {
-        file: RESTORE,
-        find: '    if (bytes !== null && r.checksum.hash(bytes) === checksum) {',
-        replace: '    if (bytes !== null) {',
+        file: SERVE,
+        find: '  if (bytes === null || r.checksum.hash(bytes) !== checksum) return;',
+        replace: '  if (bytes === null) return;',
       },
       {
         file: BLOCK_REPAIR,
@@ -150,7 +152,7 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     scenario: 'stray_state',
     edits: [
       {
-        file: PREPARE,
+        file: APPEND,
         find: "    drop(r, message, 'wrong_checkpoint');\n    return false;",
         replace: "    fatal(r, 'diverged');\n    return false;",
       },

@@ -1,8 +1,8 @@
 import type { Mutant } from './mutant.ts';
 
+const APPEND = 'vsr/src/replica/append.ts';
 const CHAIN = 'vsr/src/replica/chain.ts';
 const DO_VIEW_CHANGE = 'vsr/src/replica/do-view-change.ts';
-const PREPARE = 'vsr/src/replica/prepare.ts';
 const SEND = 'vsr/src/replica/send.ts';
 const VIEW_CHANGE = 'vsr/src/replica/view-change.ts';
 const STARTUP = 'vsr/src/replica/startup.ts';
@@ -58,7 +58,7 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
       'the parent always fits; the check is a second guard',
     edits: [
       {
-        file: PREPARE,
+        file: APPEND,
         find: 'if (header.parent !== head.header.checksum) {',
         replace: 'if (header.parent === 0n) {',
       },
@@ -102,7 +102,7 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
     scenario: 'duelling_views',
     edits: [
       {
-        file: PREPARE,
+        file: APPEND,
         find:
           '    askForView(r, header.view);\n' +
           '    return;\n' +
@@ -119,7 +119,7 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
           '  if (header.view < r.view ||',
       },
       {
-        file: PREPARE,
+        file: APPEND,
         find: "import { askForView } from './ask-view.ts';\n",
         replace:
           "import { logSuffix } from './chain.ts';\n" +

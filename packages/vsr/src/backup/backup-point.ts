@@ -2,6 +2,7 @@ import { assert } from '@kimberlite/store';
 import type { ClusterConfig } from '../config.ts';
 import type { LogHeader } from '../message/header-list.ts';
 import type { Replica } from '../replica/replica.ts';
+import { isReplacingState } from '../replica/sync.ts';
 import { Op, opNext, type View } from '../std/numbers.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 
@@ -39,7 +40,7 @@ export type BackupRefusal =
 /** What a backup begun now would hold: every op up to `atLeast`, at least. Changes nothing. */
 export function backupPointOf(r: Replica, atLeast: number): BackupPoint | BackupRefusal {
   if (!r.opened || r.status === 'recovering') return 'recovering';
-  if (!r.restored || r.restorePending || r.pendingSync !== null) return 'syncing';
+  if (!r.restored || isReplacingState(r)) return 'syncing';
   // A block that is being written again is neither the old one nor the new one now.
   if (r.missingBlocks.size > 0 || r.repairingBlocks.size > 0) return 'repairing';
   const log: LogHeader[] = [];

@@ -1,6 +1,6 @@
 import type { BackupPoint, BackupRefusal } from '../backup/backup-point.ts';
 import type { AnyMessage } from '../message/message.ts';
-import type { ReplicaSnapshot } from '../replica/trace.ts';
+import type { ReplicaSnapshot } from '../replica/snapshot.ts';
 
 /**
  * How whoever runs a replica talks to it: the server, the simulator, a browser. `createHost` makes

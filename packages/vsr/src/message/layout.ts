@@ -303,6 +303,12 @@ export type FieldsToSend<C extends Command> = Pick<
 > &
   FieldsOf<(typeof COMMANDS)[C]['fields']>;
 
+/** What a command says beside what the author's replica says with every message. */
+export type OwnFields<C extends Command> = Omit<
+  FieldsToSend<C>,
+  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
+>;
+
 /** Who greets. */
 export const HELLO_ROLES = { replica: 0, client: 1 } as const;
 

@@ -4,7 +4,8 @@ import { TICK_MICROS } from '../std/tick.ts';
 import { heardInView } from './heard.ts';
 import { sendHeartbeat } from './heartbeat.ts';
 import type { Replica } from './replica.ts';
-import { isPrimary, trace } from './send.ts';
+import { trace } from './report.ts';
+import { isPrimary } from './role.ts';
 import type { VoteReason } from './trace.ts';
 import { voteToLeave, withdrawVote } from './vote.ts';
 
@@ -16,7 +17,7 @@ import { voteToLeave, withdrawVote } from './vote.ts';
  * view has moved, it withdraws the vote and leads on. A single dead voter is no reason: it can
  * still commit.
  */
-export function watchOneself(r: Replica, stalled: boolean): void {
+export function watchSelf(r: Replica, stalled: boolean): void {
   if (!isDiskBusy(r)) r.diskProgress = r.tick;
   if (!isPrimary(r) || r.replicaCount === 1) return;
   if (stalled) {
@@ -36,7 +37,7 @@ export function watchOneself(r: Replica, stalled: boolean): void {
  * what this replica would say to them belongs to a view that it may have lost meanwhile.
  */
 export function watchForStall(r: Replica): void {
-  if (hasStalled(r) && r.status !== 'recovering') watchOneself(r, true);
+  if (hasStalled(r) && r.status !== 'recovering') watchSelf(r, true);
 }
 
 /** Something was asked of the disk that it has not done yet. */

@@ -3,7 +3,9 @@ import { primarySlot } from '../membership.ts';
 import { type Op, opNext } from '../std/numbers.ts';
 import { namesOtherCheckpoint } from './checkpoint-ids.ts';
 import type { Replica } from './replica.ts';
-import { isBackup, send, trace } from './send.ts';
+import { trace } from './report.ts';
+import { isBackup } from './role.ts';
+import { send } from './send.ts';
 import { checkpointAllows } from './window.ts';
 
 /** Backup: tells the primary that `op` is on this disk, if every rule allows it (rule ack). */

@@ -1,7 +1,8 @@
 import { primarySlot } from '../membership.ts';
 import type { View } from '../std/numbers.ts';
 import type { Replica } from './replica.ts';
-import { broadcast, isVoter, send } from './send.ts';
+import { isVoter } from './role.ts';
+import { broadcast, send } from './send.ts';
 
 /**
  * A view above ours has begun: asks its primary for the log. Not limited by any budget: until it

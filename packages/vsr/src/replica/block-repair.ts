@@ -2,7 +2,9 @@ import { assert, type BlockReference } from '@kimberlite/store';
 import { encodeBlockList } from '../message/block-list.ts';
 import type { Message } from '../message/message.ts';
 import type { Replica } from './replica.ts';
-import { send, trace } from './send.ts';
+import { trace } from './report.ts';
+import { send } from './send.ts';
+import { isReplacingState } from './sync.ts';
 
 /** Blocks asked of a peer in one message. */
 const BLOCKS_PER_REQUEST = 8;
@@ -62,7 +64,7 @@ export function requestMissingBlocks(r: Replica): void {
 /** A block from a peer: written to this disk, and handed to who wants it. */
 export function onBlock(r: Replica, message: Message<'block'>): void {
   const { header, body } = message;
-  if (r.restorePending || r.pendingSync !== null) return;
+  if (isReplacingState(r)) return;
   // Once the next checkpoint is durable this address may be free, and given to the one after it: a
   // repair still being written there would overwrite it. And while a superblock names a new
   // checkpoint, no block that it may name is being written: a crash could tear both. So none is

@@ -1,7 +1,7 @@
 import type { LogHeader } from '../message/header-list.ts';
 import { Op, opPrevious } from '../std/numbers.ts';
 import type { Replica } from './replica.ts';
-import { fatal } from './send.ts';
+import { fatal } from './report.ts';
 
 /**
  * The chain of headers (rule chain-complete). After a start_view nothing above the last committed

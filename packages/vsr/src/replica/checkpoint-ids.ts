@@ -2,7 +2,7 @@ import type { Header } from '../message/layout.ts';
 import type { PrepareHeader } from '../message/message.ts';
 import type { Checksum, Op } from '../std/numbers.ts';
 import type { Replica } from './replica.ts';
-import { fatal, trace } from './send.ts';
+import { fatal, trace } from './report.ts';
 import { expectedCheckpointId, ownCheckpointId } from './window.ts';
 
 /*

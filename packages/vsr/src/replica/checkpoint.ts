@@ -7,7 +7,7 @@ import { acknowledgeAll } from './acknowledge.ts';
 import { dropReleasedBlocks } from './block-repair.ts';
 import { logSuffix } from './chain.ts';
 import type { Replica } from './replica.ts';
-import { trace } from './send.ts';
+import { trace } from './report.ts';
 import { updateSuperblock } from './superblock-update.ts';
 
 /** Block writes in flight: WAL and superblock must always find a free thread. */

@@ -1,5 +1,5 @@
 import type { Replica } from './replica.ts';
-import { trace } from './send.ts';
+import { trace } from './report.ts';
 
 /**
  * Works out anew whether enough clocks agree, and remembers since when they don't. Every replica

@@ -1,5 +1,6 @@
 import type { Replica } from './replica.ts';
-import { isPrimary, trace } from './send.ts';
+import { trace } from './report.ts';
+import { isPrimary } from './role.ts';
 
 /**
  * Notices that commits stand still (limit `commitStall`): the pipeline is full, or more waits than

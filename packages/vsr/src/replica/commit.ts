@@ -5,7 +5,7 @@ import { checkpointAllowsCommit, freezeCheckpoint } from './checkpoint.ts';
 import type { ReplicaEvent } from './effect.ts';
 import { beginExecution, continueExecution } from './execute.ts';
 import type { Replica } from './replica.ts';
-import { fatal, trace } from './send.ts';
+import { fatal, trace } from './report.ts';
 import { isPaddingSound, readPrepare } from './wal-read.ts';
 import { expectedCheckpointId } from './window.ts';
 

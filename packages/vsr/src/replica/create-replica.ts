@@ -4,24 +4,22 @@ import { assertConfig, type ClusterConfig } from '../config.ts';
 import type { Journal } from '../journal/journal.ts';
 import { quorumsOf, SLOT_COUNT } from '../membership.ts';
 import type { StateMachine } from '../state-machine.ts';
-import { Op, opNext, View, ZERO_CHECKSUM } from '../std/numbers.ts';
+import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
-import { TICK_MICROS } from '../std/tick.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { CORE_TABLES } from './core-tables.ts';
-import { heardCount } from './heard.ts';
-import { isDenied, noPromise, unmetPeers } from './introduce.ts';
+import { noPromise } from './introduce.ts';
+import { firstPrimaryState } from './primary-state.ts';
+import { firstReadState } from './read-state.ts';
 import { RepairBudget } from './repair-budget.ts';
 import { ReplacedFiles, TABLE_REPLACED_FILES } from './replaced-files.ts';
 import type { Replica } from './replica.ts';
-import { quorumRoundTrip } from './round-trip.ts';
-import { createScrubState, SCRUB_DEFAULT, type ScrubOptions, scrubProgress } from './scrub.ts';
-import { isPrimary } from './send.ts';
+import { createScrubState, SCRUB_DEFAULT, type ScrubOptions } from './scrub.ts';
 import { Sessions, sessionTables } from './sessions.ts';
 import { TIMEOUTS_DEFAULT, type TimeoutTable } from './timeout-table.ts';
 import { Timers } from './timers.ts';
-import type { ReplicaSnapshot } from './trace.ts';
+import { firstViewChangeState } from './view-change-state.ts';
 
 export interface ReplicaOptions {
   readonly config: ClusterConfig;
@@ -124,44 +122,9 @@ export function createReplica(options: ReplicaOptions): Replica {
     commitMax: Op(0),
     commitChecksum: ZERO_CHECKSUM,
     chainOp: Op(0),
-    primary: {
-      pipeline: [],
-      queue: [],
-      queueBytes: 0,
-      inFlight: new Map(),
-      heard: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
-      lastNewAck: 0,
-      backlogSince: null,
-      backlogCommit: Op(0),
-      stalled: false,
-      abdicated: null,
-      replacing: new Map(),
-      viewHead: Op(0),
-      timestampNext: 0,
-    },
-    reads: {
-      count: 0,
-      bytes: 0,
-      arriving: [],
-      remote: [],
-      rounds: [],
-      roundNext: 0,
-      asking: null,
-      waiting: [],
-      indexNext: Op(Number.MAX_SAFE_INTEGER),
-      backlog: false,
-      blocked: false,
-      confirmed: null,
-    },
-    viewChange: {
-      votes: 0,
-      voting: null,
-      dvcs: new Map(),
-      headers: [],
-      attempts: 0,
-      repairing: false,
-      nonce: 0n,
-    },
+    primary: firstPrimaryState(),
+    reads: firstReadState(),
+    viewChange: firstViewChangeState(),
     buffer: new Map(),
     bodiesAskedAt: new Map(),
     nextAskedTo: Op(0),
@@ -183,65 +146,14 @@ export function createReplica(options: ReplicaOptions): Replica {
     blockWrites: 0,
     restored: false,
     restorePending: false,
+    syncTarget: null,
+    pendingSync: null,
     blockReads: 0,
     missingBlocks: new Map(),
     repairingBlocks: new Set(),
-    pendingSync: null,
-    syncTarget: null,
     stuckSince: null,
     stuckAt: Op(0),
     scrub: createScrubState(options.scrub ?? SCRUB_DEFAULT, prng.fork()),
     out: [],
   };
-}
-
-/** The numbers that others may look at. */
-export function snapshotOf(r: Replica): ReplicaSnapshot {
-  const needed = r.status === 'recovering' ? { missing: 0, faulty: 0 } : countNeeded(r);
-  return {
-    slot: r.slot,
-    // Denied, it waits for what all others say of its file, as when it was new.
-    status: isDenied(r) && r.status !== 'recovering' ? 'introducing' : r.status,
-    isPrimary: isPrimary(r) && !isDenied(r),
-    view: r.view,
-    logView: r.logView,
-    op: r.op,
-    commitMin: r.commitMin,
-    commitMax: r.commitMax,
-    checkpointOp: r.checkpoint.op,
-    syncing: r.syncTarget !== null,
-    unmet: r.opened ? unmetPeers(r) : [],
-    deniedBy: [...r.denials.keys()],
-    clockSynchronized: r.clock.synchronized,
-    pipelineLength: r.primary.pipeline.length,
-    queueLength: r.primary.queue.length,
-    queries: r.reads.count,
-    sessions: r.sessions.count,
-    quorumSeen: r.quorumSeen,
-    votersHeard: heardCount(r),
-    commitStalled: r.primary.stalled,
-    repairSlots: r.budget.availableSlots(),
-    repairsInFlight: r.budget.inFlightCount(),
-    roundTripMillis: (quorumRoundTrip(r) * TICK_MICROS) / 1000,
-    timeouts: r.timers.fired(),
-    journalDirty: needed.missing,
-    journalFaulty: needed.faulty,
-    blocksMissing: r.missingBlocks.size + r.repairingBlocks.size,
-    scrubTours: r.scrub.tours,
-    scrubProgress: r.opened ? scrubProgress(r) : 0,
-    scrubBytes: r.scrub.bytes,
-    scrubFindings: r.scrub.findings,
-  };
-}
-
-/** Ops that a restart would replay and that are not (or not readably) on this disk. */
-function countNeeded(r: Replica): { readonly missing: number; readonly faulty: number } {
-  let missing = 0;
-  let faulty = 0;
-  for (let op = opNext(r.checkpoint.op); op <= r.op; op = opNext(op)) {
-    if (r.journal.isDurable(op)) continue;
-    missing += 1;
-    if (r.journal.isFaulty(op)) faulty += 1;
-  }
-  return { missing, faulty };
 }

@@ -1,17 +1,14 @@
-import type { FieldsToSend } from '../message/layout.ts';
+import type { OwnFields } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
 import { opMax } from '../std/numbers.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import { askForView } from './ask-view.ts';
 import { durableHead } from './durable-head.ts';
 import type { Replica } from './replica.ts';
-import { broadcast, drop, fatal, isBackup, isPrimary, primaryOfView } from './send.ts';
+import { drop, fatal } from './report.ts';
+import { isBackup, isPrimary, primaryOfView } from './role.ts';
+import { broadcast } from './send.ts';
 import { withdrawVote } from './vote.ts';
-
-type CommitFields = Omit<
-  FieldsToSend<'commit'>,
-  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
->;
 
 /** Primary: tells what is committed, and that it lives. */
 export function sendHeartbeat(r: Replica): void {
@@ -22,7 +19,7 @@ export function sendHeartbeat(r: Replica): void {
 }
 
 /** What a heartbeat says now. */
-export function heartbeatFields(r: Replica): CommitFields {
+export function heartbeatFields(r: Replica): OwnFields<'commit'> {
   return {
     commitChecksum: r.commitChecksum,
     checkpointId: r.checkpointId,

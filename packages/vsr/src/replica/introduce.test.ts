@@ -3,7 +3,7 @@ import { Op, View } from '../std/numbers.ts';
 import { fixtureRoot, prepareAfter } from '../testing/log-fixture.ts';
 import { fromPeer, greeting, ReplicaHarness } from '../testing/replica-harness.ts';
 import { checkpointFields } from '../testing/wal-disk.ts';
-import { snapshotOf } from './create-replica.ts';
+import { snapshotOf } from './snapshot.ts';
 
 /** A replica of three that has met nobody. */
 function stranger(slot = 1): ReplicaHarness {

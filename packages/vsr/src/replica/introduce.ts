@@ -6,7 +6,7 @@ import { fileOf, isKnownByEnough, withFile } from '../superblock/introductions.t
 import { durableHead } from './durable-head.ts';
 import type { FatalReason } from './effect.ts';
 import type { PeerPromise, Replica } from './replica.ts';
-import { fatal, trace } from './send.ts';
+import { fatal, trace } from './report.ts';
 import { updateSuperblock } from './superblock-update.ts';
 import type { DropReason } from './trace.ts';
 

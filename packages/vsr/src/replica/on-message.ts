@@ -1,20 +1,22 @@
 import type { Command } from '../message/layout.ts';
 import type { AnyMessage, Message } from '../message/message.ts';
 import { setRemove } from '../std/bitset.ts';
+import { onPrepare } from './append.ts';
 import { onBlock } from './block-repair.ts';
 import { noteCheckpoint } from './checkpoint-ids.ts';
 import { onDoViewChange } from './do-view-change.ts';
 import { onCommit } from './heartbeat.ts';
 import { isDenied, rememberPromise, strangerGate } from './introduce.ts';
 import { onPing, onPong } from './ping.ts';
-import { onPrepare, onPrepareOk } from './prepare.ts';
+import { onPrepareOk } from './prepare-ok.ts';
 import { onQuery } from './read.ts';
 import { onConfirmView, onReadIndex, onRequestReadIndex, onViewConfirmed } from './read-round.ts';
-import { onHeaders, onRequestHeaders, onRequestPrepare } from './repair.ts';
+import { onHeaders } from './repair.ts';
 import type { Replica } from './replica.ts';
+import { drop } from './report.ts';
 import { onRequest } from './request.ts';
-import { onRequestBlocks } from './restore.ts';
-import { drop, isVoter } from './send.ts';
+import { isVoter } from './role.ts';
+import { onRequestBlocks, onRequestHeaders, onRequestPrepare } from './serve.ts';
 import { onRequestStartView, onStartView } from './start-view.ts';
 import { onStartViewChange } from './view-change.ts';
 

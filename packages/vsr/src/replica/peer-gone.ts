@@ -1,6 +1,7 @@
 import { setAdd, setHas } from '../std/bitset.ts';
 import type { Replica } from './replica.ts';
-import { isBackup, isVoter, primaryOfView, trace } from './send.ts';
+import { trace } from './report.ts';
+import { isBackup, isVoter, primaryOfView } from './role.ts';
 
 /**
  * A peer's machine answered that nobody listens where its process was: most likely it has died. No

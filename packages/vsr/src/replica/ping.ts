@@ -11,9 +11,10 @@ import {
   strangerGate,
 } from './introduce.ts';
 import type { Replica } from './replica.ts';
+import { drop } from './report.ts';
 import { learnRoundTrip } from './round-trip.ts';
-import { drop, send } from './send.ts';
-import type { Status } from './trace.ts';
+import { send } from './send.ts';
+import type { Status } from './status.ts';
 import { transitionToViewChange } from './view-change.ts';
 
 export const STATUS_CODES: Readonly<Record<Status, number>> = {

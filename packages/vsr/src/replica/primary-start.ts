@@ -5,8 +5,10 @@ import { takePrepareRead } from './commit.ts';
 import type { ReplicaEvent } from './effect.ts';
 import { heartbeatFields, sendHeartbeat } from './heartbeat.ts';
 import { indexInFlight, sendPipeline } from './prepare.ts';
-import type { PipelineEntry, Replica } from './replica.ts';
-import { compose, sendToClient, trace } from './send.ts';
+import type { PipelineEntry } from './primary-state.ts';
+import type { Replica } from './replica.ts';
+import { trace } from './report.ts';
+import { compose, sendToClient } from './send.ts';
 import { transitionToStatus } from './status.ts';
 import { readPrepare } from './wal-read.ts';
 

@@ -1,7 +1,8 @@
 import { setCount } from '../std/bitset.ts';
 import { heardCount, isHeard } from './heard.ts';
 import type { Replica } from './replica.ts';
-import { isPrimary, primaryOfView, trace } from './send.ts';
+import { trace } from './report.ts';
+import { isPrimary, primaryOfView } from './role.ts';
 
 /**
  * Whether this replica hears enough others for the cluster to go on, as far as it can tell: with

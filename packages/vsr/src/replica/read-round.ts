@@ -2,9 +2,12 @@ import type { Message } from '../message/message.ts';
 import { type SlotSet, setAdd, setCount } from '../std/bitset.ts';
 import { type Op, opMax } from '../std/numbers.ts';
 import { askForView } from './ask-view.ts';
+import type { PendingQuery, ReadRound } from './read-state.ts';
 import { isBeingReplaced } from './replacement.ts';
-import type { PendingQuery, ReadRound, Replica } from './replica.ts';
-import { broadcast, drop, isBackup, isPrimary, primaryOfView, send } from './send.ts';
+import type { Replica } from './replica.ts';
+import { drop } from './report.ts';
+import { isBackup, isPrimary, primaryOfView } from './role.ts';
+import { broadcast, send } from './send.ts';
 
 /** Rounds of confirmation under way at once: with one, queries would wait up to two round trips. */
 const ROUNDS_MAX = 2;

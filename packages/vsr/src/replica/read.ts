@@ -12,10 +12,12 @@ import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT, Op } from '../std/numbers.ts';
 import { queryGuarded } from './execute-guard.ts';
 import { askForIndex, awaitIndex, repeatReadQuestions, startRounds } from './read-round.ts';
+import type { PendingQuery, WaitingQuery } from './read-state.ts';
 import { refuse } from './refuse.ts';
-import type { PendingQuery, Replica, WaitingQuery } from './replica.ts';
+import type { Replica } from './replica.ts';
+import { drop, trace } from './report.ts';
 import { mayHaveCome } from './restore.ts';
-import { compose, drop, sendToClient, trace } from './send.ts';
+import { compose, sendToClient } from './send.ts';
 import { releaseBlocks } from './stored-reply.ts';
 
 /** Queries that may wait at one replica; beyond, clients are told to come back. */

@@ -2,11 +2,11 @@ import { writeU64 } from '@kimberlite/store';
 import { RECOVERY_VOTERS_MIN } from '../membership.ts';
 import { decodeRecovery, RECOVERED_SIZE } from '../message/recover-body.ts';
 import { setHas, setRemove } from '../std/bitset.ts';
-import { Op } from '../std/numbers.ts';
+import type { Op } from '../std/numbers.ts';
 import { fileOf, type KnownFile, withFile } from '../superblock/introductions.ts';
 import { noPromise } from './introduce.ts';
 import type { Replica } from './replica.ts';
-import { fatal, trace } from './send.ts';
+import { fatal, trace } from './report.ts';
 import { updateSuperblock } from './superblock-update.ts';
 
 /** Whether it is one at all: a pure function of the bytes and the membership. */

@@ -3,7 +3,7 @@ import { Op } from '../std/numbers.ts';
 import { askEveryone } from './ask-view.ts';
 import { isFarBehind } from './far-behind.ts';
 import type { Replica } from './replica.ts';
-import { isBackup } from './send.ts';
+import { isBackup } from './role.ts';
 
 /**
  * Backup with a wide gap: when a checkpoint newer than its own is provably on a quorum, it asks for

@@ -1,6 +1,5 @@
 import { assert } from '@kimberlite/store';
-import { decodeHeaderList, encodeHeaderList, type LogHeader } from '../message/header-list.ts';
-import { HEADER_SIZE } from '../message/layout.ts';
+import { decodeHeaderList, type LogHeader } from '../message/header-list.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
 import { Op, opMax, opMin, opNext, opPrevious, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
@@ -9,23 +8,13 @@ import { requestMissingBlocks } from './block-repair.ts';
 import { extendChain } from './chain.ts';
 import { provenCheckpoint } from './checkpoint.ts';
 import { clearUnusedSlots } from './clear-slots.ts';
-import type { ServedRange } from './effect.ts';
 import { isFarBehind } from './far-behind.ts';
 import type { RepairPriority } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
-import {
-  broadcast,
-  drop,
-  isBackup,
-  isPrimary,
-  primaryOfView,
-  SERVING_MAX,
-  send,
-  sendMessage,
-  trace,
-} from './send.ts';
+import { drop, trace } from './report.ts';
+import { isBackup, primaryOfView } from './role.ts';
+import { broadcast, send } from './send.ts';
 import { isStuck } from './stuck.ts';
-import { readPrepare } from './wal-read.ts';
 
 /** Requests for bodies in one round, at most. */
 const BODIES_PER_ROUND = 8;
@@ -260,25 +249,6 @@ export function onRepairPrepare(r: Replica, message: PrepareMessage): void {
   else r.timers.ensure('repair');
 }
 
-/** Headers that a peer lacks, from the top down. */
-export function onRequestHeaders(r: Replica, message: Message<'requestHeaders'>): void {
-  const { header } = message;
-  if (header.opMin > header.opMax) {
-    drop(r, message, 'invalid_repair_range');
-    return;
-  }
-  const most = Math.floor((r.config.messageSizeMax - HEADER_SIZE) / HEADER_SIZE);
-  const headers: LogHeader[] = [];
-  for (let op = opMin(header.opMax, r.op); op >= header.opMin && headers.length < most; ) {
-    const entry = r.journal.header(op);
-    if (entry === null) break;
-    headers.push(entry);
-    if (op === 0) break;
-    op = opPrevious(op);
-  }
-  if (headers.length > 0) send(r, header.replica, 'headers', {}, encodeHeaderList(headers));
-}
-
 /** Headers from a peer: taken only where the chain from the head asks for exactly them. */
 export function onHeaders(r: Replica, message: Message<'headers'>): void {
   if (r.status !== 'normal' && !r.viewChange.repairing) return;
@@ -298,41 +268,4 @@ export function onHeaders(r: Replica, message: Message<'headers'>): void {
   }
   r.budget.recordRepairCompleted(`headers:${headers[0]?.header.op ?? 0}`, r.tick);
   r.timers.hurry('repair');
-}
-
-/**
- * A peer lacks a body, or several in a row: sent from memory or disk; what is not here is not
- * answered.
- */
-export function onRequestPrepare(r: Replica, message: Message<'requestPrepare'>): void {
-  const { op, prepareChecksum, view, replica, more } = message.header;
-  const entry = r.journal.header(op);
-  if (entry === null || op === 0) return;
-  const next = prepareChecksum === ZERO_CHECKSUM;
-  if (!next && entry.header.checksum !== prepareChecksum) return;
-  const last = opMin(Op(op + Math.min(more, 2 * r.config.pipelineMax)), r.op);
-  // "The op of your view's log": only its primary may say, and only while it leads.
-  servePrepares(r, { to: replica, op, last: opMax(op, last), view: next ? view : null });
-}
-
-/**
- * Sends what is in memory at once, and reads the rest from disk one after the other: a range never
- * takes more than one of the reads that are kept for peers. The asker checks each by its checksum.
- */
-export function servePrepares(r: Replica, range: ServedRange): void {
-  for (let { op } = range; op <= range.last; op = opNext(op)) {
-    if (range.view !== null && (!isPrimary(r) || range.view !== r.view)) return;
-    const entry = r.journal.header(op);
-    if (entry === null) return;
-    const body = r.journal.body(op);
-    if (body !== null) {
-      sendMessage(r, range.to, body);
-      continue;
-    }
-    if (!r.journal.isReadable(op)) continue;
-    if (r.serving >= SERVING_MAX) return;
-    r.serving += 1;
-    readPrepare(r, entry, { kind: 'serve', range: { ...range, op } });
-    return;
-  }
 }

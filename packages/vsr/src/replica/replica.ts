@@ -4,8 +4,6 @@ import type { ClusterConfig } from '../config.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { SlotRead } from '../journal/recover.ts';
 import type { Quorums } from '../membership.ts';
-import type { LogHeader } from '../message/header-list.ts';
-import type { ReadLevel } from '../message/layout.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
 import type { StateMachine } from '../state-machine.ts';
 import type { SlotSet } from '../std/bitset.ts';
@@ -18,29 +16,15 @@ import type { ToldCheckpoint } from './checkpoint-ids.ts';
 import type { Effect } from './effect.ts';
 import type { Execution } from './execute.ts';
 import type { Denial } from './introduce.ts';
+import type { PrimaryState } from './primary-state.ts';
+import type { ReadState } from './read-state.ts';
 import type { RepairBudget } from './repair-budget.ts';
 import type { ReplacedFiles } from './replaced-files.ts';
 import type { ScrubState } from './scrub.ts';
-import type { DvcLog } from './select-log.ts';
 import type { Sessions } from './sessions.ts';
+import type { Status } from './status.ts';
 import type { Timers } from './timers.ts';
-import type { Status, VoteReason } from './trace.ts';
-
-/** A prepare that waits for its quorum. */
-export interface PipelineEntry {
-  readonly message: PrepareMessage;
-  /** Who has it on disk; a set, so that a repeated ack counts once (rule quorum-distinct). */
-  acks: SlotSet;
-  /** Tick of the last transmission in this view. */
-  sentAt: number;
-}
-
-/** A request that waits for a place in the log. */
-export interface QueuedRequest {
-  readonly message: Message<'request'>;
-  /** Bytes that its reply can have at most, asked of the state machine once. */
-  readonly replyLimit: number;
-}
+import type { ViewChangeState } from './view-change-state.ts';
 
 /** The most that a peer has promised this replica: each part only grows. Owner: introduce.ts. */
 export interface PeerPromise {
@@ -49,121 +33,6 @@ export interface PeerPromise {
   /** Highest op that it acknowledged in the last view in which it did. */
   logView: View;
   op: Op;
-}
-
-/** What only a primary uses. Owner: prepare.ts, request.ts. Empty in every other role. */
-export interface PrimaryState {
-  /** Ops (commitMax, op], ascending. At most `pipelineMax`. */
-  readonly pipeline: PipelineEntry[];
-  /** Requests that wait for a free pipeline slot. */
-  readonly queue: QueuedRequest[];
-  queueBytes: number;
-  /** Client to checksum of its request in queue or pipeline: saves work, decides nothing. */
-  readonly inFlight: Map<ClientId, Checksum>;
-  /** Tick at which each slot was last heard in this view. */
-  readonly heard: number[];
-  /** Tick of the last prepare_ok that was new. */
-  lastNewAck: number;
-  /** Tick since which too much waits and nothing commits, or null. Owner: commit-stall.ts. */
-  backlogSince: number | null;
-  /** Commit number when that was last looked at. */
-  backlogCommit: Op;
-  /** Commits stand still. */
-  stalled: boolean;
-  /** Why it gives way, while it does. */
-  abdicated: VoteReason | null;
-  /** Slots whose files ops of the pipeline replace, and by which op. Owner: replacement.ts. */
-  readonly replacing: Map<number, Op>;
-  /** Head of the log with which this view began: all of it may have been acknowledged. */
-  viewHead: Op;
-  /** Smallest timestamp that the next prepare may carry, microseconds. */
-  timestampNext: number;
-}
-
-/** What a view change uses. Owners: vote.ts, view-change.ts, do-view-change.ts, start-view.ts. */
-export interface ViewChangeState {
-  /** Votes to leave `view`; cleared whenever the view moves. */
-  votes: SlotSet;
-  /** Why this replica votes to leave, while it does. */
-  voting: VoteReason | null;
-  /** do_view_changes for `view`, by slot. */
-  readonly dvcs: Map<number, DvcLog>;
-  /** What this replica's do_view_change says; durable with the view. */
-  headers: readonly (LogHeader | null)[];
-  /** View changes since the last normal status; stretches the timeout. */
-  attempts: number;
-  /** This is the new primary: its log is chosen, but not yet whole. */
-  repairing: boolean;
-  /** Freshness of the start_view that was asked for. */
-  nonce: bigint;
-}
-
-/** A query that has no answer yet. */
-export interface PendingQuery {
-  readonly message: Message<'query'>;
-  readonly level: ReadLevel;
-  /** Tick at which it is refused if it has no answer yet. */
-  readonly expiresAt: number;
-}
-
-/** A query that is answered as soon as `index` is executed. */
-export interface WaitingQuery {
-  readonly query: PendingQuery;
-  readonly index: Op;
-  /** Monotonic time at which the confirmation of the index was asked for. */
-  readonly askedAt: number;
-  /** `demandVersion` of the forest when it last had to wait for blocks; null before that. */
-  waitedAt: number | null;
-}
-
-/** Primary: one round of confirming that the view is still everyone's. */
-export interface ReadRound {
-  readonly number: number;
-  /** Covers every write that was acknowledged before the round began. */
-  readonly index: Op;
-  /** Head of the log when the round began. */
-  readonly head: Op;
-  /** Monotonic time at which it began. */
-  readonly askedAt: number;
-  confirmedBy: SlotSet;
-  queries: readonly PendingQuery[];
-  /** Backups that asked for the index. */
-  readonly remote: readonly RemoteReader[];
-}
-
-/** A backup with queries. */
-export interface RemoteReader {
-  readonly slot: number;
-  readonly nonce: bigint;
-}
-
-/** Reads without a place in the log. Owners: read.ts, read-round.ts. */
-export interface ReadState {
-  /** Queries held, in all lists below, and their bytes. */
-  count: number;
-  bytes: number;
-  /** They join the next round, or the next question to the primary. */
-  arriving: PendingQuery[];
-  /** Primary: backups that join the next round; one entry a backup. */
-  remote: RemoteReader[];
-  /** Primary: under way, oldest first. */
-  rounds: ReadRound[];
-  roundNext: number;
-  /** Backup: the question to the primary that is under way. */
-  asking: {
-    readonly nonce: bigint;
-    readonly askedAt: number;
-    readonly queries: readonly PendingQuery[];
-  } | null;
-  waiting: WaitingQuery[];
-  /** At or below the lowest index in `waiting`. */
-  indexNext: Op;
-  /** Some of `waiting` can be answered, and are left for a later step. */
-  backlog: boolean;
-  /** Some of `waiting` wait for blocks. */
-  blocked: boolean;
-  /** The newest confirmed index, and the monotonic time at which its confirmation was asked for. */
-  confirmed: { readonly index: Op; readonly askedAt: number } | null;
 }
 
 /** A checkpoint that is being written. Owner: checkpoint.ts. */
@@ -251,7 +120,7 @@ export interface Replica {
   clockAgreed: SlotSet;
   /** Tick since which clocks don't agree here; null while they do. */
   clockLostSince: number | null;
-  // ── the protocol's own (view-change.ts, prepare.ts, commit.ts) ───────────────────────────────
+  // ── the protocol's own (view-change.ts, append.ts, commit.ts) ────────────────────────────────
   status: Status;
   /** Never shown to others above `superblock.durable.view`. */
   view: View;
@@ -303,10 +172,19 @@ export interface Replica {
   checkpointPrevious: CheckpointRecord;
   checkpointing: CheckpointWork | null;
   blockWrites: number;
-  /** Every block of the checkpoint is here and loaded. */
+  // What of the checkpoint is here (restore.ts, sync.ts). In each row a peer's newer one may have
+  // come, and wait in `pendingSync`.
+  //
+  //   restored  restorePending  syncTarget
+  //   true      false           null        every block of it is here and loaded
+  //   false     false           null        this disk's own is being loaded, after a start
+  //   false     true            its op      a peer's was taken over; the superblock is to come
+  //   false     false           its op      of a peer's, what this disk lacks is being fetched
   restored: boolean;
-  /** The superblock names a checkpoint that is not being loaded yet. */
   restorePending: boolean;
+  syncTarget: Op | null;
+  /** A start_view whose checkpoint is installed when no block and no superblock is in flight. */
+  pendingSync: Message<'startView'> | null;
   /** Clients whose stored reply is being read from disk; stored-reply.ts. */
   readonly repliesWaiting: Set<ClientId>;
   /** Blocks being read for whoever wants them. */
@@ -315,10 +193,6 @@ export interface Replica {
   readonly missingBlocks: Map<number, Checksum>;
   /** Addresses of blocks from peers that are being written. */
   readonly repairingBlocks: Set<number>;
-  /** A start_view whose checkpoint is to be installed when no block write is in flight. */
-  pendingSync: Message<'startView'> | null;
-  /** The checkpoint being fetched, while it is. */
-  syncTarget: Op | null;
   /** Tick since which commits wait for something that repair must bring; null when they don't. */
   stuckSince: number | null;
   stuckAt: Op;

@@ -11,11 +11,14 @@ import { RECOVERED_SIZE } from '../message/recover-body.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
 import { sendEviction } from './execute.ts';
+import type { QueuedRequest } from './primary-state.ts';
 import { isQuorumLost } from './quorum.ts';
 import { isMemberAlive, isRecoveryValid } from './recover-op.ts';
 import { refuse } from './refuse.ts';
-import type { QueuedRequest, Replica } from './replica.ts';
-import { drop, isBackup, isPrimary, primaryOfView, sendMessage } from './send.ts';
+import type { Replica } from './replica.ts';
+import { drop } from './report.ts';
+import { isBackup, isPrimary, primaryOfView } from './role.ts';
+import { sendMessage } from './send.ts';
 import { sendReply } from './stored-reply.ts';
 
 /** Requests and bytes that may wait at the primary; beyond, clients are told to come back. */

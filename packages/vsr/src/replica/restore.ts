@@ -1,13 +1,13 @@
 import { assert } from '@kimberlite/store';
-import { decodeBlockList } from '../message/block-list.ts';
-import type { Message } from '../message/message.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import { noteMissingBlock } from './block-repair.ts';
 import type { ReplicaEvent } from './effect.ts';
 import { adoptFiles } from './recover-op.ts';
 import type { Replica } from './replica.ts';
-import { fatal, SERVING_MAX, send, trace } from './send.ts';
+import { fatal, trace } from './report.ts';
+import { onServedBlockRead } from './serve.ts';
 import { updateSuperblock } from './superblock-update.ts';
+import { isReplacingState } from './sync.ts';
 
 /** Blocks read from this disk at once while loading. */
 const READS_MAX = 8;
@@ -35,7 +35,7 @@ export function beginRestore(r: Replica): void {
  */
 export function readWantedBlocks(r: Replica): void {
   // Of a tree that is about to be replaced nothing more is read: the switch waits for the last one.
-  if (r.restorePending || r.pendingSync !== null) return;
+  if (isReplacingState(r)) return;
   if (!r.restored) finishRestore(r);
   if (r.blockReads >= READS_MAX) return;
   for (const reference of r.forest.takeWanted(READS_MAX - r.blockReads)) {
@@ -80,11 +80,7 @@ export function onBlockRead(
 ): void {
   const { reference, bytes, serveTo } = event;
   if (serveTo !== null) {
-    r.serving -= 1;
-    const { address, checksum } = reference;
-    if (bytes !== null && r.checksum.hash(bytes) === checksum) {
-      send(r, serveTo, 'block', { blockChecksum: checksum, address }, bytes);
-    }
+    onServedBlockRead(r, { reference, bytes, serveTo });
     return;
   }
   r.blockReads -= 1;
@@ -97,19 +93,5 @@ export function onBlockRead(
   if (noteMissingBlock(r, reference) && r.syncTarget === null) {
     const found = r.restored ? 'read' : 'start';
     trace(r, { kind: 'corrupt', what: 'block', place: reference.address, found });
-  }
-}
-
-/** Serves blocks from this disk; what is not there is not answered. */
-export function onRequestBlocks(r: Replica, message: Message<'requestBlocks'>): void {
-  const { header, body } = message;
-  // Also while this replica lacks blocks itself: when every disk is rotten in another place, each
-  // block is still intact somewhere.
-  for (const reference of decodeBlockList(body)) {
-    if (r.serving >= SERVING_MAX) return;
-    // The checkpoint before this one still stands on the disk until the next is being written: who
-    // is fetching it can finish. The checksum says whether it is still there.
-    r.serving += 1;
-    r.out.push({ kind: 'read_block', reference, serveTo: header.replica });
   }
 }

@@ -7,8 +7,8 @@ import type { Zone } from '../storage-layout.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
 import { noteMissingBlock } from './block-repair.ts';
 import type { Replica } from './replica.ts';
-import { trace } from './send.ts';
-import { emit } from './superblock-update.ts';
+import { trace } from './report.ts';
+import { performSuperblockStep } from './superblock-update.ts';
 import type { CorruptPlace } from './trace.ts';
 import { isSlotWhole, readLengthOf, slotHeader } from './wal-read.ts';
 
@@ -120,7 +120,7 @@ function verifySuperblock(
   if (r.superblock.busy || r.superblock.durable.sequence !== read.sequence) return NOTHING;
   const bad = r.superblock.copiesLost(bytes);
   if (bad.length > 0) {
-    emit(r, r.superblock.repairCopies(bad));
+    performSuperblockStep(r, r.superblock.repairCopies(bad));
     trace(r, { kind: 'repaired', what: 'superblock', op: null });
   }
   return { kind: 'done', found: bad.map((copy) => ({ what: 'superblock', place: copy })) };

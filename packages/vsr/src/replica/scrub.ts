@@ -3,8 +3,9 @@ import { HEADER_SIZE } from '../message/layout.ts';
 import type { Prng } from '../std/prng.ts';
 import { HEADERS_PER_SECTOR } from '../storage-layout.ts';
 import type { Replica } from './replica.ts';
+import { trace } from './report.ts';
 import { type ScrubRead, scrubReadOf, verifyScrubRead } from './scrub-read.ts';
-import { trace } from './send.ts';
+import { isReplacingState } from './sync.ts';
 
 /** How the scrubber is paced. */
 export interface ScrubOptions {
@@ -104,7 +105,7 @@ export function scrubProgress(r: Replica): number {
  * checkpoint is loaded. In a view change the slots change hands, and only the new primary repairs.
  */
 function mayScrub(r: Replica): boolean {
-  if (r.status !== 'normal' || !r.restored || r.restorePending || r.pendingSync !== null) {
+  if (r.status !== 'normal' || !r.restored || isReplacingState(r)) {
     return false;
   }
   return r.superblock.durable.logView === r.view;

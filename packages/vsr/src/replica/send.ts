@@ -1,20 +1,9 @@
 import { assert } from '@kimberlite/store';
-import { primarySlot, SLOT_COUNT } from '../membership.ts';
-import type { Command, FieldsToSend } from '../message/layout.ts';
+import type { Command, FieldsToSend, OwnFields } from '../message/layout.ts';
 import { type AnyMessage, encodeMessage, type Message } from '../message/message.ts';
 import { setHas, setSlots } from '../std/bitset.ts';
 import type { ClientId } from '../std/numbers.ts';
-import type { FatalReason } from './effect.ts';
 import type { Replica } from './replica.ts';
-import type { DropReason, TraceEvent } from './trace.ts';
-
-/** Prepares and blocks being read for peers at once: commits must always find a free thread. */
-export const SERVING_MAX = 6;
-
-type OwnFields<C extends Command> = Omit<
-  FieldsToSend<C>,
-  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
->;
 
 /** Makes a message of this replica, in its current view (a ping in the durable one). */
 export function compose<C extends Command>(
@@ -124,36 +113,4 @@ export function sendToClient(r: Replica, client: ClientId, message: Message): vo
   if (sendGate(r, message) !== null || isMuted(r, message)) return;
   // SAFETY: of one command.
   r.out.push({ kind: 'send_client', client, message: message as AnyMessage });
-}
-
-export function trace(r: Replica, event: TraceEvent): void {
-  r.out.push({ kind: 'trace', event });
-}
-
-/** Drops a message that no rule lets in; the reason is counted. */
-export function drop(r: Replica, message: Message, reason: DropReason): void {
-  const { command, replica } = message.header;
-  trace(r, { kind: 'dropped', command, reason, from: replica });
-}
-
-export function fatal(r: Replica, reason: FatalReason): void {
-  r.out.push({ kind: 'fatal', reason });
-}
-
-/** Slot of the primary of the current view. */
-export function primaryOfView(r: Replica): number {
-  return primarySlot(r.view);
-}
-
-/** Primary in normal status: the only one that orders requests. */
-export function isPrimary(r: Replica): boolean {
-  return r.status === 'normal' && primarySlot(r.view) === r.slot;
-}
-
-export function isBackup(r: Replica): boolean {
-  return r.status === 'normal' && primarySlot(r.view) !== r.slot;
-}
-
-export function isVoter(r: Replica, slot: number): boolean {
-  return slot < SLOT_COUNT && setHas(r.voters, slot);
 }

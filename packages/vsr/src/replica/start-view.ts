@@ -20,16 +20,9 @@ import { provenCheckpoint } from './checkpoint.ts';
 import { isFarBehind } from './far-behind.ts';
 import { heardPrimary } from './heartbeat.ts';
 import type { Replica } from './replica.ts';
-import {
-  broadcastMessage,
-  compose,
-  drop,
-  fatal,
-  isBackup,
-  isPrimary,
-  sendMessage,
-  trace,
-} from './send.ts';
+import { drop, fatal, trace } from './report.ts';
+import { isBackup, isPrimary } from './role.ts';
+import { broadcastMessage, compose, sendMessage } from './send.ts';
 import { clearViewState, transitionToStatus } from './status.ts';
 import { isStuck } from './stuck.ts';
 import { updateSuperblock } from './superblock-update.ts';

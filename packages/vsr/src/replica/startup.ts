@@ -19,10 +19,10 @@ import { isIntroduced } from './introduce.ts';
 import { onPingTimeout } from './ping.ts';
 import { RepairBudget } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
+import { fatal, trace } from './report.ts';
 import { beginRestore } from './restore.ts';
-import { fatal, trace } from './send.ts';
 import { transitionToStatus } from './status.ts';
-import { emit } from './superblock-update.ts';
+import { performSuperblockStep } from './superblock-update.ts';
 import { voteToLeave } from './vote.ts';
 import { isSlotWhole, readLengthOf, slotHeader } from './wal-read.ts';
 
@@ -66,7 +66,7 @@ export function onSuperblockOpened(r: Replica, zone: Uint8Array | null): void {
   }
   const step = r.superblock.repairCopies(bad);
   if (step.kind === 'idle') readLog(r);
-  else emit(r, step);
+  else performSuperblockStep(r, step);
 }
 
 function adoptSuperblock(r: Replica, state: SuperblockState): boolean {

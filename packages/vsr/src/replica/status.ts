@@ -1,8 +1,7 @@
 import { Op } from '../std/numbers.ts';
 import { carryReadsOver } from './read-round.ts';
 import type { Replica } from './replica.ts';
-import { trace } from './send.ts';
-import type { Status } from './trace.ts';
+import { trace } from './report.ts';
 
 const TIMERS_OF_A_VIEW = [
   'heartbeat',
@@ -53,3 +52,10 @@ export function clearViewState(r: Replica): void {
   r.budget.clear();
   for (const name of TIMERS_OF_A_VIEW) r.timers.stop(name);
 }
+
+/**
+ * `recovering`: reads its file. `introducing`: waits until every other voter has durably noted its
+ * file, which happens once in the file's life. `recovering_head`: its log may lack an end that it
+ * once acknowledged.
+ */
+export type Status = 'recovering' | 'introducing' | 'normal' | 'view_change' | 'recovering_head';

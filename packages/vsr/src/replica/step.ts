@@ -3,6 +3,7 @@ import { opNext } from '../std/numbers.ts';
 import type { SuperblockStep } from '../superblock/superblock-writer.ts';
 import { watchForStall } from './abdicate.ts';
 import { acknowledgeAll } from './acknowledge.ts';
+import { drainBuffer } from './append.ts';
 import {
   checkpointHasWork,
   checkpointWork,
@@ -14,17 +15,19 @@ import { onViewDurable } from './do-view-change.ts';
 import type { Effect, ReplicaEvent } from './effect.ts';
 import { onMessage } from './on-message.ts';
 import { onPeerGone } from './peer-gone.ts';
-import { countOwnCopies, drainBuffer, onPrepareDurable, prepareQueued } from './prepare.ts';
+import { prepareQueued } from './prepare.ts';
+import { countOwnCopies, onPrepareDurable } from './prepare-ok.ts';
 import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
 import { advanceReads, readsHaveWork } from './read.ts';
-import { servePrepares } from './repair.ts';
 import type { Replica } from './replica.ts';
+import { trace } from './report.ts';
 import { beginRestore, onBlockRead, readWantedBlocks } from './restore.ts';
 import { onScrubRead } from './scrub.ts';
-import { sendMessage, trace } from './send.ts';
+import { sendMessage } from './send.ts';
+import { servePrepares } from './serve.ts';
 import { onHeadersRead, onSlotRead, onSuperblockOpened, readLog, takePart } from './startup.ts';
 import { sendWaitingReplies } from './stored-reply.ts';
-import { emit } from './superblock-update.ts';
+import { performSuperblockStep } from './superblock-update.ts';
 import { continueSync } from './sync.ts';
 import { onTick } from './tick.ts';
 import { leaveViewOnQuorum } from './view-change.ts';
@@ -130,13 +133,13 @@ function onCompletion(r: Replica, event: Completion): void {
 
 /** The superblock moved on; when a state became durable, everything that waited for it goes on. */
 function onSuperblockStep(r: Replica, advance: () => SuperblockStep): void {
-  const durable = emit(r, advance());
+  const durable = performSuperblockStep(r, advance());
   if (durable === null) return;
   if (r.status === 'recovering') {
     readLog(r); // The copies that a crash had spoilt are whole again.
     return;
   }
-  emit(r, r.superblock.continue());
+  performSuperblockStep(r, r.superblock.continue());
   trace(r, { kind: 'view_durable', view: durable.view, logView: durable.logView });
   if (r.checkpointing?.sealed === true && r.checkpointing.record.op === durable.checkpoint.op) {
     onCheckpointDurable(r, durable.checkpoint);

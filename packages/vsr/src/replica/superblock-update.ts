@@ -1,7 +1,7 @@
 import type { SuperblockState } from '../superblock/superblock.ts';
 import type { SuperblockStep } from '../superblock/superblock-writer.ts';
 import type { Replica } from './replica.ts';
-import { fatal } from './send.ts';
+import { fatal } from './report.ts';
 
 /**
  * Asks for a superblock of the replica's state as it now is: view, log_view, headers, commit and
@@ -18,7 +18,7 @@ export function updateSuperblock(r: Replica): void {
     headers: r.viewChange.headers,
     introductions: r.introductions,
   });
-  emit(r, step);
+  performSuperblockStep(r, step);
 }
 
 /** The checkpoints that were asked for last, so that a merged write never takes one back. */
@@ -34,7 +34,7 @@ function newestCheckpoints(r: Replica): Pick<SuperblockState, 'checkpoint' | 'ch
 /**
  * Turns a step of the writer into effects; returns the state that has become durable, if one did.
  */
-export function emit(r: Replica, step: SuperblockStep): SuperblockState | null {
+export function performSuperblockStep(r: Replica, step: SuperblockStep): SuperblockState | null {
   switch (step.kind) {
     case 'write':
       r.out.push({ kind: 'write_superblock', copy: step.copy, bytes: step.bytes });

@@ -10,7 +10,7 @@ import {
 } from '../superblock/superblock.ts';
 import { installHeaders } from './chain.ts';
 import type { Replica } from './replica.ts';
-import { trace } from './send.ts';
+import { trace } from './report.ts';
 import { clearViewState, transitionToStatus } from './status.ts';
 import { updateSuperblock } from './superblock-update.ts';
 
@@ -24,6 +24,11 @@ export function startSync(r: Replica, message: Message<'startView'>): void {
   assert(r.pendingSync === null, 'one transfer at a time');
   r.pendingSync = message;
   continueSync(r);
+}
+
+/** Whether a peer's checkpoint is to take the place of this one's and is not being loaded yet. */
+export function isReplacingState(r: Replica): boolean {
+  return r.restorePending || r.pendingSync !== null;
 }
 
 /** Installs the pending checkpoint as soon as no block write and no superblock is in flight. */

@@ -1,5 +1,5 @@
 import { unreachable } from '@kimberlite/store';
-import { hasStalled, watchOneself } from './abdicate.ts';
+import { hasStalled, watchSelf } from './abdicate.ts';
 import { askEveryone } from './ask-view.ts';
 import { onClockSyncTimeout } from './clock-sync.ts';
 import { watchCommits } from './commit-stall.ts';
@@ -13,8 +13,8 @@ import { onRepairTimeout } from './repair.ts';
 import { onRepairSyncTimeout } from './repair-sync.ts';
 import type { Replica } from './replica.ts';
 import { refuseQueued } from './request.ts';
+import { isBackup } from './role.ts';
 import { scrubTick } from './scrub.ts';
-import { isBackup } from './send.ts';
 import { broadcastStartView } from './start-view.ts';
 import type { TimerName } from './timeout-table.ts';
 import { onViewChangeTimeout } from './view-change.ts';
@@ -28,7 +28,7 @@ export function onTick(r: Replica): void {
   if (r.status === 'recovering') return;
   watchQuorum(r);
   if (isQuorumLost(r)) refuseQueued(r);
-  watchOneself(r, stalled);
+  watchSelf(r, stalled);
   watchCommits(r);
   for (const name of r.timers.tick()) onTimeout(r, name);
   scrubTick(r);

@@ -1,14 +1,7 @@
 import type { ReadLevel } from '../message/layout.ts';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 import type { Denial } from './introduce.ts';
-import type { TimerName } from './timeout-table.ts';
-
-/**
- * `recovering`: reads its file. `introducing`: waits until every other voter has durably noted its
- * file, which happens once in the file's life. `recovering_head`: its log may lack an end that it
- * once acknowledged.
- */
-export type Status = 'recovering' | 'introducing' | 'normal' | 'view_change' | 'recovering_head';
+import type { Status } from './status.ts';
 
 /** What a replica tells about itself. Checkers, logs and metrics live on these. */
 export type TraceEvent =
@@ -192,55 +185,3 @@ export type VoteReason =
   | 'repair_stuck'
   | 'clock_lost'
   | 'behind_checkpoint';
-
-/** A snapshot of one replica for status pages, the simulator's trace lines and checkers. */
-export interface ReplicaSnapshot {
-  readonly slot: number;
-  readonly status: Status;
-  readonly isPrimary: boolean;
-  readonly view: View;
-  readonly logView: View;
-  readonly op: Op;
-  readonly commitMin: Op;
-  readonly commitMax: Op;
-  readonly checkpointOp: Op;
-  readonly syncing: boolean;
-  /** Peers that are not known to have noted this replica's file yet. */
-  readonly unmet: readonly number[];
-  /** Peers that deny this replica's file: it takes part in nothing. */
-  readonly deniedBy: readonly number[];
-  readonly clockSynchronized: boolean;
-  readonly pipelineLength: number;
-  readonly queueLength: number;
-  /** Reads without a place in the log that have no answer yet. */
-  readonly queries: number;
-  readonly sessions: number;
-  /** Enough others were heard within two heartbeats for the cluster to go on. */
-  readonly quorumSeen: boolean;
-  /** Voters heard within two heartbeats, oneself included. */
-  readonly votersHeard: number;
-  /** Primary: commits stand still, and new requests are turned away. */
-  readonly commitStalled: boolean;
-  /** Repair requests that may still be sent to peers. */
-  readonly repairSlots: number;
-  /** Repair requests that wait for an answer. */
-  readonly repairsInFlight: number;
-  /** Round trip to a quorum, smoothed, in milliseconds. */
-  readonly roundTripMillis: number;
-  /** How often each timeout ended; the same object at each call. */
-  readonly timeouts: Readonly<Record<TimerName, number>>;
-  /** Ops above the checkpoint whose prepares are not on this disk. */
-  readonly journalDirty: number;
-  /** Of those, the ones whose slot is unreadable. */
-  readonly journalFaulty: number;
-  /** Blocks of the checkpoint that are not (or not readably) on this disk, as far as is known. */
-  readonly blocksMissing: number;
-  /** Whole tours of the scrubber since the start. */
-  readonly scrubTours: number;
-  /** Part of its present tour that is done, 0 to 1. */
-  readonly scrubProgress: number;
-  /** Bytes that it has read since the start. */
-  readonly scrubBytes: number;
-  /** What it found to be bad since the start. */
-  readonly scrubFindings: number;
-}

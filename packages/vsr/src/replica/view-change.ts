@@ -6,7 +6,7 @@ import type { View } from '../std/numbers.ts';
 import { logSuffix } from './chain.ts';
 import { waitLessForGone } from './peer-gone.ts';
 import type { Replica } from './replica.ts';
-import { isBackup } from './send.ts';
+import { isBackup } from './role.ts';
 import { clearViewState, transitionToStatus } from './status.ts';
 import { updateSuperblock } from './superblock-update.ts';
 import { voteToLeave } from './vote.ts';

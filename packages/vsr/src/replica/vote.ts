@@ -1,6 +1,7 @@
 import { setAdd, setRemove } from '../std/bitset.ts';
 import type { Replica } from './replica.ts';
-import { broadcast, trace } from './send.ts';
+import { trace } from './report.ts';
+import { broadcast } from './send.ts';
 import type { VoteReason } from './trace.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { assert, mix128, unreachable } from '@kimberlite/store';
 import { type ClusterConfig, CONFIG_SIMULATION } from '../config.ts';
 import { formatReplica } from '../format.ts';
-import type { Command, FieldsToSend } from '../message/layout.ts';
+import type { Command, FieldsToSend, OwnFields } from '../message/layout.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
 import { createReplica } from '../replica/create-replica.ts';
@@ -27,17 +27,11 @@ export type IoKind = Exclude<Effect['kind'], 'send' | 'send_client' | 'trace' | 
 
 type Io = Extract<Effect, { kind: IoKind }>;
 
-/** Fields of a message but for those that every message of the fixture cluster has. */
-export type PeerFields<C extends Command> = Omit<
-  FieldsToSend<C>,
-  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
->;
-
 /** A message of a peer, in `view`. */
 export function fromPeer<C extends Command>(
   author: { readonly slot: number; readonly view: number; readonly incarnation?: bigint },
   command: C,
-  fields: PeerFields<C>,
+  fields: OwnFields<C>,
   body: Uint8Array | null = null,
 ): Message<C> {
   const common = {
@@ -52,7 +46,7 @@ export function fromPeer<C extends Command>(
 }
 
 /** A pong of a peer that knows this replica, to the first ping of all. */
-export function greeting(peer: number, word: Partial<PeerFields<'pong'>> = {}): Message<'pong'> {
+export function greeting(peer: number, word: Partial<OwnFields<'pong'>> = {}): Message<'pong'> {
   const known = { pingIncarnation: 9n, knownIncarnation: 9n, knownSince: Op(0) };
   const promised = { promisedView: View(0), promisedLogView: View(0), promisedOp: Op(0) };
   const rest = { ...checkpointFields(), pingMonotonic: STARTED_AT, pongWall: 0, life: 1 };

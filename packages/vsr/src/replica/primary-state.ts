@@ -1,0 +1,73 @@
+import type { Checksum } from '@kimberlite/store';
+import { SLOT_COUNT } from '../membership.ts';
+import type { Message, PrepareMessage } from '../message/message.ts';
+import type { SlotSet } from '../std/bitset.ts';
+import { type ClientId, Op } from '../std/numbers.ts';
+import type { VoteReason } from './trace.ts';
+
+/**
+ * What only a primary uses; empty in every other role. Owners: prepare.ts, prepare-ok.ts,
+ * request.ts.
+ */
+export interface PrimaryState {
+  /** Ops (commitMax, op], ascending. At most `pipelineMax`. */
+  readonly pipeline: PipelineEntry[];
+  /** Requests that wait for a free pipeline slot. */
+  readonly queue: QueuedRequest[];
+  queueBytes: number;
+  /** Client to checksum of its request in queue or pipeline: saves work, decides nothing. */
+  readonly inFlight: Map<ClientId, Checksum>;
+  /** Tick at which each slot was last heard in this view. */
+  readonly heard: number[];
+  /** Tick of the last prepare_ok that was new. */
+  lastNewAck: number;
+  /** Tick since which too much waits and nothing commits, or null. Owner: commit-stall.ts. */
+  backlogSince: number | null;
+  /** Commit number when that was last looked at. */
+  backlogCommit: Op;
+  /** Commits stand still. */
+  stalled: boolean;
+  /** Why it gives way, while it does. */
+  abdicated: VoteReason | null;
+  /** Slots whose files ops of the pipeline replace, and by which op. Owner: replacement.ts. */
+  readonly replacing: Map<number, Op>;
+  /** Head of the log with which this view began: all of it may have been acknowledged. */
+  viewHead: Op;
+  /** Smallest timestamp that the next prepare may carry, microseconds. */
+  timestampNext: number;
+}
+
+/** A prepare that waits for its quorum. */
+export interface PipelineEntry {
+  readonly message: PrepareMessage;
+  /** Who has it on disk; a set, so that a repeated ack counts once (rule quorum-distinct). */
+  acks: SlotSet;
+  /** Tick of the last transmission in this view. */
+  sentAt: number;
+}
+
+/** A request that waits for a place in the log. */
+export interface QueuedRequest {
+  readonly message: Message<'request'>;
+  /** Bytes that its reply can have at most, asked of the state machine once. */
+  readonly replyLimit: number;
+}
+
+/** Before the first view. */
+export function firstPrimaryState(): PrimaryState {
+  return {
+    pipeline: [],
+    queue: [],
+    queueBytes: 0,
+    inFlight: new Map(),
+    heard: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
+    lastNewAck: 0,
+    backlogSince: null,
+    backlogCommit: Op(0),
+    stalled: false,
+    abdicated: null,
+    replacing: new Map(),
+    viewHead: Op(0),
+    timestampNext: 0,
+  };
+}

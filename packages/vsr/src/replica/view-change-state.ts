@@ -1,0 +1,35 @@
+import type { LogHeader } from '../message/header-list.ts';
+import type { SlotSet } from '../std/bitset.ts';
+import type { DvcLog } from './select-log.ts';
+import type { VoteReason } from './trace.ts';
+
+/** What a view change uses. Owners: vote.ts, view-change.ts, do-view-change.ts, start-view.ts. */
+export interface ViewChangeState {
+  /** Votes to leave `view`; cleared whenever the view moves. */
+  votes: SlotSet;
+  /** Why this replica votes to leave, while it does. */
+  voting: VoteReason | null;
+  /** do_view_changes for `view`, by slot. */
+  readonly dvcs: Map<number, DvcLog>;
+  /** What this replica's do_view_change says; durable with the view. */
+  headers: readonly (LogHeader | null)[];
+  /** View changes since the last normal status; stretches the timeout. */
+  attempts: number;
+  /** This is the new primary: its log is chosen, but not yet whole. */
+  repairing: boolean;
+  /** Freshness of the start_view that was asked for. */
+  nonce: bigint;
+}
+
+/** Before the first view. */
+export function firstViewChangeState(): ViewChangeState {
+  return {
+    votes: 0,
+    voting: null,
+    dvcs: new Map(),
+    headers: [],
+    attempts: 0,
+    repairing: false,
+    nonce: 0n,
+  };
+}
