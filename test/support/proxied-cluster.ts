@@ -182,8 +182,8 @@ export class ProxiedCluster {
           if (record === null || record.state.status !== 'normal' || record.state.syncing) {
             return false;
           }
-          const reached = record.peers.every(({ replica, incoming, outgoing }) => {
-            return !among.includes(replica) || (incoming && outgoing);
+          const reached = record.peers.every(({ slot, incoming, outgoing }) => {
+            return !among.includes(slot) || (incoming && outgoing);
           });
           const { commitMin, journalDirty } = record.state;
           return reached && commitMin >= goal && journalDirty === 0;
