@@ -167,8 +167,8 @@ export class ProxiedCluster {
   }
 
   /**
-   * Until every replica, or each of some, is normal, reaches the others of them, and has on its disk
-   * what was committed by now.
+   * Until every replica, or each of some, is normal, reaches the others of them, and has on its
+   * disk what was committed by now.
    */
   async whole(among: readonly number[] = slots()): Promise<void> {
     let goal = 0;
