@@ -15,11 +15,16 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: JOURNAL,
-        find: 'this.out.writePrepare(slot, message);',
+        find: 'this.startBody(slot, message);',
         replace:
-          'this.out.writePrepare(slot, message);\n' +
+          'this.startBody(slot, message);\n' +
           '        const early = this.entries[slot] ?? null;\n' +
           '        if (early !== null) this.wantHeader(slot, early);',
+      },
+      {
+        file: JOURNAL,
+        find: "assert(this.writing[slot] === null, 'what is being written over is not vouched for');",
+        replace: 'if (this.writing[slot] !== null) continue;',
       },
     ],
   },

@@ -174,6 +174,26 @@ describe('one slot', () => {
     expect(bench.journal.isDurable(Op(1))).toBe(false);
   });
 
+  it('is not called durable when another body was written over it while its header waited', () => {
+    const bench = new JournalBench();
+    bench.append(message(1));
+    bench.bodyDone(message(1)); // Its header is in flight, and hangs.
+    bench.journal.truncate(Op(0));
+    bench.append(rival(1));
+    bench.bodyDone(rival(1)); // On disk, over the other; its header waits for the sector.
+    bench.journal.truncate(Op(0));
+    bench.journal.setHeader(logHeaderOf(message(1))); // A later view has it after all.
+    expect(bench.journal.isWriting(Op(1), message(1).header.checksum)).toBe(false);
+    expect(bench.journal.onHeadersWritten(0)).toEqual([]);
+    expect(bench.journal.isDurable(Op(1))).toBe(false);
+    bench.take();
+    bench.journal.write(message(1));
+    expect(bench.take()).toEqual(['body 1']);
+    bench.bodyDone(message(1));
+    while (!bench.journal.isDurable(Op(1))) bench.journal.onHeadersWritten(0);
+    expect(headerIn(bench.sectors.at(-1), 1)).toEqual(logHeaderOf(message(1)).bytes);
+  });
+
   it('drops a queued write whose op was replaced before it began', () => {
     const bench = new JournalBench({ writesMax: 1 });
     bench.append(message(1));

@@ -261,13 +261,29 @@ export class Journal {
   markFaulty(op: Op): void {
     const slot = this.slotOf(op);
     if (this.writing[slot] !== null) return;
-    // A header on its way must not vouch for what was just found bad.
-    const sector = this.sectors[Math.floor(slot / HEADERS_PER_SECTOR)];
-    sector?.waiting.delete(slot);
-    sector?.inFlight?.delete(slot);
+    this.voidHeader(slot); // It must not vouch for what was just found bad.
     this.setDirty(slot, 1);
     this.faulty[slot] = 1;
     this.fixing[slot] = 0;
+  }
+
+  /**
+   * A header on its way vouches for the body that stands in the slot, and for no other. An op that
+   * a view gave up and a later one brings back would else be acknowledged by its old header, though
+   * the body of another was written over it in between.
+   */
+  private voidHeader(slot: number): void {
+    const sector = this.sectors[Math.floor(slot / HEADERS_PER_SECTOR)];
+    sector?.waiting.delete(slot);
+    sector?.inFlight?.delete(slot);
+  }
+
+  private startBody(slot: number, message: SlotMessage): void {
+    assert(this.writing[slot] === null, 'never two writes in one slot');
+    this.voidHeader(slot);
+    this.writing[slot] = message;
+    this.writesInFlight += 1;
+    this.out.writePrepare(slot, message);
   }
 
   private clearFault(slot: number): void {
@@ -304,9 +320,7 @@ export class Journal {
     this.clearing[slot] = 1;
     // A header of what stood here must not be carried to the disk along with a neighbour's.
     this.clearRedundant(slot);
-    this.writing[slot] = reserved;
-    this.writesInFlight += 1;
-    this.out.writePrepare(slot, reserved);
+    this.startBody(slot, reserved);
   }
 
   /** The slot is unreadable and nothing is known of it. */
@@ -390,9 +404,7 @@ export class Journal {
         this.queue.splice(index, 1); // Replaced while it waited.
       } else if (this.writing[slot] === null) {
         this.queue.splice(index, 1);
-        this.writing[slot] = message;
-        this.writesInFlight += 1;
-        this.out.writePrepare(slot, message);
+        this.startBody(slot, message);
       } else {
         index += 1;
       }
@@ -446,8 +458,8 @@ export class Journal {
     assert(sector !== undefined && sector.inFlight !== null, 'this write was in flight');
     const durable: Op[] = [];
     for (const [slot, checksum] of sector.inFlight) {
+      assert(this.writing[slot] === null, 'what is being written over is not vouched for');
       const entry = this.entries[slot] ?? null;
-      if (this.writing[slot] !== null) continue;
       if (entry === null && this.clearing[slot] === 1) {
         this.clearing[slot] = 0;
         this.clearFault(slot); // Both parts say now that the slot holds nothing.

@@ -24,6 +24,19 @@ function contentOf(message: SlotMessage): PartRead {
   return isCommand(message, 'prepare') ? logHeaderOf(message) : 'reserved';
 }
 
+/** Of a hundred events, up to which draw each kind goes; from `view` on it is the same for all. */
+interface Pace {
+  readonly append: number;
+  readonly body: number;
+  readonly sector: number;
+  readonly superblock: number;
+  readonly view: number;
+}
+
+const STEADY: Pace = { append: 30, body: 60, sector: 84, superblock: 88, view: 91 };
+/** Header writes hang while one view follows the other. */
+const HASTY: Pace = { append: 14, body: 50, sector: 54, superblock: 76, view: 91 };
+
 /**
  * One journal over a disk whose writes finish in any order, under appends, view changes,
  * checkpoints, rot and crashes. Remembers what this replica has acknowledged, and checks after each
@@ -33,6 +46,7 @@ export class JournalWorld {
   private readonly prng: Prng;
   private readonly solo: boolean;
   private readonly rot: boolean;
+  private readonly pace: Pace;
   private readonly writesMax: number;
   private readonly disk: WalDisk;
   private journal: Journal;
@@ -54,6 +68,7 @@ export class JournalWorld {
     this.prng = options.prng;
     this.solo = options.solo;
     this.rot = options.rot;
+    this.pace = !options.solo && options.prng.chance(0.5) ? HASTY : STEADY;
     this.writesMax = options.solo ? 1 : CONFIG_SIMULATION.pipelineMax;
     this.disk = new WalDisk(SLOTS);
     this.chain = [fixtureRoot()];
@@ -72,11 +87,12 @@ export class JournalWorld {
   /** One random event. False when this replica no longer knows where its log ends. */
   step(): boolean {
     const draw = this.prng.below(100);
-    if (draw < 30) this.append();
-    else if (draw < 60) this.finishBody();
-    else if (draw < 84) this.finishSector();
-    else if (draw < 88) this.finishSuperblock();
-    else if (draw < 91 && !this.solo) this.changeView();
+    const { append, body, sector, superblock, view } = this.pace;
+    if (draw < append) this.append();
+    else if (draw < body) this.finishBody();
+    else if (draw < sector) this.finishSector();
+    else if (draw < superblock) this.finishSuperblock();
+    else if (draw < view && !this.solo) this.changeView();
     else if (draw < 94) this.takeCheckpoint();
     else if (draw < 96) this.spoil();
     else if (draw < 98) this.repair();
@@ -159,11 +175,12 @@ export class JournalWorld {
     const view = this.durable.view + 1;
     const floor = this.solo ? this.head : this.durable.checkpoint.op;
     const cut = this.prng.between(floor, this.head);
-    this.chain = this.chain.slice(0, cut + 1);
+    const before = this.chain;
+    this.chain = before.slice(0, cut + 1);
     this.journal.truncate(Op(cut));
     const room = Math.min(this.solo ? 0 : 2, this.durable.checkpoint.op + SLOTS - cut);
     for (let more = this.prng.below(room + 1); more > 0; more -= 1) {
-      const message = prepareAfter(present(this.chain.at(-1)), { view });
+      const message = this.givenUp(before) ?? prepareAfter(present(this.chain.at(-1)), { view });
       this.remember(message);
       this.chain.push(message);
       this.journal.setHeader(logHeaderOf(message));
@@ -175,6 +192,17 @@ export class JournalWorld {
       logView: View(view),
       headers: this.suffix(),
     };
+  }
+
+  /**
+   * A prepare that an earlier view had given up here, and that those who choose this log still had.
+   */
+  private givenUp(before: readonly PrepareMessage[]): PrepareMessage | null {
+    const { checksum } = present(this.chain.at(-1)).header;
+    const above = [...this.known.values()].filter(
+      (message) => message.header.parent === checksum && !before.includes(message),
+    );
+    return above.length > 0 && this.prng.chance(0.5) ? this.prng.pick(above) : null;
   }
 
   private suffix(): LogHeader[] {
@@ -246,6 +274,12 @@ export class JournalWorld {
     const sectors = new Set(this.sectors.map(({ sector }) => sector));
     assert(sectors.size === this.sectors.length, 'never two writes of one sector');
     if (this.solo) assert(this.bodies.length + this.sectors.length <= 1, 'strictly in order');
+    for (const op of this.durableOps()) {
+      const { prepare } = this.disk.slot(op);
+      const other =
+        typeof prepare !== 'string' && !this.journal.has(Op(op), prepare.header.checksum);
+      assert(!other && prepare !== 'reserved', `what is durable stands on the disk: ${op}`);
+    }
     // Between the choice of a log and its log_view being durable, nobody is told anything.
     if (this.pending !== null) return;
     for (const [op, message] of this.promises) {
