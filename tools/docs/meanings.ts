@@ -1,10 +1,11 @@
-import type {
-  COMMANDS,
-  COMMON_FIELDS,
-  Command,
-  EvictionReason,
-  RefusalReason,
-  RejectionReason,
+import {
+  type COMMANDS,
+  type COMMON_FIELDS,
+  type Command,
+  type EvictionReason,
+  type RefusalReason,
+  type RejectionReason,
+  STATUS_CODES,
 } from '@kimberlite/vsr';
 
 /**
@@ -56,7 +57,9 @@ export const FIELD_MEANINGS: FieldMeanings = {
     promisedLogView: 'the view whose log it durably has; zero to who has not greeted it',
     promisedView: 'the view that it is durably in; zero to who has not greeted it',
     monotonic: "the sender's monotonic clock, microseconds",
-    status: '0 recovering, 1 normal, 2 view_change, 3 recovering_head, 4 introducing',
+    status: Object.entries(STATUS_CODES)
+      .map(([name, code]) => `${code} ${name}`)
+      .join(', '),
     clock: '1: enough clocks agree at the sender',
   },
   pong: {

@@ -54,7 +54,7 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
   },
   startViewChange: {
     handler: ['onStartViewChangeTimeout', 'vote.ts'],
-    metric: 'vsr_messages_sent_total{command="startViewChange"}',
+    metric: 'vsr_messages_sent_total{command="start_view_change"}',
     shownBy: 'view-change.test.ts',
   },
   startViewChangeWindow: {
@@ -64,7 +64,7 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
   },
   doViewChange: {
     handler: ['sendDoViewChange', 'do-view-change.ts'],
-    metric: 'vsr_messages_sent_total{command="doViewChange"}',
+    metric: 'vsr_messages_sent_total{command="do_view_change"}',
     shownBy: 'view-change.test.ts',
   },
   viewChange: {
@@ -74,7 +74,7 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
   },
   requestStartView: {
     handler: ['onRequestStartViewTimeout', 'tick.ts'],
-    metric: 'vsr_messages_sent_total{command="requestStartView"}',
+    metric: 'vsr_messages_sent_total{command="request_start_view"}',
     shownBy: 'wal-recovery.test.ts',
   },
   ping: {
@@ -94,7 +94,7 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
   },
   syncExpiry: {
     handler: ['expireStaleRequests', 'repair-budget.ts'],
-    metric: 'vsr_timeouts_total{timeout="syncExpiry"}',
+    metric: 'vsr_timeouts_total{timeout="sync_expiry"}',
     shownBy: 'deadlines.test.ts',
   },
   repairExpiry: {

@@ -56,6 +56,7 @@ export {
 export * from './message/release.ts';
 export { CORE_TABLES } from './replica/core-tables.ts';
 export type { FatalReason } from './replica/effect.ts';
+export { DROP_REASONS, type DropReason, VOTE_REASONS, type VoteReason } from './replica/reasons.ts';
 export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair-budget.ts';
 export { TABLE_REPLACED_FILES } from './replica/replaced-files.ts';
 export { SCRUB_DEFAULT, type ScrubOptions } from './replica/scrub.ts';
@@ -69,6 +70,7 @@ export * from './state-machine.ts';
 export * from './std/bitset.ts';
 export * from './std/numbers.ts';
 export * from './std/prng.ts';
+export { snake } from './std/snake.ts';
 export { TICK_MICROS } from './std/tick.ts';
 export * from './storage-layout.ts';
 export * from './superblock/config-fields.ts';

@@ -19,7 +19,7 @@ function subsetsOf(voters: number, size: number): number[] {
 }
 
 describe('quorumsOf', () => {
-  // The table of protocol-rules A1, written out: a formula tested by a formula proves nothing.
+  // The table (rule quorum-table), written out: a formula tested by a formula proves nothing.
   it.each([
     [1, 1, 1, 1, 1],
     [2, 2, 2, 1, 2],

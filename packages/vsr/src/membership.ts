@@ -34,8 +34,7 @@ export function quorumsOf(voters: number): Quorums {
   const nack = voters - replication + 1;
   const majority = Math.floor(voters / 2) + 1;
   if (voters === 3 || voters === 1 || voters === 5) assert(viewChange >= majority);
-  // Four and six voters have a cheap replication quorum of 2 and 3; with three voters ceil(3/2) =
-  // 2.
+  // Four and six voters have a cheap replication quorum: 2 and 3. With three, ceil(3/2) is 2.
   assert(replication + viewChange > voters, 'a view change meets every commit');
   assert(nack + replication > voters, 'a nack quorum excludes a commit');
   return { replication, viewChange, nack, majority };

@@ -127,7 +127,7 @@ describe('a new primary', () => {
     script.run(5);
     expect(script.state(primary)).toMatchObject({ isPrimary: true, commitMax: op, op: op + 1 });
     expect(script.events('dropped', primary).at(-1)).toMatchObject({
-      command: 'prepareOk',
+      command: 'prepare_ok',
       reason: 'stale_view',
     });
     script.heal();

@@ -268,7 +268,7 @@ describe('a replica that does not know its head', () => {
     script.run(20);
     expect(script.state(slot).status).toBe('recovering_head');
     expect(script.events('dropped', slot).at(-1)).toMatchObject({
-      command: 'startView',
+      command: 'start_view',
       reason: 'not_fresh',
     });
     deaf.remove();

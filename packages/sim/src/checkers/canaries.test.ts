@@ -182,7 +182,7 @@ const CANARIES: Readonly<Record<CheckerName, Canary>> = {
       const vote = encodeMessage('startViewChange', fields, null, mix128);
       files.onReceive(0, vote as AnyMessage); // SAFETY: of one command.
       const reason = 'other_incarnation';
-      files.onTrace(0, { kind: 'dropped', command: 'startViewChange', reason, from: 2 });
+      files.onTrace(0, { kind: 'dropped', command: 'start_view_change', reason, from: 2 });
     },
   },
   determinism: {
@@ -228,7 +228,7 @@ const CANARIES: Readonly<Record<CheckerName, Canary>> = {
   honest_peers: {
     planted: 'a log that contradicts what its author said before',
     plant: () => {
-      const dropped = { kind: 'dropped', command: 'doViewChange', from: 1 } as const;
+      const dropped = { kind: 'dropped', command: 'do_view_change', from: 1 } as const;
       checkHonestPeers(0, { ...dropped, reason: 'log_conflict' });
     },
   },

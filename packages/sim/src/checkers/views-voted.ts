@@ -5,8 +5,8 @@ import { check } from './violation.ts';
 const SLOTS = 16;
 
 /**
- * A view begins only where a view-change quorum voted to leave the one before (rule A4.2 of view
- * changes; VRR §4.2 lets a single replica move, which a cut-off one then does for ever).
+ * A view begins only where a view-change quorum voted to leave the one before (rule vote-to-leave;
+ * VRR §4.2 lets a single replica move, which a cut-off one then does for ever).
  */
 export class ViewsVoted {
   private readonly replicaCount: number;
@@ -26,7 +26,7 @@ export class ViewsVoted {
     if (event.kind === 'view_durable') this.onView(slot, event.view);
   }
 
-  /** A recovered file begins in a view far above, for which nobody has to vote (rule A14.2). */
+  /** A new file begins in a view far above, for which nobody has to vote (rule recover-by-op). */
   onRecovered(view: number): void {
     this.highest = Math.max(this.highest, view);
   }

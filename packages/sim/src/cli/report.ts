@@ -1,5 +1,4 @@
-import { TICK_MICROS } from '@kimberlite/vsr';
-import { snake } from '../explain/describe.ts';
+import { snake, TICK_MICROS } from '@kimberlite/vsr';
 import { EXIT_CODES, type RunResult } from '../run/run-seed.ts';
 import type { Totals } from '../run/totals.ts';
 import type { Campaign, Failure } from './campaign.ts';

@@ -5,7 +5,7 @@ import type { ClusterOptions } from './cluster-options.ts';
 import { RepairWitness } from './repair-witness.ts';
 
 /** Commands with which a view commits. */
-const LATE: ReadonlySet<string> = new Set(['commit', 'prepareOk']);
+const LATE: ReadonlySet<string> = new Set(['commit', 'prepare_ok']);
 
 /** Counts what replicas tell of themselves. */
 export class TraceTally {

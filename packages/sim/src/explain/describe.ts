@@ -1,4 +1,4 @@
-import type { AnyMessage, TraceEvent } from '@kimberlite/vsr';
+import { type AnyMessage, snake, type TraceEvent } from '@kimberlite/vsr';
 
 /** Fields of a header that are shown as they are. */
 const SHOWN: ReadonlySet<string> = new Set([
@@ -18,11 +18,6 @@ const SHOWN: ReadonlySet<string> = new Set([
   'status',
   'count',
 ]);
-
-/** camelCase to snake_case, as names are spelled outside the code. */
-export function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
 
 /** A message in one line: its command, view, and the fields that tell a story. */
 export function describeMessage({ header }: AnyMessage): string {

@@ -1,6 +1,6 @@
+import { snake } from '@kimberlite/vsr';
 import type { RunResult, Verdict } from '../run/run-seed.ts';
 import type { Totals } from '../run/totals.ts';
-import { snake } from './describe.ts';
 
 /** How a number is spread over runs. */
 export interface Spread {

@@ -12,7 +12,6 @@ const PRIMARY_START = 'vsr/src/replica/primary-start.ts';
 export const ACK_MUTANTS: readonly Mutant[] = [
   {
     name: 'double_counted_votes',
-    entry: 'M1',
     bug: 'a repeated prepare_ok of one replica counts as a second vote',
     edits: [
       {
@@ -24,7 +23,6 @@ export const ACK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'replication_quorum_less_one',
-    entry: 'M3',
     bug: 'an op commits with one acknowledgement too few',
     edits: [
       {
@@ -36,7 +34,6 @@ export const ACK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'own_vote_before_own_disk',
-    entry: 'M5',
     bug: 'the primary counts its own copy before it is on its disk',
     edits: [
       {
@@ -48,7 +45,6 @@ export const ACK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'prepare_ok_before_log_view',
-    entry: 'M8',
     bug: 'prepare_ok goes out, and new ops reach the ring, before log_view is durable',
     edits: [
       {
@@ -66,7 +62,6 @@ export const ACK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'ack_before_flush',
-    entry: 'M11',
     bug: 'an op is acknowledged when its body is written and its header is not',
     edits: [
       {
@@ -90,7 +85,6 @@ export const ACK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'hole_acknowledged',
-    entry: 'M18',
     bug: 'an acknowledgement of an op counts for all before it',
     edits: [
       {
@@ -104,7 +98,6 @@ export const ACK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'stale_prepare_ok_counted',
-    entry: 'M2',
     bug: 'a prepare_ok of an older view counts',
     scenario: 'late_acknowledgements',
     edits: [
@@ -120,7 +113,6 @@ export const ACK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'acks_kept_across_views',
-    entry: 'M41',
     bug: 'the acknowledgements of a pipeline entry outlive its view',
     scenario: 'late_acknowledgements',
     edits: [

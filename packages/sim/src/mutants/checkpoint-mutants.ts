@@ -15,7 +15,6 @@ const RESTORE = 'vsr/src/replica/restore.ts';
 export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
   {
     name: 'uncheckpointed_slot_overwritten',
-    entry: 'M21',
     bug: 'the log goes on over slots that no durable checkpoint covers',
     edits: [
       {
@@ -32,7 +31,6 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'log_cut_before_the_transfer',
-    entry: 'M30',
     bug: 'a state transfer gives up the own log before the new state is there',
     edits: [
       {
@@ -47,7 +45,6 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'unproven_checkpoint_given',
-    entry: 'M31',
     bug: 'a checkpoint is given to others before a quorum provably holds it',
     edits: [
       {
@@ -64,7 +61,6 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'blocks_not_verified',
-    entry: 'M32',
     bug: 'blocks are given and taken without a look at their checksums',
     edits: [
       {

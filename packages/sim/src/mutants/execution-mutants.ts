@@ -10,7 +10,6 @@ const PRIMARY_START = 'vsr/src/replica/primary-start.ts';
 export const EXECUTION_MUTANTS: readonly Mutant[] = [
   {
     name: 'reply_before_commit',
-    entry: 'M20',
     bug: 'ops execute, and are answered, as soon as they are in the log',
     edits: [
       {
@@ -28,7 +27,6 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'execution_reads_a_local_clock',
-    entry: 'M22',
     bug: 'execution sees the wall clock of its replica',
     edits: [
       {
@@ -40,7 +38,6 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'execution_draws_local_random',
-    entry: 'M22',
     bug: 'requests of one op execute in an order that each replica draws',
     edits: [
       {

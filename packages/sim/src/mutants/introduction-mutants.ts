@@ -19,7 +19,6 @@ const NOT_INTRODUCED = {
 export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
   {
     name: 'stranger_counted',
-    entry: 'M28',
     bug: 'a file that was formatted in the place of a lost one votes and acknowledges',
     edits: [
       NOT_TOLD,

@@ -10,7 +10,6 @@ const REPAIR = 'vsr/src/replica/repair.ts';
 export const JOURNAL_MUTANTS: readonly Mutant[] = [
   {
     name: 'header_before_body',
-    entry: 'M23',
     bug: 'the redundant header is written together with the body',
     edits: [
       {
@@ -30,7 +29,6 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'truncated_ops_come_back',
-    entry: 'M42',
     bug: 'after a restart the ring is believed beyond what the durable view headers permit',
     edits: [
       {

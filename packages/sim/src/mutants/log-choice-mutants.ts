@@ -8,7 +8,6 @@ const SELECT_LOG = 'vsr/src/replica/select-log.ts';
 export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
   {
     name: 'view_change_quorum_less_one',
-    entry: 'M4',
     bug: 'a log is chosen from one do_view_change too few',
     edits: [
       {
@@ -20,7 +19,6 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'log_chosen_by_op_only',
-    entry: 'M12',
     bug: 'the longest log wins, whatever its log_view',
     scenario: 'duelling_views',
     edits: [
@@ -34,13 +32,11 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'nack_quorum_less_one',
-    entry: 'M6',
     bug: 'an op is dropped with one proof of absence too few',
     edits: [{ file: SELECT_LOG, find: '>= quorums.nack)', replace: '>= quorums.nack - 1)' }],
   },
   {
     name: 'checksum_failure_as_nack',
-    entry: 'M13',
     bug: 'an unreadable slot is taken for one that never held the op',
     edits: [
       {
@@ -57,7 +53,6 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'committed_op_dropped',
-    entry: 'M15',
     bug: 'denials reach ops that are known to be committed',
     scenario: 'storage_faults',
     harmless:
@@ -104,7 +99,6 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'never_dropped',
-    entry: 'M14',
     bug: 'no op is ever given up, whatever proves that it never committed',
     scenario: 'last_copies',
     edits: [{ file: SELECT_LOG, find: '>= quorums.nack)', replace: '>= quorums.nack + 16)' }],

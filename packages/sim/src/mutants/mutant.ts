@@ -13,8 +13,6 @@ export interface Mutant {
   readonly name: string;
   /** What is wrong with it, in one line. */
   readonly bug: string;
-  /** Numbers in the list of bugs that were seen elsewhere (docs/vopr.md); left out for our own. */
-  readonly entry?: string;
   /** More than one where two guards stand before the same harm. */
   readonly edits: readonly MutantEdit[];
   /** Why it harms nothing, where the design makes the bug impossible: it may survive. */

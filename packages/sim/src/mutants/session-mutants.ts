@@ -9,7 +9,6 @@ const REQUEST = 'vsr/src/replica/request.ts';
 export const SESSION_MUTANTS: readonly Mutant[] = [
   {
     name: 'client_table_at_prepare',
-    entry: 'M34',
     bug: 'the client table moves when a request is prepared, not when it executes',
     edits: [
       {
@@ -28,7 +27,6 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'at_most_once_only_at_primary',
-    entry: 'M35',
     bug: 'only what the primary remembers keeps a request from executing twice',
     edits: [
       {
@@ -45,7 +43,6 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'eviction_ties_by_map_order',
-    entry: 'M33',
     bug: 'of sessions last used in one op, the first in the map is evicted',
     edits: [
       {
@@ -57,7 +54,6 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'oldest_registration_evicted',
-    entry: 'M33',
     bug: 'the session that registered first is evicted, however busy',
     edits: [
       {
@@ -135,7 +131,6 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'duplicate_executed_again',
-    entry: 'M35',
     bug: 'a request that comes again executes again',
     scenario: 'repeated_requests',
     edits: [

@@ -8,7 +8,6 @@ const SUPERBLOCK_UPDATE = 'vsr/src/replica/superblock-update.ts';
 export const SUPERBLOCK_MUTANTS: readonly Mutant[] = [
   {
     name: 'superblock_of_one_copy',
-    entry: 'M25, M26',
     bug: 'one copy of the superblock is enough at open',
     harmless:
       'copies are written one after another, only the one in flight can tear, and a start ' +
@@ -23,7 +22,6 @@ export const SUPERBLOCK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'superblock_copies_at_once',
-    entry: 'M24',
     bug: 'all copies of the superblock are written at the same time',
     edits: [
       {
@@ -63,7 +61,6 @@ export const SUPERBLOCK_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'superblock_not_read_back',
-    entry: 'M27',
     bug: 'a superblock counts as durable without being read back',
     edits: [
       {

@@ -15,7 +15,6 @@ const STATUS = 'vsr/src/replica/status.ts';
 export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'do_view_change_before_view',
-    entry: 'M7',
     bug: 'do_view_change goes out before the view is durable',
     edits: [
       {
@@ -44,14 +43,12 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'suffix_kept_after_start_view',
-    entry: 'M16',
     bug: 'ops above the head of a new view stay in the log',
     scenario: 'duelling_views',
     edits: [{ file: CHAIN, find: 'r.journal.truncate(log.op);', replace: '' }],
   },
   {
     name: 'parent_not_checked',
-    entry: 'M19',
     bug: 'a prepare is appended whatever its parent',
     harmless:
       'a backup appends only the next op of the primary of its own view, whose log it installed: ' +
@@ -66,7 +63,6 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'log_view_forgotten_at_restart',
-    entry: 'M9',
     bug: 'a restart takes log_view for zero',
     edits: [
       {
@@ -78,7 +74,6 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'primary_before_log_view',
-    entry: 'M10',
     bug: 'a new primary serves before its log_view is durable',
     edits: [
       {
@@ -97,7 +92,6 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'view_joined_by_prepare',
-    entry: 'M17',
     bug: 'a prepare of a later view is enough to join that view',
     scenario: 'duelling_views',
     edits: [
@@ -144,7 +138,6 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'reply_before_log_view',
-    entry: 'M36',
     bug: 'a client is shown a view before its log is durable',
     scenario: 'duelling_views',
     edits: [

@@ -5,10 +5,13 @@ import type { Zone } from '../storage-layout.ts';
 import type { BackupPoint } from './backup-point.ts';
 import { Extents } from './extents.ts';
 
-/** A part of a backup, in the order in which it came off the disk. */
+/** A part of a backup. */
 export type BackupPiece =
   | { readonly kind: 'blocks'; readonly address: number; readonly bytes: Uint8Array }
   | { readonly kind: 'prepare'; readonly op: number; readonly bytes: Uint8Array };
+
+/** `early`: it was read before its turn, because it was about to be written over. */
+type PieceRead = BackupPiece & { readonly early: boolean };
 
 export type ReadOutFailure =
   /** What had to be kept because it was about to be overwritten exceeds the limit. */
@@ -16,8 +19,9 @@ export type ReadOutFailure =
   /** The device did not give back a part. */
   | 'unreadable';
 
+/** A part, in the order in which they come off the disk, or how it ended. */
 export type ReadOutStep =
-  | BackupPiece
+  | PieceRead
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly reason: ReadOutFailure };
 
@@ -44,6 +48,7 @@ const READ = 2;
 interface Read {
   readonly first: number;
   readonly count: number;
+  readonly early: boolean;
   /** Writes that wait for it. */
   readonly waiting: (() => void)[];
 }
@@ -72,7 +77,7 @@ export class ReadOut {
   private cursor = 0;
   private unread: number;
   private reads: Read[] = [];
-  private kept: BackupPiece[] = [];
+  private kept: PieceRead[] = [];
   /** Of `kept`, and of the reads in flight that nobody has asked for. */
   private keptBytes = 0;
   private reader: ((step: ReadOutStep) => void) | null = null;
@@ -140,7 +145,9 @@ export class ReadOut {
       }
       const bytes = this.lengthOf(first, count);
       this.earlyBytes += bytes;
-      this.read(first, count, { first: zone === 'wal_prepares' }).waiting.push(oneLess);
+      this.read(first, count, { early: true, first: zone === 'wal_prepares' }).waiting.push(
+        oneLess,
+      );
       at += count;
     }
     if (this.keptBytes > this.keptMax) this.fail('too_slow');
@@ -163,7 +170,7 @@ export class ReadOut {
     // Whatever is being read comes here when it is read.
     if (this.over || this.reads.length > 0) return;
     while (this.states[this.cursor] !== WANTED) this.cursor += 1;
-    this.read(this.cursor, this.countFrom(this.cursor), { first: false });
+    this.read(this.cursor, this.countFrom(this.cursor), { early: false, first: false });
   }
 
   /** Parts from `first` on that one read may take: neighbours on the disk, up to READ_MAX. */
@@ -184,8 +191,12 @@ export class ReadOut {
   }
 
   /** `first`: a write of the log waits for it, and with that perhaps a client. */
-  private read(first: number, count: number, turn: { readonly first: boolean }): Read {
-    const read: Read = { first, count, waiting: [] };
+  private read(
+    first: number,
+    count: number,
+    turn: { readonly early: boolean; readonly first: boolean },
+  ): Read {
+    const read: Read = { first, count, early: turn.early, waiting: [] };
     this.states.fill(READING, first, first + count);
     this.reads.push(read);
     const length = this.lengthOf(first, count);
@@ -268,14 +279,15 @@ export class ReadOut {
     return entry === undefined ? count * this.config.blockSize : entry.header.size;
   }
 
-  private pieceOf({ first, count }: Read, bytes: Uint8Array): BackupPiece {
+  private pieceOf({ first, count, early }: Read, bytes: Uint8Array): PieceRead {
     const entry = this.point.log[first];
     if (entry !== undefined) {
-      return { kind: 'prepare', op: entry.header.op, bytes: bytes.subarray(0, entry.header.size) };
+      const { op, size } = entry.header;
+      return { kind: 'prepare', op, bytes: bytes.subarray(0, size), early };
     }
     const address = this.blocks.addressOf(first - this.point.log.length);
     assert(bytes.length === count * this.config.blockSize, 'whole blocks were read');
-    return { kind: 'blocks', address, bytes };
+    return { kind: 'blocks', address, bytes, early };
   }
 }
 

@@ -37,7 +37,8 @@ describe('what a slot says', () => {
     return new JournalBench({ disk });
   };
 
-  // Op 1 in each state, and what a do_view_change may say of it (protocol-rules A4.9, A4.10).
+  // Op 1 in each state, and what a do_view_change may say of it (rules nack-proof,
+  // present-explicit).
   const sayings: readonly Saying[] = [
     { name: 'never used', prepare: () => {}, nack: true, present: false, durable: false },
     {

@@ -81,8 +81,8 @@ function evidenceOf(
 /**
  * The redundant header of an op that a view change gave up says no more of the slot than one of an
  * older use: had anything been acknowledged there since, its header would stand in this one's
- * place.
- * Taken at its word it would make the next write in the slot, torn by a crash, look like rot.
+ * place. Taken at its word it would make the next write in the slot, torn by a crash, look like
+ * rot.
  */
 function withoutGivenUp(read: SlotRead, superblock: SuperblockState): SlotRead {
   const { header } = read;

@@ -8,7 +8,7 @@ import {
   slotCase,
 } from './recovery-table.ts';
 
-/** A row of protocol-rules B4, as data: a column left out matches anything. */
+/** What one WAL slot can show (rule wal-recovery), as data: a column left out matches anything. */
 interface Row {
   readonly row: SlotCase;
   readonly header?: SlotPart;

@@ -1,5 +1,5 @@
 /**
- * What one WAL slot tells at start, and what to make of it (protocol-rules B4). Corrupt is not
+ * What one WAL slot tells at start, and what to make of it (rule wal-recovery). Corrupt is not
  * absent: `torn` says that the op was provably never acknowledged here, `vsr` that it may have
  * been, so that only peers can tell.
  */

@@ -58,7 +58,7 @@ export const COMMON_FIELDS = {
   command: 'u8',
   /** Member slot of the author, or NO_REPLICA. A prepare keeps its first author for ever. */
   replica: 'u8',
-  /** The author's view; for a prepare the view that made it; for a ping the durable one. */
+  /** The author's view; for a prepare the view that made it; for a ping or pong the durable one. */
   view: 'view',
   /** The author's release: major << 16 | minor << 8 | patch. */
   release: 'u32',
@@ -312,6 +312,18 @@ export type OwnFields<C extends Command> = Omit<
 /** Who greets. */
 export const HELLO_ROLES = { replica: 0, client: 1 } as const;
 
+/** What a replica is doing, as a ping says it. */
+export const STATUS_CODES = {
+  /** Reads its file. */
+  recovering: 0,
+  normal: 1,
+  view_change: 2,
+  /** Its log may lack an end that it once acknowledged. */
+  recovering_head: 3,
+  /** Waits until every other voter has durably noted its file; once in the file's life. */
+  introducing: 4,
+} as const;
+
 /** Why a request was refused before it was sequenced. */
 export const REFUSAL_REASONS = {
   /** This replica is not the primary and knows of none: ask another. */
@@ -327,7 +339,7 @@ export const REFUSAL_REASONS = {
 } as const;
 export type RefusalReason = keyof typeof REFUSAL_REASONS;
 
-/** How fresh the answer of a query is (DESIGN 4.13). */
+/** How fresh the answer of a query is (rule read-confirmed). */
 export const READ_LEVELS = {
   /** Sees every write that was answered before the query was sent. */
   linearizable: 0,

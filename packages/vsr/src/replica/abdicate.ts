@@ -3,10 +3,10 @@ import { setHas } from '../std/bitset.ts';
 import { TICK_MICROS } from '../std/tick.ts';
 import { heardInView } from './heard.ts';
 import { sendHeartbeat } from './heartbeat.ts';
+import type { VoteReason } from './reasons.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
 import { isPrimary } from './role.ts';
-import type { VoteReason } from './trace.ts';
 import { voteToLeave, withdrawVote } from './vote.ts';
 
 /**

@@ -7,11 +7,11 @@ import { askForView } from './ask-view.ts';
 import { namesOtherCheckpoint } from './checkpoint-ids.ts';
 import { heardPrimary } from './heartbeat.ts';
 import { onPrepareDurable } from './prepare-ok.ts';
+import type { DropReason } from './reasons.ts';
 import { onNextArrived, onRepairPrepare } from './repair.ts';
 import type { Replica } from './replica.ts';
 import { drop, fatal, trace } from './report.ts';
 import { isBackup } from './role.ts';
-import type { DropReason } from './trace.ts';
 
 /** A prepare from the primary of its view, or an old one that answers a repair. */
 export function onPrepare(r: Replica, message: PrepareMessage): void {

@@ -5,10 +5,10 @@ import { Op, View, viewMax } from '../std/numbers.ts';
 import { fileOf, isKnownByEnough, withFile } from '../superblock/introductions.ts';
 import { durableHead } from './durable-head.ts';
 import type { FatalReason } from './effect.ts';
+import type { DropReason } from './reasons.ts';
 import type { PeerPromise, Replica } from './replica.ts';
 import { fatal, trace } from './report.ts';
 import { updateSuperblock } from './superblock-update.ts';
-import type { DropReason } from './trace.ts';
 
 /*
  * Who is who. A replica's promises live in its data file, so what counts is not the slot that

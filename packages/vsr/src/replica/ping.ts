@@ -1,4 +1,5 @@
 import { primarySlot } from '../membership.ts';
+import { STATUS_CODES } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
 import { setAdd, setHas, setRemove, setSlots } from '../std/bitset.ts';
 import { askForView } from './ask-view.ts';
@@ -14,16 +15,7 @@ import type { Replica } from './replica.ts';
 import { drop } from './report.ts';
 import { learnRoundTrip } from './round-trip.ts';
 import { send } from './send.ts';
-import type { Status } from './status.ts';
 import { transitionToViewChange } from './view-change.ts';
-
-export const STATUS_CODES: Readonly<Record<Status, number>> = {
-  recovering: 0,
-  normal: 1,
-  view_change: 2,
-  recovering_head: 3,
-  introducing: 4,
-};
 
 /** To every peer: asks for its clock, and shows the durable view and whether clocks agree here. */
 export function onPingTimeout(r: Replica): void {

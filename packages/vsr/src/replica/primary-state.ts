@@ -3,7 +3,7 @@ import { SLOT_COUNT } from '../membership.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
 import type { SlotSet } from '../std/bitset.ts';
 import { type ClientId, Op } from '../std/numbers.ts';
-import type { VoteReason } from './trace.ts';
+import type { VoteReason } from './reasons.ts';
 
 /**
  * What only a primary uses; empty in every other role. Owners: prepare.ts, prepare-ok.ts,

@@ -73,7 +73,7 @@ function finishRestore(r: Replica): void {
   acknowledgeAll(r);
 }
 
-/** A block was read from this disk: for who wants it here, or for a peer. */
+/** A block was read from this disk: for whatever here wants it, or for a peer. */
 export function onBlockRead(
   r: Replica,
   event: Extract<ReplicaEvent, { kind: 'block_read' }>,

@@ -120,8 +120,8 @@ export function scrubTick(r: Replica): void {
 }
 
 /**
- * A read is due every so often (timers.ts) whatever the tour needs, and at once while the tour is
- * behind its time; never beyond the share of the disk that scrubbing may have.
+ * A read is due every so often (timeout-table.ts) whatever the tour needs, and at once while the
+ * tour is behind its time; never beyond the share of the disk that scrubbing may have.
  */
 function isDue(r: Replica): boolean {
   const { scrub } = r;

@@ -39,9 +39,10 @@ function replicaWith(changes: Partial<SuperblockState>): Replica {
 type Rule = 'free' | 'view' | 'log_view' | 'both';
 
 /**
- * What each command shows of its author's view, and so what must be durable before (protocol-rules
- * A2.1, A2.2). `free`: it promises nothing. `view`: it shows the view. `log_view`: it says that the
- * log of the view is here. `both`: a vote shows its view and the log_view of its log.
+ * What each command shows of its author's view, and so what must be durable before (rules
+ * view-durable-before-shown, log-view-durable-before-ack). `free`: it promises nothing. `view`: it
+ * shows the view. `log_view`: it says that the log of the view is here. `both`: a vote shows its
+ * view and the log_view of its log.
  */
 const RULES: Readonly<Record<Command, Rule>> = {
   reserved: 'view',

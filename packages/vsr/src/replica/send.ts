@@ -5,7 +5,7 @@ import { setHas, setSlots } from '../std/bitset.ts';
 import type { ClientId } from '../std/numbers.ts';
 import type { Replica } from './replica.ts';
 
-/** Makes a message of this replica, in its current view (a ping in the durable one). */
+/** Makes a message of this replica, in its current view (a ping or pong in the durable one). */
 export function compose<C extends Command>(
   r: Replica,
   command: C,

@@ -33,7 +33,7 @@ export interface ReplicaSnapshot {
   readonly sessions: number;
   /** Enough others were heard within two heartbeats for the cluster to go on. */
   readonly quorumSeen: boolean;
-  /** Voters heard within two heartbeats, oneself included. */
+  /** Voters heard within two heartbeats, including this replica. */
   readonly votersHeard: number;
   /** Primary: commits stand still, and new requests are turned away. */
   readonly commitStalled: boolean;

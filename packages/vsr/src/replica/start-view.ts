@@ -19,6 +19,7 @@ import { installHeaders, logSuffix } from './chain.ts';
 import { provenCheckpoint } from './checkpoint.ts';
 import { isFarBehind } from './far-behind.ts';
 import { heardPrimary } from './heartbeat.ts';
+import type { DropReason } from './reasons.ts';
 import type { Replica } from './replica.ts';
 import { drop, fatal, trace } from './report.ts';
 import { isBackup, isPrimary } from './role.ts';
@@ -27,7 +28,6 @@ import { clearViewState, transitionToStatus } from './status.ts';
 import { isStuck } from './stuck.ts';
 import { updateSuperblock } from './superblock-update.ts';
 import { startSync } from './sync.ts';
-import type { DropReason } from './trace.ts';
 
 /** Primary of a begun view: gives the log to everyone. */
 export function broadcastStartView(r: Replica): void {

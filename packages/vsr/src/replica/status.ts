@@ -1,3 +1,4 @@
+import type { STATUS_CODES } from '../message/layout.ts';
 import { Op } from '../std/numbers.ts';
 import { carryReadsOver } from './read-round.ts';
 import type { Replica } from './replica.ts';
@@ -53,9 +54,4 @@ export function clearViewState(r: Replica): void {
   for (const name of TIMERS_OF_A_VIEW) r.timers.stop(name);
 }
 
-/**
- * `recovering`: reads its file. `introducing`: waits until every other voter has durably noted its
- * file, which happens once in the file's life. `recovering_head`: its log may lack an end that it
- * once acknowledged.
- */
-export type Status = 'recovering' | 'introducing' | 'normal' | 'view_change' | 'recovering_head';
+export type Status = keyof typeof STATUS_CODES;

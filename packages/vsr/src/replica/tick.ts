@@ -34,7 +34,7 @@ export function onTick(r: Replica): void {
   scrubTick(r);
 }
 
-/** The table of timeouts: each row of timers.ts has its handler here. */
+/** The table of timeouts: each row of timeout-table.ts has its handler here. */
 function onTimeout(r: Replica, name: TimerName): void {
   switch (name) {
     case 'heartbeat':

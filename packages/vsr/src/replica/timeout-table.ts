@@ -50,7 +50,7 @@ export const TIMEOUT_ROWS = {
   prepare: {
     role: 'primary',
     kind: 'timer',
-    purpose: 'what has no quorum is sent again to who has not acknowledged it',
+    purpose: 'what has no quorum is resent to replicas that have not acknowledged it',
     default: 25,
     lan: 10,
     wan: 100,

@@ -1,6 +1,7 @@
 import type { ReadLevel } from '../message/layout.ts';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 import type { Denial } from './introduce.ts';
+import type { DropReason, VoteReason } from './reasons.ts';
 import type { Status } from './status.ts';
 
 /** What a replica tells about itself. Checkers, logs and metrics live on these. */
@@ -140,48 +141,3 @@ export interface CorruptPlace {
   /** By a start, by a read that something else needed (a commit, a peer), or by the scrubber. */
   readonly found: 'start' | 'read' | 'scrub';
 }
-
-/** Why a message was dropped: labels of a metric, so a name never changes its meaning. */
-export type DropReason =
-  | 'bad_client'
-  | 'behind_checkpoint'
-  | 'chain_break'
-  | 'client_busy'
-  | 'gap'
-  | 'invalid_metadata'
-  | 'invalid_repair_range'
-  | 'journal_full'
-  | 'known_view'
-  | 'member_alive'
-  | 'newer_members'
-  | 'log_conflict'
-  | 'not_fresh'
-  | 'not_greeted'
-  | 'not_introduced'
-  | 'not_from_primary'
-  | 'not_wanted'
-  | 'other_incarnation'
-  | 'request_out_of_order'
-  | 'session_ahead'
-  | 'stale_ping'
-  | 'stale_view'
-  | 'syncing'
-  | 'unexpected_command'
-  | 'unknown_author'
-  | 'window'
-  | 'wrong_checkpoint'
-  | 'wrong_checksum'
-  | 'wrong_cluster';
-
-export type VoteReason =
-  | 'primary_silent'
-  | 'view_change_stuck'
-  | 'restarted_primary'
-  | 'primary_voted'
-  | 'unheard'
-  | 'no_new_ack'
-  | 'disk_stall'
-  | 'loop_stall'
-  | 'repair_stuck'
-  | 'clock_lost'
-  | 'behind_checkpoint';

@@ -1,7 +1,7 @@
 import type { LogHeader } from '../message/header-list.ts';
 import type { SlotSet } from '../std/bitset.ts';
+import type { VoteReason } from './reasons.ts';
 import type { DvcLog } from './select-log.ts';
-import type { VoteReason } from './trace.ts';
 
 /** What a view change uses. Owners: vote.ts, view-change.ts, do-view-change.ts, start-view.ts. */
 export interface ViewChangeState {

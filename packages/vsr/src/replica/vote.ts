@@ -1,8 +1,8 @@
 import { setAdd, setRemove } from '../std/bitset.ts';
+import type { VoteReason } from './reasons.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
 import { broadcast } from './send.ts';
-import type { VoteReason } from './trace.ts';
 
 /**
  * Votes to leave the *current* view (rule vote-to-leave). The view itself moves only on a quorum of

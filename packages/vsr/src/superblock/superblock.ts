@@ -86,7 +86,7 @@ export interface SuperblockCopy {
 
 export const CHECKPOINT_RECORD_SIZE = 256;
 const MAGIC = 0x424d_494b; // "KIMB"
-const FORMAT_VERSION = 4;
+export const FORMAT_VERSION = 4;
 /**
  * Where the fields of a copy stand. The checksum covers everything from `magic` on; the copy number
  * stands before it, so that the four copies hash alike. What no field names is zero.
