@@ -1,12 +1,13 @@
 /**
- * Writes the parts of docs/protocol.md and docs/timeouts.md that come from the code:
+ * Writes the parts of docs/protocol.md, timeouts.md and metrics.md that come from the code:
  *
  *   npx node --conditions=@kimberlite/source tools/docs.ts
  *
- * A test compares them, so the page never says anything else than the code.
+ * Tests compare them, so the pages never say anything else than the code.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { withParts } from './docs/markdown.ts';
+import { METRICS_PARTS } from './docs/metrics-page.ts';
 import { withTables } from './docs/protocol-tables.ts';
 import { TIMEOUT_PARTS } from './docs/timeouts-page.ts';
 
@@ -14,3 +15,5 @@ const protocol = new URL('../docs/protocol.md', import.meta.url);
 writeFileSync(protocol, withTables(readFileSync(protocol, 'utf8')));
 const timeouts = new URL('../docs/timeouts.md', import.meta.url);
 writeFileSync(timeouts, withParts(readFileSync(timeouts, 'utf8'), TIMEOUT_PARTS));
+const metrics = new URL('../docs/metrics.md', import.meta.url);
+writeFileSync(metrics, withParts(readFileSync(metrics, 'utf8'), METRICS_PARTS));

@@ -7,6 +7,7 @@ import {
   isFault,
   randomU128,
   type StatusRecord,
+  statusOf,
   THREAD_POOL_SIZE,
 } from '@kimberlite/server';
 import { CONFIG_DEV } from '@kimberlite/vsr';
@@ -97,8 +98,7 @@ export async function failoverKimberlite(options: {
 async function statusAt(address: string): Promise<StatusRecord | null> {
   try {
     const answer = await fetch(`http://${address}/status`, { signal: AbortSignal.timeout(1000) });
-    // SAFETY: the server's own record.
-    return (await answer.json()) as StatusRecord;
+    return statusOf(await answer.json());
   } catch {
     return null;
   }

@@ -27,7 +27,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 const LIMIT_UNIT = 512;
 /** A user without any rights, on every system that has root. */
 const NOBODY = 65_534;
-const FORMAT_FLAGS = ['--cluster=7', '--replica=0', '--replica-count=1', '--size=dev'];
+const FORMAT_FLAGS = ['--cluster=7', '--replica=0', '--replicas=1', '--size=dev'];
 const ANY_PORTS = ['client', 'peer', 'http'].map((what) => `--${what}-address=127.0.0.1:0`);
 
 let directory: ReturnType<typeof temporaryDirectory>;

@@ -173,7 +173,7 @@ async function expectStrangersRefused(next: ProxiedCluster, survivor: string): P
   running.push(stranger);
   await until(
     () =>
-      stranger.log.find((line) => line.includes('it refused this replica: wrongCluster')) ?? null,
+      stranger.log.find((line) => line.includes('it refused this replica: wrong_cluster')) ?? null,
     { within: MINUTES, what: 'the old replica is refused', explain: () => stranger.log.join('\n') },
   );
   expect((await stranger.status())?.state.status).not.toBe('normal');

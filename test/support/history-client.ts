@@ -5,15 +5,11 @@ import {
   type Expectation,
   type TxnCompare,
 } from '@kimberlite/client';
-import {
-  BYTES_DEFAULT,
-  type Call,
-  type Compare,
-  type Result,
-  utf8Encode,
-} from '@kimberlite/kernel';
+import { BYTES_DEFAULT, type Call, type Compare, type Result } from '@kimberlite/kernel';
 import type { Prng } from '@kimberlite/vsr';
 import type { Recorder } from './recorder.ts';
+
+const utf8 = new TextEncoder();
 
 export const NAMESPACE = 'test';
 /** Where every client puts values of its own, which nobody touches until the end. */
@@ -22,8 +18,8 @@ export const KEYS: readonly string[] = ['k0', 'k1', 'k2', 'k3', 'k4'];
 /** Milliseconds after which a call gives up: below a slow failover, so that some do. */
 const CALL_MILLIS = 2_000;
 
-const namespace = utf8Encode(NAMESPACE);
-const ledger = utf8Encode(LEDGER);
+const namespace = utf8.encode(NAMESPACE);
+const ledger = utf8.encode(LEDGER);
 
 /** Errors that a fault of the cluster may cause; any other is a fault of the product. */
 const EXPECTED: readonly ClientErrorCode[] = ['timeout', 'unreachable', 'no_quorum'];
@@ -119,7 +115,7 @@ export class HistoryClient {
   #get(key: string): Attempt {
     const prefer = this.#preference();
     return {
-      call: { kind: 'get', namespace, key: utf8Encode(key), bytesMax: BYTES_DEFAULT },
+      call: { kind: 'get', namespace, key: utf8.encode(key), bytesMax: BYTES_DEFAULT },
       perform: async (): Promise<Result> => {
         const record = await this.#client.get(key, { namespace: NAMESPACE, prefer });
         this.#see(key, record);
@@ -130,7 +126,7 @@ export class HistoryClient {
 
   #range(): Attempt {
     const prefer = this.#preference();
-    const bounds = { from: utf8Encode('k'), to: utf8Encode('l') };
+    const bounds = { from: utf8.encode('k'), to: utf8.encode('l') };
     const limit = KEYS.length + 1;
     return {
       call: {
@@ -173,7 +169,7 @@ export class HistoryClient {
 
   #delete(key: string): Attempt {
     return {
-      call: { kind: 'delete', namespace, keys: [utf8Encode(key)] },
+      call: { kind: 'delete', namespace, keys: [utf8.encode(key)] },
       perform: async (): Promise<Result> => {
         const { revision, deleted } = await this.#client.delete(key, { namespace: NAMESPACE });
         return { kind: 'delete', revision, deleted };
@@ -187,12 +183,12 @@ export class HistoryClient {
     const byValue = this.#prng.chance(0.5);
     const expected: Expectation =
       seen === null ? null : byValue ? seen.value : { modRevision: seen.revision };
-    const target = utf8Encode(key);
+    const target = utf8.encode(key);
     const compare: Compare =
       seen === null
         ? { target: 'absent', key: target }
         : byValue
-          ? { target: 'value', key: target, relation: 'equal', value: utf8Encode(seen.value) }
+          ? { target: 'value', key: target, relation: 'equal', value: utf8.encode(seen.value) }
           : { target: 'modRevision', key: target, relation: 'equal', operand: seen.revision };
     return {
       call: {
@@ -228,13 +224,13 @@ export class HistoryClient {
       call: {
         kind: 'txn',
         namespace,
-        compares: [{ key: utf8Encode(key), target }],
+        compares: [{ key: utf8.encode(key), target }],
         then: [
-          moves ? { kind: 'delete', keys: [utf8Encode(key)] } : putOf(key, value),
+          moves ? { kind: 'delete', keys: [utf8.encode(key)] } : putOf(key, value),
           putOf(other, value),
         ],
         else: reads.map((read) => {
-          return { kind: 'get', key: utf8Encode(read.key), bytesMax: BYTES_DEFAULT };
+          return { kind: 'get', key: utf8.encode(read.key), bytesMax: BYTES_DEFAULT };
         }),
       },
       perform: async (): Promise<Result> => {
@@ -269,6 +265,6 @@ function putOf(
   readonly value: Uint8Array;
   readonly previousBytesMax: null;
 } {
-  const put = { key: utf8Encode(key), value: utf8Encode(value) };
+  const put = { key: utf8.encode(key), value: utf8.encode(value) };
   return { kind: 'put', ...put, previousBytesMax: null };
 }

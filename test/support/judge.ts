@@ -1,5 +1,5 @@
 import type { Call, Result } from '@kimberlite/kernel';
-import { revisionTaken, utf8Encode } from '@kimberlite/kernel';
+import { revisionTaken } from '@kimberlite/kernel';
 import {
   checkHistory,
   type HistoryVerdict,
@@ -9,7 +9,9 @@ import {
 import { LEDGER } from './history-client.ts';
 import { SPOILS } from './spoil.ts';
 
-const ledger = utf8Encode(LEDGER);
+const utf8 = new TextEncoder();
+
+const ledger = utf8.encode(LEDGER);
 
 export function verdictOf(history: readonly KernelOperation[]): HistoryVerdict<Call, Result> {
   return checkHistory(history, kernelHistoryModel({ history, unread: [ledger] }));

@@ -65,7 +65,7 @@ export async function formatFile(options: {
     `--data-file=${options.path}`,
     `--cluster=${options.cluster}`,
     `--replica=${options.slot}`,
-    `--replica-count=${options.replicaCount}`,
+    `--replicas=${options.replicaCount}`,
     '--size=dev',
   );
   if (code !== 0) throw new Error(stderr);

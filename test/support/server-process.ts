@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { StatusRecord } from '@kimberlite/server';
+import { type StatusRecord, statusOf } from '@kimberlite/server';
 import { kimberlite, type Program } from './kimberlite.ts';
 
 /** Lines of a process's log that are kept for the message of a failure. */
@@ -114,8 +114,7 @@ export class ServerProcess {
     try {
       const signal = AbortSignal.timeout(STATUS_MILLIS);
       const response = await fetch(`http://127.0.0.1:${this.port('http')}/status`, { signal });
-      // SAFETY: the server's own record; its numbers of 128 bits are strings in both.
-      return (await response.json()) as StatusRecord;
+      return statusOf(await response.json());
     } catch {
       return null;
     }

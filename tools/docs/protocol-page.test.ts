@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { sha256Checksum } from '@kimberlite/store';
-import { decodeMessage, LAYOUTS } from '@kimberlite/vsr';
+import { decodeMessage, LAYOUTS, snake } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
-import { wireName, withTables } from './protocol-tables.ts';
+import { withTables } from './protocol-tables.ts';
 import { citedRules, explainedRules, messageRows } from './rules.ts';
 import { readHexDump, vectors } from './vectors.ts';
 
@@ -24,7 +24,7 @@ describe('docs/protocol.md', () => {
 
   it('has one row for every message, whose handler and tests exist', () => {
     const rows = messageRows(page);
-    const names = LAYOUTS.map(({ command }) => wireName(command));
+    const names = LAYOUTS.map(({ command }) => snake(command));
     expect(new Set(rows.map(({ name }) => name))).toEqual(new Set(names));
     expect(rows).toHaveLength(names.length);
     for (const { name, handler, tests } of rows) {

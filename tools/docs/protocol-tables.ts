@@ -12,6 +12,7 @@ import {
   quorumsOf,
   REFUSAL_REASONS,
   REJECTION_REASONS,
+  snake,
   VOTERS_MAX,
 } from '@kimberlite/vsr';
 import { table, withParts } from './markdown.ts';
@@ -25,11 +26,6 @@ import {
 } from './meanings.ts';
 import { hexDump, vectors } from './vectors.ts';
 
-/** The name on the wire, in traces and in documents: `prepareOk` is `prepare_ok`. */
-export function wireName(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
 type Meanings = Readonly<Record<string, string | undefined>>;
 
 function fieldRows(fields: readonly Field[], meanings: Meanings): (string | number)[][] {
@@ -37,7 +33,7 @@ function fieldRows(fields: readonly Field[], meanings: Meanings): (string | numb
     offset,
     FIELD_SIZES[kind],
     kind,
-    `\`${wireName(name)}\``,
+    `\`${snake(name)}\``,
     meanings[name] ?? '',
   ]);
 }
@@ -54,14 +50,14 @@ function commandFields(): string {
     const about = body === 'none' ? 'No body.' : `Body: ${meaning ?? ''}.`;
     const rows = fieldRows(fields, FIELD_MEANINGS[command]);
     const layout = rows.length === 0 ? 'No fields of its own.' : table(FIELD_HEAD, rows);
-    return `**${code} \`${wireName(command)}\`.** ${about}\n\n${layout}`;
+    return `**${code} \`${snake(command)}\`.** ${about}\n\n${layout}`;
   }).join('\n\n');
 }
 
 function reasons(codes: Readonly<Record<string, number>>, meanings: Meanings): string {
   const rows = Object.entries(codes).map(([name, code]) => [
     code,
-    `\`${wireName(name)}\``,
+    `\`${snake(name)}\``,
     meanings[name] ?? '',
   ]);
   return table(['code', 'reason', 'meaning'], rows);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { availabilityFault } from './status.ts';
+import { availabilityFault, statusText } from './status.ts';
 import { answer, silent } from './testing/reports.ts';
 
 describe('what status says of the cluster', () => {
@@ -23,5 +23,27 @@ describe('what status says of the cluster', () => {
 
   it('is that none answered', () => {
     expect(availabilityFault([silent, silent])).toMatchObject({ exitCode: 4, code: 'no_answer' });
+  });
+});
+
+describe('the table of status', () => {
+  it('says who hears a quorum, and gives a role only to a replica in normal status', () => {
+    const reports = [
+      answer(0, 3),
+      answer(1, 3, { quorumSeen: false }),
+      answer(2, 3, { status: 'introducing', quorumSeen: false }),
+      silent,
+    ];
+    const cells = statusText(reports)
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/).slice(0, 4));
+    expect(cells).toEqual([
+      ['REPLICA', 'ROLE', 'STATUS', 'QUORUM'],
+      ['0', 'primary', 'normal', 'yes'],
+      ['1', 'backup', 'normal', 'no'],
+      ['2', '-', 'introducing', 'no'],
+      ['-', '-', 'nothing listens there', '-'],
+    ]);
   });
 });

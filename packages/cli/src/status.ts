@@ -1,5 +1,5 @@
 import { parseEndpoint } from '@kimberlite/client';
-import { formatAddress, type StatusRecord } from '@kimberlite/server';
+import { formatAddress, type StatusRecord, statusJson, statusOf } from '@kimberlite/server';
 import { quorumsOf } from '@kimberlite/vsr';
 import { type Command, Option } from 'commander';
 import {
@@ -49,13 +49,18 @@ Examples:
     )
     .action(async (flags: StatusFlags) => {
       const reports = await askReplicas(flags, io);
-      if (flags.output === 'json') writeJson(io, { replicas: reports });
+      if (flags.output === 'json') writeJson(io, { replicas: reports.map(reportJson) });
       else io.write(statusText(reports));
       const fault = availabilityFault(reports);
       if (fault === null) return;
       io.writeError(errorLine(fault));
       setExitCode(fault.exitCode);
     });
+}
+
+function reportJson(report: ReplicaReport): object {
+  if ('error' in report) return report;
+  return { http: report.http, status: statusJson(report.status) };
 }
 
 /**
@@ -103,9 +108,8 @@ async function askReplica(http: string, timeout: number): Promise<ReplicaReport>
       signal: AbortSignal.timeout(timeout),
     });
     if (!response.ok) return { http, error: `HTTP ${response.status}` };
-    const status = (await response.json()) as StatusRecord; // SAFETY: our own server's answer.
-    if (typeof status.state?.status !== 'string') return { http, error: 'not a replica' };
-    return { http, status };
+    const status = statusOf(await response.json());
+    return status === null ? { http, error: 'not a replica' } : { http, status };
   } catch (error) {
     return { http, error: reasonOf(error) };
   }
@@ -125,21 +129,39 @@ function remarkOn({ syncing, deniedBy }: StatusRecord['state']): string {
   return syncing ? ' (syncing)' : '';
 }
 
-/** A table, one replica a line. */
+/** Only a replica in normal status has one. */
+function roleOf({ status, isPrimary }: StatusRecord['state']): string {
+  if (status !== 'normal') return '-';
+  return isPrimary ? 'primary' : 'backup';
+}
+
+const HEAD = [
+  'REPLICA',
+  'ROLE',
+  'STATUS',
+  'QUORUM',
+  'VIEW',
+  'OP',
+  'COMMIT',
+  'CHECKPOINT',
+  'VERSION',
+  'HTTP',
+];
+
+/** A table, one replica a line. QUORUM: whether it hears enough of the others. */
 export function statusText(reports: readonly ReplicaReport[]): string {
-  const rows = [
-    ['REPLICA', 'ROLE', 'STATUS', 'VIEW', 'OP', 'COMMIT', 'CHECKPOINT', 'VERSION', 'HTTP'],
-  ];
+  const rows = [HEAD];
   for (const report of reports) {
     if ('error' in report) {
-      rows.push(['-', '-', report.error, '-', '-', '-', '-', '-', report.http]);
+      rows.push(['-', '-', report.error, ...HEAD.slice(4).map(() => '-'), report.http]);
       continue;
     }
     const { state, replica, version } = report.status;
     rows.push([
       String(replica),
-      state.isPrimary ? 'primary' : 'backup',
+      roleOf(state),
       `${state.status}${remarkOn(state)}`,
+      state.quorumSeen ? 'yes' : 'no',
       String(state.view),
       String(state.op),
       String(state.commitMin),

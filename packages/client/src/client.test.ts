@@ -454,7 +454,7 @@ describe('close', () => {
     expect(client.status().state).toBe('closed');
   });
 
-  // H-56: the moment of the close walks through connect, greeting, register, request and reply.
+  // The moment of the close walks through connect, greeting, register, request and reply.
   it('is safe at every moment of a call', async () => {
     const { endpoints } = await startCluster(3);
     for (let moment = 0; moment < 40; moment += 1) {

@@ -69,7 +69,7 @@ afterEach(async () => {
 });
 
 describe('a connection', () => {
-  // H-51: a peer that vanished without a word (half-open TCP) must be noticed.
+  // A peer that vanished without a word (half-open TCP) must be noticed.
   it('that is sent something and hears nothing is broken after the silence', async () => {
     await new Promise<void>((resolve) => {
       connection = connectionTo(replica.endpoint, resolve);

@@ -12,6 +12,7 @@ import {
   type RejectionReason,
   reasonName,
   SECTOR_SIZE,
+  snake,
   VOTERS_MAX,
 } from '@kimberlite/vsr';
 import { text } from './bytes.ts';
@@ -222,7 +223,9 @@ export class Connection {
       return;
     }
     const detail =
-      reason === 'wrongCluster' ? `it belongs to cluster ${header.cluster}` : `reason: ${reason}`;
+      reason === 'wrongCluster'
+        ? `it belongs to cluster ${header.cluster}`
+        : `reason: ${snake(reason)}`;
     this.fail(socket, `the replica refused the greeting; ${detail}`, reason);
   }
 

@@ -11,6 +11,7 @@ import {
   type Message,
   type Prng,
   type RefusalReason,
+  snake,
   unreachable,
 } from '@kimberlite/vsr';
 import { sha256 } from './checksum.ts';
@@ -226,7 +227,7 @@ export class Lane {
       this.host.onReturned(batch);
       return;
     }
-    const message = `the cluster refused the request (${reason})`;
+    const message = `the cluster refused the request (${snake(reason)})`;
     rejectAll(batch, { code: 'refused', message, definite });
     this.host.onReady();
   }
@@ -241,7 +242,8 @@ export class Lane {
     if (!livedWell) this.registerPause = Math.min(this.registerPause * 2, REGISTER_PAUSE_MAX);
     this.session = null;
     this.registeredAt = 0;
-    const message = `the session was evicted (${reason}); the call in flight may have happened`;
+    const why = `the session was evicted (${snake(reason)})`;
+    const message = `${why}; the call in flight may have happened`;
     rejectAll(batch, { code: 'evicted', message, definite: false });
     this.host.onReady();
   }

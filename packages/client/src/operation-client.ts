@@ -11,6 +11,7 @@ import {
   Prng,
   releaseOf,
   sizesOf,
+  snake,
 } from '@kimberlite/vsr';
 import { sha256 } from './checksum.ts';
 import { Connection } from './connection.ts';
@@ -251,7 +252,7 @@ export class OperationClient {
       waiting.resolve({ body: body.slice(), op: header.op, view: header.view });
     } else {
       const definite = effect.kind === 'refused' && effect.definite;
-      const message = `the cluster answered ${effect.reason}`;
+      const message = `the cluster answered ${snake(effect.reason)}`;
       waiting.reject(new ClientError({ code: effect.kind, message, definite }));
     }
     assert(this.#waiting.length === 0 || this.#ticker !== null, 'what waits has a clock');

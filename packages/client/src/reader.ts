@@ -9,6 +9,7 @@ import {
   type QueryEffect,
   QuerySession,
   type RefusalReason,
+  snake,
   unreachable,
   type View,
 } from '@kimberlite/vsr';
@@ -253,7 +254,7 @@ export class Reader {
       const owed = mode.level === 'bounded' ? `of the last ${mode.lagMax} ms` : 'new enough';
       rejectAll(batch, 'too_stale', `no replica could give an answer ${owed}`);
     } else {
-      rejectAll(batch, 'refused', `the cluster refused the read (${reason})`);
+      rejectAll(batch, 'refused', `the cluster refused the read (${snake(reason)})`);
     }
     this.options.host.onReady();
   }

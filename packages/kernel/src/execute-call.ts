@@ -16,8 +16,8 @@ import type { Quota } from './quota.ts';
 
 /**
  * Runs one call; `revision` is the one that it takes if it changes something, `kept` how many older
- * ones stay readable, `quota` counts what
- * it adds where there is one. A refused call has changed nothing.
+ * ones stay readable, `quota` counts what it adds where there is one. A refused call has changed
+ * nothing.
  */
 export function executeCall(
   call: Call,

@@ -3,10 +3,10 @@ import { Prng } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { type Call, KERNEL_CALLS } from './codec/call.ts';
 import { encodeCalls } from './codec/encode-calls.ts';
-import { utf8Encode } from './codec/utf8.ts';
 import { isReadCall } from './execute-query.ts';
 import { createKernel } from './kernel.ts';
 import { MemoryRunner } from './testing/memory-context.ts';
+import { utf8Encode } from './testing/utf8.ts';
 import {
   randomCall,
   randomCalls,

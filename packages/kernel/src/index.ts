@@ -8,7 +8,6 @@ export { encodeResults, resultSize } from './codec/encode-results.ts';
 export * from './codec/limits.ts';
 export { callReplyLimit, callsReplyLimit } from './codec/reply-limit.ts';
 export * from './codec/result.ts';
-export { utf8Decode, utf8Encode } from './codec/utf8.ts';
 export { revisionTaken } from './execute-call.ts';
 export { isReadCall, type ReadCall } from './execute-query.ts';
 export { createKernel } from './kernel.ts';

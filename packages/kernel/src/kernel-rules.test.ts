@@ -5,10 +5,10 @@ import { type Call, type Compare, KERNEL_CALLS, type KeyOperation } from './code
 import { decodeResults } from './codec/decode-results.ts';
 import { encodeCalls } from './codec/encode-calls.ts';
 import type { KeyRecord, Result } from './codec/result.ts';
-import { utf8Decode, utf8Encode } from './codec/utf8.ts';
 import { createKernel } from './kernel.ts';
 import { chainNext } from './stream-record.ts';
 import { MemoryRunner } from './testing/memory-context.ts';
+import { utf8Decode, utf8Encode } from './testing/utf8.ts';
 
 // The rules of docs/kernel.md, one example each, in words that a reader can check by hand.
 

@@ -5,10 +5,10 @@ import { KERNEL_CALLS } from './codec/call.ts';
 import { decodeResults } from './codec/decode-results.ts';
 import { encodeCalls } from './codec/encode-calls.ts';
 import type { Result } from './codec/result.ts';
-import { utf8Encode as text } from './codec/utf8.ts';
 import { createKernel } from './kernel.ts';
 import { KernelModel } from './model.ts';
 import { MemoryRunner } from './testing/memory-context.ts';
+import { utf8Encode as text } from './testing/utf8.ts';
 import { randomCalls, WORKLOAD_DEFAULT } from './workload.ts';
 
 const namespace = text('n');

@@ -3,10 +3,10 @@ import { type Call, KERNEL_CALLS } from './codec/call.ts';
 import { decodeResults } from './codec/decode-results.ts';
 import { encodeCalls } from './codec/encode-calls.ts';
 import type { Result } from './codec/result.ts';
-import { utf8Encode as text, utf8Decode } from './codec/utf8.ts';
 import { createKernel } from './kernel.ts';
 import { GRAVES_TABLE, HISTORY_TABLE } from './tables.ts';
 import { MemoryRunner } from './testing/memory-context.ts';
+import { utf8Encode as text, utf8Decode } from './testing/utf8.ts';
 
 const namespace = text('n');
 

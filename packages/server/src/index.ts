@@ -46,9 +46,11 @@ export {
   systemCode,
 } from './errors.ts';
 export { type Address, formatAddress, parseAddress } from './network/address.ts';
+export { NETWORK_DROP_REASONS, type NetworkDropReason } from './network/drop-reasons.ts';
 export type { PeerStatus } from './network/peer-links.ts';
 export { LOG_LEVELS, type LogLevel } from './observe/logger.ts';
 export type { CounterRecord, StatusRecord } from './observe/status.ts';
+export { statusJson, statusOf } from './observe/status-json.ts';
 export { exitOnBug, exitWith } from './process-end.ts';
 export { timeoutsOf } from './profile.ts';
 export { VERSION } from './release.ts';

@@ -1,11 +1,5 @@
 import { readFileSync } from 'node:fs';
-import {
-  createKernel,
-  decodeResults,
-  encodeCalls,
-  KERNEL_CALLS,
-  utf8Encode,
-} from '@kimberlite/kernel';
+import { createKernel, decodeResults, encodeCalls, KERNEL_CALLS } from '@kimberlite/kernel';
 import { type ClusterConfig, CONFIG_DEV, type StoragePort, type Zone } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isFault, type ServerFault } from './errors.ts';
@@ -15,9 +9,11 @@ import { temporaryDirectory } from './testing/temporary-directory.ts';
 import type { TestClient } from './testing/test-client.ts';
 import { TestCluster } from './testing/test-cluster.ts';
 
+const utf8 = new TextEncoder();
+
 /** A dev cluster with small messages, so that its files are formatted in no time. */
 const CONFIG: ClusterConfig = { ...CONFIG_DEV, messageSizeMax: 64 * 1024 };
-const namespace = utf8Encode('test');
+const namespace = utf8.encode('test');
 
 let directory: ReturnType<typeof temporaryDirectory>;
 let cluster: TestCluster;
@@ -54,8 +50,8 @@ async function put(client: TestClient, key: string, value: string): Promise<void
     {
       kind: 'put',
       namespace,
-      key: utf8Encode(key),
-      value: utf8Encode(value),
+      key: utf8.encode(key),
+      value: utf8.encode(value),
       previousBytesMax: null,
     },
   ]);
@@ -64,7 +60,7 @@ async function put(client: TestClient, key: string, value: string): Promise<void
 }
 
 async function get(client: TestClient, key: string): Promise<string | null> {
-  const body = encodeCalls([{ kind: 'get', namespace, key: utf8Encode(key), bytesMax: 1000 }]);
+  const body = encodeCalls([{ kind: 'get', namespace, key: utf8.encode(key), bytesMax: 1000 }]);
   const result = decodeResults(await client.request(KERNEL_CALLS, body))?.[0];
   if (result?.kind !== 'get') throw new Error('a get is answered by a get');
   const value = result.record?.value ?? null;
@@ -110,7 +106,7 @@ describe('replica processes', () => {
     expect(await response.json()).toMatchObject({
       cluster: '77',
       replica: 0,
-      dataFile: { ioMode: status?.dataFile.ioMode, path: cluster.path(0) },
+      data_file: { io_mode: status?.dataFile.ioMode, path: cluster.path(0) },
     });
   });
 

@@ -327,9 +327,10 @@ class ReplicaProcess implements RunningReplica {
   #ioObserver(): IoObserver {
     const instruments = this.#instruments;
     return {
-      onIo(kind, seconds, bytes): void {
+      onIo({ kind, background, seconds, bytes }): void {
         instruments.ioBytes.add(kind, bytes);
-        (kind === 'write' ? instruments.writeSeconds : instruments.readSeconds).observe(seconds);
+        if (kind === 'read') instruments.readSeconds.observe(seconds);
+        else (background ? instruments.writeSeconds : instruments.walSeconds).observe(seconds);
       },
     };
   }

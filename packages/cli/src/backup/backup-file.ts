@@ -35,7 +35,7 @@ export interface BackupFile {
   checkTrailer(onProgress: (done: number, total: number) => void): void;
 }
 
-/** Opens a backup and lets `use` look into it. Throws CliError for what is none, or not whole. */
+/** Opens a backup and lets `use` look into it. Throws CliError for what is none or not whole. */
 export async function withBackup<T>(
   path: string,
   use: (file: BackupFile) => T | Promise<T>,

@@ -10,7 +10,7 @@ import { checkBackup } from './check-backup.ts';
 import { receiveBackup } from './receive-backup.ts';
 
 export interface CreateFlags extends ConnectionFlags, OutputFlags {
-  /** What --output is to this command. */
+  /** Where the backup goes; not --output, which is the form of what is printed. */
   readonly file: string;
   readonly http?: string;
   readonly atLeastOp?: number;

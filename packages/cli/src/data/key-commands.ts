@@ -201,7 +201,7 @@ function addCompact(program: Command, context: Context): void {
       'after',
       `
 Older revisions are there only in a cluster that was formatted with --history-revisions; it
-compacts by itself, so many revisions behind the newest. Prints the lowest readable revision.
+compacts by itself, that many revisions behind the newest. Prints the lowest readable revision.
 
 Example:
   kimberlite compact 120000`,

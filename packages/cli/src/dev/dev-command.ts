@@ -1,11 +1,11 @@
 import { resolve as resolvePath } from 'node:path';
 import { VOTERS_MAX } from '@kimberlite/vsr';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { natural, positive } from '../connection-options.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { usageError } from '../fault.ts';
 import type { Io } from '../io.ts';
-import type { SizeName } from '../replica/format-command.ts';
+import { type SizeName, sizeOption } from '../replica/format-command.ts';
 import { signalled } from '../replica/signals.ts';
 import { DevRun } from './dev-run.ts';
 
@@ -27,12 +27,7 @@ export function addDevCommand(program: Command, io: Io, setExitCode: (code: numb
     .option('--replicas <n>', 'replicas: 1, 3 or 5 make sense', positive, 3)
     .option('--data <dir>', 'where data files, logs and endpoints.json go', './data')
     .option('--base-port <port>', 'replica n uses port + 10n, + 1, + 2; 0: any free', natural, 7100)
-    .addOption(
-      new Option('--size <size>', 'sizes of new data files (default: dev)').choices([
-        'dev',
-        'default',
-      ]),
-    )
+    .addOption(sizeOption('sizes of new data files (default: dev)'))
     .option('--ready-timeout <seconds>', 'give up when no write commits in time', positive, 60)
     .addHelpText(
       'after',

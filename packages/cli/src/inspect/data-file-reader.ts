@@ -109,7 +109,7 @@ function superblockOf(file: RawFile): Uint8Array {
 
 const NOTHING = new Uint8Array(0);
 
-/** The four copies, decoded; null for what is none or can't be read. */
+/** The four copies, decoded; null for what is not one or can't be read. */
 export function copiesOf(file: RawFile): readonly (SuperblockCopy | null)[] {
   return decodeCopies(superblockOf(file), sha256);
 }

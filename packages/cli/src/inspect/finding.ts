@@ -1,5 +1,10 @@
-import type { ClusterConfig, Zone } from '@kimberlite/vsr';
-import { HEADER_SIZE, zoneOffset } from '@kimberlite/vsr';
+import {
+  type ClusterConfig,
+  HEADER_SIZE,
+  RECOVERY_VOTERS_MIN,
+  type Zone,
+  zoneOffset,
+} from '@kimberlite/vsr';
 
 /** Who puts right what was found. */
 export type Repair =
@@ -11,8 +16,10 @@ export type Repair =
   | 'not_needed'
   /** The op that comes next to this slot of the log. */
   | 'reuse'
-  /** Nothing on this file. */
-  | 'replacement';
+  /** Nothing on this file: the others of the cluster do without it, and fill a new one. */
+  | 'replacement'
+  /** Nothing on this file, and the cluster cannot do without it. */
+  | 'backup';
 
 const REPAIRS: Readonly<Record<Repair, string>> = {
   start: 'repaired by the replica itself at its next start',
@@ -20,9 +27,17 @@ const REPAIRS: Readonly<Record<Repair, string>> = {
   not_needed: 'needs no repair: nothing there is in use',
   reuse: 'written over when the log comes round to it; nothing there is in use',
   replacement:
-    'not repaired by anything on this machine, and no `recover` exists yet: ' +
-    'keep the other replicas running',
+    'nothing repairs it in this file: `kimberlite recover` makes a file that takes its place, ' +
+    'while the others are a quorum',
+  backup:
+    'nothing repairs it in this file, and a cluster of one or two cannot do without it: ' +
+    'restore a backup',
 };
+
+/** Who puts right what nothing on this file can. */
+export function repairOfLoss({ replicaCount }: { readonly replicaCount: number }): Repair {
+  return replicaCount >= RECOVERY_VOTERS_MIN ? 'replacement' : 'backup';
+}
 
 /** One thing that is not as it was written, or not finished. */
 export interface Finding {

@@ -8,6 +8,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { formatDataFile } from '@kimberlite/server';
 import {
   HEADER_SIZE,
   Prng,
@@ -150,8 +151,21 @@ describe('inspect integrity', () => {
     const rotten = spoilt('block.data', (bytes) => bytes.fill(1, block?.start, block?.end));
     // The only replica has nobody to ask.
     expect((await integrity(rotten)).found).toMatchObject([
-      { severity: 'damage', zone: 'blocks', offset: block?.start, repaired_by: 'replacement' },
+      { severity: 'damage', zone: 'blocks', offset: block?.start, repaired_by: 'backup' },
     ]);
+    expect((await run('inspect', 'integrity', rotten)).out).toContain(
+      'a cluster of one or two cannot do without it: restore a backup\n',
+    );
+  });
+
+  it('says what takes the place of a file of three, where nothing repairs it', async () => {
+    const path = join(directory, 'one-of-three.data');
+    await formatDataFile({ path, config: CONFIG_SMALL, cluster: 7n, slot: 1, replicaCount: 3 });
+    truncateSync(path, zoneOffset(CONFIG_SMALL, 'blocks') - 4096);
+    expect((await integrity(path)).found[0]).toMatchObject({ repaired_by: 'replacement' });
+    expect((await run('inspect', 'integrity', path)).out).toContain(
+      '`kimberlite recover` makes a file that takes its place, while the others are a quorum\n',
+    );
   });
 
   it('goes on where a replica would refuse to start', async () => {
@@ -176,7 +190,7 @@ describe('inspect integrity', () => {
     truncateSync(path, zoneOffset(CONFIG_SMALL, 'blocks') - 4096);
     const { code, found } = await integrity(path);
     expect(code).toBe(8);
-    expect(found[0]).toMatchObject({ zone: 'file', repaired_by: 'replacement' });
+    expect(found[0]).toMatchObject({ zone: 'file', repaired_by: 'backup' });
     expect(found.some(({ zone }) => zone === 'blocks')).toBe(true);
   });
 
@@ -244,7 +258,7 @@ describe('what needs a file at rest', () => {
         ['inspect', 'integrity', path],
         ['inspect', 'tables', path],
         ['inspect', 'sessions', path],
-        ['verify', 'log', '--data', path],
+        ['verify', 'log', path],
       ]) {
         const ran = await run(...words);
         expect(ran, words.join(' ')).toMatchObject({ code: 28, out: '' });

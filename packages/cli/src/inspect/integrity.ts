@@ -9,7 +9,7 @@ import {
   readerFrom,
   refusalOf,
 } from './data-file-reader.ts';
-import type { FindingSink } from './finding.ts';
+import { type FindingSink, repairOfLoss } from './finding.ts';
 import { checkChain, checkSlots } from './log-check.ts';
 import { readFoundLog } from './log-reader.ts';
 import { readTree } from './read-tree.ts';
@@ -82,7 +82,7 @@ function checkSize(file: DataFileReader, onFinding: FindingSink): void {
     offset: file.size,
     op: null,
     problem: `it ends here, ${needed - file.size} bytes too early: a replica refuses to start`,
-    repair: 'replacement',
+    repair: repairOfLoss(file.chosen.state.identity),
   });
 }
 
@@ -92,7 +92,7 @@ function checkTree(
   onFinding: FindingSink,
   progress: ProgressLine,
 ): TreeContent | null {
-  const solo = file.chosen.state.identity.replicaCount === 1;
+  const { identity } = file.chosen.state;
   const { blockSize } = file.config;
   let done = 0;
   return readTree(file, {
@@ -110,7 +110,7 @@ function checkTree(
         op: null,
         problem,
         // What was never right is the same on every replica that holds this checkpoint.
-        repair: rotten && !solo ? 'peers' : 'replacement',
+        repair: rotten && identity.replicaCount > 1 ? 'peers' : repairOfLoss(identity),
       });
     },
   });

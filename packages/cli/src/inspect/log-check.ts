@@ -21,7 +21,7 @@ export function checkSlots(file: DataFileReader, log: FoundLog, onFinding: Findi
     offset: null,
     op: log.recovered.head,
     problem: 'what is unreadable may hide an op above this one: the head is uncertain',
-    repair: solo ? 'replacement' : 'peers',
+    repair: solo ? 'backup' : 'peers',
   });
 }
 
@@ -62,7 +62,7 @@ function tornText({ found }: SlotCheck): string {
 /** Only peers can tell what stood here, unless a checkpoint covers it anyway. */
 function unknownFindings(check: SlotCheck): Finding[] {
   const { found, checkpointOp, solo } = check;
-  const repair: Repair = solo ? 'replacement' : 'peers';
+  const repair: Repair = solo ? 'backup' : 'peers';
   const header = entryOf(found.header);
   const prepare = entryOf(found.prepare);
   if (found.prepare.part === 'bad' && header !== null && header.header.op <= checkpointOp) {
@@ -176,7 +176,7 @@ export function checkChain(file: DataFileReader, log: FoundLog, onFinding: Findi
       offset: slotOffset(file.config, 'wal_prepares', slot),
       op,
       problem: `the chain of the log is broken: ${problem}`,
-      repair: solo ? 'replacement' : 'peers',
+      repair: solo ? 'backup' : 'peers',
     });
   }
 }

@@ -4,7 +4,7 @@ import {
   type SuperblockFault,
   selectSuperblock,
 } from '@kimberlite/vsr';
-import type { FindingSink } from './finding.ts';
+import { type FindingSink, type Repair, repairOfLoss } from './finding.ts';
 
 /** What is wrong with the superblock as a whole, for people. */
 const FAULTS: Readonly<Record<SuperblockFault, string>> = {
@@ -26,6 +26,8 @@ export function checkSuperblock(
 ): SuperblockCopy | null {
   const selected = selectSuperblock(copies);
   const refused = typeof selected === 'string';
+  const chosen = refused ? newestOf(copies) : selected;
+  const loss: Repair = chosen === null ? 'backup' : repairOfLoss(chosen.state.identity);
   if (refused) {
     onFinding({
       severity: 'damage',
@@ -34,10 +36,9 @@ export function checkSuperblock(
       offset: null,
       op: null,
       problem: `${FAULTS[selected]}: a replica refuses to start on it (${selected})`,
-      repair: 'replacement',
+      repair: loss,
     });
   }
-  const chosen = refused ? newestOf(copies) : selected;
   for (const [copy, found] of copies.entries()) {
     const problem = copyProblem(found, chosen);
     if (problem === null) continue;
@@ -48,7 +49,7 @@ export function checkSuperblock(
       offset: copy * SUPERBLOCK_COPY_SIZE,
       op: null,
       problem: problem.text,
-      repair: refused ? 'replacement' : 'start',
+      repair: refused ? loss : 'start',
     });
   }
   return chosen;

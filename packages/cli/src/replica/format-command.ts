@@ -22,17 +22,15 @@ interface FormatFlags extends OutputFlags {
   readonly dataFile: string;
   readonly cluster: bigint;
   readonly replica: number;
-  readonly replicaCount: number;
+  readonly replicas: number;
   readonly size: SizeName;
   readonly stateBytesMax: number;
   readonly historyRevisions: number;
 }
 
-/** `--size`, the same for format and dev. */
-export function sizeOption(standard: SizeName): Option {
-  return new Option('--size <size>', 'sizes of the log: dev takes tens of megabytes a replica')
-    .choices(['dev', 'default'])
-    .default(standard);
+/** `--size`, for commands that make data files. */
+export function sizeOption(what: string): Option {
+  return new Option('--size <size>', what).choices(Object.keys(SIZES));
 }
 
 /** Adds format. */
@@ -42,14 +40,14 @@ export function addFormatCommand(program: Command, io: Io): void {
     .requiredOption('--data-file <path>', 'where to make it')
     .requiredOption('--cluster <id>', 'number of the cluster, the same for all replicas', clusterId)
     .requiredOption('--replica <slot>', 'which replica of the cluster, from 0', natural)
-    .option('--replica-count <n>', 'replicas of the cluster', positive, 3)
-    .addOption(sizeOption('default'))
+    .option('--replicas <n>', 'replicas of the cluster', positive, 3)
+    .addOption(sizeOption('sizes of the log: dev takes tens of megabytes').default('default'))
     .option('--state-bytes-max <bytes>', 'limit of keys and values, 0 for none', natural, 0)
     .option('--history-revisions <n>', 'older revisions that stay readable', natural, 0)
     .addHelpText(
       'after',
       `
-All replicas of a cluster need the same --cluster, --replica-count, --size, --state-bytes-max and
+All replicas of a cluster need the same --cluster, --replicas, --size, --state-bytes-max and
 --history-revisions.
 What would take the state above its limit is refused (no_space); reads and deletes go on.
 With --history-revisions the newest n revisions can still be read (get --revision); without it only
@@ -59,13 +57,11 @@ Example:
   kimberlite format --data-file /var/lib/kimberlite/0.data --cluster 7 --replica 0`,
     )
     .action(async (flags: FormatFlags) => {
-      const { dataFile, cluster, replica, replicaCount, size, output } = flags;
+      const { dataFile, cluster, replica, replicas, size, output } = flags;
       const { stateBytesMax, historyRevisions } = flags;
-      if (replicaCount > VOTERS_MAX) {
-        throw usageError(`--replica-count is 1 to ${VOTERS_MAX}`);
-      }
-      if (replica >= replicaCount) {
-        throw usageError(`--replica ${replica} is not below --replica-count ${replicaCount}`);
+      if (replicas > VOTERS_MAX) throw usageError(`--replicas is 1 to ${VOTERS_MAX}`);
+      if (replica >= replicas) {
+        throw usageError(`--replica ${replica} is not below --replicas ${replicas}`);
       }
       if (cluster === 0n) throw usageError('--cluster 0 stands for no cluster; choose another');
       const made = unwrap(
@@ -74,7 +70,7 @@ Example:
           config: { ...SIZES[size], stateBytesMax, historyRevisions },
           cluster,
           slot: replica,
-          replicaCount,
+          replicaCount: replicas,
         }),
       );
       if (output === 'json') {
@@ -83,7 +79,7 @@ Example:
           bytes: made.size,
           cluster,
           replica,
-          replica_count: replicaCount,
+          replica_count: replicas,
           size,
           state_bytes_max: stateBytesMax,
           history_revisions: historyRevisions,

@@ -39,7 +39,7 @@ const STEP_TIMEOUT_DEFAULT = 30_000;
 
 /** Of one of the two forms alone. */
 const OF_MEMBER = ['dataFile', 'replica'] as const;
-const OF_SURVIVOR = ['into', 'newCluster', 'replicaCount', 'peers', 'yesILose', 'dryRun'] as const;
+const OF_SURVIVOR = ['into', 'newCluster', 'replicas', 'peers', 'yesILose', 'dryRun'] as const;
 
 /** Adds recover. */
 export function addRecoverCommand(program: Command, io: Io): void {
@@ -51,7 +51,7 @@ export function addRecoverCommand(program: Command, io: Io): void {
     .option('--from-survivor <path>', 'make a new cluster of the file of this stopped replica')
     .option('--into <directory>', 'where to make its files (default: beside the survivor)')
     .option('--new-cluster <id>', 'number of the new cluster (default: random)', clusterId)
-    .option('--replica-count <n>', 'replicas of the new cluster (default: as before)', positive)
+    .option('--replicas <n>', 'replicas of the new cluster (default: as before)', positive)
     .option('--peers <list>', 'peer ports of the old cluster (default: each client port + 1)')
     .option('--yes-i-lose <id>', 'confirms, by the number of the old cluster', clusterId)
     .option('--dry-run', 'say what would be kept and lost, and change nothing')

@@ -23,7 +23,7 @@ export interface SurvivorFlags extends ConnectionFlags, OutputFlags {
   readonly fromSurvivor: string;
   readonly into?: string;
   readonly newCluster?: bigint;
-  readonly replicaCount?: number;
+  readonly replicas?: number;
   readonly peers?: string;
   readonly http?: string;
   readonly yesILose?: bigint;
@@ -124,8 +124,8 @@ function wantedCluster(flags: SurvivorFlags, { identity }: SurvivorPlan): NewClu
         'be taken for each other',
     );
   }
-  const replicaCount = flags.replicaCount ?? identity.replicaCount;
-  if (replicaCount > VOTERS_MAX) throw usageError(`--replica-count is 1 to ${VOTERS_MAX}`);
+  const replicaCount = flags.replicas ?? identity.replicaCount;
+  if (replicaCount > VOTERS_MAX) throw usageError(`--replicas is 1 to ${VOTERS_MAX}`);
   const beside = join(dirname(flags.fromSurvivor), `cluster-${cluster}`);
   return { cluster, replicaCount, directory: flags.into ?? beside };
 }

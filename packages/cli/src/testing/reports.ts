@@ -61,7 +61,7 @@ export function answer(
       rejectionsSent: {},
       rejectionsReceived: {},
       requests: {},
-      writeP99Seconds: 0,
+      walWriteP99Seconds: 0,
     },
   };
   return { http: `127.0.0.1:${7102 + 10 * replica}`, status };

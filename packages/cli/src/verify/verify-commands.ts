@@ -22,7 +22,7 @@ Exit code ${EXIT_CODES.damaged.code} when a chain is broken.
 
 Examples:
   kimberlite verify stream audit
-  kimberlite verify log --data data/replica-0.data`,
+  kimberlite verify log data/replica-0.data`,
     );
   addStream(verify, context);
   addLog(verify, context);
@@ -37,8 +37,8 @@ function addStream(verify: Command, context: Context): void {
     .addHelpText(
       'after',
       `
-The chain of docs/kernel.md is worked out from the events alone. Keep the chain that is printed: who
-has it can prove later that nothing before was changed.
+The chain of docs/kernel.md is worked out from the events alone. Keep the chain that is printed:
+whoever has it can prove later that nothing before was changed.
 
 Examples:
   kimberlite verify stream audit
@@ -81,8 +81,10 @@ function brokenText(name: string, offset: number): string {
 function addLog(verify: Command, context: Context): void {
   const { io } = context;
   withOutput(verify.command('log'))
-    .description('Follow the hash chain of the prepares in a data file that nobody has open.')
-    .requiredOption('--data <file>', 'data file of a replica that is stopped')
+    .description(
+      'Follow the hash chain of the prepares in the data file of a replica that is stopped.',
+    )
+    .argument('<data-file>')
     .addHelpText(
       'after',
       `
@@ -90,11 +92,11 @@ From the checkpoint to the head: each prepare names the checksum of the one befo
 crash kept from this disk breaks the chain too; inspect integrity says what repairs it.
 
 Example:
-  kimberlite verify log --data data/replica-0.data`,
+  kimberlite verify log data/replica-0.data`,
     )
-    .action(async (flags: OutputFlags & { readonly data: string }) => {
+    .action(async (path: string, flags: OutputFlags) => {
       const progress = new ProgressLine(io);
-      const verdict = await withOfflineFile(flags.data, (raw) => {
+      const verdict = await withOfflineFile(path, (raw) => {
         const file = readerOf(raw);
         const found = verifyLog(file, (done, total) => progress.show('log', done, total));
         const { broken } = found;
@@ -107,7 +109,7 @@ Example:
       if (flags.output === 'json') {
         writeJson(io, {
           result: broken === null ? 'whole' : 'broken',
-          data_file: flags.data,
+          data_file: path,
           checkpoint_op: checkpointOp,
           head_op: headOp,
           head_checksum: headChecksum,

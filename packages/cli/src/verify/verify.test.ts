@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CHAIN_START, chainNext, utf8Encode } from '@kimberlite/kernel';
+import { CHAIN_START, chainNext } from '@kimberlite/kernel';
 import { formatAddress, type RunningReplica } from '@kimberlite/server';
 import { zoneOffset } from '@kimberlite/vsr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,8 @@ import { runProgram } from '../program.ts';
 import { capturedIo } from '../testing/captured-io.ts';
 import { CONFIG_SMALL, fill, formatSolo, startSolo } from '../testing/solo-file.ts';
 import { chainAfter, type StreamSource, verifyStream } from './stream-chain.ts';
+
+const utf8 = new TextEncoder();
 
 const directory = mkdtempSync(join(tmpdir(), 'kimberlite-verify-'));
 const path = join(directory, '0.data');
@@ -65,7 +67,7 @@ function storedStream(count: number): {
   readonly chains: Uint8Array[];
   readonly source: StreamSource;
 } {
-  const events = Array.from({ length: count }, (_, at) => utf8Encode(`event ${at}`));
+  const events = Array.from({ length: count }, (_, at) => utf8.encode(`event ${at}`));
   const chains = [CHAIN_START];
   for (const [at, event] of events.entries()) {
     chains.push(chainNext(chains[at] ?? CHAIN_START, at, event));
@@ -95,7 +97,7 @@ describe('the first broken link of a stream', () => {
   it('is the one behind an event that was changed, whichever it is', async () => {
     for (let changed = 0; changed < 10; changed += 1) {
       const { source, events } = storedStream(10);
-      events[changed] = utf8Encode('something else');
+      events[changed] = utf8.encode('something else');
       expect(await verifyStream(source, nothing)).toMatchObject({
         kind: 'broken',
         offset: changed + 1,
@@ -106,7 +108,7 @@ describe('the first broken link of a stream', () => {
   it('is where a hash that is kept is another, at the start of a page and at the end', async () => {
     for (const changed of [0, 3, 6, 9, 10]) {
       const { source, chains } = storedStream(10);
-      chains[changed] = chainAfter(CHAIN_START, changed, utf8Encode('forged'));
+      chains[changed] = chainAfter(CHAIN_START, changed, utf8.encode('forged'));
       const verdict = await verifyStream(source, nothing);
       expect(verdict).toMatchObject({ kind: 'broken', offset: changed });
     }
@@ -116,7 +118,7 @@ describe('the first broken link of a stream', () => {
 describe('verify log', () => {
   it('proves the log of a file, and names the first op that is not what it was', async () => {
     await replica.stop();
-    const whole = await run('verify', 'log', '--data', path, '-o', 'json');
+    const whole = await run('verify', 'log', path, '-o', 'json');
     expect(whole.code).toBe(0);
     expect(JSON.parse(whole.out)).toMatchObject({ result: 'whole', broken: null });
     const { checkpoint_op: checkpointOp, head_op: head } = JSON.parse(whole.out);
@@ -131,14 +133,14 @@ describe('verify log', () => {
       const place = at + (size ?? 0) - 1;
       spoilt[place] = (spoilt[place] ?? 0) ^ 1;
       writeFileSync(copy, spoilt);
-      const ran = await run('verify', 'log', '--data', copy, '-o', 'json');
+      const ran = await run('verify', 'log', copy, '-o', 'json');
       expect(ran.code).toBe(8);
       expect(JSON.parse(ran.out)).toMatchObject({
         result: 'broken',
         broken: { op, slot, offset: at },
       });
     }
-    const text = await run('verify', 'log', '--data', path);
+    const text = await run('verify', 'log', path);
     expect(text.out).toMatch(/^whole: checkpoint \d+ to op \d+, [0-9a-f]{32}\n$/);
   });
 });

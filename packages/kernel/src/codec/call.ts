@@ -1,6 +1,6 @@
 /**
  * What a client asks of the kernel. One logged request carries a list of these. Strings are bytes
- * here (utf8.ts converts). Sizes outside limits.ts are refused call by call, never the whole
+ * here. Sizes outside limits.ts are refused call by call, never the whole
  * request, so that calls of several callers can share one.
  */
 

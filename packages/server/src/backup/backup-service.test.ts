@@ -175,7 +175,7 @@ describe('a backup over HTTP', () => {
     expect(kinds).toEqual(['head', 'blocks', 'end']);
     expect(addresses).toEqual(Array.from({ length: BLOCKS }, (_, at) => at + 1));
     await result(setup, 'sent');
-    expect(setup.instruments.backupBytes.get('all')).toBe(BLOCKS * blockSize);
+    expect(setup.instruments.backupBytes.get('in_turn')).toBe(BLOCKS * blockSize);
     expect(setup.instruments.backupLastSuccess()).toBeGreaterThan(0);
     expect(setup.storage.busy).toBe(false);
     expect((await readAll(await post(setup))).kinds.at(-1)).toBe('end');

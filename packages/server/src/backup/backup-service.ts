@@ -136,7 +136,7 @@ export class BackupService {
     const createdAt = Date.now() * 1000;
     const bytes = encodeBackupHead(backupHeadOf(point, { release, createdAt }));
     let frame: BackupFrame = { kind: 'head', bytes };
-    for (let early = 0; ; ) {
+    for (;;) {
       const taken = await this.#write(frame, response, gone);
       if (taken !== 'taken') return taken;
       const step: ReadOutStep | 'gone' = await Promise.race([nextOf(readOut), gone]);
@@ -146,9 +146,7 @@ export class BackupService {
         return step.reason;
       }
       if (step.kind === 'done') return this.#finish(response, gone);
-      instruments.backupBytes.add('all', step.bytes.length);
-      instruments.backupBytes.add('early', readOut.earlyBytes - early);
-      early = readOut.earlyBytes;
+      instruments.backupBytes.add(step.early ? 'early' : 'in_turn', step.bytes.length);
       frame = step;
     }
   }

@@ -53,7 +53,7 @@ export class ClientListener {
   accept(socket: Socket): void {
     const { self, observer, logger } = this.#options;
     if (this.#connections.size >= this.#options.connectionsMax) {
-      observer.onDropped('connection', 'too_many_clients');
+      observer.onDropped('too_many_clients');
       socket.destroy();
       return;
     }
@@ -83,7 +83,7 @@ export class ClientListener {
   send(id: ClientId, message: AnyMessage): void {
     const clients = this.#routes.get(id);
     if (clients === undefined) {
-      this.#options.observer.onDropped(message.header.command, 'client_unreachable');
+      this.#options.observer.onDropped('client_unreachable');
       return;
     }
     for (const { connection } of clients) connection.send(message);

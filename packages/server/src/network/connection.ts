@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import {
   type AnyMessage,
+  type Command,
   FrameDecoder,
   type FrameFault,
   frameSizeMax,
@@ -9,6 +10,7 @@ import {
   type RejectionReason,
 } from '@kimberlite/vsr';
 import { formatAddress } from './address.ts';
+import type { NetworkDropReason } from './drop-reasons.ts';
 import { makeRejection, type SelfIdentity } from './greeting.ts';
 import { type SendLimits, SendQueue, type TurnBatch } from './send-queue.ts';
 
@@ -17,13 +19,13 @@ export const HANDSHAKE_MILLIS = 5000;
 /** Silence after which the kernel asks whether the other side is still there. */
 const KEEPALIVE_MILLIS = 10_000;
 
-/** Counts what happens on connections, by stable names. */
+/** Counts what happens on connections. */
 export interface NetworkObserver {
   onReceived(message: AnyMessage): void;
-  onSent(command: string, bytes: number): void;
-  onDropped(command: string, reason: string): void;
+  onSent(command: Command, bytes: number): void;
+  onDropped(reason: NetworkDropReason): void;
   onFrameFault(fault: FrameFault): void;
-  onRejection(direction: 'sent' | 'received', reason: string): void;
+  onRejection(direction: 'sent' | 'received', reason: RejectionReason): void;
 }
 
 export interface ConnectionOptions {
@@ -82,7 +84,7 @@ export class Connection {
     const { observer } = this.#options;
     const { command } = message.header;
     if (!this.#queue.push(message.bytes)) {
-      observer.onDropped(command, this.#closed ? 'connection_closed' : 'send_queue_full');
+      observer.onDropped(this.#closed ? 'connection_closed' : 'send_queue_full');
       return false;
     }
     observer.onSent(command, message.bytes.length);

@@ -8,6 +8,7 @@ import {
   REJECTION_REASONS,
   type RejectionReason,
   reasonName,
+  snake,
 } from '@kimberlite/vsr';
 import { systemCode } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -154,7 +155,7 @@ export class PeerLinks {
     }
     const connection = peer?.outgoing ?? null;
     if (connection?.isGreeted() === true) connection.send(message);
-    else this.#options.observer.onDropped(message.header.command, 'peer_unreachable');
+    else this.#options.observer.onDropped('peer_unreachable');
   }
 
   /**
@@ -275,7 +276,7 @@ export class PeerLinks {
         if (isCommand(message, 'rejection')) {
           const reason = reasonName(REJECTION_REASONS, message.header.reason) ?? 'badMessage';
           this.#options.observer.onRejection('received', reason);
-          failure = `it refused this replica: ${reason}`;
+          failure = `it refused this replica: ${snake(reason)}`;
           connection.destroy();
         } else this.#options.deliver(message);
       },

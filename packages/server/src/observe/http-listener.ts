@@ -7,6 +7,7 @@ import { type Address, formatAddress } from '../network/address.ts';
 import type { Instruments } from './instruments.ts';
 import { metricsText } from './metrics-text.ts';
 import type { StatusRecord } from './status.ts';
+import { statusJson } from './status-json.ts';
 
 export interface HttpListenerOptions {
   readonly address: Address;
@@ -86,7 +87,11 @@ function answerFor(path: string, options: HttpListenerOptions): Answer {
     case '/readyz':
       return readiness(options.status());
     case '/status':
-      return { code: 200, type: 'application/json', body: `${json(options.status())}\n` };
+      return {
+        code: 200,
+        type: 'application/json',
+        body: `${JSON.stringify(statusJson(options.status()))}\n`,
+      };
     case '/metrics': {
       const body = metricsText(options.status(), options.instruments);
       return { code: 200, type: 'text/plain; version=0.0.4', body };
@@ -95,7 +100,7 @@ function answerFor(path: string, options: HttpListenerOptions): Answer {
       return {
         code: 200,
         type: 'application/json',
-        body: `${json({ version: options.status().version, node: process.version })}\n`,
+        body: `${JSON.stringify({ version: options.status().version, node: process.version })}\n`,
       };
     default:
       return {
@@ -120,10 +125,4 @@ function readiness(status: StatusRecord): Answer {
   const lines = checks.map(([name, ok, why]) => (ok ? `[+]${name} ok` : `[-]${name} ${why}`));
   const ready = checks.every(([, ok]) => ok);
   return { code: ready ? 200 : 503, type: 'text/plain', body: `${lines.join('\n')}\n` };
-}
-
-function json(value: object): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'bigint' ? item.toString() : item,
-  );
 }

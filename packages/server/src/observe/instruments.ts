@@ -120,10 +120,12 @@ export class Instruments {
   readonly ioBytes: LabelledCounter = new LabelledCounter();
   /** By result. */
   readonly backups: LabelledCounter = new LabelledCounter();
-  /** `all`, and `early` for those of them that were about to be written over. */
+  /** `in_turn`, or `early` where a write was about to destroy them. */
   readonly backupBytes: LabelledCounter = new LabelledCounter();
   readonly #backupLastSuccess: Float64Array = new Float64Array(new SharedArrayBuffer(8));
-  /** From being asked for to being durable. */
+  /** Of the log and the superblock, from being asked for to being durable. */
+  readonly walSeconds: Histogram = new Histogram();
+  /** Of all else. */
   readonly writeSeconds: Histogram = new Histogram();
   readonly readSeconds: Histogram = new Histogram();
   /** How late ticks came. */

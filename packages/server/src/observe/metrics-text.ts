@@ -1,7 +1,6 @@
+import { STATUS_CODES, snake } from '@kimberlite/vsr';
 import type { Histogram, Instruments, LabelledCounter } from './instruments.ts';
 import type { StatusRecord } from './status.ts';
-
-const STATUSES = ['recovering', 'introducing', 'normal', 'view_change', 'recovering_head'] as const;
 
 /**
  * The Prometheus text format, one name for one thing. docs/metrics.md lists every series with its
@@ -22,11 +21,16 @@ export function metricsText(status: StatusRecord, instruments: Instruments): str
     'vsr_timeouts_total',
     'Timers that fired and limits that were exceeded.',
     'timeout',
-    Object.entries(status.state.timeouts),
+    Object.entries(status.state.timeouts).map(([name, count]) => [snake(name), count] as const),
   );
   text.histogram(
     'vsr_wal_fsync_duration_seconds',
-    'Durable writes of any part of the data file, from being asked for to being on the disk.',
+    'Durable writes of the log and the superblock, from being asked for to being on the disk.',
+    instruments.walSeconds,
+  );
+  text.histogram(
+    'vsr_storage_write_duration_seconds',
+    'Other writes of the data file: blocks of checkpoints, and zeros where it grows.',
     instruments.writeSeconds,
   );
   text.histogram(
@@ -49,7 +53,10 @@ function writeIdentity(text: MetricsText, status: StatusRecord): void {
   text.gauge(
     'vsr_replica_status',
     '1 for the status that the replica is in, 0 for the others.',
-    STATUSES.map((name) => [`status="${name}"`, status.state.status === name ? 1 : 0]),
+    Object.keys(STATUS_CODES).map((name) => [
+      `status="${name}"`,
+      status.state.status === name ? 1 : 0,
+    ]),
   );
   text.gauge(
     'vsr_peer_connected',
@@ -260,7 +267,7 @@ const COUNTERS: readonly Counter[] = [
   },
   {
     name: 'vsr_backup_bytes_total',
-    help: 'Bytes of the state and the log read for backups; early: just before they were written over.',
+    help: 'Bytes of the state and the log read for backups: in turn, or early, before a write there.',
     label: 'read',
     of: (instruments) => instruments.backupBytes,
   },

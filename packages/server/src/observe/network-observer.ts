@@ -1,18 +1,21 @@
+import { type Command, type RejectionReason, snake } from '@kimberlite/vsr';
 import type { NetworkObserver } from '../network/connection.ts';
 import type { Instruments } from './instruments.ts';
 
 /** Counts what connections report. */
 export function networkObserver(instruments: Instruments): NetworkObserver {
   return {
-    onReceived(message): void {
-      instruments.messagesReceived.add(message.header.command);
-      instruments.bytesReceived.add(message.header.command, message.bytes.length);
+    onReceived({ header, bytes }): void {
+      const command = labelOf(header.command);
+      instruments.messagesReceived.add(command);
+      instruments.bytesReceived.add(command, bytes.length);
     },
     onSent(command, bytes): void {
-      instruments.messagesSent.add(command);
-      instruments.bytesSent.add(command, bytes);
+      const label = labelOf(command);
+      instruments.messagesSent.add(label);
+      instruments.bytesSent.add(label, bytes);
     },
-    onDropped(_command, reason): void {
+    onDropped(reason): void {
       instruments.messagesDropped.add(reason);
     },
     onFrameFault(fault): void {
@@ -20,7 +23,19 @@ export function networkObserver(instruments: Instruments): NetworkObserver {
     },
     onRejection(direction, reason): void {
       const { rejectionsSent, rejectionsReceived } = instruments;
-      (direction === 'sent' ? rejectionsSent : rejectionsReceived).add(reason);
+      (direction === 'sent' ? rejectionsSent : rejectionsReceived).add(labelOf(reason));
     },
   };
+}
+
+const LABELS = new Map<string, string>();
+
+/** The name as metrics spell it; kept, as this is asked for with every message. */
+function labelOf(name: Command | RejectionReason): string {
+  let label = LABELS.get(name);
+  if (label === undefined) {
+    label = snake(name);
+    LABELS.set(name, label);
+  }
+  return label;
 }

@@ -1,12 +1,24 @@
-import { type ClientId, Op, View } from '@kimberlite/vsr';
+import {
+  type AnyMessage,
+  type ClientId,
+  COMMANDS,
+  DROP_REASONS,
+  Op,
+  REJECTION_REASONS,
+  View,
+  VOTE_REASONS,
+} from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { isFault } from '../errors.ts';
+import { NETWORK_DROP_REASONS } from '../network/drop-reasons.ts';
 import type { PeerStatus } from '../network/peer-links.ts';
+import { silentLogger } from '../testing/network-fixture.ts';
 import { snapshot, statusRecord } from '../testing/status-fixture.ts';
 import { listenHttp } from './http-listener.ts';
 import { Histogram, Instruments, LabelledCounter } from './instruments.ts';
 import { Logger } from './logger.ts';
 import { metricsText } from './metrics-text.ts';
+import { networkObserver } from './network-observer.ts';
 import type { StatusRecord } from './status.ts';
 import { TraceLog } from './trace-log.ts';
 
@@ -85,11 +97,36 @@ describe('instruments', () => {
   });
 });
 
+/** With every name that the tables of the program have for it. */
+function countEverything(instruments: Instruments): void {
+  const network = networkObserver(instruments);
+  for (const command of keysOf(COMMANDS)) {
+    // SAFETY: an observer looks at the command and at the number of bytes alone.
+    network.onReceived({ header: { command }, bytes: new Uint8Array(1) } as AnyMessage);
+    network.onSent(command, 1);
+  }
+  for (const reason of keysOf(NETWORK_DROP_REASONS)) network.onDropped(reason);
+  for (const reason of keysOf(REJECTION_REASONS)) {
+    network.onRejection('sent', reason);
+    network.onRejection('received', reason);
+  }
+  const trace = new TraceLog(silentLogger, instruments);
+  const view = View(1);
+  for (const reason of keysOf(VOTE_REASONS)) trace.trace({ kind: 'vote', view, reason });
+  for (const reason of keysOf(DROP_REASONS)) {
+    trace.trace({ kind: 'dropped', command: 'prepare', reason, from: 1 });
+  }
+}
+
+function keysOf<T extends object>(table: T): (keyof T)[] {
+  return Object.keys(table) as (keyof T)[]; // SAFETY: tables have no other keys.
+}
+
 describe('metrics', () => {
   it('are Prometheus text, one value a name and label set', () => {
     const instruments = new Instruments();
     instruments.messagesSent.add('prepare', 4);
-    instruments.writeSeconds.observe(0.003);
+    instruments.walSeconds.observe(0.003);
     const text = metricsText(statusRecord(instruments), instruments);
     expect(text).toContain('vsr_view 16\n');
     expect(text).toContain('vsr_replica_status{status="normal"} 1\n');
@@ -105,6 +142,16 @@ describe('metrics', () => {
     expect(new Set(names).size).toBe(names.length);
     const typed = text.split('\n').filter((line) => line.startsWith('# TYPE '));
     expect(new Set(typed).size).toBe(typed.length);
+  });
+
+  it('have labels in snake_case, whatever is counted', () => {
+    const instruments = new Instruments();
+    countEverything(instruments);
+    const text = metricsText(statusRecord(instruments), instruments);
+    const labels = [...text.matchAll(/[{,](\w+)="([^"]*)"/g)];
+    const named = labels.filter(([, label = '']) => !['version', 'node', 'le'].includes(label));
+    expect(named.length).toBeGreaterThan(150);
+    for (const [, , value] of named) expect(value).toMatch(/^[a-z0-9_]+$/);
   });
 });
 

@@ -39,7 +39,8 @@ export interface CounterRecord {
   readonly rejectionsSent: Readonly<Record<string, number>>;
   readonly rejectionsReceived: Readonly<Record<string, number>>;
   readonly requests: Readonly<Record<string, number>>;
-  readonly writeP99Seconds: number;
+  /** Of durable writes of the log and the superblock. */
+  readonly walWriteP99Seconds: number;
 }
 
 export function counterRecord(instruments: Instruments): CounterRecord {
@@ -51,6 +52,6 @@ export function counterRecord(instruments: Instruments): CounterRecord {
     rejectionsSent: Object.fromEntries(instruments.rejectionsSent.entries()),
     rejectionsReceived: Object.fromEntries(instruments.rejectionsReceived.entries()),
     requests: Object.fromEntries(instruments.requests.entries()),
-    writeP99Seconds: instruments.writeSeconds.quantile(0.99),
+    walWriteP99Seconds: instruments.walSeconds.quantile(0.99),
   };
 }

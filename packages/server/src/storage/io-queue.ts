@@ -27,9 +27,15 @@ export interface Operation {
   readonly growth: Growth | null;
 }
 
-/** Sees how long I/O took, its wait included, in seconds. */
+/** One that is over. */
+export interface IoDone extends Pick<Operation, 'kind' | 'background'> {
+  /** Its wait included. */
+  readonly seconds: number;
+  readonly bytes: number;
+}
+
 export interface IoObserver {
-  onIo(kind: 'read' | 'write', seconds: number, bytes: number): void;
+  onIo(done: IoDone): void;
 }
 
 export interface IoQueueOptions {
@@ -71,8 +77,9 @@ export class IoQueue {
   /** The operation is over: its buffer is free, its completion runs, the next one starts. */
   finish(operation: Operation, ok: boolean): void {
     this.#release(operation);
-    const seconds = (performance.now() - operation.startedAt) / 1000;
-    this.#options.observer.onIo(operation.kind, seconds, operation.length);
+    const { kind, background, length, startedAt } = operation;
+    const seconds = (performance.now() - startedAt) / 1000;
+    this.#options.observer.onIo({ kind, background, seconds, bytes: length });
     operation.finish(ok);
     this.#start();
     this.#resolveIdle();

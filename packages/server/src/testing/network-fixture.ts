@@ -44,7 +44,7 @@ export function recordingObserver(seen: Recorder<Seen>): NetworkObserver {
   return {
     onReceived: (message): void => seen.add({ what: 'received', name: message.header.command }),
     onSent: (command): void => seen.add({ what: 'sent', name: command }),
-    onDropped: (_command, reason): void => seen.add({ what: 'dropped', name: reason }),
+    onDropped: (reason): void => seen.add({ what: 'dropped', name: reason }),
     onFrameFault: (fault): void => seen.add({ what: 'fault', name: fault }),
     onRejection: (direction, reason): void =>
       seen.add({ what: `rejection_${direction}`, name: reason }),

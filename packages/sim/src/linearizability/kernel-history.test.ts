@@ -1,16 +1,18 @@
-import { type Call, KernelModel, type Result, revisionTaken, utf8Encode } from '@kimberlite/kernel';
+import { type Call, KernelModel, type Result, revisionTaken } from '@kimberlite/kernel';
 import { Prng } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { checkHistory } from './check-history.ts';
 import { type KernelOperation, kernelHistoryModel } from './kernel-history.ts';
 
-const namespace = utf8Encode('n');
-const ledger = utf8Encode('ledger');
+const utf8 = new TextEncoder();
+
+const namespace = utf8.encode('n');
+const ledger = utf8.encode('ledger');
 const unread = [ledger];
 
 function randomCall(prng: Prng, turn: number): Call {
-  const key = utf8Encode(`k${prng.below(3)}`);
-  const value = utf8Encode(`v${turn}`);
+  const key = utf8.encode(`k${prng.below(3)}`);
+  const value = utf8.encode(`v${turn}`);
   switch (prng.below(6)) {
     case 0:
       return { kind: 'put', namespace, key, value, previousBytesMax: null };
@@ -29,7 +31,7 @@ function randomCall(prng: Prng, turn: number): Call {
     case 3:
       return { kind: 'put', namespace: ledger, key: value, value, previousBytesMax: null };
     case 4: {
-      const other = utf8Encode(`k${prng.below(3)}`);
+      const other = utf8.encode(`k${prng.below(3)}`);
       const puts = [key, other].map((target) => {
         return { kind: 'put' as const, key: target, value, previousBytesMax: null };
       });
@@ -116,7 +118,7 @@ describe('histories of the kernel', () => {
       const before = model.digest();
       const copy = model.copy();
       expect(copy.digest()).toBe(before);
-      const stream = utf8Encode('s');
+      const stream = utf8.encode('s');
       const calls: Call[] = [
         randomCall(prng, turn),
         { kind: 'streamCreate', namespace, stream },

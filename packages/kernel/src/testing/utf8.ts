@@ -1,6 +1,6 @@
 /**
- * UTF-8 by hand: the pure packages compile without the platform's encoder. Client and command line
- * turn strings into the kernel's bytes with it.
+ * UTF-8 by hand, for tests that speak of the kernel's keys and values as text: the pure packages
+ * compile without the platform's encoder. Whatever runs on a platform has that.
  */
 
 const REPLACEMENT = 0xfffd;
