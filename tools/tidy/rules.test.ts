@@ -61,6 +61,13 @@ describe('text rules', () => {
     expect(found('a.md', 'https://example.org/work/x and ./work/x and docs/root/x')).toEqual([]);
   });
 
+  it('refuses references to texts that are not in the repository', () => {
+    for (const text of [`DESI${'GN'} 4.1`, `proto${'col-rules'} A2`, `(H${'-'}51)`]) {
+      expect(found('a.ts', `// ${text}`)).toEqual(['1 foreign-reference']);
+    }
+    expect(found('a.ts', '// By DESIGN, as the protocol rules; SHA-256 and H-bridge.')).toEqual([]);
+  });
+
   it('refuses registry hosts other than the public one', () => {
     const scheme = 'https:';
     expect(found('.npmrc', `${'registry'}=${scheme}//example.org/`)).toEqual(['1 registry-host']);

@@ -4,6 +4,7 @@ import type { Rule } from './finding.ts';
 import {
   defaultExport,
   fileLength,
+  foreignReference,
   lineLength,
   lockfileComplete,
   lockfileHost,
@@ -18,6 +19,7 @@ export const rules: readonly Rule[] = [
   lineLength,
   marker,
   machinePath,
+  foreignReference,
   registryHost,
   lockfileHost,
   lockfileComplete,

@@ -69,6 +69,17 @@ export const machinePath: Rule = (file) => {
   );
 };
 
+/** Whoever reads the repository cannot open other texts: their numbers say nothing there. */
+export const foreignReference: Rule = (file) => {
+  if (isLockfile(file)) return [];
+  return findLines(
+    file,
+    'foreign-reference',
+    'a text that is not in the repository: name a rule or a page of docs',
+    (line) => /\bDESIGN \d|\bprotocol[-]rules\b|\bH-\d\d/.test(line),
+  );
+};
+
 /** Packages come from the public registry; no other host is written into the repository. */
 export const registryHost: Rule = (file) => {
   return findLines(file, 'registry-host', 'a registry host in the repository', (line) => {
