@@ -54,8 +54,8 @@ export const FIELD_MEANINGS: FieldMeanings = {
     op: 'head of the log',
     commit: 'executed so far',
     promisedOp: 'newest op of that log that is on its disk, or zero',
-    promisedLogView: 'the view whose log it durably has; zero to who has not greeted it',
-    promisedView: 'the view that it is durably in; zero to who has not greeted it',
+    promisedLogView: 'the view whose log it durably has; zero for a peer that has not greeted it',
+    promisedView: 'the view that it is durably in; zero for a peer that has not greeted it',
     monotonic: "the sender's monotonic clock, microseconds",
     status: Object.entries(STATUS_CODES)
       .map(([name, code]) => `${code} ${name}`)

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 export interface ClientClock {
   /** Monotonic milliseconds. */
   now(): number;
-  /** Calls back every so many milliseconds, until the function that it returns is called. */
+  /** Calls back every `millis` milliseconds, until the function that it returns is called. */
   every(millis: number, callback: () => void): () => void;
 }
 

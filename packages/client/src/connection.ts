@@ -30,7 +30,8 @@ const HTTP_PORT = 'this is an HTTP port; give the client port of a replica';
 
 /**
  * `connecting`: TCP or greeting under way. `connected`: greeted. `disconnected`: waits to try
- * again. `rejected`: the replica refused this client, or is none; tried again, more slowly.
+ * again. `rejected`: the replica refused this client, or what listens is not one; tried again, more
+ * slowly.
  */
 export type ConnectionState = 'connecting' | 'connected' | 'disconnected' | 'rejected' | 'closed';
 

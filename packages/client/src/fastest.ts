@@ -15,7 +15,7 @@ export class Fastest {
     this.millisBySlot = new Map();
   }
 
-  /** This replica has answered after so many milliseconds. */
+  /** This replica has answered after that many milliseconds. */
   observe(slot: number, millis: number): void {
     const known = this.millisBySlot.get(slot);
     this.millisBySlot.set(slot, known === undefined ? millis : known + WEIGHT * (millis - known));

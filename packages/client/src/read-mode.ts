@@ -4,7 +4,7 @@ import type { CallOptions } from './options.ts';
 
 /**
  * How fresh an answer must be. `linearizable`: every write that was answered to anybody before the
- * read was called. `{ boundedMillis }`: every write that was answered so many milliseconds before
+ * read was called. `{ boundedMillis }`: every write that was answered that many milliseconds before
  * the answer was given, or the error `too_stale`. `local`: whatever the replica that is asked has
  * executed. No answer goes back behind what this client has seen, at any level.
  */

@@ -12,7 +12,7 @@ const CATCH_UP_TICKS_MAX = 3000;
 export interface TickerClock {
   /** Milliseconds that never go back and go on while the process is paused. */
   now(): number;
-  /** Calls back once, after at least so many milliseconds; returns how to cancel it. */
+  /** Calls back once, after at least `millis` milliseconds; returns how to cancel it. */
   after(millis: number, callback: () => void): () => void;
   /** Calls back after the I/O that is already waiting; returns how to cancel it. */
   afterIo(callback: () => void): () => void;

@@ -78,7 +78,7 @@ export class BackupFrameReader {
     return frameOf(bytes[0] ?? 0, bytes.subarray(FRAME_HEADER_SIZE, FRAME_HEADER_SIZE + length));
   }
 
-  /** The first chunk, which holds so many bytes at least. */
+  /** The first chunk, which holds at least that many bytes. */
   #joined(size: number): Uint8Array {
     const [first] = this.#chunks;
     if (first !== undefined && first.length >= size) return first;

@@ -18,7 +18,7 @@ const clusterId = z
   .union([z.number().int().nonnegative(), z.string()])
   .refine((value) => clusterOf(value) !== null, 'must be a number below 2^128, decimal or 0x hex');
 
-/** The cluster's number, or null when the text is none. */
+/** The cluster's number, or null when the text is not one. */
 export function clusterOf(value: string | number): bigint | null {
   const text = String(value);
   if (!/^(\d{1,39}|0x[0-9a-fA-F]{1,32})$/.test(text)) return null;

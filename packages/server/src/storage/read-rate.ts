@@ -4,7 +4,7 @@ import { type FileCalls, systemCalls } from './file-calls.ts';
 /** Bytes of one read, and of all at most. */
 const PIECE = 1024 * 1024;
 const TOTAL = 16 * PIECE;
-/** The measurement ends after so many milliseconds, whatever it has read. */
+/** The measurement ends after this many milliseconds, whatever it has read. */
 const MILLIS_MAX = 100;
 
 /**

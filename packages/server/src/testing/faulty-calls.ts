@@ -19,7 +19,7 @@ export type CallFault =
   | { readonly kind: 'lost' }
   /** Says that all was written, and writes only the first sectors. */
   | { readonly kind: 'torn'; readonly sectors: number }
-  /** Writes all of it, so many bytes further on. */
+  /** Writes all of it, that many bytes further on. */
   | { readonly kind: 'misdirected'; readonly by: number }
   /** Is neither made nor answered before `release`. */
   | { readonly kind: 'hang' };

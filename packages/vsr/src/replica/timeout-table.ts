@@ -80,7 +80,7 @@ export const TIMEOUT_ROWS = {
   abdicate: {
     role: 'primary',
     kind: 'limit',
-    purpose: 'unheard, stuck or without a new acknowledgement for so long, it gives way',
+    purpose: 'unheard, stuck or without a new acknowledgement for this long, it gives way',
     default: 75,
     lan: 25,
     wan: 375,
@@ -100,7 +100,7 @@ export const TIMEOUT_ROWS = {
   clockLoss: {
     role: 'primary',
     kind: 'limit',
-    purpose: 'without an agreed clock for so long, it gives way to a next primary that has one',
+    purpose: 'without an agreed clock for this long, it gives way to a next primary that has one',
     default: 750,
     lan: 250,
     wan: 3750,
@@ -160,7 +160,7 @@ export const TIMEOUT_ROWS = {
   requestStartView: {
     role: 'backup',
     kind: 'timer',
-    purpose: 'recovery: who waits for a start_view may ask again',
+    purpose: 'recovery: a replica that waits for a start_view may ask again',
     default: 20,
     lan: 10,
     wan: 100,
@@ -240,7 +240,7 @@ export const TIMEOUT_ROWS = {
   quorumLoss: {
     role: 'everyone',
     kind: 'limit',
-    purpose: 'no quorum was seen for so long: requests are refused, definitely, as no_quorum',
+    purpose: 'no quorum was seen for this long: requests are refused, definitely, as no_quorum',
     default: 100,
     lan: 50,
     wan: 500,
