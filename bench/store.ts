@@ -65,9 +65,8 @@ class Bench {
   }
 
   read<T>(look: () => T | 'wanted'): T {
-    this.forest.hold();
     for (;;) {
-      const found = look();
+      const found = this.forest.holding(look);
       if (found !== 'wanted') {
         this.forest.release();
         return found;

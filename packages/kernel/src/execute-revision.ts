@@ -16,11 +16,11 @@ import { readRecord, type StoredRecord } from './key-record.ts';
 import { rangeAtPlan } from './read-plan.ts';
 import {
   COMPACTED_KEY,
-  GRAVES_TABLE,
   KEYS_TABLE,
   META_TABLE,
   namespacedKeyStart,
-  readGrave,
+  readTombstone,
+  TOMBSTONES_TABLE,
 } from './tables.ts';
 
 /** The revisions of the moment in which a call runs. */
@@ -120,8 +120,8 @@ export function readCandidates(call: RangeAtCall, reader: TableReader, extra = 0
   const start = namespacedKeyStart(call.namespace);
   const limit = plan.limit + extra;
   const rows = reader.range(KEYS_TABLE, plan.from, plan.to, limit);
-  const graves = reader.range(GRAVES_TABLE, plan.from, plan.to, plan.limit);
-  const ends = [rows[limit - 1]?.key, graves[plan.limit - 1]?.key].filter(
+  const tombstones = reader.range(TOMBSTONES_TABLE, plan.from, plan.to, plan.limit);
+  const ends = [rows[limit - 1]?.key, tombstones[plan.limit - 1]?.key].filter(
     (key) => key !== undefined,
   );
   const [first, other] = ends;
@@ -130,19 +130,19 @@ export function readCandidates(call: RangeAtCall, reader: TableReader, extra = 0
       ? (first ?? null)
       : other;
   const candidates: [Uint8Array, Present][] = [];
-  let grave = 0;
+  let deadAt = 0;
   let row = 0;
   for (;;) {
     const live = rows[row];
-    const dead = graves[grave];
+    const dead = tombstones[deadAt];
     const order = orderOf(live?.key, dead?.key);
     const at = order <= 0 ? live : dead;
     if (at === undefined || (last !== null && compareBytes(at.key, last) > 0)) break;
     const record = order <= 0 && live !== undefined ? readRecord(live.value) : null;
-    const deleted = order >= 0 && dead !== undefined ? readGrave(dead.value) : null;
+    const deleted = order >= 0 && dead !== undefined ? readTombstone(dead.value) : null;
     candidates.push([at.key.subarray(start), { record, deleted }]);
     if (order <= 0) row += 1;
-    if (order >= 0) grave += 1;
+    if (order >= 0) deadAt += 1;
   }
   return { candidates, end: last?.subarray(start) ?? null };
 }

@@ -1,7 +1,13 @@
 import { writeU64 } from '@kimberlite/store';
 import type { ExecuteContext, TableReader } from '@kimberlite/vsr';
 import { readRecord, type StoredRecord } from './key-record.ts';
-import { GRAVES_TABLE, HISTORY_TABLE, historyEnd, historyKey, namespacedKey } from './tables.ts';
+import {
+  HISTORY_TABLE,
+  historyEnd,
+  historyKey,
+  namespacedKey,
+  TOMBSTONES_TABLE,
+} from './tables.ts';
 
 /**
  * What keys were before. Where history is kept, whatever replaces or deletes a record writes it
@@ -9,7 +15,7 @@ import { GRAVES_TABLE, HISTORY_TABLE, historyEnd, historyKey, namespacedKey } fr
  * that one. A row alone so says when nobody can ask for it any more, and goes by itself
  * (docs/decisions/older-revisions.md).
  *
- * Keys that are absent now are found by their graves. Those too end by themselves.
+ * Keys that are absent now are found by their tombstones. Those too end by themselves.
  */
 
 /** Which change this is. */
@@ -25,9 +31,9 @@ export function keepDeleted(
   { change, context }: { readonly change: Change; readonly context: ExecuteContext },
 ): void {
   keepReplaced(key, bytes, { change, context });
-  const grave = new Uint8Array(8);
-  writeU64(new DataView(grave.buffer), 0, change.revision);
-  context.put(GRAVES_TABLE, namespacedKey(change.namespace, key), grave);
+  const tombstone = new Uint8Array(8);
+  writeU64(new DataView(tombstone.buffer), 0, change.revision);
+  context.put(TOMBSTONES_TABLE, namespacedKey(change.namespace, key), tombstone);
 }
 
 /** Keeps the record that a put replaces; `bytes` is what KEYS_TABLE has of it. */

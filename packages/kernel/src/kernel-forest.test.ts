@@ -67,9 +67,10 @@ class Host {
     const request = { operation: KERNEL_CALLS, body: encodeCalls(calls) };
     const expired = { horizon: 0 };
     const context = contextOf(forest, expired);
-    forest.hold();
-    this.prefetch(request, context);
-    const results = decodeResults(kernel.execute(request, context));
+    const results = forest.holding(() => {
+      this.prefetch(request, context);
+      return decodeResults(kernel.execute(request, context));
+    });
     forest.release();
     forest.expire(expired.horizon);
     return results;

@@ -32,7 +32,7 @@ export class ModelHistory {
   private compacted = 0;
   private states: Map<number, Keys> = new Map([[0, new Map()]]);
   /** By namespace: the revisions that last deleted a key. */
-  private graves: Map<string, Map<string, number>> = new Map();
+  private tombstones: Map<string, Map<string, number>> = new Map();
 
   constructor(kept: number) {
     this.kept = kept;
@@ -42,7 +42,9 @@ export class ModelHistory {
     const copied = new ModelHistory(this.kept);
     copied.compacted = this.compacted;
     copied.states = new Map(this.states);
-    copied.graves = new Map([...this.graves].map(([name, graves]) => [name, new Map(graves)]));
+    copied.tombstones = new Map(
+      [...this.tombstones].map(([name, tombstones]) => [name, new Map(tombstones)]),
+    );
     return copied;
   }
 
@@ -62,9 +64,9 @@ export class ModelHistory {
   ): void {
     if (this.kept === 0) return;
     this.states.set(revision, new Map([...keys].map(([name, own]) => [name, new Map(own)])));
-    const graves = this.graves.get(deleted.namespace) ?? new Map<string, number>();
-    for (const key of deleted.keys) graves.set(key, revision);
-    this.graves.set(deleted.namespace, graves);
+    const tombstones = this.tombstones.get(deleted.namespace) ?? new Map<string, number>();
+    for (const key of deleted.keys) tombstones.set(key, revision);
+    this.tombstones.set(deleted.namespace, tombstones);
   }
 
   /** The request is done: what it has made unreadable is forgotten. */
@@ -75,9 +77,9 @@ export class ModelHistory {
       if (revision >= lowest) break;
       this.states.delete(revision);
     }
-    for (const graves of this.graves.values()) {
-      for (const [key, deleted] of graves) {
-        if (deleted <= lowest) graves.delete(key);
+    for (const tombstones of this.tombstones.values()) {
+      for (const [key, deleted] of tombstones) {
+        if (deleted <= lowest) tombstones.delete(key);
       }
     }
   }
@@ -87,9 +89,9 @@ export class ModelHistory {
     return this.states.get(revision)?.get(namespace) ?? new Map<string, ModelKey>();
   }
 
-  /** Keys of a namespace with a grave, in no order. */
+  /** Keys of a namespace with a tombstone, in no order. */
   deleted(namespace: string): string[] {
-    return [...(this.graves.get(namespace)?.keys() ?? [])];
+    return [...(this.tombstones.get(namespace)?.keys() ?? [])];
   }
 }
 

@@ -10,13 +10,13 @@ import {
   EVENTS_TABLE,
   eventKey,
   eventsEnd,
-  GRAVES_TABLE,
   HISTORY_TABLE,
   KEYS_TABLE,
   META_TABLE,
   namespacedKey,
   REVISION_KEY,
   STREAMS_TABLE,
+  TOMBSTONES_TABLE,
 } from './tables.ts';
 
 /**
@@ -96,7 +96,7 @@ function nameRangeAt(call: RangeAtCall, { names, deletesBefore }: Naming): void 
   const plan = rangeAtPlan(call.namespace, call);
   if (plan === null) return;
   names.range(KEYS_TABLE, plan.from, plan.to, plan.limit + deletesBefore);
-  names.range(GRAVES_TABLE, plan.from, plan.to, plan.limit);
+  names.range(TOMBSTONES_TABLE, plan.from, plan.to, plan.limit);
 }
 
 function nameTxn(call: TxnCall, naming: Naming): void {

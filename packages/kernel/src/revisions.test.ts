@@ -4,7 +4,7 @@ import { decodeResults } from './codec/decode-results.ts';
 import { encodeCalls } from './codec/encode-calls.ts';
 import type { Result } from './codec/result.ts';
 import { createKernel } from './kernel.ts';
-import { GRAVES_TABLE, HISTORY_TABLE } from './tables.ts';
+import { HISTORY_TABLE, TOMBSTONES_TABLE } from './tables.ts';
 import { MemoryRunner } from './testing/memory-context.ts';
 import { utf8Encode as text, utf8Decode } from './testing/utf8.ts';
 
@@ -206,10 +206,10 @@ describe('compaction', () => {
     expect(kernel.at('a', 47)).toBe('46 2/46/23');
     kernel.run(remove('a', 'b'));
     expect(kernel.runner.tables.dump(HISTORY_TABLE)).toHaveLength(4);
-    expect(kernel.runner.tables.dump(GRAVES_TABLE)).toHaveLength(2);
+    expect(kernel.runner.tables.dump(TOMBSTONES_TABLE)).toHaveLength(2);
     for (let n = 0; n < 9; n += 1) kernel.run(put('c'));
     expect(kernel.runner.tables.dump(HISTORY_TABLE)).toHaveLength(3);
-    expect(kernel.runner.tables.dump(GRAVES_TABLE)).toHaveLength(0);
+    expect(kernel.runner.tables.dump(TOMBSTONES_TABLE)).toHaveLength(0);
   });
 
   it('leaves the present where no history is kept', () => {

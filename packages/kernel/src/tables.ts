@@ -20,7 +20,7 @@ export const EVENTS_TABLE: number = TABLE_USER_MIN + 3;
 /** namespace, key, the revision that replaced the record → the record; see history.ts. */
 export const HISTORY_TABLE: number = TABLE_USER_MIN + 4;
 /** namespace, key → the revision that last deleted the key, u64. */
-export const GRAVES_TABLE: number = TABLE_USER_MIN + 5;
+export const TOMBSTONES_TABLE: number = TABLE_USER_MIN + 5;
 
 export const KERNEL_TABLES: readonly TableOptions[] = [
   { id: KEYS_TABLE, name: 'keys', combine: combineRecords },
@@ -28,7 +28,12 @@ export const KERNEL_TABLES: readonly TableOptions[] = [
   { id: STREAMS_TABLE, name: 'streams', combine: null },
   { id: EVENTS_TABLE, name: 'events', combine: null },
   { id: HISTORY_TABLE, name: 'history', combine: null, expiry: replacedAt },
-  { id: GRAVES_TABLE, name: 'graves', combine: null, expiry: (_, value) => readGrave(value) },
+  {
+    id: TOMBSTONES_TABLE,
+    name: 'tombstones',
+    combine: null,
+    expiry: (_, value) => readTombstone(value),
+  },
 ];
 
 /** A key of META_TABLE: `revision` in ASCII. */
@@ -89,8 +94,8 @@ function replacedAt(row: Uint8Array): number {
   return view.getUint32(0, false) * 4294967296 + view.getUint32(4, false);
 }
 
-/** What a row of GRAVES_TABLE says. */
-export function readGrave(value: Uint8Array): number {
+/** What a row of TOMBSTONES_TABLE says. */
+export function readTombstone(value: Uint8Array): number {
   return readU64(new DataView(value.buffer, value.byteOffset, value.length), 0);
 }
 

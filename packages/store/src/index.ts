@@ -20,7 +20,7 @@ export { PAGE_SIZE_MAX, pageKeySizeMax, valueSizeMax } from './levels/page.ts';
 export type { Run } from './levels/run.ts';
 export { runViews, type TableLevels } from './levels/table-levels.ts';
 export type { TreeTour } from './levels/tree-tour.ts';
-export { AssertionError, assert, maybe, present, unreachable } from './std/assert.ts';
+export { AssertionError, assert, present, unreachable } from './std/assert.ts';
 export { Checksum, type ChecksumFunction, checksumOfDigest, mix128 } from './std/checksum.ts';
 export { sha256, sha256Checksum } from './std/sha256.ts';
 export { Slab } from './std/slab.ts';

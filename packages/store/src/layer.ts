@@ -1,6 +1,6 @@
 import { HashIndex } from './hash-index.ts';
 import { type OrderCursor, OrderIndex } from './order-index.ts';
-import { type RecordKind, recordSize } from './record.ts';
+import type { RecordKind } from './record.ts';
 import { RecordHeap } from './record-heap.ts';
 
 /** An ordered map from keys to records, in memory: changes of an interval, or a whole state. */
@@ -8,15 +8,9 @@ export class Layer {
   readonly heap: RecordHeap = new RecordHeap();
   private readonly index: HashIndex = new HashIndex();
   private readonly order: OrderIndex = new OrderIndex(this.heap);
-  /** Bytes of all records when written as a run; a function of the content alone. */
-  private runSizeNow = 0;
 
   get size(): number {
     return this.index.size;
-  }
-
-  get runSize(): number {
-    return this.runSizeNow;
   }
 
   /** Bytes of memory held, about. */
@@ -32,19 +26,16 @@ export class Layer {
   /** Sets the record of a key that `find` has just looked for; copies what it keeps. */
   set(slot: number, key: Uint8Array, hash: number, kind: RecordKind, value: Uint8Array): void {
     if (slot >= 0) {
-      this.runSizeNow += value.length - this.heap.valueSize(slot);
       this.heap.update(slot, value, kind);
       return;
     }
     const inserted = this.heap.insert(key, value, hash, kind);
     this.index.insert(hash, inserted);
     this.order.insert(inserted, key);
-    this.runSizeNow += recordSize(key.length, value.length);
   }
 
   remove(slot: number): void {
     const key = this.heap.key(slot);
-    this.runSizeNow -= recordSize(key.length, this.heap.valueSize(slot));
     this.order.remove(slot, key);
     this.index.remove(this.heap.hash(slot), slot);
     this.heap.remove(slot);
@@ -58,7 +49,6 @@ export class Layer {
   /** Removes the smallest key. */
   removeFirst(): void {
     const slot = this.order.removeFirst();
-    this.runSizeNow -= recordSize(this.heap.keySize(slot), this.heap.valueSize(slot));
     this.index.remove(this.heap.hash(slot), slot);
     this.heap.remove(slot);
   }

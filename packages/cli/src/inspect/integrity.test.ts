@@ -222,7 +222,7 @@ describe('inspect tables and sessions', () => {
       [18, 'streams'],
       [19, 'events'],
       [20, 'history'],
-      [21, 'graves'],
+      [21, 'tombstones'],
     ]);
     const { summary } = await integrity(original);
     const blocks = tables.reduce((sum, table) => sum + Number(table['blocks']), 0);

@@ -171,8 +171,6 @@ export type Call =
   | RangeAtCall
   | CompactCall;
 
-export type CallKind = Call['kind'];
-
 /** First byte of a call and of its result; 0 is a refused result. */
 export const CALL_CODES = {
   put: 1,

@@ -45,11 +45,6 @@ export class ClientListener {
     return this.#connections.size;
   }
 
-  /** Client ids that replies can be routed to. */
-  routeCount(): number {
-    return this.#routes.size;
-  }
-
   accept(socket: Socket): void {
     const { self, observer, logger } = this.#options;
     if (this.#connections.size >= this.#options.connectionsMax) {

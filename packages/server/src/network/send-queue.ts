@@ -74,14 +74,6 @@ export class SendQueue {
     this.#messages = [];
     this.#bytes = 0;
   }
-
-  queuedBytes(): number {
-    return this.#bytes;
-  }
-
-  queuedMessages(): number {
-    return this.#messages.length;
-  }
 }
 
 /** Flushes at the end of the turn every queue that got something during it. */

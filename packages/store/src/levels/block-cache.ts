@@ -16,7 +16,7 @@ interface Entry {
  * same content. What is evicted is chosen by a clock: an entry that was looked at since the hand
  * last came by gets another round.
  *
- * A request needs all its blocks at one moment. `hold` keeps every block that is looked at until
+ * A request needs all its blocks at one moment. `whileHolding` keeps every block that is found until
  * `release`, beyond the budget when need be; so how much is held is bounded by what one request
  * may name, and a small budget makes reads slow but never endless.
  */
@@ -28,8 +28,6 @@ export class BlockCache {
   private readonly capacity: number;
   private holding = false;
   private readonly held: Map<number, Entry> = new Map();
-  private hitsNow = 0;
-  private missesNow = 0;
 
   constructor(budget: number, blockSize: number) {
     this.capacity = Math.max(1, Math.floor(budget / blockSize));
@@ -40,20 +38,11 @@ export class BlockCache {
     return this.entries.size;
   }
 
-  /** Lookups so far that found their block, and that did not. */
-  get lookups(): { readonly hits: number; readonly misses: number } {
-    return { hits: this.hitsNow, misses: this.missesNow };
-  }
-
   /** The block whose reference begins at `at`, or null. */
   find(holder: Uint8Array, at: number): Uint8Array | null {
     const address = addressAt(holder, at);
     const entry = this.entries.get(address) ?? this.held.get(address);
-    if (entry === undefined || !referenceEquals(entry.name, holder, at)) {
-      this.missesNow += 1;
-      return null;
-    }
-    this.hitsNow += 1;
+    if (entry === undefined || !referenceEquals(entry.name, holder, at)) return null;
     entry.used = true;
     entry.awaited = false;
     if (this.holding) this.held.set(address, entry);
@@ -76,19 +65,16 @@ export class BlockCache {
     while (this.ring.length > this.capacity && this.evict());
   }
 
-  /** From now on whatever is found stays until `release`. */
-  hold(): void {
+  /** Whatever `look` finds stays until `release`. */
+  whileHolding<T>(look: () => T): T {
+    const outer = this.holding;
     this.holding = true;
+    const result = look();
+    this.holding = outer;
+    return result;
   }
 
-  /** What is found from now on is not held; what is held stays. */
-  pause(): void {
-    this.holding = false;
-  }
-
-  /** Ends what `hold` began. */
   release(): void {
-    this.holding = false;
     this.held.clear();
   }
 

@@ -150,16 +150,12 @@ export class Forest {
     this.demand.clear();
   }
 
-  /** From now on every block that is looked at stays in memory until `release`. */
-  hold(): void {
-    this.cache.hold();
+  /** Every block at which `look` looks stays in memory until `release`. */
+  holding<T>(look: () => T): T {
+    return this.cache.whileHolding(look);
   }
 
-  /** What is looked at from now on is not held; what is held stays. */
-  pause(): void {
-    this.cache.pause();
-  }
-
+  /** What was held may be evicted again. */
   release(): void {
     this.cache.release();
   }

@@ -51,11 +51,6 @@ export class LeveledTable {
     this.fold = new RecordFold(options.combine);
   }
 
-  /** Bytes of records in memory that no durable checkpoint holds, about. */
-  get unsavedBytes(): number {
-    return this.active.runSize + (this.frozenLayer?.runSize ?? 0);
-  }
-
   get frozen(): Layer | null {
     return this.frozenLayer;
   }

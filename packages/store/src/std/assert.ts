@@ -16,9 +16,6 @@ export function unreachable(value: never): never {
   throw new AssertionError(`unreachable: ${String(value)}`);
 }
 
-/** Documents that both outcomes are expected here. */
-export function maybe(_condition: boolean): void {}
-
 /** Returns the value, or stops: for what an invariant guarantees to be there. */
 export function present<T>(value: T | null | undefined, message = 'value must be present'): T {
   if (value === null || value === undefined) throw new AssertionError(message);

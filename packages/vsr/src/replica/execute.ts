@@ -55,22 +55,22 @@ export function continueExecution(r: Replica, execution: Execution): boolean {
   // Reads are answered between ops: while some wait, an op begins with all its blocks at hand, as
   // far as can be told, or else it might stop in its middle each time.
   if (r.reads.waiting.length > 0 && execution.waited < 0) {
-    r.forest.hold();
-    const complete = prefetchFrom(r, execution, 0);
-    r.forest.pause();
+    const complete = r.forest.holding(() => prefetchFrom(r, execution, 0));
     if (!complete) {
       wait(r, execution, 0);
       return false;
     }
   }
   for (; execution.next < entries.length; execution.next += 1) {
-    r.forest.hold(); // Again for each: an answer in between ends it.
     const index = execution.next;
     const entry = entries[index];
     assert(entry !== undefined, 'a request of the op');
-    if (executeEntry(r, { header, entry, index })) continue;
-    prefetchFrom(r, execution, index + 1);
-    r.forest.pause();
+    const executed = r.forest.holding(() => {
+      if (executeEntry(r, { header, entry, index })) return true;
+      prefetchFrom(r, execution, index + 1);
+      return false;
+    });
+    if (executed) continue;
     wait(r, execution, index);
     return false;
   }

@@ -167,9 +167,7 @@ function answer(r: Replica, waiting: WaitingQuery): boolean {
   if (waitedAt !== null && !mayHaveCome(r, waitedAt)) return false;
   const op = r.commitMin;
   assert(op >= floor, 'a client never sees less than before');
-  r.forest.hold();
-  const reply = queryGuarded(r, { operation, body: message.body });
-  r.forest.pause();
+  const reply = r.forest.holding(() => queryGuarded(r, { operation, body: message.body }));
   if (reply === null) {
     waiting.waitedAt = r.forest.demandVersion;
     return false;

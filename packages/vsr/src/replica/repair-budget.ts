@@ -151,10 +151,6 @@ export class RepairBudget {
     return peer !== null && this.room(peer) > 0;
   }
 
-  hasAvailableSlots(): boolean {
-    return this.peers.some((peer) => this.room(peer) > 0);
-  }
-
   /** Free request slots over all peers. */
   availableSlots(): number {
     return this.peers.reduce((sum, peer) => sum + this.room(peer), 0);

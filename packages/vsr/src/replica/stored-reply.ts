@@ -7,9 +7,7 @@ import type { Session } from './sessions.ts';
  * release and sender are stamped now. A body that is on disk only is read first.
  */
 export function sendReply(r: Replica, session: Session): void {
-  r.forest.hold();
-  const body = r.sessions.reply(session.client);
-  r.forest.pause();
+  const body = r.forest.holding(() => r.sessions.reply(session.client));
   if (body === 'wanted') {
     r.repliesWaiting.add(session.client);
     return;
@@ -49,5 +47,4 @@ export function sendWaitingReplies(r: Replica): void {
 export function releaseBlocks(r: Replica): void {
   const { blocked, waiting } = r.reads;
   if (r.repliesWaiting.size === 0 && !(blocked && waiting.length > 0)) r.forest.release();
-  else r.forest.pause();
 }

@@ -70,9 +70,8 @@ export class LeveledHost {
 
   /** Reads until nothing is wanted. */
   read<T>(look: () => T | 'wanted'): T {
-    this.forest.hold();
     for (;;) {
-      const result = look();
+      const result = this.forest.holding(look);
       if (result !== 'wanted') {
         this.forest.release();
         return result;
