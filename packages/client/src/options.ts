@@ -1,5 +1,5 @@
+import { nearestName } from '@kimberlite/vsr';
 import { invalidArgument } from './errors.ts';
-import { nearestName } from './nearest.ts';
 
 /** How a client reaches its cluster. */
 export interface ClientOptions {

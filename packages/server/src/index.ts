@@ -24,7 +24,6 @@ export {
   loadConfiguration,
 } from './configuration/configuration.ts';
 export { effectiveConfiguration } from './configuration/effective.ts';
-export { editDistance, nearestName } from './configuration/nearest.ts';
 export {
   CONFIGURATION_KEYS,
   type ConfigurationKey,

@@ -8,6 +8,7 @@ export {
   type TableOptions,
 } from './forest-types.ts';
 export type { ProvideResult } from './levels/block-demand.ts';
+export { Extents } from './levels/extents.ts';
 export { Forest, type ForestOptions, isForestRoot } from './levels/forest.ts';
 export {
   type InspectOptions,
@@ -21,7 +22,9 @@ export type { Run } from './levels/run.ts';
 export { runViews, type TableLevels } from './levels/table-levels.ts';
 export type { TreeTour } from './levels/tree-tour.ts';
 export { AssertionError, assert, present, unreachable } from './std/assert.ts';
+export { ByteReader } from './std/byte-reader.ts';
 export { Checksum, type ChecksumFunction, checksumOfDigest, mix128 } from './std/checksum.ts';
+export { nearestName } from './std/nearest-name.ts';
 export { sha256, sha256Checksum } from './std/sha256.ts';
 export { Slab } from './std/slab.ts';
 export { readU64, readU128, writeU64, writeU128 } from './std/u128.ts';

@@ -5,6 +5,7 @@ export {
   checksumOfDigest,
   Forest,
   inspectTree,
+  nearestName,
   present,
   type Run,
   readU128,
@@ -19,7 +20,6 @@ export {
   type BackupRefusal,
   backupOp,
 } from './backup/backup-point.ts';
-export { Extents } from './backup/extents.ts';
 export {
   type BackupPiece,
   ReadOut,
@@ -88,5 +88,6 @@ export {
   decodeCheckpoint,
   decodeSuperblock,
   encodeCheckpoint,
+  hasSuperblockMagic,
 } from './superblock/superblock.ts';
 export { type SuperblockFault, selectSuperblock } from './superblock/superblock-quorum.ts';

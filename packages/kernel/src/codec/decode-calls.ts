@@ -1,4 +1,4 @@
-import { ByteReader } from './byte-reader.ts';
+import { ByteReader } from '@kimberlite/store';
 import {
   CALL_CODES,
   type Call,

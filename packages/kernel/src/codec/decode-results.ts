@@ -1,4 +1,4 @@
-import { ByteReader } from './byte-reader.ts';
+import { ByteReader } from '@kimberlite/store';
 import { CALL_CODES } from './call.ts';
 import { CALLS_MAX, CHAIN_SIZE } from './limits.ts';
 import {

@@ -1,5 +1,5 @@
-import { FOREST_ROOT_SIZE } from '@kimberlite/store';
-import { CONFIG_DEV, Extents, Op, ZERO_CHECKSUM } from '@kimberlite/vsr';
+import { Extents, FOREST_ROOT_SIZE } from '@kimberlite/store';
+import { CONFIG_DEV, Op, ZERO_CHECKSUM } from '@kimberlite/vsr';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BackupFrame, BackupFrameReader, encodeBackupFrame } from './backup-frames.ts';

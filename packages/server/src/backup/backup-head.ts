@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
+import { Extents, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
 import {
   type BackupPoint,
   backupOp,
@@ -7,7 +7,6 @@ import {
   type CheckpointRecord,
   type ClusterConfig,
   decodeCheckpoint,
-  Extents,
   encodeCheckpoint,
   HEADER_SIZE,
   readConfig,

@@ -11,7 +11,6 @@ import {
   loadConfiguration,
 } from './configuration.ts';
 import { effectiveConfiguration } from './effective.ts';
-import { editDistance, nearestName } from './nearest.ts';
 import { CONFIGURATION_KEYS, configurationJsonSchema, environmentName } from './schema.ts';
 import { TIMEOUT_KEYS } from './timeout-keys.ts';
 
@@ -260,14 +259,5 @@ describe('timeouts', () => {
 
   it.each(['0', '15', '-10', '0.5', '700000', 'soon'])('refuse %s milliseconds', (text) => {
     expect(refusal({ flags: { ...NEEDED, 'timeout-ping': text } })).toContain('--timeout-ping');
-  });
-});
-
-describe('the nearest name', () => {
-  it('is found by the number of changes', () => {
-    expect(editDistance('kitten', 'sitting')).toBe(3);
-    expect(editDistance('', 'abc')).toBe(3);
-    expect(nearestName('replcia', ['cluster', 'replica'])).toBe('replica');
-    expect(nearestName('xyz', ['cluster', 'replica'])).toBeNull();
   });
 });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { nearestName } from '@kimberlite/store';
 import { TICK_MICROS, type TimeoutTable, type TimerName, timeoutsFault } from '@kimberlite/vsr';
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
@@ -6,7 +7,6 @@ import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
 import { type Address, parseAddress } from '../network/address.ts';
 import type { LogLevel } from '../observe/logger.ts';
 import { timeoutsOf } from '../profile.ts';
-import { nearestName } from './nearest.ts';
 import {
   CONFIGURATION_KEYS,
   type ConfigurationKey,

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
 import type { ChecksumFunction } from '@kimberlite/store';
 import {
+  hasSuperblockMagic,
   type Identity,
   readSuperblockIdentity,
   SECTOR_SIZE,
@@ -141,8 +142,7 @@ export function superblockFault(found: {
       : makeFault('data_file_damaged', `${path}: the superblock is all zeros, but the log is not`);
   }
   const ours = Array.from({ length: SUPERBLOCK_COPIES }, (_, copy) => {
-    const at = copy * SUPERBLOCK_COPY_SIZE + MAGIC_OFFSET;
-    return String.fromCharCode(...superblock.subarray(at, at + MAGIC.length)) === MAGIC;
+    return hasSuperblockMagic(superblock.subarray(copy * SUPERBLOCK_COPY_SIZE));
   }).some(Boolean);
   if (!ours) return makeFault('data_file_foreign', `${path} has no superblock`);
   if (size < superblock.length) {
@@ -150,10 +150,6 @@ export function superblockFault(found: {
   }
   return makeFault('data_file_damaged', `${path}: superblock ${reason}`);
 }
-
-/** Of each superblock copy (docs/data-file.md); the letters as they stand in the file. */
-const MAGIC = 'KIMB';
-const MAGIC_OFFSET = 32;
 
 function identityFault(
   path: string,

@@ -16,9 +16,9 @@ interface Entry {
  * same content. What is evicted is chosen by a clock: an entry that was looked at since the hand
  * last came by gets another round.
  *
- * A request needs all its blocks at one moment. `whileHolding` keeps every block that is found until
- * `release`, beyond the budget when need be; so how much is held is bounded by what one request
- * may name, and a small budget makes reads slow but never endless.
+ * A request needs all its blocks at one moment. `whileHolding` keeps every block that is found
+ * until `release`, beyond the budget when need be; so how much is held is bounded by what one
+ * request may name, and a small budget makes reads slow but never endless.
  */
 export class BlockCache {
   private readonly entries: Map<number, Entry> = new Map();

@@ -1,5 +1,6 @@
 import { ADDRESS_MAX } from '../block.ts';
 import { assert } from '../std/assert.ts';
+import { Extents } from './extents.ts';
 
 /**
  * Which blocks of the block area the durable tree uses, a bit each. It belongs to the checkpoint
@@ -70,7 +71,7 @@ export class FreeSet {
     return bit + 1;
   }
 
-  /** Extents in use: count u32, then for each the free blocks before it and its length, u32s. */
+  /** Extents in use, as Extents reads them. */
   encode(): Uint8Array {
     const numbers: number[] = [];
     let end = 0; // Addresses up to here are told.
@@ -87,19 +88,11 @@ export class FreeSet {
 
   /** Null when the bytes are no set. */
   static decode(bytes: Uint8Array): FreeSet | null {
-    if (bytes.length < 4) return null;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (bytes.length !== 4 + view.getUint32(0, true) * 8) return null;
+    const extents = Extents.decode(bytes);
+    if (extents === null) return null;
     const set = new FreeSet();
-    let end = 0;
-    for (let at = 4; at < bytes.length; at += 8) {
-      const gap = view.getUint32(at, true);
-      const length = view.getUint32(at + 4, true);
-      // The form is the only one for its content, so equal sets have equal bytes.
-      if (length === 0 || (gap === 0 && at > 4)) return null;
-      if (end + gap + length > ADDRESS_MAX) return null;
-      for (let index = 1; index <= length; index += 1) set.take(end + gap + index);
-      end += gap + length;
+    for (const { first, length } of extents.stretches()) {
+      for (let index = 0; index < length; index += 1) set.take(first + index);
     }
     return set;
   }

@@ -1,7 +1,8 @@
 import { REFERENCE_SIZE } from '../block.ts';
 import { compareBytes } from '../bytes.ts';
 import { assert } from '../std/assert.ts';
-import { readU64, writeU64 } from '../std/u128.ts';
+import { ByteReader } from '../std/byte-reader.ts';
+import { writeU64 } from '../std/u128.ts';
 import { FreeSet } from './free-set.ts';
 import { pageKeySizeMax } from './page.ts';
 import type { Run } from './run.ts';
@@ -59,23 +60,24 @@ export function metadataDecode(
   bytes: Uint8Array,
   options: { readonly tables: ReadonlySet<number>; readonly blockSize: number },
 ): Metadata | null {
-  const reader = new Reader(bytes, pageKeySizeMax(options.blockSize));
+  const reader = new ByteReader(bytes);
+  const keySizeMax = pageKeySizeMax(options.blockSize);
   const tables: TableLevels[] = [];
   const horizon = reader.u64();
   const tableCount = reader.u32();
-  for (let index = 0; index < tableCount && reader.sound; index += 1) {
+  for (let index = 0; index < tableCount && reader.ok; index += 1) {
     const table = reader.u32();
     if (table <= (tables.at(-1)?.table ?? -1) || !options.tables.has(table)) return null;
     const levelCount = reader.u32();
     if (levelCount < 1 || levelCount > LEVELS_MAX) return null;
     const levels: Level[] = [];
-    for (let depth = 0; depth < levelCount && reader.sound; depth += 1) {
-      levels.push(readLevel(reader));
+    for (let depth = 0; depth < levelCount && reader.ok; depth += 1) {
+      levels.push(readLevel(reader, keySizeMax));
     }
     tables.push({ table, levels });
   }
-  const used = reader.sound ? FreeSet.decode(reader.rest()) : null;
-  return reader.sound && used !== null ? { tables, used, horizon } : null;
+  const used = reader.ok ? FreeSet.decode(reader.rest()) : null;
+  return reader.ok && used !== null ? { tables, used, horizon } : null;
 }
 
 function writeRun(writer: Writer, run: Run): void {
@@ -90,36 +92,48 @@ function writeRun(writer: Writer, run: Run): void {
   writer.sized(run.last);
 }
 
-function readLevel(reader: Reader): Level {
-  const runCount = reader.count(RUNS_MAX);
-  const inputCount = reader.count(RUNS_MAX);
-  const runs = readRuns(reader, runCount);
+function readLevel(reader: ByteReader, keySizeMax: number): Level {
+  const runCount = countOf(reader, RUNS_MAX);
+  const inputCount = countOf(reader, RUNS_MAX);
+  const runs = readRuns(reader, runCount, keySizeMax);
   if (inputCount === 0) return { merge: null, runs };
-  const inputs = readRuns(reader, inputCount);
-  const outputs = readRuns(reader, reader.count(1));
-  const merge: Merge = { inputs, from: reader.sized(), output: outputs[0] ?? null };
+  const inputs = readRuns(reader, inputCount, keySizeMax);
+  const outputs = readRuns(reader, countOf(reader, 1), keySizeMax);
+  const merge: Merge = { inputs, from: keyOf(reader, keySizeMax), output: outputs[0] ?? null };
   // A merge goes on in its output: a whole leaf would have no index page to open.
-  if (merge.output?.height === 0) reader.sound = false;
+  if (merge.output?.height === 0) reader.fail();
   return { merge, runs };
 }
 
-function readRuns(reader: Reader, count: number): Run[] {
+function readRuns(reader: ByteReader, count: number, keySizeMax: number): Run[] {
   const runs: Run[] = [];
-  for (let index = 0; index < count && reader.sound; index += 1) {
-    const root = reader.raw(REFERENCE_SIZE);
-    const height = reader.count(LEVELS_MAX);
+  for (let index = 0; index < count && reader.ok; index += 1) {
+    const root = reader.fixed(REFERENCE_SIZE).slice();
+    const height = countOf(reader, LEVELS_MAX);
     const blocks = reader.u32();
     const records = reader.u64();
     const size = reader.u64();
     const expiresFirst = reader.u64();
     const expiresLast = reader.u64();
-    const first = reader.sized();
-    const last = reader.sized();
-    if (blocks < 1 || records < 1 || compareBytes(first, last) > 0) reader.sound = false;
-    if (expiresFirst > expiresLast) reader.sound = false;
+    const first = keyOf(reader, keySizeMax);
+    const last = keyOf(reader, keySizeMax);
+    if (blocks < 1 || records < 1 || compareBytes(first, last) > 0) reader.fail();
+    if (expiresFirst > expiresLast) reader.fail();
     runs.push({ root, height, records, size, blocks, first, last, expiresFirst, expiresLast });
   }
   return runs;
+}
+
+/** A number that is at most `max`. */
+function countOf(reader: ByteReader, max: number): number {
+  const count = reader.u32();
+  if (count > max) reader.fail();
+  return reader.ok ? count : 0;
+}
+
+/** A key behind its length of four bytes; a copy. */
+function keyOf(reader: ByteReader, keySizeMax: number): Uint8Array {
+  return reader.fixed(countOf(reader, keySizeMax)).slice();
 }
 
 class Writer {
@@ -160,61 +174,5 @@ class Writer {
     larger.set(this.buffer);
     this.buffer = larger;
     this.view = new DataView(larger.buffer);
-  }
-}
-
-/** Reads within bounds; what is not there is zero, and `sound` becomes false. */
-class Reader {
-  sound = true;
-  private readonly source: Uint8Array;
-  private readonly view: DataView;
-  private readonly keySizeMax: number;
-  private at = 0;
-
-  constructor(source: Uint8Array, keySizeMax: number) {
-    this.source = source;
-    this.view = new DataView(source.buffer, source.byteOffset, source.length);
-    this.keySizeMax = keySizeMax;
-  }
-
-  u32(): number {
-    return this.has(4) ? this.view.getUint32(this.advance(4), true) : 0;
-  }
-
-  u64(): number {
-    const value = this.has(8) ? readU64(this.view, this.advance(8)) : 0;
-    if (Number.isNaN(value)) this.sound = false;
-    return value;
-  }
-
-  count(max: number): number {
-    const value = this.u32();
-    if (value > max) this.sound = false;
-    return this.sound ? value : 0;
-  }
-
-  raw(size: number): Uint8Array {
-    if (!this.has(size)) return new Uint8Array(size);
-    const start = this.advance(size);
-    return this.source.slice(start, start + size);
-  }
-
-  sized(): Uint8Array {
-    return this.raw(this.count(this.keySizeMax));
-  }
-
-  rest(): Uint8Array {
-    return this.source.subarray(this.at);
-  }
-
-  private has(size: number): boolean {
-    if (this.at + size > this.source.length) this.sound = false;
-    return this.sound;
-  }
-
-  private advance(size: number): number {
-    const start = this.at;
-    this.at += size;
-    return start;
   }
 }

@@ -1,9 +1,8 @@
-import { assert } from '@kimberlite/store';
+import { assert, Extents } from '@kimberlite/store';
 import { type ClusterConfig, SECTOR_SIZE } from '../config.ts';
 import type { StoragePort } from '../host/ports.ts';
 import type { Zone } from '../storage-layout.ts';
 import type { BackupPoint } from './backup-point.ts';
-import { Extents } from './extents.ts';
 
 /** A part of a backup. */
 export type BackupPiece =

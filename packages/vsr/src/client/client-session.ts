@@ -1,5 +1,4 @@
 import { assert, type ChecksumFunction, unreachable } from '@kimberlite/store';
-import { primarySlot, SLOT_COUNT } from '../membership.ts';
 import {
   OPERATION_NOOP,
   OPERATION_RECOVER,
@@ -16,8 +15,9 @@ import {
 } from '../message/layout.ts';
 import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
 import { type ClientId, View } from '../std/numbers.ts';
-import type { Prng } from '../std/prng.ts';
 import type { ClientEffect } from './client-effect.ts';
+import { PrimaryGuess } from './primary-guess.ts';
+import { type RetryOptions, RetryPause } from './retry-pause.ts';
 
 /**
  * `idle`: not registered. `registering`: the register is under way. `ready`: a request may be
@@ -27,29 +27,19 @@ export type ClientSessionState = 'idle' | 'registering' | 'ready' | 'busy' | 'ev
 
 /** Requests of one session, at most; the number is 32 bits on the wire. */
 const REQUEST_MAX = 0xffffffff;
-/** Default pause before the first retransmission, in ticks of 10 ms. */
-export const RETRY_TICKS_MIN_DEFAULT = 10;
-/** Default longest pause between retransmissions, in ticks of 10 ms. */
-export const RETRY_TICKS_MAX_DEFAULT = 30;
 
 /** Ticks before the next round when every replica has said that it does not lead. */
 const NOBODY_LEADS_TICKS = 4;
 
-export interface ClientSessionOptions {
+export interface ClientSessionOptions extends RetryOptions {
   readonly cluster: bigint;
   /** Random, 128 bits, used by this session alone and never again. */
   readonly client: ClientId;
   /** Voters that can be spoken to: slots 0 to replicaCount - 1. */
   readonly replicaCount: number;
   readonly checksum: ChecksumFunction;
-  /** Draws the jitter of retransmissions. */
-  readonly prng: Prng;
   /** The author's release: major << 16 | minor << 8 | patch. */
   readonly release: number;
-  /** Ticks (10 ms) before the first retransmission; at least 1. */
-  readonly retryTicksMin?: number;
-  /** Ticks (10 ms) between retransmissions, at most. */
-  readonly retryTicksMax?: number;
 }
 
 /** The request that is being asked for, and what became of its copies. */
@@ -91,18 +81,13 @@ export class ClientSession {
   private readonly client: ClientId;
   private readonly replicaCount: number;
   private readonly checksum: ChecksumFunction;
-  private readonly prng: Prng;
   private readonly release: number;
-  private readonly retryTicksMin: number;
-  private readonly retryTicksMax: number;
+  private readonly retry: RetryPause;
   private stateNow: ClientSessionState;
   private sessionNumber: number;
   /** Number of the next request; the register is 0. */
   private requestNext: number;
-  /** Newest view that a reply named. */
-  private viewKnown: View;
-  /** Slot of that view's primary as far as a reply told; null when unknown or it seems gone. */
-  private primary: number | null;
+  private readonly guess: PrimaryGuess;
   /** Slot that is tried next where the primary is unknown, or besides it. */
   private cursor: number;
   /**
@@ -117,22 +102,16 @@ export class ClientSession {
     this.client = options.client;
     this.replicaCount = options.replicaCount;
     this.checksum = options.checksum;
-    this.prng = options.prng;
     this.release = options.release;
-    this.retryTicksMin = options.retryTicksMin ?? RETRY_TICKS_MIN_DEFAULT;
-    this.retryTicksMax = options.retryTicksMax ?? RETRY_TICKS_MAX_DEFAULT;
+    this.retry = new RetryPause(options);
     this.stateNow = 'idle';
     this.sessionNumber = 0;
     this.requestNext = 0;
-    this.viewKnown = View(0);
-    this.primary = null;
+    this.guess = new PrimaryGuess(options.replicaCount);
     this.cursor = options.prng.below(options.replicaCount);
     this.latencyEighths = 0;
     this.inFlight = null;
     assert(this.client !== 0n, 'client id is not zero');
-    assert(this.replicaCount >= 1 && this.replicaCount <= SLOT_COUNT, '1 to 16 replicas');
-    assert(this.retryTicksMin >= 1, 'a retry waits for at least one tick');
-    assert(this.retryTicksMax >= this.retryTicksMin, 'retry pauses have a range');
   }
 
   get state(): ClientSessionState {
@@ -141,7 +120,7 @@ export class ClientSession {
 
   /** Newest view that a reply named; 0 before the first. */
   get view(): View {
-    return this.viewKnown;
+    return this.guess.view;
   }
 
   /** Session number given by the cluster; 0 before the register was answered. */
@@ -207,7 +186,7 @@ export class ClientSession {
    */
   onDisconnect(replica: number, out: ClientEffect[]): void {
     const inFlight = this.inFlight;
-    if (this.primary === replica) this.primary = null;
+    this.guess.forget(replica);
     if (inFlight === null || this.replicaCount === 1) return;
     if (inFlight.target !== replica) return; // The copy that counts is elsewhere.
     if (inFlight.hops >= this.replicaCount - 1) return;
@@ -235,7 +214,7 @@ export class ClientSession {
       this.checksum,
     );
     const pauseTicks = this.firstPause();
-    const ticksLeft = this.jittered(pauseTicks);
+    const ticksLeft = this.retry.jittered(pauseTicks);
     const inFlight: InFlight = {
       message,
       transmissions: 0,
@@ -247,7 +226,7 @@ export class ClientSession {
     };
     this.inFlight = inFlight;
     if (operation === OPERATION_REGISTER) this.sendToAll(inFlight, out);
-    else this.sendTo(this.primary ?? this.nextBesides(null), inFlight, out);
+    else this.sendTo(this.guess.slot ?? this.nextBesides(null), inFlight, out);
   }
 
   private onReply(message: Message<'reply'>, out: ClientEffect[]): void {
@@ -257,7 +236,7 @@ export class ClientSession {
     // The checksum names the session, the number and the bytes: a reply to it is final, in
     // whatever view it was sent.
     if (header.requestChecksum !== inFlight.message.header.checksum) return;
-    this.learnView(header.view);
+    this.guess.learn(header.view);
     this.latencyEighths += inFlight.ageTicks - Math.floor(this.latencyEighths / 8);
     this.inFlight = null;
     this.requestNext += 1;
@@ -281,10 +260,10 @@ export class ClientSession {
    */
   private onPrimary({ header }: Message<'commit'>, out: ClientEffect[]): void {
     const inFlight = this.inFlight;
-    if (header.view <= this.viewKnown || primarySlot(header.view) !== header.replica) return;
-    this.learnView(header.view);
-    if (inFlight === null || this.primary === null) return;
-    this.sendTo(this.primary, inFlight, out);
+    if (!this.guess.isNews(header)) return;
+    this.guess.learn(header.view);
+    if (inFlight === null || this.guess.slot === null) return;
+    this.sendTo(this.guess.slot, inFlight, out);
   }
 
   private onEviction(message: Message<'eviction'>, out: ClientEffect[]): void {
@@ -293,7 +272,7 @@ export class ClientSession {
     if (this.stateNow === 'idle' || header.session !== this.sessionNumber) return;
     // A deposed primary may not have heard of this session yet; who speaks in the view of our
     // register or a later one has it in its log.
-    if (header.view < this.viewKnown) return;
+    if (header.view < this.guess.view) return;
     const reason: EvictionReason = reasonName(EVICTION_REASONS, header.reason) ?? 'noSession';
     this.endEvicted(reason, out);
   }
@@ -319,7 +298,7 @@ export class ClientSession {
         if (user) this.endRefused(reason, definite, out);
         return;
       case 'noQuorum':
-        this.primary = null;
+        this.guess.slot = null;
         if (user && definite) {
           this.endRefused(reason, definite, out);
         } else {
@@ -328,7 +307,7 @@ export class ClientSession {
         }
         return;
       case 'notPrimary':
-        if (this.primary === header.replica) this.primary = null;
+        this.guess.forget(header.replica);
         this.hop(inFlight, header.replica, out);
         return;
       case 'tooStale': // Said of queries alone.
@@ -353,7 +332,7 @@ export class ClientSession {
     if (this.stateNow === 'registering') return; // Every replica has a copy already.
     if (inFlight.hops >= this.replicaCount - 1) {
       // None of them leads: the next view is being made, and will be there soon.
-      inFlight.ticksLeft = Math.min(inFlight.ticksLeft, this.jittered(NOBODY_LEADS_TICKS));
+      inFlight.ticksLeft = Math.min(inFlight.ticksLeft, this.retry.jittered(NOBODY_LEADS_TICKS));
       return;
     }
     inFlight.hops += 1;
@@ -362,13 +341,13 @@ export class ClientSession {
 
   private onRetryTimeout(inFlight: InFlight, out: ClientEffect[]): void {
     inFlight.hops = 0;
-    inFlight.pauseTicks = Math.min(inFlight.pauseTicks * 2, this.retryTicksMax);
-    inFlight.ticksLeft = this.jittered(inFlight.pauseTicks);
+    inFlight.pauseTicks = this.retry.longer(inFlight.pauseTicks);
+    inFlight.ticksLeft = this.retry.jittered(inFlight.pauseTicks);
     if (this.stateNow === 'registering') {
       this.sendToAll(inFlight, out);
       return;
     }
-    const primary = this.primary;
+    const primary = this.guess.slot;
     if (primary !== null) this.sendTo(primary, inFlight, out);
     // The believed primary may be gone or deaf; another forwards to the one it knows.
     if (primary === null || this.replicaCount > 1) {
@@ -396,22 +375,9 @@ export class ClientSession {
     return this.cursor;
   }
 
-  private learnView(view: View): void {
-    if (view < this.viewKnown) return;
-    this.viewKnown = view;
-    const slot = primarySlot(view);
-    this.primary = slot < this.replicaCount ? slot : null;
-  }
-
   /** Twice the usual time to an answer, within the bounds. */
   private firstPause(): number {
     const usual = Math.ceil(this.latencyEighths / 4);
-    return Math.min(Math.max(usual, this.retryTicksMin), this.retryTicksMax);
-  }
-
-  /** Three quarters to five quarters of the pause, so that clients do not retry in step. */
-  private jittered(pauseTicks: number): number {
-    const spread = Math.floor(pauseTicks / 4);
-    return Math.max(1, this.prng.between(pauseTicks - spread, pauseTicks + spread));
+    return Math.min(Math.max(usual, this.retry.ticksMin), this.retry.ticksMax);
   }
 }

@@ -1,5 +1,4 @@
 import { assert, type ChecksumFunction, unreachable } from '@kimberlite/store';
-import { primarySlot, SLOT_COUNT } from '../membership.ts';
 import { OPERATION_USER_MIN } from '../message/batch.ts';
 import {
   NO_REPLICA,
@@ -11,8 +10,8 @@ import {
 } from '../message/layout.ts';
 import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
 import { type Checksum, type ClientId, Op, opMax, View } from '../std/numbers.ts';
-import type { Prng } from '../std/prng.ts';
-import { RETRY_TICKS_MAX_DEFAULT, RETRY_TICKS_MIN_DEFAULT } from './client-session.ts';
+import { PrimaryGuess } from './primary-guess.ts';
+import { type RetryOptions, RetryPause } from './retry-pause.ts';
 
 /** What a query session asks of whoever drives it. `id` is what `ask` returned. */
 export type QueryEffect =
@@ -21,20 +20,15 @@ export type QueryEffect =
   /** Every replica would say the same (`invalid`), or all that could be asked have (`tooStale`). */
   | { readonly kind: 'refused'; readonly id: number; readonly reason: RefusalReason };
 
-export interface QuerySessionOptions {
+export interface QuerySessionOptions extends RetryOptions {
   readonly cluster: bigint;
   /** Random, 128 bits; answers are routed by it. Another one than that of any ClientSession. */
   readonly client: ClientId;
   /** Replicas that can be asked: slots 0 to replicaCount - 1. */
   readonly replicaCount: number;
   readonly checksum: ChecksumFunction;
-  /** Draws the jitter of retransmissions. */
-  readonly prng: Prng;
   /** The author's release: major << 16 | minor << 8 | patch. */
   readonly release: number;
-  /** Ticks (10 ms) before a query is asked elsewhere; at least 1. */
-  readonly retryTicksMin?: number;
-  readonly retryTicksMax?: number;
 }
 
 /** A read without a place in the log. */
@@ -70,33 +64,26 @@ interface InFlight {
  */
 export class QuerySession {
   private readonly options: QuerySessionOptions;
-  private readonly retryTicksMin: number;
-  private readonly retryTicksMax: number;
+  private readonly retry: RetryPause;
   private readonly inFlight: Map<number, InFlight>;
   private readonly byChecksum: Map<Checksum, InFlight>;
   private idNext: number;
   private floorNow: Op;
-  private viewKnown: View;
-  private primary: number | null;
+  private readonly guess: PrimaryGuess;
   private nearest: number | null;
   private cursor: number;
 
   constructor(options: QuerySessionOptions) {
     this.options = options;
-    this.retryTicksMin = options.retryTicksMin ?? RETRY_TICKS_MIN_DEFAULT;
-    this.retryTicksMax = options.retryTicksMax ?? RETRY_TICKS_MAX_DEFAULT;
+    this.retry = new RetryPause(options);
     this.inFlight = new Map();
     this.byChecksum = new Map();
     this.idNext = 1;
     this.floorNow = Op(0);
-    this.viewKnown = View(0);
-    this.primary = null;
+    this.guess = new PrimaryGuess(options.replicaCount);
     this.nearest = null;
     this.cursor = options.prng.below(options.replicaCount);
     assert(options.client !== 0n, 'client id is not zero');
-    assert(options.replicaCount >= 1 && options.replicaCount <= SLOT_COUNT, '1 to 16 replicas');
-    assert(this.retryTicksMin >= 1, 'a retry waits for at least one tick');
-    assert(this.retryTicksMax >= this.retryTicksMin, 'retry pauses have a range');
   }
 
   /** Highest op that this client has seen; no later answer is below it. */
@@ -106,7 +93,7 @@ export class QuerySession {
 
   /** Newest view that an answer has shown. */
   get view(): View {
-    return this.viewKnown;
+    return this.guess.view;
   }
 
   /** Queries without an answer. */
@@ -117,7 +104,7 @@ export class QuerySession {
   /** An answer elsewhere (a reply of a session) showed this op and view. */
   see(seen: { readonly op: Op; readonly view: View }): void {
     this.floorNow = opMax(this.floorNow, seen.op);
-    this.learnView(seen.view);
+    this.guess.learn(seen.view);
   }
 
   /** The replica that queries for the nearest go to first; null for any. */
@@ -152,8 +139,8 @@ export class QuerySession {
       body,
       checksum,
     );
-    const pauseTicks = this.retryTicksMin;
-    const ticksLeft = this.jittered(pauseTicks);
+    const pauseTicks = this.retry.ticksMin;
+    const ticksLeft = this.retry.jittered(pauseTicks);
     const asked: InFlight = {
       id,
       level,
@@ -166,7 +153,7 @@ export class QuerySession {
     };
     this.inFlight.set(id, asked);
     this.byChecksum.set(message.header.checksum, asked);
-    const preferred = prefer === 'primary' ? this.primary : this.nearest;
+    const preferred = prefer === 'primary' ? this.guess.slot : this.nearest;
     this.sendTo(preferred ?? this.first(), asked, out);
     return id;
   }
@@ -192,15 +179,15 @@ export class QuerySession {
       if (asked.ticksLeft > 0) continue;
       if (asked.stale && this.endsStale(asked, out)) continue;
       asked.hops = 0;
-      asked.pauseTicks = Math.min(asked.pauseTicks * 2, this.retryTicksMax);
-      asked.ticksLeft = this.jittered(asked.pauseTicks);
+      asked.pauseTicks = this.retry.longer(asked.pauseTicks);
+      asked.ticksLeft = this.retry.jittered(asked.pauseTicks);
       this.sendTo((asked.target + 1) % this.options.replicaCount, asked, out);
     }
   }
 
   /** What went to this replica may be lost: asks elsewhere at once. */
   onDisconnect(replica: number, out: QueryEffect[]): void {
-    if (this.primary === replica) this.primary = null;
+    this.guess.forget(replica);
     if (this.nearest === replica) this.nearest = null;
     for (const asked of [...this.inFlight.values()]) {
       if (asked.target === replica) this.hop(asked, out);
@@ -209,10 +196,10 @@ export class QuerySession {
 
   /** A new primary says that it leads: what the last one was asked is asked of it at once. */
   private onPrimary({ header }: Message<'commit'>, out: QueryEffect[]): void {
-    const last = this.primary;
-    if (header.view <= this.viewKnown || primarySlot(header.view) !== header.replica) return;
-    this.learnView(header.view);
-    const { primary } = this;
+    const last = this.guess.slot;
+    if (!this.guess.isNews(header)) return;
+    this.guess.learn(header.view);
+    const primary = this.guess.slot;
     if (primary === null || primary === last) return;
     for (const asked of [...this.inFlight.values()]) {
       if (asked.target === last) this.sendTo(primary, asked, out);
@@ -287,18 +274,5 @@ export class QuerySession {
   private first(): number {
     this.cursor = (this.cursor + 1) % this.options.replicaCount;
     return this.cursor;
-  }
-
-  private learnView(view: View): void {
-    if (view < this.viewKnown) return;
-    this.viewKnown = view;
-    const slot = primarySlot(view);
-    this.primary = slot < this.options.replicaCount ? slot : null;
-  }
-
-  /** Three quarters to five quarters of the pause, so that clients do not retry in step. */
-  private jittered(pauseTicks: number): number {
-    const spread = Math.floor(pauseTicks / 4);
-    return Math.max(1, this.options.prng.between(pauseTicks - spread, pauseTicks + spread));
   }
 }

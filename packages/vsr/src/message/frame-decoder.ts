@@ -1,5 +1,5 @@
 import { assert, type ChecksumFunction } from '@kimberlite/store';
-import { HEADER_SIZE } from './layout.ts';
+import { HEADER_SIZE, SIZE_END } from './layout.ts';
 import {
   type AnyMessage,
   type DecodeFault,
@@ -16,9 +16,6 @@ export interface FrameDecoderOptions {
   readonly messageSizeMax: number;
   readonly checksum: ChecksumFunction;
 }
-
-/** Bytes from which a size can be read. */
-const SIZE_END = 52;
 
 /**
  * Cuts a stream of bytes into messages. Holds at most one message of `messageSizeMax`: the size is

@@ -1,4 +1,5 @@
 import type { ChecksumFunction } from '@kimberlite/store';
+import { isZero } from '../std/zeros.ts';
 import { HEADER_SIZE } from './layout.ts';
 import { decodeHeader, type PrepareHeader, type PrepareMessage } from './message.ts';
 
@@ -30,7 +31,7 @@ export function decodeHeaderList(
   const headers: (LogHeader | null)[] = [];
   for (let at = 0; at < bytes.length; at += HEADER_SIZE) {
     const part = bytes.slice(at, at + HEADER_SIZE);
-    if (isZero(part)) {
+    if (isZero(part, 0, part.length)) {
       headers.push(null);
       continue;
     }
@@ -62,9 +63,4 @@ export function isLogOf(
     const possible = header.commit < header.op || header.op === 0;
     return linked && possible && header.op === op - index;
   });
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  for (let at = 0; at < bytes.length; at += 1) if (bytes[at] !== 0) return false;
-  return true;
 }

@@ -452,10 +452,14 @@ export const OFFSET_CHECKSUM = 0;
 export const OFFSET_CHECKSUM_BODY = 16;
 export const OFFSET_CLUSTER = 32;
 export const OFFSET_SIZE = 48;
+/** Bytes from which a size can be read. */
+export const SIZE_END = 52;
 export const OFFSET_VERSION = 52;
 export const OFFSET_COMMAND = 54;
 export const OFFSET_REPLICA = 55;
 export const OFFSET_VIEW = 56;
+/** Four bytes that are zero. */
+export const OFFSET_RESERVED = 68;
 const COMMON_END = 88;
 assert(
   COMMON_LAYOUT.reduce((end, field) => Math.max(end, field.offset + FIELD_SIZES[field.kind]), 0) ===

@@ -1,5 +1,6 @@
 import { assert, type ChecksumFunction, readU128, Slab, writeU128 } from '@kimberlite/store';
 import type { Checksum } from '../std/numbers.ts';
+import { isZero } from '../std/zeros.ts';
 import { readBatch } from './batch.ts';
 import { BLOCK_REFERENCE_SIZE } from './block-list.ts';
 import { readField, writeField } from './field.ts';
@@ -16,6 +17,7 @@ import {
   OFFSET_CHECKSUM,
   OFFSET_COMMAND,
   OFFSET_COMMON_END,
+  OFFSET_RESERVED,
   OFFSET_SIZE,
   OFFSET_VERSION,
   PROTOCOL_VERSION,
@@ -136,11 +138,6 @@ function decodeFields(code: number, view: DataView): Header | null {
   return header as unknown as Header; // SAFETY: built from the layout of its command.
 }
 
-function isZero(bytes: Uint8Array, from: number, to: number): boolean {
-  for (let at = from; at < to; at += 1) if (bytes[at] !== 0) return false;
-  return true;
-}
-
 /**
  * Decodes a header alone (256 bytes), as in the log's header ring, in view changes and before a
  * body has arrived. Everything but the body's checksum and shape is checked.
@@ -158,7 +155,7 @@ export function decodeHeader(bytes: Uint8Array, checksum: ChecksumFunction): Hea
   const size = view.getUint32(OFFSET_SIZE, true);
   if (size < HEADER_SIZE || (layout.body === 'none' && size !== HEADER_SIZE)) return 'size';
   if (
-    view.getUint32(68, true) !== 0 ||
+    view.getUint32(OFFSET_RESERVED, true) !== 0 ||
     !isZero(bytes, OFFSET_COMMON_END, COMMAND_FIELDS_OFFSET) ||
     !isZero(bytes, layout.end, HEADER_SIZE)
   ) {

@@ -2,6 +2,7 @@ import { SECTOR_SIZE } from '../config.ts';
 import type { LogHeader } from '../message/header-list.ts';
 import { HEADER_SIZE, type Header } from '../message/layout.ts';
 import { decodeHeader, decodeMessage } from '../message/message.ts';
+import { isZero } from '../std/zeros.ts';
 import type { ReadPurpose } from './effect.ts';
 import type { Replica } from './replica.ts';
 
@@ -31,9 +32,7 @@ export function readPrepare(
  * harms nobody yet, but shows a sector that is going bad: with peers it is written anew from them.
  */
 export function isPaddingSound(r: Replica, bytes: Uint8Array, size: number): boolean {
-  if (r.replicaCount === 1) return true;
-  for (let at = size; at < bytes.length; at += 1) if (bytes[at] !== 0) return false;
-  return true;
+  return r.replicaCount === 1 || isZero(bytes, size, bytes.length);
 }
 
 /** The header at the start of these bytes, when it belongs to this slot of this cluster. */

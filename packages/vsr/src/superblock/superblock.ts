@@ -231,6 +231,12 @@ function decodeIdentity(view: DataView): Identity | null {
   };
 }
 
+/** Whether these bytes call themselves a copy of a superblock, of whatever version or state. */
+export function hasSuperblockMagic(copy: Uint8Array): boolean {
+  if (copy.length < OFFSET.magic + 4) return false;
+  return new DataView(copy.buffer, copy.byteOffset).getUint32(OFFSET.magic, true) === MAGIC;
+}
+
 function decodeState(
   bytes: Uint8Array,
   view: DataView,

@@ -1,7 +1,5 @@
-import { assert } from '@kimberlite/store';
-
-/** Largest address of a block area. */
-const ADDRESS_MAX = 0xffff_ffff;
+import { ADDRESS_MAX } from '../block.ts';
+import { assert } from '../std/assert.ts';
 
 /**
  * Which addresses a checkpoint uses, as the stretches of them, with the rank of each: how many of
@@ -18,7 +16,11 @@ export class Extents {
     this.ranks = ranks;
   }
 
-  /** Reads what a free set encodes: count, then gap and length of each. Null when it is none. */
+  /**
+   * Reads what a free set encodes: count u32, then for each the free blocks before it and its
+   * length, u32s. Null for what is not that. The form is the only one for its content, so equal
+   * sets have equal bytes.
+   */
   static decode(bytes: Uint8Array): Extents | null {
     if (bytes.length < 4) return null;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -37,6 +39,13 @@ export class Extents {
       end += gap + length;
     }
     return new Extents(firsts, ranks);
+  }
+
+  /** Each stretch, ascending. */
+  *stretches(): Generator<{ readonly first: number; readonly length: number }, void, undefined> {
+    for (const [at, first] of this.firsts.entries()) {
+      yield { first, length: (this.ranks[at + 1] ?? 0) - (this.ranks[at] ?? 0) };
+    }
   }
 
   /** Addresses in all. */

@@ -1,4 +1,4 @@
-import { readU64 } from '@kimberlite/store';
+import { readU64 } from './u128.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -90,6 +90,11 @@ export class ByteReader {
     const items: T[] = [];
     for (let index = 0; index < count && this.ok; index += 1) items.push(read(this));
     return items;
+  }
+
+  /** What was not read yet. */
+  rest(): Uint8Array {
+    return this.bytes.subarray(this.at);
   }
 
   private take(size: number): number {

@@ -1,4 +1,7 @@
-/** The name that was probably meant: at most two letters or a third of the word are wrong. */
+/**
+ * The name that was probably meant, or null: at most two letters or a third of the word are wrong,
+ * whatever their case.
+ */
 export function nearestName(word: string, names: readonly string[]): string | null {
   let nearest: string | null = null;
   let best = Math.max(2, Math.floor(word.length / 3)) + 1;
