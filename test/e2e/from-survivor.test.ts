@@ -145,8 +145,18 @@ describe('a majority that is lost for good', () => {
     // Through several checkpoints, and with each replica as a witness of the state.
     await write(next, WRITES);
     await next.whole();
-    await next.kill(await next.primary());
+    const last = await next.primary();
+    await next.kill(last);
     await write(next, 5);
+    expect(await lost(next)).toEqual([]);
+    // A file that is recovered here listens to all its peers: also to the one that once took the
+    // place of a lost one in the old cluster.
+    await next.start(last);
+    await next.whole();
+    await replaceFile(next, 2);
+    await write(next, 5);
+    await next.kill(0);
+    await write(next, WRITES / 2);
     expect(await lost(next)).toEqual([]);
   });
 });

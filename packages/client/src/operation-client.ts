@@ -112,8 +112,9 @@ export class OperationClient {
   }
 
   /**
-   * Asks for an operation of the state machine (from 16 on) or a noop or recover of the core.
-   * Rejects with ClientError: `timeout` (it may have happened), `refused`, `evicted`, `closed`.
+   * Asks for an operation of the state machine (from 16 on) or of the core (noop, recover,
+   * forget_files). Rejects with ClientError: `timeout` (it may have happened), `refused`,
+   * `evicted`, `closed`.
    */
   request(
     operation: number,

@@ -18,6 +18,7 @@ import {
   type AdoptedState,
   type ClusterConfig,
   mutualIntroductions,
+  OPERATION_FORGET_FILES,
   OPERATION_NOOP,
   Op,
   SLOT_COUNT,
@@ -119,11 +120,12 @@ async function formatReplay(path: string, source: ClusterSource): Promise<void> 
   );
 }
 
-/** Executes the log and goes on with ops that change nothing up to the next checkpoint. */
+/**
+ * Executes the log, forgets the files that once took the place of lost ones, for those were the old
+ * cluster's, and goes on with ops that change nothing up to the next checkpoint.
+ */
 async function replayLog(path: string, source: ClusterSource): Promise<void> {
-  const { cluster, config, adoptedOp, onDamage } = source;
-  const interval = config.checkpointInterval;
-  const wantedOp = Math.ceil((adoptedOp + 1) / interval) * interval;
+  const { cluster, config, onDamage } = source;
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
@@ -136,21 +138,21 @@ async function replayLog(path: string, source: ClusterSource): Promise<void> {
   });
   try {
     // A replica that gave up answers no more.
-    await Promise.race([failed, fillUpTo(wantedOp, client, replica)]);
+    await Promise.race([failed, fillUp(config, client, replica)]);
   } finally {
     await client.close();
     await replica.stop();
   }
 }
 
-async function fillUpTo(
-  wantedOp: number,
+async function fillUp(
+  { checkpointInterval }: ClusterConfig,
   client: OperationClient,
   replica: RunningReplica,
 ): Promise<void> {
-  for (let op = 0; op < wantedOp; ) {
-    op = (await client.request(OPERATION_NOOP, new Uint8Array(0))).op;
-  }
+  let { op } = await client.request(OPERATION_FORGET_FILES, new Uint8Array(0));
+  const wantedOp = Math.ceil(op / checkpointInterval) * checkpointInterval;
+  while (op < wantedOp) op = (await client.request(OPERATION_NOOP, new Uint8Array(0))).op;
   while (replica.status().state.checkpointOp < wantedOp) await pause(LOOK_MILLIS);
 }
 

@@ -1,5 +1,6 @@
 import { assert, type ChecksumFunction, unreachable } from '@kimberlite/store';
 import {
+  OPERATION_FORGET_FILES,
   OPERATION_NOOP,
   OPERATION_RECOVER,
   OPERATION_REGISTER,
@@ -136,12 +137,13 @@ export class ClientSession {
   }
 
   /**
-   * Sends a request of the core: OPERATION_NOOP or OPERATION_RECOVER. Only in state `ready`.
-   * Copies `body`.
+   * Sends a request of the core: OPERATION_NOOP, OPERATION_RECOVER or OPERATION_FORGET_FILES. Only
+   * in state `ready`. Copies `body`.
    */
   administer(operation: number, body: Uint8Array, out: ClientEffect[]): void {
     assert(this.stateNow === 'ready', 'one request at a time');
-    assert(operation === OPERATION_NOOP || operation === OPERATION_RECOVER, 'of the core');
+    const ofCore: readonly number[] = [OPERATION_NOOP, OPERATION_RECOVER, OPERATION_FORGET_FILES];
+    assert(ofCore.includes(operation), 'of the core');
     this.stateNow = 'busy';
     this.begin(operation, body, out);
   }

@@ -14,6 +14,12 @@ export const OPERATION_NOOP = 2;
 /** Puts another data file in the place of a lost one. Body and reply: recover-body.ts. */
 export const OPERATION_RECOVER = 3;
 
+/**
+ * Forgets all that took the place of lost files. Empty body and reply. Only a cluster of one has
+ * it: what is made of its state is another cluster, with files of its own.
+ */
+export const OPERATION_FORGET_FILES = 4;
+
 /** One request of a prepare, over the prepare's own bytes. */
 export interface BatchEntry {
   readonly client: ClientId;

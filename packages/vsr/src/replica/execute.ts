@@ -1,6 +1,7 @@
 import { assert } from '@kimberlite/store';
 import {
   type BatchEntry,
+  OPERATION_FORGET_FILES,
   OPERATION_RECOVER,
   OPERATION_REGISTER,
   OPERATION_USER_MIN,
@@ -10,7 +11,7 @@ import { EVICTION_REASONS, type EvictionReason } from '../message/layout.ts';
 import type { PrepareHeader, PrepareMessage } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { executeGuarded, prefetchRequest } from './execute-guard.ts';
-import { executeRecovery } from './recover-op.ts';
+import { executeRecovery, forgetFiles } from './recover-op.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
 import { mayHaveCome } from './restore.ts';
@@ -176,6 +177,7 @@ function isForMachine(
 
 function apply(r: Replica, { header, entry, index }: EntryExecution): Uint8Array | null {
   if (entry.operation === OPERATION_RECOVER) return executeRecovery(r, header.op, entry.body);
+  if (entry.operation === OPERATION_FORGET_FILES) forgetFiles(r);
   if (!isForMachine(r, entry)) return EMPTY;
   return executeGuarded(r, {
     request: { operation: entry.operation, body: entry.body },

@@ -48,6 +48,16 @@ export function executeRecovery(r: Replica, op: Op, body: Uint8Array): Uint8Arra
   return reply;
 }
 
+/**
+ * Executes a `forget_files`. The files that a cluster made of this state begins with are its
+ * members' from its birth on; one recovered there knows nobody, and would take a file of the old
+ * cluster for that of a living peer, to which it were then deaf for ever. Among several replicas
+ * it does nothing: they need what they know.
+ */
+export function forgetFiles(r: Replica): void {
+  if (r.replicaCount === 1) r.replacedFiles.clear();
+}
+
 /** The state was loaded: it may know of files that this replica has not heard of. */
 export function adoptFiles(r: Replica): void {
   for (let slot = 0; slot < r.replicaCount; slot += 1) {

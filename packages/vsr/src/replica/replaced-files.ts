@@ -46,4 +46,9 @@ export class ReplacedFiles {
     this.bySlot.set(slot, file);
     this.table.put(new Uint8Array([slot]), record);
   }
+
+  clear(): void {
+    for (const slot of this.bySlot.keys()) this.table.delete(new Uint8Array([slot]));
+    this.bySlot.clear();
+  }
 }

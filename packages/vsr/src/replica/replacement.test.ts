@@ -2,7 +2,8 @@ import { mix128, present } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
 import { CONFIG_SIMULATION } from '../config.ts';
 import { formatReplica, recoveredFile } from '../format.ts';
-import { OPERATION_RECOVER, OPERATION_REGISTER } from '../message/batch.ts';
+import { OPERATION_FORGET_FILES, OPERATION_RECOVER, OPERATION_REGISTER } from '../message/batch.ts';
+import { REFUSAL_REASONS } from '../message/layout.ts';
 import { encodeRecovery } from '../message/recover-body.ts';
 import { setSlots } from '../std/bitset.ts';
 import { Op, View } from '../std/numbers.ts';
@@ -94,6 +95,46 @@ describe('an op that replaces a lost file', () => {
     harness.deliver(fromPeer({ slot: 0, view: 18 }, 'startViewChange', {}));
     harness.settle();
     expect(present(harness.take('doViewChange')[0]).message.header.filesSince).toBe(2);
+  });
+});
+
+describe('an op that forgets what took the place of lost files', () => {
+  const register = { client: 5, session: 0, request: 0, operation: OPERATION_REGISTER };
+  const forget = {
+    client: 5,
+    session: sessionNumber(Op(1), 0),
+    request: 1,
+    operation: OPERATION_FORGET_FILES,
+  };
+
+  it('leaves none of them to the clusters that are made of this state', () => {
+    const harness = new ReplicaHarness({ slot: 0, replicaCount: 1 }).start();
+    const { replacedFiles } = harness.replica;
+    replacedFiles.put(1, { incarnation: 1234n, since: Op(500) });
+    for (const request of [register, forget]) {
+      harness.deliver(makeRequest(request));
+      harness.settle();
+    }
+    expect(harness.replica.commitMin).toBe(2);
+    expect(replacedFiles.get(1)).toBeNull();
+    expect(replacedFiles.load()).toBe(true);
+    expect(replacedFiles.get(1)).toBeNull();
+  });
+
+  it('does nothing among several, which need what they know', () => {
+    const root = fixtureRoot();
+    const first = prepareAfter(root, { view: 1, requests: [makeRequest(register)] });
+    const second = prepareAfter(first, { view: 1, requests: [makeRequest(forget)] });
+    const harness = new ReplicaHarness({ slot: 1 }).start();
+    harness.replica.replacedFiles.put(0, { incarnation: 9n, since: Op(1) });
+    leadViewOne(harness, [root, first, second]);
+    for (const op of [first, second]) harness.deliver(prepareOkOf({ slot: 0, view: 1 }, op));
+    expect(harness.replica.commitMin).toBe(2);
+    expect(harness.replica.replacedFiles.get(0)).toMatchObject({ since: 1 });
+    harness.takeAnswers();
+    harness.deliver(makeRequest({ ...forget, request: 2 }));
+    const reasons = harness.takeAnswers().map(({ message }) => message.header);
+    expect(reasons).toMatchObject([{ reason: REFUSAL_REASONS.invalid }]);
   });
 });
 

@@ -1,5 +1,6 @@
 import {
   batchEntrySize,
+  OPERATION_FORGET_FILES,
   OPERATION_NOOP,
   OPERATION_RECOVER,
   OPERATION_REGISTER,
@@ -81,6 +82,9 @@ function replyLimitOf(r: Replica, { header, body }: Message<'request'>): number 
   }
   if (header.request === 0 || header.session === 0) return null;
   if (operation === OPERATION_NOOP) return body.length === 0 ? 0 : null;
+  if (operation === OPERATION_FORGET_FILES) {
+    return body.length === 0 && r.replicaCount === 1 ? 0 : null;
+  }
   if (operation === OPERATION_RECOVER) return isRecoveryValid(r, body) ? RECOVERED_SIZE : null;
   if (operation < OPERATION_USER_MIN || !r.stateMachine.validate(operation, body)) return null;
   const limit = r.stateMachine.replyLimit(operation, body);
