@@ -1,3 +1,4 @@
+import { nextView, primarySlot } from '../membership.ts';
 import type { Header } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
 import { setAdd, setHas, setSlots } from '../std/bitset.ts';
@@ -218,8 +219,9 @@ function greet(r: Replica, { replica: slot, knownSince, view }: Message<'pong'>[
   // Noted by a ping alone, it is not known there what it took the place of.
   if (knownSince < since) return;
   // Who knows this file from now on may have sent its log for that view beside the lost one's: in
-  // a lower view nothing is promised any more.
-  if (since > 0 && r.status === 'introducing') r.view = viewMax(r.view, view);
+  // a lower view nothing is promised any more, and in one of this slot's the lost one may have led.
+  const free = primarySlot(view) === r.slot ? nextView(view, r.voters) : view;
+  if (since > 0 && r.status === 'introducing') r.view = viewMax(r.view, free);
   r.introductions = { ...introductions, knownBy: setAdd(introductions.knownBy, slot) };
   updateSuperblock(r);
 }

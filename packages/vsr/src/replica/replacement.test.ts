@@ -199,4 +199,11 @@ describe('a file that takes the place of a lost one', () => {
     harness.settle();
     expect(harness.replica).toMatchObject({ status: 'view_change', view: 48, logView: 0 });
   });
+
+  it('does not begin in the very view that the lost one led', () => {
+    const harness = recovered();
+    harness.deliver(says(0, 50)); // Of slot 2: the lost one may have given its log to somebody.
+    harness.settle();
+    expect(harness.replica).toMatchObject({ status: 'introducing', view: 64 });
+  });
 });
