@@ -13,7 +13,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { until } from '../support/until.ts';
 
 const MINUTES = 60_000;
-vi.setConfig({ testTimeout: 3 * MINUTES, hookTimeout: 2 * MINUTES });
+vi.setConfig({ testTimeout: 5 * MINUTES, hookTimeout: 2 * MINUTES });
 
 /** More than two checkpoint intervals of `--size=dev`, and some ops above the last of them. */
 const WRITES = 180;
@@ -141,22 +141,20 @@ describe('a majority that is lost for good', () => {
     await write(next, 5);
     await next.start(primary);
     await next.whole();
+    // A file that is recovered here gets the state at once, though nothing has committed half an
+    // interval above its checkpoint, and listens to all its peers: also to the one that once took
+    // the place of a lost one in the old cluster.
+    await replaceFile(next, 2);
+    await next.kill(0);
+    await write(next, 5);
+    await next.start(0);
+    await next.whole();
     await expectStrangersRefused(next, survivor);
     // Through several checkpoints, and with each replica as a witness of the state.
     await write(next, WRITES);
     await next.whole();
-    const last = await next.primary();
-    await next.kill(last);
+    await next.kill(await next.primary());
     await write(next, 5);
-    expect(await lost(next)).toEqual([]);
-    // A file that is recovered here listens to all its peers: also to the one that once took the
-    // place of a lost one in the old cluster.
-    await next.start(last);
-    await next.whole();
-    await replaceFile(next, 2);
-    await write(next, 5);
-    await next.kill(0);
-    await write(next, WRITES / 2);
     expect(await lost(next)).toEqual([]);
   });
 });

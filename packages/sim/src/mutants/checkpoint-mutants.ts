@@ -54,8 +54,8 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
       },
       {
         file: START_VIEW,
-        find: '  const proven = header.commit > record.op + checkpointDeadline(r.config);',
-        replace: '  const proven = header.commit > record.op - checkpointDeadline(r.config);',
+        find: '  if (commit > record.op + checkpointDeadline(r.config)) return true;',
+        replace: '  if (commit > record.op - checkpointDeadline(r.config)) return true;',
       },
     ],
   },

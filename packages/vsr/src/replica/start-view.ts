@@ -1,5 +1,6 @@
 import { isForestRoot } from '@kimberlite/store';
 import { checkpointDeadline } from '../config.ts';
+import { rootPrepare } from '../format.ts';
 import { primarySlot } from '../membership.ts';
 import {
   decodeHeaderList,
@@ -9,9 +10,10 @@ import {
 } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
-import { opMax } from '../std/numbers.ts';
+import { type Op, opMax } from '../std/numbers.ts';
 import {
   CHECKPOINT_RECORD_SIZE,
+  type CheckpointRecord,
   decodeCheckpoint,
   encodeCheckpoint,
 } from '../superblock/superblock.ts';
@@ -87,7 +89,7 @@ export function onStartView(r: Replica, message: Message<'startView'>): void {
     return;
   }
   const beyond = header.op > r.checkpoint.op + r.config.walSlots;
-  const proven = header.commit > record.op + checkpointDeadline(r.config);
+  const proven = isProven(r, { record, commit: header.commit });
   const behind = isStuck(r) || isFarBehind(r, header.op);
   if (beyond || (behind && proven)) {
     // Only a checkpoint that a quorum provably holds is taken over, and one that leads further.
@@ -101,6 +103,20 @@ export function onStartView(r: Replica, message: Message<'startView'>): void {
   }
   if (r.status === 'normal' && header.view === r.view) return;
   installStartView(r, { message, headers });
+}
+
+/**
+ * Whether a quorum provably holds this checkpoint: an op above C + D is committed, or it is the one
+ * that every file of the cluster was made with. A cluster that was restored begins with such a one,
+ * and while it idles nothing commits above the deadline: who lost its file then would get no state.
+ */
+function isProven(
+  r: Replica,
+  { record, commit }: { readonly record: CheckpointRecord; readonly commit: Op },
+): boolean {
+  if (commit > record.op + checkpointDeadline(r.config)) return true;
+  const root = rootPrepare(r.cluster, r.checksum, record.op);
+  return record.prepareChecksum === root.header.checksum;
 }
 
 function startViewGate(r: Replica, { header }: Message<'startView'>): DropReason | null {
