@@ -1,9 +1,16 @@
 /**
- * `npm run bench:checkpoint -- [--seconds N]`: what a put takes while a checkpoint is written, and
- * what it takes otherwise, in turns that the checkpoints themselves decide. Prints JSON.
+ * `npm run bench:checkpoint -- [--seconds N]`: what a put takes while some replica makes a
+ * checkpoint, and what it takes otherwise, in turns that the checkpoints themselves decide. Three
+ * replica processes. Prints JSON.
  */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { isCheckpointing, LocalCluster } from './lib/local-cluster.ts';
+import { Client } from '@kimberlite/client';
+import { type CheckpointSpan, CheckpointWatch } from './lib/checkpoint-watch.ts';
+import type { Child } from './lib/child.ts';
+import { startKimberlite } from './lib/kimberlite-system.ts';
 import { quantile, rounded } from './lib/statistics.ts';
 
 const { values } = parseArgs({
@@ -18,33 +25,74 @@ const callers = Number(values.callers);
 const keys = Number(values.keys);
 const value = '.'.repeat(Number(values['value-size']));
 
-const cluster = await LocalCluster.start('checkpoint');
-const client = cluster.client();
-const during: number[] = [];
-const otherwise: number[] = [];
+/** Milliseconds since the epoch at which a put began, and those that it took. */
+interface Put {
+  readonly begun: number;
+  readonly millis: number;
+}
+
+const cache = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
+mkdirSync(cache, { recursive: true });
+const directory = mkdtempSync(join(cache, 'kimberlite-checkpoint-'));
+const children: Child[] = [];
 try {
+  const system = await startKimberlite({
+    directory: join(directory, 'kimberlite'),
+    size: 'default',
+    nodeFlags: [],
+    started: (child) => children.push(child),
+  });
+  const { target } = system;
+  if (target.kind !== 'kimberlite') throw new Error('replicas of this repository');
+  const client = new Client({ endpoints: target.endpoints, cluster: BigInt(target.cluster) });
+  await client.put('the cluster', 'serves');
+  const watch = new CheckpointWatch(system.members);
+  const failed = Promise.race(system.members.map((member) => member.failed()));
+  const puts = await Promise.race([load(client), failed]);
+  await client.close();
+  process.stdout.write(`${JSON.stringify(report(puts, watch.spans()), null, 2)}\n`);
+} finally {
+  await Promise.all(children.map((child) => child.stop()));
+  rmSync(directory, { recursive: true, force: true });
+}
+
+async function load(client: Client): Promise<Put[]> {
+  const puts: Put[] = [];
   const end = performance.now() + Number(values.seconds) * 1000;
   await Promise.all(
     Array.from({ length: callers }, async () => {
       while (performance.now() < end) {
         const begun = performance.now();
-        const before = cluster.states().some(isCheckpointing);
         await client.put(`key ${Math.floor(Math.random() * keys)}`, value);
-        const both = before || cluster.states().some(isCheckpointing);
-        (both ? during : otherwise).push(performance.now() - begun);
+        puts.push({ begun: performance.timeOrigin + begun, millis: performance.now() - begun });
       }
     }),
   );
-  const report = { during: summary(during), otherwise: summary(otherwise) };
-  const ratio = report.during.p99Millis / report.otherwise.p99Millis;
-  const [state] = cluster.states();
-  const facts = { callers, checkpointOp: state?.checkpointOp ?? 0, op: state?.op ?? 0 };
-  process.stdout.write(
-    `${JSON.stringify({ ...facts, ...report, p99Ratio: rounded(ratio, 2) }, null, 2)}\n`,
-  );
-} finally {
-  await client.close();
-  await cluster.close();
+  return puts.sort((first, other) => first.begun - other.begun);
+}
+
+/** Both are in the order of time. */
+function report(puts: readonly Put[], spans: readonly CheckpointSpan[]): object {
+  const during: number[] = [];
+  const otherwise: number[] = [];
+  let next = 0;
+  for (const { begun, millis } of puts) {
+    while ((spans[next]?.to ?? Number.POSITIVE_INFINITY) < begun) next += 1;
+    const span = spans[next];
+    const overlaps = span !== undefined && span.from <= begun + millis;
+    (overlaps ? during : otherwise).push(millis);
+  }
+  const [slow, calm] = [summary(during), summary(otherwise)];
+  const making = spans.reduce((sum, { from, to }) => sum + to - from, 0);
+  return {
+    callers,
+    seconds: Number(values.seconds),
+    checkpoints: spans.length,
+    secondsMaking: rounded(making / 1000, 3),
+    during: slow,
+    otherwise: calm,
+    p99Ratio: rounded(slow.p99Millis / calm.p99Millis, 2),
+  };
 }
 
 function summary(latencies: number[]): {

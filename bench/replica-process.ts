@@ -1,6 +1,10 @@
 /** One replica of the benchmark, in a process of its own. Its configuration is its argument. */
 import { createKernel } from '@kimberlite/kernel';
 import { exitOnBug, isFault, loadConfiguration, startReplica } from '@kimberlite/server';
+import { isCheckpointing } from './lib/checkpoint-watch.ts';
+
+/** Between two looks at whether a checkpoint is in the making. */
+const LOOK_MILLIS = 5;
 
 exitOnBug();
 // SAFETY: the benchmark wrote it, from strings only.
@@ -16,6 +20,10 @@ process.on('message', (what) => {
     process.send?.({ status, view });
     return;
   }
+  if (what === 'checkpoints') {
+    tellCheckpoints(() => isCheckpointing(replica.status().state));
+    return;
+  }
   // Only where the flag that allows it was given.
   globalThis.gc?.();
   process.send?.(process.memoryUsage());
@@ -23,3 +31,14 @@ process.on('message', (what) => {
 process.once('SIGTERM', stop);
 // The channel closes when the benchmark ends, however it ends.
 process.once('disconnect', stop);
+
+/** Tells when the making of a checkpoint begins and ends, in milliseconds since the epoch. */
+function tellCheckpoints(look: () => boolean): void {
+  let making = false;
+  setInterval(() => {
+    const now = look();
+    if (now === making) return;
+    making = now;
+    process.send?.({ making, at: performance.timeOrigin + performance.now() });
+  }, LOOK_MILLIS).unref();
+}

@@ -15,6 +15,7 @@ import {
   startReplica,
 } from '@kimberlite/server';
 import { CONFIG_DEFAULT } from '@kimberlite/vsr';
+import { isCheckpointing } from './checkpoint-watch.ts';
 import { freePorts } from './free-ports.ts';
 
 const REPLICAS = 3;
@@ -124,11 +125,6 @@ export class LocalCluster {
   #address(index: number): string {
     return `127.0.0.1:${this.#ports[index]}`;
   }
-}
-
-/** A checkpoint is frozen and not yet durable. */
-export function isCheckpointing({ commitMin, checkpointOp }: State): boolean {
-  return commitMin - checkpointOp >= CONFIG_DEFAULT.checkpointInterval;
 }
 
 function ok<T>(value: T): Exclude<T, { readonly kind: 'fault' }> {

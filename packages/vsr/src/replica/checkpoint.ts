@@ -6,7 +6,7 @@ import { type CheckpointRecord, checkpointId } from '../superblock/superblock.ts
 import { acknowledgeAll } from './acknowledge.ts';
 import { dropReleasedBlocks } from './block-repair.ts';
 import { logSuffix } from './chain.ts';
-import type { Replica } from './replica.ts';
+import type { CheckpointWork, Replica } from './replica.ts';
 import { trace } from './report.ts';
 import { updateSuperblock } from './superblock-update.ts';
 
@@ -41,7 +41,25 @@ export function freezeCheckpoint(r: Replica, header: PrepareHeader): void {
       parentId: r.checkpointId,
     },
     sealed: false,
+    slices: 0,
+    sliceTick: r.tick,
   };
+}
+
+/**
+ * How many slices of a checkpoint a tick may do: 1 at first, more as the ops come that have to wait
+ * for it, without a limit once the next pipeline would. Done as fast as it goes, the work would
+ * delay each of those ops instead of none, on all replicas at the same time.
+ */
+function slicesPerTick(r: Replica, work: CheckpointWork): number {
+  const deadline = checkpointDeadline(r.config);
+  const left = work.record.op + deadline - r.op - r.config.pipelineMax;
+  return left <= 0 ? Number.POSITIVE_INFINITY : Math.floor(deadline / left);
+}
+
+/** Whether this tick has slices left. */
+function paceAllows(r: Replica, work: CheckpointWork): boolean {
+  return work.sliceTick !== r.tick || work.slices < slicesPerTick(r, work);
 }
 
 /** Whether a `work` slice would get anything done. */
@@ -50,12 +68,16 @@ export function checkpointHasWork(r: Replica): boolean {
   if (work === null || work.sealed || r.pendingSync !== null) return false;
   // Of the empty state there is nothing to write, only to be sealed.
   if (r.forest.checkpointSerialised) return r.blockWrites === 0;
-  return r.blockWrites < BLOCK_WRITES_MAX && !r.forest.checkpointBlocked;
+  if (r.blockWrites >= BLOCK_WRITES_MAX || r.forest.checkpointBlocked) return false;
+  return paceAllows(r, work);
 }
 
 /** One slice: the next blocks of the checkpoint. */
 export function checkpointWork(r: Replica): void {
-  if (!checkpointHasWork(r)) return;
+  const work = r.checkpointing;
+  if (work === null || !checkpointHasWork(r)) return;
+  work.slices = work.sliceTick === r.tick ? work.slices + 1 : 1;
+  work.sliceTick = r.tick;
   for (const { address, bytes } of r.forest.nextWrites(SLICE_BYTES)) {
     r.blockWrites += 1;
     r.out.push({ kind: 'write_blocks', address, bytes });
@@ -70,8 +92,7 @@ export function sealCheckpoint(r: Replica): void {
   if (!r.forest.checkpointSerialised || r.blockWrites > 0) return;
   work.sealed = true;
   // The head goes with it: a checkpoint may outlive the slots of the ops that it covers, and the
-  // log
-  // must never seem to end below what is executed. While the view changes its headers stay.
+  // log must never seem to end below what is executed. While the view changes its headers stay.
   if (r.status === 'normal') r.viewChange.headers = logSuffix(r);
   updateSuperblock(r);
 }

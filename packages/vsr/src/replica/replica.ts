@@ -40,6 +40,9 @@ export interface CheckpointWork {
   readonly record: Omit<CheckpointRecord, 'forestRoot'>;
   /** All blocks are on disk and the superblock was asked for. */
   sealed: boolean;
+  /** Slices of its work done in the tick `sliceTick`; see `slicesPerTick`. */
+  slices: number;
+  sliceTick: number;
 }
 
 /** What start-up has read so far. Owner: startup.ts. */
