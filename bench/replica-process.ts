@@ -20,6 +20,10 @@ process.on('message', (what) => {
     process.send?.({ status, view });
     return;
   }
+  if (what === 'state') {
+    process.send?.(replica.status().state);
+    return;
+  }
   if (what === 'checkpoints') {
     tellCheckpoints(() => isCheckpointing(replica.status().state));
     return;

@@ -7,11 +7,13 @@ import { Child } from './child.ts';
 import { freePorts } from './free-ports.ts';
 import type { System } from './system.ts';
 
-const REPLICAS = 3;
+const REPLICAS_DEFAULT = 3;
 
 export interface KimberliteOptions {
   readonly directory: string;
   readonly size: 'default' | 'dev';
+  /** Three by default. */
+  readonly replicas?: number;
   /** Revisions behind the newest that stay readable; none by default. */
   readonly history?: number;
   /** Set of timeouts; `default` by default. */
@@ -21,23 +23,23 @@ export interface KimberliteOptions {
   readonly started: (child: Child) => void;
 }
 
-/** Formats three data files and starts a replica process on each. */
+/** Formats data files and starts a replica process on each. */
 export async function startKimberlite(options: KimberliteOptions): Promise<System> {
-  const { directory, size } = options;
+  const { directory, size, replicas = REPLICAS_DEFAULT } = options;
   mkdirSync(directory);
   const sizes = size === 'dev' ? CONFIG_DEV : CONFIG_DEFAULT;
   const config: ClusterConfig = { ...sizes, historyRevisions: options.history ?? 0 };
   const cluster = randomU128();
   const dataFile = (slot: number): string => join(directory, `${slot}.data`);
-  for (let slot = 0; slot < REPLICAS; slot += 1) {
+  for (let slot = 0; slot < replicas; slot += 1) {
     const path = dataFile(slot);
-    const result = await formatDataFile({ path, config, cluster, slot, replicaCount: REPLICAS });
+    const result = await formatDataFile({ path, config, cluster, slot, replicaCount: replicas });
     if (isFault(result)) throw new Error(result.message);
   }
-  const ports = await freePorts(2 * REPLICAS);
+  const ports = await freePorts(2 * replicas);
   const address = (index: number): string => `127.0.0.1:${ports[index]}`;
-  const slots = Array.from({ length: REPLICAS }, (_, slot) => slot);
-  const addresses = slots.map((slot) => address(REPLICAS + slot)).join(',');
+  const slots = Array.from({ length: replicas }, (_, slot) => slot);
+  const addresses = slots.map((slot) => address(replicas + slot)).join(',');
   const members = slots.map((slot) => {
     const configuration = {
       'data-file': dataFile(slot),
@@ -45,7 +47,7 @@ export async function startKimberlite(options: KimberliteOptions): Promise<Syste
       replica: String(slot),
       addresses,
       'client-address': address(slot),
-      'peer-address': address(REPLICAS + slot),
+      'peer-address': address(replicas + slot),
       'http-address': 'off',
       profile: options.profile ?? 'default',
     };
