@@ -1,4 +1,4 @@
-import { assert } from '@kimberlite/store';
+import { assert, Slab } from '@kimberlite/store';
 import type { AnyMessage, Command, Prng } from '@kimberlite/vsr';
 import type { FaultGate } from '../faults/fault-gate.ts';
 import type { EventQueue } from '../std/event-queue.ts';
@@ -139,6 +139,8 @@ export class Network {
   private readonly faults: FaultGate | null;
   private readonly receive: (packet: Packet) => void;
   private readonly links: Link[];
+  /** Memory of packets: their senders go on with their own bytes. */
+  private readonly packets: Slab = new Slab(64 * 1024);
   private options: NetworkOptions;
 
   constructor(setup: NetworkSetup) {
@@ -189,7 +191,8 @@ export class Network {
 
   send(from: number, to: number, message: AnyMessage): void {
     assert(from !== to, 'nobody sends to itself through the network');
-    const bytes = message.bytes.slice();
+    const bytes = this.packets.take(message.bytes.length);
+    bytes.set(message.bytes);
     this.sendPacket({ from, to, command: message.header.command, bytes });
   }
 

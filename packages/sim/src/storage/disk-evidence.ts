@@ -2,15 +2,17 @@ import { type ChecksumFunction, readU128 } from '@kimberlite/store';
 import {
   type ClusterConfig,
   COMMAND_FIELDS_OFFSET,
-  decodeCopies,
   decodeHeader,
   decodeMessage,
+  decodeSuperblock,
   HEADER_SIZE,
   type Header,
   inspectTree,
   readSuperblock,
   SECTOR_SIZE,
+  SUPERBLOCK_COPIES,
   SUPERBLOCK_COPY_SIZE,
+  type SuperblockCopy,
   type SuperblockState,
   selectSuperblock,
   type TreeFault,
@@ -20,6 +22,14 @@ import {
 import { sameBytes } from './disk-order.ts';
 import { logIsAmbiguous } from './log-damage.ts';
 import type { SectorMemory } from './sector-memory.ts';
+
+const SECTORS_PER_COPY = SUPERBLOCK_COPY_SIZE / SECTOR_SIZE;
+
+/** A copy of the superblock, null where it is not one, and the sectors that it was decoded from. */
+interface DecodedCopy {
+  readonly sectors: readonly Uint8Array[];
+  readonly decoded: SuperblockCopy | null;
+}
 
 export interface DiskEvidenceSetup {
   readonly memory: Readonly<Record<Zone, SectorMemory>>;
@@ -49,6 +59,8 @@ export class DiskEvidence {
   /** What `superblock` gave last, and for which version of the bytes; null before the first. */
   private superblockNow: SuperblockState | string | null;
   private superblockVersion: number;
+  /** Copies of the superblock as they were decoded last, and of which sectors. */
+  private readonly copiesNow: (DecodedCopy | undefined)[] = [];
 
   constructor(setup: DiskEvidenceSetup) {
     this.setup = setup;
@@ -96,21 +108,42 @@ export class DiskEvidence {
   }
 
   private readSuperblock(): SuperblockState | string {
-    const { checksum } = this.setup;
-    const read = readSuperblock(this.superblockZone('read'), checksum);
-    // Beyond what may rot only scripted tests go: then what was promised is what was written.
-    if (typeof read !== 'string') return read;
-    return readSuperblock(this.superblockZone('written'), checksum);
+    const { memory, checksum } = this.setup;
+    if (memory.superblock.damagedSectors().length > 0) {
+      const read = readSuperblock(this.superblockZone(), checksum);
+      // Beyond what may rot only scripted tests go: then what was promised is what was written.
+      if (typeof read !== 'string') return read;
+    }
+    const chosen = selectSuperblock(this.writtenCopies());
+    return typeof chosen === 'string' ? chosen : chosen.state;
+  }
+
+  /** The copies as they were written; those that have not changed are not decoded again. */
+  private writtenCopies(): (SuperblockCopy | null)[] {
+    const { memory, checksum } = this.setup;
+    return Array.from({ length: SUPERBLOCK_COPIES }, (_, copy) => {
+      const sectors = Array.from({ length: SECTORS_PER_COPY }, (__, at) =>
+        memory.superblock.pristine(copy * SECTORS_PER_COPY + at),
+      );
+      const known = this.copiesNow[copy];
+      if (known !== undefined && sectors.every((bytes, at) => bytes === known.sectors[at])) {
+        return known.decoded;
+      }
+      const bytes = new Uint8Array(SUPERBLOCK_COPY_SIZE);
+      sectors.forEach((sector, at) => void bytes.set(sector, at * SECTOR_SIZE));
+      const decoded = decodeSuperblock(bytes, copy, checksum);
+      this.copiesNow[copy] = { sectors, decoded };
+      return decoded;
+    });
   }
 
   /** Copies of that superblock that reads would give back whole. */
   superblockCopies(): number {
-    const { memory, checksum } = this.setup;
-    const zone = this.superblockZone('written');
-    const copies = decodeCopies(zone, checksum);
+    const { memory } = this.setup;
+    const copies = this.writtenCopies();
     const chosen = selectSuperblock(copies);
     if (typeof chosen === 'string') return 0;
-    const perCopy = SUPERBLOCK_COPY_SIZE / SECTOR_SIZE;
+    const perCopy = SECTORS_PER_COPY;
     const sound = (copy: number): boolean =>
       !memory.superblock.damagedSectors().some((sector) => Math.floor(sector / perCopy) === copy);
     return copies.filter((each, copy) => each?.checksum === chosen.checksum && sound(copy)).length;
@@ -238,14 +271,12 @@ export class DiskEvidence {
     return !blocks.isDamaged(sector) && sameBytes(blocks.pristine(sector), bytes);
   }
 
-  /** As it was written, or as reads give it. */
-  private superblockZone(as: 'written' | 'read'): Uint8Array {
+  /** As reads give it. */
+  private superblockZone(): Uint8Array {
     const { memory, config } = this.setup;
     const zone = new Uint8Array(zoneSize(config, 'superblock') ?? 0);
     for (let at = 0; at < zone.length; at += SECTOR_SIZE) {
-      const sector = at / SECTOR_SIZE;
-      if (as === 'written') zone.set(memory.superblock.pristine(sector), at);
-      else memory.superblock.peek(sector, zone.subarray(at, at + SECTOR_SIZE));
+      memory.superblock.peek(at / SECTOR_SIZE, zone.subarray(at, at + SECTOR_SIZE));
     }
     return zone;
   }

@@ -1,4 +1,4 @@
-import { setSlots } from '../std/bitset.ts';
+import { setHas } from '../std/bitset.ts';
 import { TICK_MICROS } from '../std/tick.ts';
 import type { Replica } from './replica.ts';
 
@@ -21,10 +21,11 @@ export function learnRoundTrip(r: Replica, slot: number, micros: number): void {
 
 /** Round trip to the slowest of the fastest peers that make a quorum of each kind, in ticks. */
 export function quorumRoundTrip(r: Replica): number {
-  const known = setSlots(r.voters)
-    .flatMap((slot) => (slot === r.slot ? [] : [r.roundTrips.get(slot) ?? []]))
-    .flat()
-    .sort((first, other) => first - other);
+  const known: number[] = [];
+  for (const [slot, ticks] of r.roundTrips) {
+    if (slot !== r.slot && setHas(r.voters, slot)) known.push(ticks);
+  }
+  known.sort((first, other) => first - other);
   const peers = Math.max(r.quorums.replication, r.quorums.viewChange) - 1;
   return known[Math.min(known.length, peers) - 1] ?? 0;
 }
