@@ -130,7 +130,7 @@ export class DiskEvidence {
         return known.decoded;
       }
       const bytes = new Uint8Array(SUPERBLOCK_COPY_SIZE);
-      sectors.forEach((sector, at) => void bytes.set(sector, at * SECTOR_SIZE));
+      for (const [at, sector] of sectors.entries()) bytes.set(sector, at * SECTOR_SIZE);
       const decoded = decodeSuperblock(bytes, copy, checksum);
       this.copiesNow[copy] = { sectors, decoded };
       return decoded;

@@ -122,7 +122,8 @@ function* layerRun(
     if (options.bottom) fold.end();
     if (isKept(fold, key, rule)) builder.append(present(fold.kind), key, fold.part);
     source.advance();
-    if (sink.pending) yield 'written';
+    const pause = sink.recordDone();
+    if (pause !== null) yield pause;
   }
   return builder.finish();
 }

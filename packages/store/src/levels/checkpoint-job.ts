@@ -14,12 +14,17 @@ import { assert, present } from '../std/assert.ts';
 import { advanceTable } from './advance-table.ts';
 import type { BlockDemand } from './block-demand.ts';
 import type { FreeSet } from './free-set.ts';
-import type { Pause, WorkContext } from './merge-step.ts';
+import type { Pause, WorkContext, WorkSink } from './merge-step.ts';
 import { metadataEncode } from './metadata.ts';
 import { addressAt, referenceAt, referenceBytes } from './reference.ts';
-import type { BlockSink } from './run.ts';
 import type { TableLevels } from './table-levels.ts';
 import { type Tree, treeEmpty } from './tree.ts';
+
+/**
+ * Records that a slice looks at, at most: some milliseconds. A merge may drop all that it reads, so
+ * the blocks that come out of it are no measure of its work.
+ */
+const SLICE_RECORDS = 2_000;
 
 /** A table as it was frozen. */
 export interface FrozenTable {
@@ -42,7 +47,7 @@ export interface FrozenState {
  * tree and its blocks. Tables go in the order of their ids, then the metadata. Slices, caches, the
  * time that reads take and restarts have no influence on what is written where.
  */
-export class CheckpointJob implements BlockSink {
+export class CheckpointJob implements WorkSink {
   private readonly format: BlockFormat;
   private readonly durable: Tree;
   private readonly demand: BlockDemand;
@@ -54,6 +59,8 @@ export class CheckpointJob implements BlockSink {
   private completed: BlockWrite[] = [];
   private treeNow: Tree | null = null;
   private blockedNow = false;
+  /** Records that the slice may still look at. */
+  private recordsLeft = 0;
 
   constructor(
     storage: { readonly format: BlockFormat; readonly demand: BlockDemand },
@@ -65,7 +72,6 @@ export class CheckpointJob implements BlockSink {
     this.durable = durable;
     this.taken = durable.used.copy();
     this.work = this.run(frozen);
-    this.fill();
   }
 
   /** The tree that was written; null while blocks have yet to be handed out. */
@@ -83,15 +89,18 @@ export class CheckpointJob implements BlockSink {
     this.blockedNow = false;
   }
 
-  get pending(): boolean {
-    return this.completed.length > 0;
+  recordDone(): 'written' | 'sliced' | null {
+    this.recordsLeft -= 1;
+    if (this.completed.length > 0) return 'written';
+    return this.recordsLeft > 0 ? null : 'sliced';
   }
 
   /**
-   * The next writes, neighbouring blocks joined, together at most `budget` bytes but at least one
-   * block; empty when blocked and at the end.
+   * One slice: the next writes, neighbouring blocks joined, together at most `budget` bytes or one
+   * block. Empty when blocked, at the end, and when the slice ended before a block was finished.
    */
   next(budget: number): BlockWrite[] {
+    this.recordsLeft = SLICE_RECORDS;
     const limit = Math.max(1, Math.floor(budget / this.format.blockSize));
     const blocks: BlockWrite[] = [];
     while (blocks.length < limit) {
@@ -122,10 +131,11 @@ export class CheckpointJob implements BlockSink {
     this.released.push(address);
   }
 
-  /** Works on until a block is finished, one is wanted, or there is no more to do. */
+  /** Works on until a block is finished, one is wanted, the slice is over, or all is done. */
   private fill(): void {
     this.blockedNow = false;
     while (this.completed.length === 0 && this.treeNow === null && !this.blockedNow) {
+      if (this.recordsLeft <= 0) return;
       const { done, value } = this.work.next();
       if (done) this.treeNow = value;
       else this.blockedNow = value === 'blocked';

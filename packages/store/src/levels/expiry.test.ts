@@ -174,4 +174,36 @@ describe('a table whose records expire', () => {
     expect(host.range(TABLE, EMPTY, null, ALL)).toEqual([]);
     expect(host.forest.tree.tables).toEqual([]);
   });
+
+  it('are dropped in short slices, though no block comes out of them', () => {
+    let asked = 0;
+    const expiry = (_: Uint8Array, value: Uint8Array): number => {
+      asked += 1;
+      return expiryOf(value);
+    };
+    const tables = [{ id: TABLE, name: 'expiring', combine: null, expiry }];
+    const host = new LeveledHost(leveledForest({ cacheBlocks: 4096, tables }));
+    const each = 5000;
+    for (let round = 0; round < 4; round += 1) {
+      for (let key = 0; key < each; key += 1) {
+        host.forest.table(TABLE).put(keyOf(round * each + key), valueOf(1, 10));
+      }
+      host.checkpoint();
+    }
+    host.forest.expire(1);
+    asked = 0;
+    host.forest.freeze();
+    expect(asked).toBe(0);
+    let slices = 0;
+    for (; !host.forest.checkpointSerialised; slices += 1) {
+      asked = 0;
+      host.slice(256 * 1024);
+      expect(asked).toBeLessThanOrEqual(2_000);
+    }
+    // A merge of the first level is done in two steps.
+    expect(slices).toBeGreaterThanOrEqual((4 * each) / 2 / 2_000);
+    host.forest.checkpointDurable();
+    host.checkpoint();
+    expect(host.forest.tree.tables).toEqual([]);
+  });
 });

@@ -121,7 +121,8 @@ export class Forest {
 
   /**
    * Works on, and returns the next writes, neighbouring blocks joined, together at most `budget`
-   * bytes but at least one block. Empty when all has been handed out, and when `checkpointBlocked`.
+   * bytes but at least one block. Empty when all has been handed out, when `checkpointBlocked`, and
+   * when the slice ended before a block was finished: it looks at a limited number of records.
    */
   nextWrites(budget: number): BlockWrite[] {
     return this.running().next(budget);

@@ -11,13 +11,22 @@ import { RunBuilder } from './run-builder.ts';
 import { type LeaveListener, RunCursor } from './run-cursor.ts';
 import type { Merge } from './table-levels.ts';
 
-/** Why the work of a checkpoint pauses: blocks are wanted, or blocks are ready to be written. */
-export type Pause = 'blocked' | 'written';
+/**
+ * Why the work of a checkpoint pauses: blocks are wanted, blocks are ready to be written, or a
+ * slice has looked at as many records as it may.
+ */
+export type Pause = 'blocked' | 'written' | 'sliced';
+
+/** Where the blocks go, and how the work is cut into slices. */
+export interface WorkSink extends BlockSink {
+  /** To be asked after each record, whether it was kept or not: the pause that is due, or null. */
+  recordDone(): Exclude<Pause, 'blocked'> | null;
+}
 
 /** What all work of a checkpoint shares. */
 export interface WorkContext {
   readonly blockSize: number;
-  readonly sink: BlockSink & { readonly pending: boolean };
+  readonly sink: WorkSink;
   readonly source: BlockSource;
   /**
    * The horizon as of the freeze. Never the present one: replicas are at different ops when they
@@ -73,7 +82,8 @@ export function* mergeStep(
     if (step.bottom) record.end();
     if (isKept(record, key, rule)) builder.append(present(record.kind), key, record.part);
     consumed += cursor.advance();
-    if (sink.pending) yield 'written';
+    const pause = sink.recordDone();
+    if (pause !== null) yield pause;
   }
 }
 
