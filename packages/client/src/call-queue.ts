@@ -1,4 +1,12 @@
-import { CALLS_MAX, LIST_HEADER_SIZE, RESULTS_SIZE_MAX } from '@kimberlite/kernel';
+import {
+  addReads,
+  CALLS_MAX,
+  LIST_HEADER_SIZE,
+  NO_READS,
+  RESULTS_SIZE_MAX,
+  ROWS_READ_MAX,
+  rowsRead,
+} from '@kimberlite/kernel';
 import type { PendingCall } from './pending-call.ts';
 
 /** Settled entries that may stay in the middle of the queue before it is swept. */
@@ -59,21 +67,27 @@ export class CallQueue {
   }
 
   /**
-   * Takes, and marks as sent, what fits into one request with a body of at most `bodyMax` bytes and
-   * whose reply fits too. The first waiting call is always taken, so its size is the caller's care.
+   * Takes, and marks as sent, what fits into one request: its body has at most `bodyMax` bytes, its
+   * reply fits too, and it looks at no more rows than one may. The first waiting call is always
+   * taken, so its size is the caller's care.
    */
   take(bodyMax: number): PendingCall[] {
     const batch: PendingCall[] = [];
     let size = LIST_HEADER_SIZE;
     let replySize = 0;
+    let reads = NO_READS;
     while (this.head < this.items.length && batch.length < CALLS_MAX) {
       const pending = this.items[this.head];
       if (pending !== undefined && pending.state === 'queued') {
+        const together = addReads(reads, pending.reads);
         const fits =
-          size + pending.size <= bodyMax && replySize + pending.replyLimit <= RESULTS_SIZE_MAX;
+          size + pending.size <= bodyMax &&
+          replySize + pending.replyLimit <= RESULTS_SIZE_MAX &&
+          rowsRead(together) <= ROWS_READ_MAX;
         if (!fits && batch.length > 0) break;
         size += pending.size;
         replySize += pending.replyLimit;
+        reads = together;
         batch.push(pending);
         pending.state = 'sent';
         this.count(pending, -1);

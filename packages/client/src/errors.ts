@@ -46,7 +46,9 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
     'Allow a larger bound, ask for a linearizable read, or check `kimberlite status`: a replica ' +
     'may lag or be cut off.',
   evicted: 'The session was given to another client. Later calls use a new session.',
-  refused: 'The cluster does not understand this request; check that the versions match.',
+  refused:
+    'The cluster does not understand this request, or it asks for more than one may ' +
+    '(docs/kernel.md). Mend it, and check that the versions match.',
   bad_reply: 'The reply could not be read; check that the versions match.',
   closed: 'The client was closed; connect again.',
   unknown_stream: 'Create the stream first. Nothing was changed.',

@@ -1,4 +1,11 @@
-import { type Call, callReplyLimit, callSize, type Result } from '@kimberlite/kernel';
+import {
+  type Call,
+  type CallReads,
+  callReads,
+  callReplyLimit,
+  callSize,
+  type Result,
+} from '@kimberlite/kernel';
 import { ClientError } from './errors.ts';
 
 export interface PendingCallOptions {
@@ -21,6 +28,8 @@ export class PendingCall {
   readonly size: number;
   /** Bytes that its result may take in a reply. */
   readonly replyLimit: number;
+  /** What it may make replicas look at. */
+  readonly reads: CallReads;
   readonly deadline: number;
   readonly startedAt: number;
   readonly promise: Promise<Result>;
@@ -39,6 +48,7 @@ export class PendingCall {
     this.isQuery = options.isQuery;
     this.size = callSize(options.call);
     this.replyLimit = callReplyLimit(options.call);
+    this.reads = callReads(options.call);
     this.deadline = options.deadline;
     this.startedAt = options.now;
     this.resolvePromise = () => {};

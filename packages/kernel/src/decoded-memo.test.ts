@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Call } from './codec/call.ts';
 import { encodeCalls } from './codec/encode-calls.ts';
-import { callsReplyLimit } from './codec/reply-limit.ts';
+import { weighCalls } from './codec/request-weight.ts';
 import { DecodedMemo } from './decoded-memo.ts';
 
 function put(key: string): Call {
@@ -20,7 +20,7 @@ describe('DecodedMemo', () => {
     const body = encodeCalls([put('a'), put('b')]);
     const decoded = memo.of(body);
     expect(decoded?.calls).toEqual([put('a'), put('b')]);
-    expect(decoded?.replyLimit).toBe(callsReplyLimit([put('a'), put('b')]));
+    expect(decoded).toMatchObject(weighCalls([put('a'), put('b')]));
     expect(memo.of(body)).toBe(decoded);
   });
 

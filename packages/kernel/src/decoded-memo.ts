@@ -1,12 +1,10 @@
 import type { Call } from './codec/call.ts';
 import { decodeCalls } from './codec/decode-calls.ts';
-import { callsReplyLimit } from './codec/reply-limit.ts';
+import { type RequestWeight, weighCalls } from './codec/request-weight.ts';
 
 /** What a request's body says. */
-export interface DecodedBody {
+export interface DecodedBody extends RequestWeight {
   readonly calls: readonly Call[];
-  /** Bytes of the reply's body, at most. */
-  readonly replyLimit: number;
 }
 
 /**
@@ -31,7 +29,7 @@ export class DecodedMemo {
     if (body === this.body) return this.decoded;
     const calls = decodeCalls(body);
     this.body = body;
-    this.decoded = calls === null ? null : { calls, replyLimit: callsReplyLimit(calls) };
+    this.decoded = calls === null ? null : { calls, ...weighCalls(calls) };
     return this.decoded;
   }
 }

@@ -113,15 +113,13 @@ export interface Candidates {
   readonly end: Uint8Array | null;
 }
 
-/** `extra` more rows of keys are looked at, where it is not known yet which will still be there. */
-export function readCandidates(call: RangeAtCall, reader: TableReader, extra = 0): Candidates {
+export function readCandidates(call: RangeAtCall, reader: TableReader): Candidates {
   const plan = rangeAtPlan(call.namespace, call);
   if (plan === null) return { candidates: [], end: null };
   const start = namespacedKeyStart(call.namespace);
-  const limit = plan.limit + extra;
-  const rows = reader.range(KEYS_TABLE, plan.from, plan.to, limit);
+  const rows = reader.range(KEYS_TABLE, plan.from, plan.to, plan.limit);
   const tombstones = reader.range(TOMBSTONES_TABLE, plan.from, plan.to, plan.limit);
-  const ends = [rows[limit - 1]?.key, tombstones[plan.limit - 1]?.key].filter(
+  const ends = [rows[plan.limit - 1]?.key, tombstones[plan.limit - 1]?.key].filter(
     (key) => key !== undefined,
   );
   const [first, other] = ends;

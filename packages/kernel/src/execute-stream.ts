@@ -5,6 +5,7 @@ import type {
   StreamLengthCall,
   StreamReadCall,
 } from './codec/call.ts';
+import { eventRows } from './codec/call-reads.ts';
 import {
   type RefusedResult,
   refused,
@@ -15,7 +16,6 @@ import {
   type StreamReadResult,
 } from './codec/result.ts';
 import { eventSize } from './codec/result-sizes.ts';
-import { eventsPlanLimit } from './read-plan.ts';
 import {
   CHAIN_START,
   chainNext,
@@ -71,7 +71,7 @@ export function executeStreamRead(
   const from = eventKey(call.namespace, call.stream, offset);
   const to = eventsEnd(call.namespace, call.stream);
   const stored = reader
-    .range(EVENTS_TABLE, from, to, eventsPlanLimit(call))
+    .range(EVENTS_TABLE, from, to, eventRows(call))
     .map((row) => decodeEvent(row.value));
   const chain = stored[0]?.chain ?? stream.chain;
   const events: Uint8Array[] = [];

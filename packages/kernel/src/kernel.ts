@@ -9,10 +9,11 @@ import {
 } from '@kimberlite/vsr';
 import { KERNEL_CALLS } from './codec/call.ts';
 import { encodeResults } from './codec/encode-results.ts';
+import { isReadCall } from './codec/read-call.ts';
 import type { Result } from './codec/result.ts';
 import { type DecodedBody, DecodedMemo } from './decoded-memo.ts';
 import { executeCall, revisionTaken } from './execute-call.ts';
-import { executeQuery, isReadCall } from './execute-query.ts';
+import { executeQuery } from './execute-query.ts';
 import { nameReads } from './name-reads.ts';
 import { nameReplaced } from './name-replaced.ts';
 import { Quota } from './quota.ts';
@@ -39,7 +40,7 @@ export function createKernel(): StateMachine {
     validate: (operation, body): boolean => {
       if (operation !== KERNEL_CALLS) return false;
       const decoded = memo.of(body);
-      return decoded !== null && decoded.replyLimit <= REPLY_BODY_MAX;
+      return decoded?.sharable === true && decoded.replyLimit <= REPLY_BODY_MAX;
     },
     replyLimit: (operation, body): number => validBody(memo, { operation, body }).replyLimit,
     prefetch: (request: Request, names: KeyNames, read: TableReader): boolean => {

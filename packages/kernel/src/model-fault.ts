@@ -1,5 +1,5 @@
 import { unreachable } from '@kimberlite/store';
-import type { Call, KeyOperation } from './codec/call.ts';
+import type { Call, Compare, KeyOperation } from './codec/call.ts';
 import {
   BYTES_MAX,
   DELETE_KEYS_MAX,
@@ -26,7 +26,52 @@ export function modelFault(call: Call): 'invalid' | 'too_large' | null {
     if (size < least) return 'invalid';
     if (size > most) return 'too_large';
   }
-  return replySize(call) > 64 * 1024 - 2 ? 'too_large' : null;
+  if (replySize(call) > 64 * 1024 - 2) return 'too_large';
+  return rowsOf([call]) > 4096 ? 'too_large' : null;
+}
+
+/**
+ * The model's own reading of which calls may share a request, the room in the reply left aside. It
+ * is never asked for the answers to others: no replica executes them.
+ */
+export function modelAccepts(calls: readonly Call[]): boolean {
+  if (calls.length < 1 || calls.length > 4096) return false;
+  const reads = ['get', 'range', 'streamRead', 'streamLength', 'getAt', 'rangeAt'];
+  const kinds = calls.map(({ kind }) => kind);
+  if (kinds.includes('rangeAt') && kinds.some((kind) => !reads.includes(kind))) return false;
+  return rowsOf(calls.filter((call) => modelFault(call) === null)) <= 4096;
+}
+
+/** Rows that calls look at: each range also at one for each key that is deleted anywhere. */
+function rowsOf(calls: readonly Call[]): number {
+  const parts = calls.flatMap((call): (Call | Compare | KeyOperation)[] =>
+    call.kind === 'txn' ? [...call.compares, ...call.then, ...call.else] : [call],
+  );
+  let deleted = 0;
+  for (const part of parts) if ('keys' in part) deleted += part.keys.length;
+  let rows = 0;
+  for (const part of parts) {
+    if ('target' in part) rows += 1;
+    else rows += partRows(part, deleted);
+  }
+  return rows;
+}
+
+function partRows(part: Call | KeyOperation, deleted: number): number {
+  switch (part.kind) {
+    case 'delete':
+      return part.keys.length;
+    case 'range':
+      return 1 + Math.min(part.limit, Math.floor(part.bytesMax / 32)) + deleted;
+    case 'rangeAt':
+      return 4 * Math.min(128, 1 + Math.min(part.limit, Math.floor(part.bytesMax / 32)));
+    case 'streamRead':
+      return 1 + Math.max(1, Math.min(part.limit, Math.floor(part.bytesMax / 4)));
+    case 'getAt':
+      return 2;
+    default:
+      return 1;
+  }
 }
 
 function bounds(call: Call): Bounded[] {

@@ -2,8 +2,9 @@ import { unreachable } from '@kimberlite/store';
 import type { KeyNames } from '@kimberlite/vsr';
 import type { Call, KeyOperation, RangeAtCall, TxnCall } from './codec/call.ts';
 import { callFault } from './codec/call-fault.ts';
+import { eventRows } from './codec/call-reads.ts';
 import { historyPlan } from './history.ts';
-import { eventsPlanLimit, rangeAtPlan, rangePlan } from './read-plan.ts';
+import { rangeAtPlan, rangePlan } from './read-plan.ts';
 import {
   BYTES_KEY,
   COMPACTED_KEY,
@@ -75,7 +76,7 @@ function nameCall(call: Call, naming: Naming): void {
         EVENTS_TABLE,
         eventKey(namespace, call.stream, call.offset),
         eventsEnd(namespace, call.stream),
-        eventsPlanLimit(call),
+        eventRows(call),
       );
     case 'getAt': {
       names.key(KEYS_TABLE, namespacedKey(namespace, call.key));
@@ -83,7 +84,7 @@ function nameCall(call: Call, naming: Naming): void {
       return names.range(HISTORY_TABLE, from, to, 1);
     }
     case 'rangeAt':
-      return nameRangeAt(call, naming);
+      return nameRangeAt(call, names);
     case 'compact':
       return;
     default:
@@ -91,11 +92,11 @@ function nameCall(call: Call, naming: Naming): void {
   }
 }
 
-/** The keys that it looks at; nameReplaced goes on from there. */
-function nameRangeAt(call: RangeAtCall, { names, deletesBefore }: Naming): void {
+/** The keys that it looks at; nameReplaced goes on from there. Nothing beside it deletes. */
+function nameRangeAt(call: RangeAtCall, names: KeyNames): void {
   const plan = rangeAtPlan(call.namespace, call);
   if (plan === null) return;
-  names.range(KEYS_TABLE, plan.from, plan.to, plan.limit + deletesBefore);
+  names.range(KEYS_TABLE, plan.from, plan.to, plan.limit);
   names.range(TOMBSTONES_TABLE, plan.from, plan.to, plan.limit);
 }
 

@@ -143,20 +143,23 @@ describe('reads at a revision', () => {
       put('c', '2'), // 5
       getAt('a', 2),
       getAt('a', 3),
-      keysAt(5),
-      keysAt(2),
+      getAt('b', 3),
+      getAt('b', 4),
       put('c', '3'), // 6
-      keysAt(5),
+      getAt('c', 5),
       getAt('a', 7),
     );
-    const shown = results.map((result) => {
+    // A range at a revision shares a request with reads only.
+    const pages = kernel.run(keysAt(5), getAt('c', 5), keysAt(2), keysAt(6));
+    const shown = [...results, ...pages].map((result) => {
       if (result.kind === 'get') return result.record?.modRevision ?? null;
       if (result.kind !== 'rangeAt') return result.kind;
       return result.entries
         .map(({ key, modRevision }) => `${utf8Decode(key)}${modRevision}`)
         .join();
     });
-    expect(shown.slice(3)).toEqual([1, 3, 'a3,c5', 'a1,b2', 'put', 'a3,c5', 'refused']);
+    expect(shown.slice(3, 10)).toEqual([1, 3, 2, null, 'put', 5, 'refused']);
+    expect(shown.slice(10)).toEqual(['a3,c5', 5, 'a1,b2', 'a3,c6']);
   });
 
   it('walk a range page by page, past keys that were not there', () => {

@@ -2,7 +2,8 @@ import { Prng } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { callFault } from './codec/call-fault.ts';
 import { callSize, encodeCalls } from './codec/encode-calls.ts';
-import { callReplyLimit, callsReplyLimit } from './codec/reply-limit.ts';
+import { callReplyLimit } from './codec/reply-limit.ts';
+import { weighCalls } from './codec/request-weight.ts';
 import { randomCall, randomCalls, WORKLOAD_DEFAULT, WORKLOAD_LARGE } from './workload.ts';
 
 describe('the workload', () => {
@@ -29,7 +30,7 @@ describe('the workload', () => {
       for (const call of calls) expect(callReplyLimit(call)).toBeLessThanOrEqual(64);
       if (calls.length === 1) continue;
       expect(encodeCalls(calls).length).toBeLessThanOrEqual(128);
-      expect(callsReplyLimit(calls)).toBeLessThanOrEqual(64);
+      expect(weighCalls(calls).replyLimit).toBeLessThanOrEqual(64);
     }
   });
 

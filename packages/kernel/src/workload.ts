@@ -14,8 +14,9 @@ import {
   TXN_OPERATIONS_MAX,
   VALUE_MAX,
 } from './codec/limits.ts';
+import { isReadCall } from './codec/read-call.ts';
 import { callReplyLimit } from './codec/reply-limit.ts';
-import { isReadCall } from './execute-query.ts';
+import { weighCalls } from './codec/request-weight.ts';
 
 /** What random calls are like. All sizes in bytes. */
 export interface WorkloadOptions {
@@ -84,7 +85,8 @@ export function randomCall(
     if (callReplyLimit(call) <= options.replySizeMax) return call;
   }
   // What was drawn is too large for these options again and again: something small instead.
-  return { ...drawGet(draw), bytesMax: 0, namespace: smallName(prng, 'n', options.namespaces) };
+  const namespace = smallName(prng, 'n', options.namespaces);
+  return { kind: 'get', namespace, key: smallName(prng, 'k', options.keys), bytesMax: 0 };
 }
 
 /** Calls for one request, at most `count` (at least 1), that fit the options' sizes together. */
@@ -99,6 +101,7 @@ export function randomCalls(
   let reply = LIST_HEADER_SIZE + callReplyLimit(first);
   for (let left = prng.below(options.count); left > 0; left -= 1) {
     const call = randomCall(prng, options, hints);
+    if (!weighCalls([...calls, call]).sharable) continue;
     size += callSize(call);
     reply += callReplyLimit(call);
     if (size > options.callSizeMax || reply > options.replySizeMax) break;
@@ -117,6 +120,7 @@ export function randomReads(
   let reply = LIST_HEADER_SIZE;
   for (let left = prng.below(options.count) + 1; left > 0; left -= 1) {
     const call = randomRead(prng, options, hints);
+    if (!weighCalls([...reads, call]).sharable) continue;
     reply += callReplyLimit(call);
     if (reply > options.replySizeMax + LIST_HEADER_SIZE && reads.length > 0) break;
     reads.push(call);
@@ -130,7 +134,25 @@ function randomRead(prng: Prng, options: WorkloadOptions, hints: WorkloadHints):
     if (isReadCall(call)) return call;
   }
   const namespace = smallName(prng, 'n', options.namespaces);
-  return { ...drawGet({ prng, options, hints }), bytesMax: 0, namespace };
+  return { kind: 'get', namespace, key: smallName(prng, 'k', options.keys), bytesMax: 0 };
+}
+
+/**
+ * Calls that share a request in the one case and may not in the other: a range at a revision beside
+ * a change, or as many rows as a request may look at, and one more. About 1 KiB at most.
+ */
+export function randomEdge(prng: Prng): Call[] {
+  const namespace = smallName(prng, 'n', 2);
+  const key = smallName(prng, 'k', 2);
+  const get: Call = { kind: 'get', namespace, key, bytesMax: 0 };
+  const range = { ...EVERYTHING, namespace };
+  if (prng.chance(0.5)) {
+    const put: Call = { kind: 'put', namespace, key, value: EMPTY, previousBytesMax: null };
+    return [{ ...range, kind: 'rangeAt', revision: 0 }, prng.chance(0.5) ? put : get];
+  }
+  const gets = list(2 + prng.below(2), () => get);
+  const remove: Call = { kind: 'delete', namespace, keys: list(64, () => key) };
+  return [remove, ...list(62, () => range), ...gets];
 }
 
 interface Draw {
@@ -178,6 +200,14 @@ function drawTxn(draw: Draw, namespace: Uint8Array): Call {
   if (rude(draw, 0.1)) {
     const tooMany = list(TXN_OPERATIONS_MAX + prng.below(2), () => drawGet(draw));
     return { kind: 'txn', namespace, compares, then: tooMany, else: otherwise };
+  }
+  if (rude(draw, 0.1)) {
+    // As many rows as a request may look at, or one more: 2 or 3, 64, and 62 times 1 + 64.
+    const key = drawKey(draw);
+    const looks = list(2 + prng.below(2), (): Compare => ({ target: 'absent', key }));
+    const remove: KeyOperation = { kind: 'delete', keys: list(64, () => key) };
+    const branch = [remove, ...list(62, () => EVERYTHING)];
+    return { kind: 'txn', namespace, compares: looks, then: branch, else: [] };
   }
   return { kind: 'txn', namespace, compares, then, else: otherwise };
 }
@@ -314,6 +344,15 @@ function list<T>(count: number, make: () => T): T[] {
 }
 
 const EMPTY = new Uint8Array(0);
+/** Looks at one row. */
+const EVERYTHING: Extract<KeyOperation, { readonly kind: 'range' }> = {
+  kind: 'range',
+  from: EMPTY,
+  to: null,
+  limit: 1,
+  keysOnly: true,
+  bytesMax: 0,
+};
 const HIGHEST = Uint8Array.of(0xff, 0xff);
 
 function filled(size: number): Uint8Array {

@@ -1,5 +1,6 @@
 import { unreachable } from '@kimberlite/store';
 import type { Call, Compare, KeyOperation, TxnCall } from './call.ts';
+import { acceptedReads, rowsRead } from './call-reads.ts';
 import {
   BYTES_MAX,
   DELETE_KEYS_MAX,
@@ -9,6 +10,7 @@ import {
   NAMESPACE_MAX,
   RANGE_LIMIT_MAX,
   RESULTS_SIZE_MAX,
+  ROWS_READ_MAX,
   STREAM_NAME_MAX,
   TXN_COMPARES_MAX,
   TXN_OPERATIONS_MAX,
@@ -34,7 +36,8 @@ export interface CallProblem {
 /**
  * The reason why every replica refuses this call without looking at the state, or null. `invalid`:
  * an empty namespace, key, stream name or list, or a zero limit. `too_large`: a size or count above
- * limits.ts, or a reply that might not fit. A client may ask before it sends.
+ * limits.ts, more to look at than ROWS_READ_MAX, or a reply that might not fit. A client may ask
+ * before it sends.
  */
 export function callFault(call: Call): CallFault | null {
   return callProblem(call)?.fault ?? null;
@@ -45,8 +48,16 @@ export function callProblem(call: Call): CallProblem | null {
   return (
     bytesProblem('the namespace', call.namespace, 1, NAMESPACE_MAX) ??
     bodyProblem(call) ??
-    problemOf('the longest possible reply', true, resultSizeLimit(call), 0, RESULTS_SIZE_MAX)
+    problemOf('the longest possible reply', true, resultSizeLimit(call), 0, RESULTS_SIZE_MAX) ??
+    rowsProblem(call)
   );
+}
+
+/** Of the other calls none can look at so much by itself. */
+function rowsProblem(call: Call): CallProblem | null {
+  if (call.kind !== 'txn') return null;
+  const rows = rowsRead(acceptedReads(call));
+  return numberProblem('the number of keys and rows that it may look at', rows, 0, ROWS_READ_MAX);
 }
 
 function bodyProblem(call: Call): CallProblem | null {

@@ -8,7 +8,8 @@ import { decodeCalls } from './decode-calls.ts';
 import { decodeResults } from './decode-results.ts';
 import { callSize, encodeCalls } from './encode-calls.ts';
 import { encodeResults, resultSize } from './encode-results.ts';
-import { callReplyLimit, callsReplyLimit } from './reply-limit.ts';
+import { callReplyLimit } from './reply-limit.ts';
+import { weighCalls } from './request-weight.ts';
 import { type Result, refused, refusedNumber } from './result.ts';
 
 const NAMESPACE = Uint8Array.of(110);
@@ -100,7 +101,7 @@ describe('the codec of calls', () => {
         if (decoded === null) continue;
         survivors += 1;
         expect(encodeCalls(decoded)).toEqual(changed);
-        expect(callsReplyLimit(decoded)).toBeGreaterThan(0);
+        expect(weighCalls(decoded).replyLimit).toBeGreaterThan(0);
       }
     }
     // Changed values and keys still decode; a test in which nothing did would show nothing.
@@ -161,7 +162,7 @@ describe('the codec of results', () => {
           callReplyLimit(call),
         );
       });
-      expect(callsReplyLimit(calls)).toBeLessThanOrEqual(REPLY_BODY_MAX);
+      expect(weighCalls(calls).replyLimit).toBeLessThanOrEqual(REPLY_BODY_MAX);
     }
   });
 
@@ -220,7 +221,7 @@ describe('reply limits', () => {
   it('are at most the body of a reply for any single call', () => {
     const prng = new Prng(10n);
     for (let round = 0; round < 3000; round += 1) {
-      expect(callsReplyLimit([randomCall(prng, WORKLOAD_LARGE)])).toBeLessThanOrEqual(
+      expect(weighCalls([randomCall(prng, WORKLOAD_LARGE)]).replyLimit).toBeLessThanOrEqual(
         REPLY_BODY_MAX,
       );
     }

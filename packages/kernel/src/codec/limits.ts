@@ -29,6 +29,11 @@ export const TXN_COMPARES_MAX = 128;
 export const TXN_OPERATIONS_MAX = 128;
 /** Events of one append, or asked for by one read: 1 to this many. */
 export const EVENTS_MAX = 1024;
+/**
+ * Keys and rows that the calls of one request may look at (call-reads.ts), in one call or together:
+ * what is named is held in memory at one moment, and executed in one step, on every replica.
+ */
+export const ROWS_READ_MAX = 4096;
 /** Calls of one request: 1 to this many. */
 export const CALLS_MAX = 4096;
 

@@ -1,6 +1,5 @@
 import type { Call } from './call.ts';
 import { callFault } from './call-fault.ts';
-import { LIST_HEADER_SIZE } from './limits.ts';
 import { resultSizeLimit } from './result-size-limit.ts';
 import { REFUSED_SIZE } from './result-sizes.ts';
 
@@ -11,11 +10,4 @@ import { REFUSED_SIZE } from './result-sizes.ts';
  */
 export function callReplyLimit(call: Call): number {
   return callFault(call) === null ? resultSizeLimit(call) : REFUSED_SIZE;
-}
-
-/** Bytes of the reply's body to a request with these calls, at most. */
-export function callsReplyLimit(calls: readonly Call[]): number {
-  let limit = LIST_HEADER_SIZE;
-  for (const call of calls) limit += callReplyLimit(call);
-  return limit;
 }

@@ -29,3 +29,8 @@ export function entrySize(key: Uint8Array, value: Uint8Array | null): number {
 export function eventSize(event: Uint8Array): number {
   return 4 + event.length;
 }
+
+/** The shortest entry of a range: of a key of one byte, without its value. */
+export const ENTRY_SIZE_MIN: number = entrySize(Uint8Array.of(0), null);
+/** An empty event. */
+export const EVENT_SIZE_MIN: number = eventSize(new Uint8Array(0));

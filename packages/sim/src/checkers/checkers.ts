@@ -14,6 +14,7 @@ import { AcknowledgedQuorum } from './acknowledged-quorum.ts';
 import { checkBounds } from './bounds.ts';
 import { CheckpointQuorum } from './checkpoint-quorum.ts';
 import { OneHistory } from './history.ts';
+import { checkHonestLog } from './honest-peers.ts';
 import { NeverBack } from './never-back.ts';
 import { OnePrimary } from './one-primary.ts';
 import { Promises } from './promises.ts';
@@ -38,6 +39,8 @@ export interface CheckersSetup {
   readonly trueDuration: (slot: number, micros: number) => number;
   /** Links duplicate nothing that a client sends, so a definite refusal can be believed. */
   readonly checkRefusals: boolean;
+  /** No replica lies. */
+  readonly honest: boolean;
 }
 
 /**
@@ -61,6 +64,8 @@ export class Checkers implements ClientObserver {
   private readonly second: SecondJudge | null;
   private readonly reads: Reads;
   private readonly checkRefusals: boolean;
+  /** Tells valid requests; null where somebody lies. */
+  private readonly honestWorkload: Workload | null;
 
   constructor(setup: CheckersSetup) {
     this.config = setup.config;
@@ -88,6 +93,7 @@ export class Checkers implements ClientObserver {
       trueDuration: setup.trueDuration,
     });
     this.checkRefusals = setup.checkRefusals;
+    this.honestWorkload = setup.honest ? setup.workload : null;
   }
 
   onTrace(slot: number, event: TraceEvent): void {
@@ -100,6 +106,7 @@ export class Checkers implements ClientObserver {
         this.acknowledged.onHistory(entry);
         this.checkpoints.onHistory(entry);
         this.replies.onHistory(entry);
+        if (this.honestWorkload !== null) checkHonestLog(entry, this.honestWorkload);
         return;
       }
       case 'executed':

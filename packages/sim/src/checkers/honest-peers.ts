@@ -1,4 +1,6 @@
-import { type DropReason, NO_REPLICA, type TraceEvent } from '@kimberlite/vsr';
+import { type DropReason, NO_REPLICA, OPERATION_USER_MIN, type TraceEvent } from '@kimberlite/vsr';
+import type { Workload } from '../workload/workload.ts';
+import type { HistoryEntry } from './history.ts';
 import { check } from './violation.ts';
 
 /** Reasons to drop what no replica sends that keeps the protocol. */
@@ -25,4 +27,19 @@ export function checkHonestPeers(slot: number, event: TraceEvent): void {
     !ONLY_OF_LIARS.has(event.reason),
     () => `replica ${slot} drops a ${event.command} of replica ${event.from}: ${event.reason}`,
   );
+}
+
+/**
+ * Where nobody lies, what no replica would execute is refused by the primary: it never has a place
+ * in the log. Replicas pass it over, as they must, so nobody would notice there either.
+ */
+export function checkHonestLog(entry: HistoryEntry, workload: Workload): void {
+  entry.requests.forEach((request, index) => {
+    if (request.operation < OPERATION_USER_MIN) return;
+    check(
+      'honest_peers',
+      workload.isValid?.(request) !== false,
+      () => `op ${entry.op} holds a request that nobody executes: ${index}`,
+    );
+  });
 }

@@ -20,7 +20,7 @@ export const CHECKERS = {
   bounds: 'queues, pipelines, sessions and logs stay within their sizes',
   recovery: 'a crash without damage to the log does not make a head uncertain',
   disk_order: 'headers follow their prepares, superblocks their blocks, copies one another',
-  honest_peers: 'where nobody lies, nobody is told what only a liar would say',
+  honest_peers: 'where nobody lies, nobody is told, or logs, what only a liar would say',
   byzantine: 'honest replicas keep their promises against a liar, or find out and stop',
   liveness: 'a healed core converges',
 } as const;

@@ -131,6 +131,7 @@ export class Cluster {
       disks: this.storages.map(({ evidence }) => evidence),
       workload: options.workload,
       checkRefusals: !options.network.replayRequests,
+      honest: options.byzantine === null,
       now: () => this.queue.now,
       trueDuration: (slot, micros) => this.clocks[slot]?.trueDuration(micros) ?? micros,
     });

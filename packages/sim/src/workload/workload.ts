@@ -51,6 +51,11 @@ export interface Workload {
   stateMachine(): StateMachine;
   /** A fresh model, at the state of an empty cluster. */
   model(): ReplyModel;
+  /**
+   * Whether replicas execute a request at all. One that they do not is refused before it has a
+   * place in the log; where a liar gave it one, it does nothing. Left out: they execute everything.
+   */
+  isValid?(request: WorkloadRequest): boolean;
   /** Calls that the model has refused for want of room so far. */
   readonly noSpaceRefusals?: number;
   /** Reads at a revision that the model has answered so far, and refused as compacted. */
