@@ -40,7 +40,7 @@ function openFlags(pid: number, path: string): number[] {
 /**
  * That an acknowledgement means disk is shown from two sides: here, that the process which
  * acknowledges has its file open for synchronous writes and in no other way; and, in
- * packages/server/src/replica-process.test.ts, that a disk which forgets what it has not reported
+ * packages/server/src/start-replica.test.ts, that a disk which forgets what it has not reported
  * as written loses nothing when the power goes, while one that lies does.
  */
 describe('an acknowledged write', () => {

@@ -2,20 +2,11 @@ import { createInterface } from 'node:readline';
 import { Command, CommanderError } from 'commander';
 import { type ConnectionFlags, openClient, withConnection } from './connection-options.ts';
 import { type Context, sharedContext } from './context.ts';
-import { addKeyCommands } from './data/key-commands.ts';
-import { addStreamCommands } from './data/stream-commands.ts';
-import { addTxnCommand } from './data/txn-command.ts';
+import { addDataCommands } from './data/data-commands.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { type CliError, cliErrorOf, errorLine, ofCommanderError } from './fault.ts';
 import type { Io } from './io.ts';
 import { splitWords } from './words.ts';
-
-/** Adds the data commands, which a shell and the repl share. */
-export function addDataCommands(program: Command, context: Context): void {
-  addKeyCommands(program, context);
-  addTxnCommand(program, context);
-  addStreamCommands(program, context);
-}
 
 /** Adds repl. */
 export function addReplCommand(

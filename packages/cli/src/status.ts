@@ -1,29 +1,15 @@
-import { parseEndpoint } from '@kimberlite/client';
-import { formatAddress, type StatusRecord, statusJson, statusOf } from '@kimberlite/server';
+import { type StatusRecord, statusJson } from '@kimberlite/server';
 import { quorumsOf } from '@kimberlite/vsr';
 import { type Command, Option } from 'commander';
-import {
-  type ConnectionFlags,
-  endpointsOf,
-  type OutputFlags,
-  withConnection,
-} from './connection-options.ts';
+import { askReplicas, type ReplicaReport } from './cluster/ask-replicas.ts';
+import { type ConnectionFlags, type OutputFlags, withConnection } from './connection-options.ts';
 import { type CliError, cliError, errorLine } from './fault.ts';
 import { type Io, writeJson } from './io.ts';
 import { tableText } from './text.ts';
 
-interface StatusFlags extends ConnectionFlags, OutputFlags {
+export interface StatusFlags extends ConnectionFlags, OutputFlags {
   readonly http?: string;
 }
-
-/** One replica, or why it did not answer. */
-export type ReplicaReport =
-  | { readonly http: string; readonly status: StatusRecord }
-  | { readonly http: string; readonly error: string };
-
-/** The HTTP port of a replica is its client port and two, unless --http names another. */
-const HTTP_PORT_OFFSET = 2;
-const STATUS_TIMEOUT_DEFAULT = 2_000;
 
 /** Adds status. */
 export function addStatusCommand(
@@ -83,45 +69,6 @@ export function availabilityFault(reports: readonly ReplicaReport[]): CliError |
     `${answered} of ${replicaCount} replicas answered: no quorum, nothing can be committed`,
     `Start the others; nothing acknowledged is lost. If they run: ${remedy}`,
   );
-}
-
-/** What all replicas that the flags name say of themselves. */
-export function askReplicas(
-  flags: ConnectionFlags & { readonly http?: string },
-  io: Io,
-): Promise<ReplicaReport[]> {
-  const timeout = flags.timeout ?? STATUS_TIMEOUT_DEFAULT;
-  return Promise.all(httpAddresses(flags, io).map((http) => askReplica(http, timeout)));
-}
-
-function httpAddresses(flags: Pick<StatusFlags, 'endpoints' | 'http'>, io: Io): string[] {
-  if (flags.http !== undefined) return flags.http.split(',').map((part) => part.trim());
-  return endpointsOf(flags, io).map((name) => {
-    const { host, port } = parseEndpoint(name);
-    return formatAddress({ host, port: port + HTTP_PORT_OFFSET });
-  });
-}
-
-async function askReplica(http: string, timeout: number): Promise<ReplicaReport> {
-  try {
-    const response = await fetch(`http://${http}/status`, {
-      signal: AbortSignal.timeout(timeout),
-    });
-    if (!response.ok) return { http, error: `HTTP ${response.status}` };
-    const status = statusOf(await response.json());
-    return status === null ? { http, error: 'not a replica' } : { http, status };
-  } catch (error) {
-    return { http, error: reasonOf(error) };
-  }
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  const { cause } = error;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  if (code === 'ECONNREFUSED') return 'nothing listens there';
-  return code || (cause instanceof Error ? cause.message : error.message);
 }
 
 function remarkOn({ syncing, deniedBy }: StatusRecord['state']): string {

@@ -47,6 +47,7 @@ export {
 export { type Address, formatAddress, parseAddress } from './network/address.ts';
 export { NETWORK_DROP_REASONS, type NetworkDropReason } from './network/drop-reasons.ts';
 export type { PeerStatus } from './network/peer-links.ts';
+export { PORT_STEP, portsAt, type ReplicaPorts } from './network/ports.ts';
 export { LOG_LEVELS, type LogLevel } from './observe/logger.ts';
 export type { CounterRecord, StatusRecord } from './observe/status.ts';
 export { statusJson, statusOf } from './observe/status-json.ts';
@@ -54,13 +55,10 @@ export { exitOnBug, exitWith } from './process-end.ts';
 export { timeoutsOf } from './profile.ts';
 export { VERSION } from './release.ts';
 export {
-  CLIENT_PORT,
-  HTTP_PORT,
-  PEER_PORT,
   type RunningReplica,
   type StartReplicaOptions,
   startReplica,
-} from './replica-process.ts';
+} from './start-replica.ts';
 export { type OpenDataFile, openDataFile, superblockFault } from './storage/data-file.ts';
 export {
   type BlockSource,

@@ -52,7 +52,6 @@ export { SCENARIOS, scenarioNamed, scenarioOptions } from './scenarios/registry.
 export { SCENARIO_GROUPS, type Scenario, type ScenarioGroup } from './scenarios/scenario.ts';
 export type { Damage } from './storage/sector-memory.ts';
 export { STORAGE_CALM, type StorageOptions } from './storage/storage.ts';
-export { counterWorkload } from './testing/counter-machine.ts';
 export { ScriptedCluster, type ScriptedOptions } from './testing/scripted-cluster.ts';
 export { guardedWorkload } from './user/guarded-machine.ts';
 export {
@@ -61,6 +60,7 @@ export {
   type StateMachineTest,
   testStateMachine,
 } from './user/test-state-machine.ts';
+export { counterWorkload } from './workload/counter-machine.ts';
 export { KernelWorkload } from './workload/kernel-workload.ts';
 export type {
   HistoryJudge,

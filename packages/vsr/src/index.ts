@@ -29,65 +29,196 @@ export {
   type ReadOutStep,
 } from './backup/read-out.ts';
 export { ReadOutStorage } from './backup/read-out-storage.ts';
-export type * from './client/client-effect.ts';
-export * from './client/client-session.ts';
-export * from './client/query-session.ts';
-export * from './config.ts';
-export * from './format.ts';
-export * from './host/create-host.ts';
-export * from './host/host.ts';
-export type * from './host/ports.ts';
+export type { ClientEffect } from './client/client-effect.ts';
+export {
+  ClientSession,
+  type ClientSessionOptions,
+  type ClientSessionState,
+} from './client/client-session.ts';
+export {
+  type Query,
+  type QueryEffect,
+  QuerySession,
+  type QuerySessionOptions,
+} from './client/query-session.ts';
+export {
+  type ClusterConfig,
+  CONFIG_DEFAULT,
+  CONFIG_DEV,
+  CONFIG_SIMULATION,
+  checkpointDeadline,
+  configEquals,
+  frameSizeMax,
+  SECTOR_SIZE,
+  TABLE_KEY_MAX,
+} from './config.ts';
+export {
+  type AdoptedState,
+  type FormatOptions,
+  type FormatWrite,
+  formatReplica,
+  recoveredFile,
+  rootPrepare,
+} from './format.ts';
+export { createHost, type HostOptions } from './host/create-host.ts';
+export type { ReplicaHost } from './host/host.ts';
+export type {
+  ClockPort,
+  SchedulerPort,
+  StoragePort,
+  TracePort,
+  TransportPort,
+} from './host/ports.ts';
 export { type PartRead, recoverLog, type SlotRead } from './journal/recover.ts';
-export type { SlotDecision } from './journal/recovery-table.ts';
-export * from './membership.ts';
-export * from './message/batch.ts';
+export {
+  primarySlot,
+  type Quorums,
+  quorumsOf,
+  RECOVERY_VOTERS_MIN,
+  SLOT_COUNT,
+  VOTERS_MAX,
+} from './membership.ts';
+export {
+  BATCH_ENTRY_SIZE,
+  type BatchEntry,
+  batchEntrySize,
+  OPERATION_FORGET_FILES,
+  OPERATION_NOOP,
+  OPERATION_RECOVER,
+  OPERATION_REGISTER,
+  OPERATION_USER_MIN,
+  readBatch,
+  writeBatch,
+} from './message/batch.ts';
 export { readField, writeField } from './message/field.ts';
-export * from './message/frame-decoder.ts';
-export * from './message/header-list.ts';
-export * from './message/hello.ts';
-export * from './message/layout.ts';
-export * from './message/message.ts';
+export {
+  FrameDecoder,
+  type FrameDecoderOptions,
+  type FrameFault,
+} from './message/frame-decoder.ts';
+export { encodeHeaderList, type LogHeader, logHeaderOf } from './message/header-list.ts';
+export { clientHello, sizesOf } from './message/hello.ts';
+export {
+  COMMAND_FIELDS_OFFSET,
+  COMMANDS,
+  COMMON_FIELDS,
+  COMMON_LAYOUT,
+  type Command,
+  EVICTION_REASONS,
+  type EvictionReason,
+  FIELD_SIZES,
+  type Field,
+  type FieldsToSend,
+  HEADER_SIZE,
+  HELLO_ROLES,
+  type Header,
+  type HeaderOf,
+  LAYOUTS,
+  layoutOf,
+  NO_REPLICA,
+  OFFSET_CHECKSUM,
+  OFFSET_CHECKSUM_BODY,
+  OFFSET_CLUSTER,
+  OFFSET_COMMAND,
+  OFFSET_REPLICA,
+  OFFSET_SIZE,
+  OFFSET_VIEW,
+  PROTOCOL_VERSION,
+  REFUSAL_REASONS,
+  REJECTION_REASONS,
+  type ReadLevel,
+  type RefusalReason,
+  type RejectionReason,
+  reasonName,
+  STATUS_CODES,
+} from './message/layout.ts';
+export {
+  type AnyMessage,
+  type DecodeFault,
+  decodeHeader,
+  decodeMessage,
+  encodeMessage,
+  isCommand,
+  type Message,
+  type PrepareHeader,
+  type PrepareMessage,
+  peekSize,
+  sealMessage,
+} from './message/message.ts';
 export {
   decodeRecovered,
   decodeRecovery,
   encodeRecovery,
   type Recovery,
 } from './message/recover-body.ts';
-export * from './message/release.ts';
+export { releaseOf } from './message/release.ts';
 export { CORE_TABLES } from './replica/core-tables.ts';
 export type { FatalReason } from './replica/effect.ts';
 export { DROP_REASONS, type DropReason, VOTE_REASONS, type VoteReason } from './replica/reasons.ts';
 export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair-budget.ts';
-export { TABLE_REPLACED_FILES } from './replica/replaced-files.ts';
 export { SCRUB_DEFAULT, type ScrubOptions } from './replica/scrub.ts';
 export { type Session, Sessions, sessionTables, TABLE_SESSIONS } from './replica/sessions.ts';
 export type { ReplicaSnapshot } from './replica/snapshot.ts';
 export type { Status } from './replica/status.ts';
-export * from './replica/timeout-table.ts';
+export {
+  TIMEOUT_RELATIONS,
+  TIMEOUTS_DEFAULT,
+  TIMER_NAMES,
+  type TimeoutProfile,
+  type TimeoutsFault,
+  type TimeoutTable,
+  type TimerName,
+  timeoutRow,
+  timeoutsFault,
+  timeoutsOfProfile,
+} from './replica/timeout-table.ts';
 export { Timers } from './replica/timers.ts';
-export type * from './replica/trace.ts';
-export * from './state-machine.ts';
-export * from './std/bitset.ts';
-export * from './std/numbers.ts';
-export * from './std/prng.ts';
+export type { CorruptPlace, TraceEvent } from './replica/trace.ts';
+export {
+  type ExecuteContext,
+  type KeyNames,
+  REPLY_BODY_MAX,
+  type Request,
+  type StateLimits,
+  type StateMachine,
+  TABLE_USER_MIN,
+  type TableEntry,
+  type TableReader,
+} from './state-machine.ts';
+export type { SlotSet } from './std/bitset.ts';
+export { Checksum, ClientId, Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
+export { Prng } from './std/prng.ts';
 export { snake } from './std/snake.ts';
 export { TICK_MICROS } from './std/tick.ts';
-export * from './storage-layout.ts';
-export * from './superblock/config-fields.ts';
 export {
-  fileOf,
+  HEADERS_PER_SECTOR,
+  SUPERBLOCK_COPIES,
+  SUPERBLOCK_COPY_SIZE,
+  type Zone,
+  zoneOffset,
+  zoneSize,
+} from './storage-layout.ts';
+export { readConfig, writeConfig } from './superblock/config-fields.ts';
+export {
   type Introductions,
   type KnownFile,
   mutualIntroductions,
 } from './superblock/introductions.ts';
-export * from './superblock/read-superblock.ts';
-export type * from './superblock/superblock.ts';
+export {
+  decodeCopies,
+  readSuperblock,
+  readSuperblockIdentity,
+} from './superblock/read-superblock.ts';
 export {
   CHECKPOINT_RECORD_SIZE,
+  type CheckpointRecord,
   checkpointId,
   decodeCheckpoint,
   decodeSuperblock,
   encodeCheckpoint,
   hasSuperblockMagic,
+  type Identity,
+  type SuperblockCopy,
+  type SuperblockState,
 } from './superblock/superblock.ts';
 export { type SuperblockFault, selectSuperblock } from './superblock/superblock-quorum.ts';

@@ -1,9 +1,9 @@
 import type { StatusRecord } from '@kimberlite/server';
+import { askReplicas } from '../cluster/ask-replicas.ts';
 import type { ConnectionFlags, OutputFlags } from '../connection-options.ts';
 import { CliError, cliError, usageError } from '../fault.ts';
 import { type Io, writeJson } from '../io.ts';
 import { ProgressLine } from '../progress.ts';
-import { askReplicas } from '../status.ts';
 import { headRecord, timeOf } from './backup-text.ts';
 import { assertFree, BackupWriter } from './backup-writer.ts';
 import { checkBackup } from './check-backup.ts';

@@ -3,6 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BlockSource, randomU128 } from '@kimberlite/server';
 import { VOTERS_MAX } from '@kimberlite/vsr';
+import {
+  assertNothingThere,
+  type ClusterSource,
+  makeCluster,
+  type NewCluster,
+  newFilePaths,
+} from '../cluster/make-cluster.ts';
 import type { OutputFlags } from '../connection-options.ts';
 import { usageError } from '../fault.ts';
 import { withOfflineFile } from '../inspect/data-file-reader.ts';
@@ -10,13 +17,6 @@ import { findingText } from '../inspect/finding.ts';
 import { checkIntegrity } from '../inspect/integrity.ts';
 import { type Io, writeJson } from '../io.ts';
 import { ProgressLine } from '../progress.ts';
-import {
-  assertNothingThere,
-  type ClusterSource,
-  makeCluster,
-  type NewCluster,
-  newFilePaths,
-} from '../survivor/make-cluster.ts';
 import { type BackupFile, damaged, withBackup } from './backup-file.ts';
 import { headRecord, timeOf } from './backup-text.ts';
 import { backupLog, checkBackup } from './check-backup.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Client, ClientError } from '@kimberlite/client';
-import { ERRORS } from '@kimberlite/server';
+import { ERRORS, type ReplicaPorts } from '@kimberlite/server';
 import { CliError, cliError, ofServerFault } from '../fault.ts';
 import type { Io } from '../io.ts';
 import type { SizeName } from '../replica/format-command.ts';
@@ -12,7 +12,7 @@ import {
   writeJsonFile,
 } from './data-directory.ts';
 import { endedText, howEnded } from './ended-text.ts';
-import { findFreeBase, portFault, portsOf, type ReplicaPorts } from './ports.ts';
+import { findFreeBase, portFault, portsOf } from './ports.ts';
 import { type ChildEnd, ReplicaChild } from './replica-child.ts';
 
 /** Where `dev` writes its first value; users' namespaces stay empty. */

@@ -1,15 +1,13 @@
 import { createServer } from 'node:net';
-import { listenFault, type ServerFault } from '@kimberlite/server';
+import {
+  listenFault,
+  PORT_STEP,
+  portsAt,
+  type ReplicaPorts,
+  type ServerFault,
+} from '@kimberlite/server';
 import { cliError } from '../fault.ts';
 
-/** Client, peer and HTTP port of one replica. */
-export interface ReplicaPorts {
-  readonly client: number;
-  readonly peer: number;
-  readonly http: number;
-}
-
-const PORT_STEP = 10;
 /** Below the ports that systems give out by themselves, so nothing takes one in between. */
 const FREE_BASE_MIN = 11_000;
 const FREE_BASE_MAX = 31_000;
@@ -18,10 +16,7 @@ const HOST = '127.0.0.1';
 
 /** Replica n uses base + 10 n for clients, and the two above for peers and HTTP. */
 export function portsOf(basePort: number, replicas: number): ReplicaPorts[] {
-  return Array.from({ length: replicas }, (_, slot) => {
-    const client = basePort + PORT_STEP * slot;
-    return { client, peer: client + 1, http: client + 2 };
-  });
+  return Array.from({ length: replicas }, (_, slot) => portsAt(basePort + PORT_STEP * slot));
 }
 
 /** A base whose ports are all free at this moment. `random` is uniform in [0, 1). */

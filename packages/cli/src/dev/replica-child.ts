@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { THREAD_POOL_SIZE } from '@kimberlite/server';
-import type { ReplicaPorts } from './ports.ts';
+import { type ReplicaPorts, THREAD_POOL_SIZE } from '@kimberlite/server';
 
 /** How long a child may take to stop by itself, in milliseconds. */
 const STOP_MILLIS = 10_000;

@@ -13,6 +13,7 @@ import {
   View,
 } from '@kimberlite/vsr';
 import type { Command } from 'commander';
+import { askReplicas, type ReplicaReport } from '../cluster/ask-replicas.ts';
 import {
   type ConnectionFlags,
   clusterId,
@@ -24,7 +25,6 @@ import {
 } from '../connection-options.ts';
 import { type CliError, cliError, ofServerFault, unwrap, usageError } from '../fault.ts';
 import { type Io, writeJson } from '../io.ts';
-import { askReplicas, type ReplicaReport } from '../status.ts';
 import { recoverFromSurvivor, type SurvivorFlags } from '../survivor/recover-survivor.ts';
 
 interface RecoverFlags extends ConnectionFlags, OutputFlags {

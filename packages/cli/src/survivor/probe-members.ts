@@ -1,10 +1,6 @@
 import { createConnection } from 'node:net';
 import { parseEndpoint } from '@kimberlite/client';
-import { formatAddress } from '@kimberlite/server';
-
-/** Port of the peers and of HTTP, from the client port, unless they are named. */
-const PEER_PORT_OFFSET = 1;
-const HTTP_PORT_OFFSET = 2;
+import { formatAddress, portsAt, type ReplicaPorts } from '@kimberlite/server';
 
 /** One address of a member of the old cluster. */
 export interface ProbedAddress {
@@ -20,16 +16,16 @@ export function addressesToProbe(
   endpoints: readonly string[],
   named: { readonly peers?: string; readonly http?: string },
 ): string[] {
-  const at = (offset: number): string[] =>
+  const at = (use: keyof ReplicaPorts): string[] =>
     endpoints.map((name) => {
       const { host, port } = parseEndpoint(name);
-      return formatAddress({ host, port: port + offset });
+      return formatAddress({ host, port: portsAt(port)[use] });
     });
   const list = (text: string | undefined): string[] | undefined =>
     text?.split(',').map((part) => part.trim());
-  const peers = list(named.peers) ?? at(PEER_PORT_OFFSET);
-  const http = list(named.http) ?? at(HTTP_PORT_OFFSET);
-  return [...new Set([...at(0), ...peers, ...http])];
+  const peers = list(named.peers) ?? at('peer');
+  const http = list(named.http) ?? at('http');
+  return [...new Set([...at('client'), ...peers, ...http])];
 }
 
 /**

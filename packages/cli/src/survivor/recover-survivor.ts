@@ -1,12 +1,6 @@
 import { dirname, join } from 'node:path';
 import { randomU128 } from '@kimberlite/server';
 import { VOTERS_MAX } from '@kimberlite/vsr';
-import { type ConnectionFlags, endpointsOf, type OutputFlags } from '../connection-options.ts';
-import { type CliError, cliError, usageError } from '../fault.ts';
-import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
-import { readTree } from '../inspect/read-tree.ts';
-import { type Io, writeJson } from '../io.ts';
-import { ProgressLine } from '../progress.ts';
 import {
   assertNothingThere,
   blocksOf,
@@ -14,7 +8,13 @@ import {
   makeCluster,
   type NewCluster,
   newFilePaths,
-} from './make-cluster.ts';
+} from '../cluster/make-cluster.ts';
+import { type ConnectionFlags, endpointsOf, type OutputFlags } from '../connection-options.ts';
+import { type CliError, cliError, usageError } from '../fault.ts';
+import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
+import { readTree } from '../inspect/read-tree.ts';
+import { type Io, writeJson } from '../io.ts';
+import { ProgressLine } from '../progress.ts';
 import { addressesToProbe, type ProbedAddress, probeMembers } from './probe-members.ts';
 import { planOf, type SurvivorPlan } from './survivor-plan.ts';
 import { planRecord, planText } from './survivor-text.ts';

@@ -1,6 +1,6 @@
 import type { StatusRecord } from '@kimberlite/server';
 import { Op, Prng, TIMEOUTS_DEFAULT, Timers, View } from '@kimberlite/vsr';
-import type { ReplicaReport } from '../status.ts';
+import type { ReplicaReport } from '../cluster/ask-replicas.ts';
 
 /** What a healthy replica says; replica 0 leads. */
 export function answer(

@@ -19,14 +19,13 @@ import {
   retryRead,
   type WriteDecision,
 } from './io-policy.ts';
-import { type IoObserver, IoQueue, type Operation } from './io-queue.ts';
+import { type IoObserver, IoQueue } from './io-queue.ts';
+import { growthTask, type IoTask, readTask, writeTask } from './io-task.ts';
 
 /** Threads that libuv must have (UV_THREADPOOL_SIZE), set before anything uses the pool. */
 export const THREAD_POOL_SIZE = 24;
 /** Block I/O, growth and reads in flight, at most: the rest of the threads are for the WAL. */
 export const BACKGROUND_IO_MAX = 8;
-
-const EMPTY = new Uint8Array(0);
 
 export interface FileStorageOptions {
   readonly fd: number;
@@ -51,7 +50,7 @@ export class FileStorage implements StoragePort {
   readonly #queue: IoQueue;
   readonly #area: BlockArea;
   /** Block writes beyond the end of the area, in order, until it has grown. */
-  #waiting: Operation[];
+  #waiting: IoTask[];
   #closed: boolean;
   /** After a failed write nothing is believed or reported any more. */
   #dead: boolean;
@@ -63,7 +62,7 @@ export class FileStorage implements StoragePort {
     this.#queue = new IoQueue({
       pool: new StagingPool({ count: THREAD_POOL_SIZE, bufferSize }),
       backgroundMax: BACKGROUND_IO_MAX,
-      step: (operation, staging): void => this.#step(operation, staging),
+      step: (task, staging): void => this.#step(task, staging),
       observer: options.observer,
     });
     this.#area = new BlockArea(options.size);
@@ -97,43 +96,19 @@ export class FileStorage implements StoragePort {
     const { zone, offset, length, background, done } = wanted;
     const position = this.#position(zone, offset, length);
     const bytes = new Uint8Array(length);
-    this.#queue.push({
-      kind: 'read',
-      background,
-      position,
-      length,
-      bytes,
-      progress: 0,
-      retries: 0,
-      bySector: false,
-      unreadable: 0,
-      startedAt: 0,
-      finish: (ok): void => done(ok ? bytes : null),
-      growth: null,
-    });
+    const finish = (ok: boolean): void => done(ok ? bytes : null);
+    this.#queue.push(readTask({ background, position, bytes, finish }));
   }
 
   write(zone: Zone, offset: number, bytes: Uint8Array, done: () => void): void {
     if (this.#closed || this.#dead) return;
     const length = Math.ceil(bytes.length / SECTOR_SIZE) * SECTOR_SIZE;
     const position = this.#position(zone, offset, length);
-    const operation: Operation = {
-      kind: 'write',
-      background: zone === 'blocks',
-      position,
-      length,
-      bytes,
-      progress: 0,
-      retries: 0,
-      bySector: false,
-      unreadable: 0,
-      startedAt: 0,
-      finish: (): void => done(),
-      growth: null,
-    };
-    if (zone !== 'blocks' || this.#area.covers(position + length)) this.#queue.push(operation);
-    else this.#waiting.push(operation);
-    if (zone === 'blocks') this.#growAhead(position + length);
+    const background = zone === 'blocks';
+    const task = writeTask({ background, position, length, bytes, finish: done });
+    if (!background || this.#area.covers(position + length)) this.#queue.push(task);
+    else this.#waiting.push(task);
+    if (background) this.#growAhead(position + length);
   }
 
   /**
@@ -164,20 +139,7 @@ export class FileStorage implements StoragePort {
   #growAhead(end: number): void {
     const growth = this.#area.growthFor(end);
     if (growth === null) return;
-    this.#queue.push({
-      kind: 'write',
-      background: true,
-      position: growth.position,
-      length: growth.length,
-      bytes: EMPTY,
-      progress: 0,
-      retries: 0,
-      bySector: false,
-      unreadable: 0,
-      startedAt: 0,
-      finish: (ok): void => this.#onGrowth(growth, ok),
-      growth,
-    });
+    this.#queue.push(growthTask(growth, (ok) => this.#onGrowth(growth, ok)));
   }
 
   #onGrowth(growth: Growth, ok: boolean): void {
@@ -188,61 +150,61 @@ export class FileStorage implements StoragePort {
     this.#area.onGrown(growth);
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const operation of waiting) {
-      const end = operation.position + operation.length;
-      if (this.#area.covers(end)) this.#queue.push(operation);
-      else this.#waiting.push(operation);
+    for (const task of waiting) {
+      const end = task.position + task.length;
+      if (this.#area.covers(end)) this.#queue.push(task);
+      else this.#waiting.push(task);
       this.#growAhead(end);
     }
   }
 
-  /** Starts the next piece of an operation that holds a staging buffer. */
-  #step(operation: Operation, staging: Uint8Array): void {
-    const pieceMax = operation.bySector ? SECTOR_SIZE : staging.length;
-    const piece = Math.min(operation.length - operation.progress, pieceMax);
-    const position = operation.position + operation.progress;
+  /** Starts the next piece of a task that holds a staging buffer. */
+  #step(task: IoTask, staging: Uint8Array): void {
+    const pieceMax = task.bySector ? SECTOR_SIZE : staging.length;
+    const piece = Math.min(task.length - task.progress, pieceMax);
+    const position = task.position + task.progress;
     const { fd } = this.#options;
-    if (operation.kind === 'read') {
+    if (task.kind === 'read') {
       this.#calls.read(fd, staging.subarray(0, piece), position, (error, count) =>
-        this.#onRead(operation, staging, { error, count }),
+        this.#onRead(task, staging, { error, count }),
       );
       return;
     }
-    const part = operation.bytes.subarray(operation.progress, operation.progress + piece);
+    const part = task.bytes.subarray(task.progress, task.progress + piece);
     staging.set(part);
     if (part.length < piece) staging.fill(0, part.length, piece);
     this.#calls.write(fd, staging.subarray(0, piece), position, (error, count) =>
-      this.#onWritten(operation, staging, { error, count }),
+      this.#onWritten(task, staging, { error, count }),
     );
   }
 
   #onRead(
-    operation: Operation,
+    task: IoTask,
     staging: Uint8Array,
     result: { readonly error: Error | null; readonly count: number },
   ): void {
     if (this.#dead) {
-      this.#queue.abandon(operation);
+      this.#queue.abandon(task);
       return;
     }
     const { error, count } = result;
-    if (error !== null && retryRead(error, operation.retries)) {
-      operation.retries += 1;
-      this.#step(operation, staging);
+    if (error !== null && retryRead(error, task.retries)) {
+      task.retries += 1;
+      this.#step(task, staging);
       return;
     }
     if (error !== null) {
-      this.#onUnreadable(operation, staging);
+      this.#onUnreadable(task, staging);
       return;
     }
     const whole = count - (count % SECTOR_SIZE);
     if (whole === 0) {
       // Beyond the end of the file: nothing is there to be believed.
-      this.#queue.finish(operation, false);
+      this.#queue.finish(task, false);
       return;
     }
-    operation.bytes.set(staging.subarray(0, whole), operation.progress);
-    this.#advance(operation, staging, whole);
+    task.bytes.set(staging.subarray(0, whole), task.progress);
+    this.#advance(task, staging, whole);
   }
 
   /**
@@ -250,26 +212,26 @@ export class FileStorage implements StoragePort {
    * read, and so are the headers of all slots. What the device does not give is zeros, which match
    * no checksum.
    */
-  #onUnreadable(operation: Operation, staging: Uint8Array): void {
-    const left = operation.length - operation.progress;
-    if (!operation.bySector && left > SECTOR_SIZE) {
-      operation.bySector = true;
-      operation.retries = 0;
-      this.#step(operation, staging);
+  #onUnreadable(task: IoTask, staging: Uint8Array): void {
+    const left = task.length - task.progress;
+    if (!task.bySector && left > SECTOR_SIZE) {
+      task.bySector = true;
+      task.retries = 0;
+      this.#step(task, staging);
       return;
     }
-    operation.unreadable += SECTOR_SIZE;
-    if (operation.unreadable === operation.length) this.#queue.finish(operation, false);
-    else this.#advance(operation, staging, SECTOR_SIZE);
+    task.unreadable += SECTOR_SIZE;
+    if (task.unreadable === task.length) this.#queue.finish(task, false);
+    else this.#advance(task, staging, SECTOR_SIZE);
   }
 
   #onWritten(
-    operation: Operation,
+    task: IoTask,
     staging: Uint8Array,
     result: { readonly error: Error | null; readonly count: number },
   ): void {
     if (this.#dead) {
-      this.#queue.abandon(operation);
+      this.#queue.abandon(task);
       return;
     }
     const { error, count } = result;
@@ -278,43 +240,43 @@ export class FileStorage implements StoragePort {
     if (whole === 0) {
       const decision =
         error === null
-          ? decideEmptyWrite(path, operation.retries)
-          : decideWriteError(error, path, operation.retries);
-      this.#decide(operation, staging, decision);
+          ? decideEmptyWrite(path, task.retries)
+          : decideWriteError(error, path, task.retries);
+      this.#decide(task, staging, decision);
       return;
     }
-    if (mode !== 'write_fdatasync' || operation.progress + whole < operation.length) {
-      this.#advance(operation, staging, whole);
+    if (mode !== 'write_fdatasync' || task.progress + whole < task.length) {
+      this.#advance(task, staging, whole);
       return;
     }
     this.#calls.sync(this.#options.fd, (failed) => {
-      if (this.#dead) this.#queue.abandon(operation);
-      else if (failed === null) this.#advance(operation, staging, whole);
-      else this.#decide(operation, staging, decideSyncError(failed, path));
+      if (this.#dead) this.#queue.abandon(task);
+      else if (failed === null) this.#advance(task, staging, whole);
+      else this.#decide(task, staging, decideSyncError(failed, path));
     });
   }
 
-  #advance(operation: Operation, staging: Uint8Array, whole: number): void {
-    operation.progress += whole;
-    operation.retries = 0;
-    if (operation.progress >= operation.length) this.#queue.finish(operation, true);
-    else this.#step(operation, staging);
+  #advance(task: IoTask, staging: Uint8Array, whole: number): void {
+    task.progress += whole;
+    task.retries = 0;
+    if (task.progress >= task.length) this.#queue.finish(task, true);
+    else this.#step(task, staging);
   }
 
-  #decide(operation: Operation, staging: Uint8Array, decision: WriteDecision): void {
+  #decide(task: IoTask, staging: Uint8Array, decision: WriteDecision): void {
     if (decision.kind === 'retry') {
-      operation.retries += 1;
-      this.#step(operation, staging);
+      task.retries += 1;
+      this.#step(task, staging);
       return;
     }
-    const ahead = operation.growth !== null && this.#waiting.length === 0;
+    const ahead = task.growth !== null && this.#waiting.length === 0;
     if (ahead && decision.fault.code === 'disk_full') {
       // Nobody needs the room yet; perhaps there is some when it is needed.
-      this.#queue.finish(operation, false);
+      this.#queue.finish(task, false);
       return;
     }
     this.#dead = true;
-    this.#queue.abandon(operation);
+    this.#queue.abandon(task);
     this.#options.onFatal(decision.fault);
   }
 }

@@ -1,34 +1,9 @@
 import { assert } from '@kimberlite/store';
 import type { StagingPool } from './aligned-memory.ts';
-import type { Growth } from './block-area.ts';
-
-/** One read or write, done in pieces of a staging buffer. */
-export interface Operation {
-  readonly kind: 'read' | 'write';
-  /** Limited in number, so that the WAL and the superblock always find a thread. */
-  readonly background: boolean;
-  /** Place in the file and bytes on disk, of whole sectors. */
-  readonly position: number;
-  readonly length: number;
-  /** Target of a read; source of a write, followed by zeros up to `length`. */
-  readonly bytes: Uint8Array;
-  /** Bytes done, of whole sectors. */
-  progress: number;
-  /** Tries in a row without progress. */
-  retries: number;
-  /** Of a read: the device failed a larger piece of it, so the rest goes sector by sector. */
-  bySector: boolean;
-  /** Of a read: bytes that the device does not give. */
-  unreadable: number;
-  /** When it was asked for, in milliseconds of the monotonic clock. */
-  startedAt: number;
-  readonly finish: (ok: boolean) => void;
-  /** Set for zeros written ahead of need. */
-  readonly growth: Growth | null;
-}
+import type { IoTask } from './io-task.ts';
 
 /** One that is over. */
-export interface IoDone extends Pick<Operation, 'kind' | 'background'> {
+export interface IoDone extends Pick<IoTask, 'kind' | 'background'> {
   /** Its wait included. */
   readonly seconds: number;
   readonly bytes: number;
@@ -42,7 +17,7 @@ export interface IoQueueOptions {
   readonly pool: StagingPool;
   readonly backgroundMax: number;
   /** Starts the next piece; ends in `finish` or `abandon` some turns later. */
-  readonly step: (operation: Operation, staging: Uint8Array<ArrayBuffer>) => void;
+  readonly step: (task: IoTask, staging: Uint8Array<ArrayBuffer>) => void;
   readonly observer: IoObserver;
 }
 
@@ -52,9 +27,9 @@ export interface IoQueueOptions {
  */
 export class IoQueue {
   readonly #options: IoQueueOptions;
-  readonly #foreground: Operation[];
-  readonly #background: Operation[];
-  readonly #inFlight: Map<Operation, Uint8Array<ArrayBuffer>>;
+  readonly #foreground: IoTask[];
+  readonly #background: IoTask[];
+  readonly #inFlight: Map<IoTask, Uint8Array<ArrayBuffer>>;
   #backgroundInFlight: number;
   #idle: (() => void)[];
 
@@ -68,29 +43,29 @@ export class IoQueue {
     this.#idle = [];
   }
 
-  push(operation: Operation): void {
-    operation.startedAt = performance.now();
-    (operation.background ? this.#background : this.#foreground).push(operation);
+  push(task: IoTask): void {
+    task.startedAt = performance.now();
+    (task.background ? this.#background : this.#foreground).push(task);
     this.#start();
   }
 
-  /** The operation is over: its buffer is free, its completion runs, the next one starts. */
-  finish(operation: Operation, ok: boolean): void {
-    this.#release(operation);
-    const { kind, background, length, startedAt } = operation;
+  /** The task is over: its buffer is free, its completion runs, the next one starts. */
+  finish(task: IoTask, ok: boolean): void {
+    this.#release(task);
+    const { kind, background, length, startedAt } = task;
     const seconds = (performance.now() - startedAt) / 1000;
     this.#options.observer.onIo({ kind, background, seconds, bytes: length });
-    operation.finish(ok);
+    task.finish(ok);
     this.#start();
     this.#resolveIdle();
   }
 
   /**
-   * The operation is over, and so is everything: its buffer is free, but nobody is told of its end
+   * The task is over, and so is everything: its buffer is free, but nobody is told of its end
    * and no other one starts.
    */
-  abandon(operation: Operation): void {
-    this.#release(operation);
+  abandon(task: IoTask): void {
+    this.#release(task);
     this.#resolveIdle();
   }
 
@@ -100,12 +75,12 @@ export class IoQueue {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #release(operation: Operation): void {
-    const staging = this.#inFlight.get(operation);
+  #release(task: IoTask): void {
+    const staging = this.#inFlight.get(task);
     assert(staging !== undefined, 'ended once, after it was started');
-    this.#inFlight.delete(operation);
+    this.#inFlight.delete(task);
     this.#options.pool.release(staging);
-    if (operation.background) this.#backgroundInFlight -= 1;
+    if (task.background) this.#backgroundInFlight -= 1;
   }
 
   #resolveIdle(): void {
@@ -128,13 +103,13 @@ export class IoQueue {
     }
   }
 
-  #begin(queue: Operation[]): boolean {
+  #begin(queue: IoTask[]): boolean {
     const staging = this.#options.pool.acquire();
     if (staging === null) return false;
-    const operation = queue.shift();
-    assert(operation !== undefined, 'the queue was not empty');
-    this.#inFlight.set(operation, staging);
-    this.#options.step(operation, staging);
+    const task = queue.shift();
+    assert(task !== undefined, 'the queue was not empty');
+    this.#inFlight.set(task, staging);
+    this.#options.step(task, staging);
     return true;
   }
 }

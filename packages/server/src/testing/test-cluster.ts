@@ -5,7 +5,7 @@ import { type ClusterConfig, Prng, type StoragePort, TIMEOUTS_DEFAULT } from '@k
 import type { Configuration } from '../configuration/configuration.ts';
 import { isFault, type ServerFault } from '../errors.ts';
 import type { Address } from '../network/address.ts';
-import { type RunningReplica, startReplica } from '../replica-process.ts';
+import { type RunningReplica, startReplica } from '../start-replica.ts';
 import { formatDataFile } from '../storage/data-file-format.ts';
 import type { FileCalls } from '../storage/file-calls.ts';
 import { PowerLossStorage } from './power-loss-storage.ts';

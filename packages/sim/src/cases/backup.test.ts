@@ -17,9 +17,9 @@ import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import { NETWORK_CALM } from '../network/network.ts';
 import { productionMaker } from '../run/production-maker.ts';
 import { STORAGE_CALM } from '../storage/storage.ts';
-import { counterWorkload } from '../testing/counter-machine.ts';
 import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { at, settle } from '../testing/settled.ts';
+import { counterWorkload } from '../workload/counter-machine.ts';
 
 const INTERVAL = 16;
 const SLOTS = 32;

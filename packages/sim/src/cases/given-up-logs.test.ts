@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { OPERATION_ADD } from '../testing/counter-machine.ts';
 import { ScriptedCluster } from '../testing/scripted-cluster.ts';
+import { OPERATION_ADD } from '../workload/counter-machine.ts';
 
 const ADD_ONE = { operation: OPERATION_ADD, body: new Uint8Array([1, 1]) };
 /** Seeds to try for delays that bring a story about; the first that does is the test. */

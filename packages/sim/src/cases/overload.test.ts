@@ -13,9 +13,9 @@ import {
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { NETWORK_CALM, type Packet } from '../network/network.ts';
-import { counterMachine, counterWorkload, OPERATION_ADD } from '../testing/counter-machine.ts';
 import { type LinkRule, messageIn, type ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { addOne, at, settle } from '../testing/settled.ts';
+import { counterMachine, counterWorkload, OPERATION_ADD } from '../workload/counter-machine.ts';
 import type { Workload } from '../workload/workload.ts';
 
 /** Requests that may wait at a primary, as the protocol's limits say. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { OPERATION_READ } from '../testing/counter-machine.ts';
 import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { at, settle } from '../testing/settled.ts';
+import { OPERATION_READ } from '../workload/counter-machine.ts';
 
 /** Asks a replica for counter 1 without a place in the log; the answer comes in `value`. */
 function readAt(script: ScriptedCluster, slot: number): { value: number | null } {

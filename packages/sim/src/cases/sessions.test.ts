@@ -12,9 +12,9 @@ import {
   View,
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
-import { OPERATION_ADD } from '../testing/counter-machine.ts';
 import { messageIn, type ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { addOne, at, settle } from '../testing/settled.ts';
+import { OPERATION_ADD } from '../workload/counter-machine.ts';
 
 interface RawRequest {
   readonly client: bigint;

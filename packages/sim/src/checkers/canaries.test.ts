@@ -21,14 +21,14 @@ import { scenarioOptions } from '../scenarios/registry.ts';
 import { EventQueue } from '../std/event-queue.ts';
 import { FaultAtlas } from '../storage/fault-atlas.ts';
 import { SimulatedStorage, STORAGE_CALM } from '../storage/storage.ts';
+import { replicaState } from '../testing/replica-state.ts';
+import { HostGuard } from '../user/host-guard.ts';
 import {
   CounterModel,
   counterWorkload,
   OPERATION_ADD,
   OPERATION_READ,
-} from '../testing/counter-machine.ts';
-import { replicaState } from '../testing/replica-state.ts';
-import { HostGuard } from '../user/host-guard.ts';
+} from '../workload/counter-machine.ts';
 import { AcknowledgedQuorum } from './acknowledged-quorum.ts';
 import { checkBounds } from './bounds.ts';
 import { CheckpointQuorum } from './checkpoint-quorum.ts';

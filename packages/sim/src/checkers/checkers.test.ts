@@ -12,8 +12,8 @@ import {
   writeBatch,
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
-import { CounterModel, OPERATION_ADD } from '../testing/counter-machine.ts';
 import { replicaState } from '../testing/replica-state.ts';
+import { CounterModel, OPERATION_ADD } from '../workload/counter-machine.ts';
 import { checkBounds } from './bounds.ts';
 import { type CommittedEvent, OneHistory } from './history.ts';
 import { OnePrimary } from './one-primary.ts';

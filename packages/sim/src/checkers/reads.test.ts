@@ -17,7 +17,7 @@ import {
   counterWorkload,
   OPERATION_ADD,
   OPERATION_READ,
-} from '../testing/counter-machine.ts';
+} from '../workload/counter-machine.ts';
 import { OneHistory } from './history.ts';
 import { type QueriedEvent, Reads } from './reads.ts';
 import { Replies } from './replies.ts';

@@ -1,7 +1,7 @@
 import { writeU64 } from '@kimberlite/store';
 import { ClientId, OPERATION_NOOP } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
-import { counterWorkload, OPERATION_ADD, OPERATION_READ } from '../testing/counter-machine.ts';
+import { counterWorkload, OPERATION_ADD, OPERATION_READ } from '../workload/counter-machine.ts';
 import { SecondJudge } from './second-judge.ts';
 
 const ALICE = ClientId(1n);

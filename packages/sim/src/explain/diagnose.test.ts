@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NOTHING_REMOVED } from '../faults/fault-gate.ts';
 import { runSeed } from '../run/run-seed.ts';
 import { scenarioOptions } from '../scenarios/registry.ts';
-import { counterWorkload } from '../testing/counter-machine.ts';
+import { counterWorkload } from '../workload/counter-machine.ts';
 import type { Workload } from '../workload/workload.ts';
 import { bundleOf } from './bundle.ts';
 import { type Diagnosis, diagnose } from './diagnose.ts';

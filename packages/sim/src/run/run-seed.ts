@@ -10,7 +10,7 @@ import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import { traceLine } from '../explain/trace-line.ts';
 import { type FaultKind, NOTHING_REMOVED, type Removed } from '../faults/fault-gate.ts';
 import { PartitionFaults } from '../network/partitions.ts';
-import { counterWorkload } from '../testing/counter-machine.ts';
+import { counterWorkload } from '../workload/counter-machine.ts';
 import { KernelWorkload } from '../workload/kernel-workload.ts';
 import type { Workload } from '../workload/workload.ts';
 import { GrayFaults } from './gray-faults.ts';

@@ -21,8 +21,8 @@ import { NOTHING_REMOVED } from '../faults/fault-gate.ts';
 import { NETWORK_CALM, type NetworkOptions, type Packet } from '../network/network.ts';
 import { productionMaker } from '../run/production-maker.ts';
 import { STORAGE_CALM, type StorageOptions } from '../storage/storage.ts';
+import { counterWorkload, OPERATION_ADD, OPERATION_READ } from '../workload/counter-machine.ts';
 import type { Workload } from '../workload/workload.ts';
-import { counterWorkload, OPERATION_ADD, OPERATION_READ } from './counter-machine.ts';
 import type { LogDisk } from './log-faults.ts';
 import { ProcessTap } from './process-tap.ts';
 

@@ -1,5 +1,5 @@
 import { assert } from '@kimberlite/store';
-import { OPERATION_ADD } from './counter-machine.ts';
+import { OPERATION_ADD } from '../workload/counter-machine.ts';
 import { ScriptedCluster, type ScriptedOptions } from './scripted-cluster.ts';
 
 /** A cluster that has started, elected, registered its clients, and come to rest. */

@@ -2,7 +2,7 @@
 /* oxlint-disable no-restricted-globals, no-restricted-properties, typescript/unbound-method */
 import type { ExecuteContext, Request, StateMachine } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
-import { counterMachine, counterWorkload } from '../testing/counter-machine.ts';
+import { counterMachine, counterWorkload } from '../workload/counter-machine.ts';
 import type { Workload } from '../workload/workload.ts';
 import { type StateMachineReport, testStateMachine } from './test-state-machine.ts';
 

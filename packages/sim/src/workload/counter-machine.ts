@@ -7,8 +7,8 @@ import type {
   StateMachine,
   TableReader,
 } from '@kimberlite/vsr';
-import type { ModelContext, QueryModel, Workload, WorkloadRequest } from '../workload/workload.ts';
 import { counterJudge } from './counter-judge.ts';
+import type { ModelContext, QueryModel, Workload, WorkloadRequest } from './workload.ts';
 
 /** Adds to a counter and answers its new value. Body: name (u8), amount (u8). */
 export const OPERATION_ADD = 16;

@@ -19,6 +19,7 @@ import { ClientListener } from './network/client-listener.ts';
 import type { SelfIdentity } from './network/greeting.ts';
 import { type Listener, listenAt } from './network/listener.ts';
 import { PeerLinks } from './network/peer-links.ts';
+import { defaultAddress } from './network/ports.ts';
 import { TurnBatch } from './network/send-queue.ts';
 import { type HttpListener, listenHttp } from './observe/http-listener.ts';
 import { Instruments } from './observe/instruments.ts';
@@ -36,11 +37,6 @@ import type { IoObserver } from './storage/io-queue.ts';
 import { measureReadRate } from './storage/read-rate.ts';
 import { systemTickerClock, Ticker } from './ticker.ts';
 
-/** Ports of replica n of a cluster on one machine: these plus 10 n. */
-export const CLIENT_PORT = 7100;
-export const PEER_PORT = 7101;
-export const HTTP_PORT = 7102;
-const PORT_STEP = 10;
 const SILENCE_CHECK_MILLIS = 1000;
 
 export interface StartReplicaOptions {
@@ -92,7 +88,7 @@ export async function startReplica(
   });
   if (isFault(file)) return file;
   const readRate = await measureReadRate(file, options.fileCalls);
-  const replica = new ReplicaProcess(options, file, readRate);
+  const replica = new ReplicaServer(options, file, readRate);
   const fault = await replica.listen();
   if (fault !== null) {
     await replica.stop();
@@ -102,7 +98,7 @@ export async function startReplica(
   return replica;
 }
 
-class ReplicaProcess implements RunningReplica {
+class ReplicaServer implements RunningReplica {
   readonly slot: number;
   readonly cluster: bigint;
   clientAddress: Address;
@@ -131,9 +127,9 @@ class ReplicaProcess implements RunningReplica {
     const onFatal = options.onFatal ?? exitWith;
     this.slot = slot;
     this.cluster = cluster;
-    this.clientAddress = configuration.clientAddress ?? defaultAddress(CLIENT_PORT, slot);
+    this.clientAddress = configuration.clientAddress ?? defaultAddress('client', slot);
     this.peerAddress =
-      configuration.peerAddress ?? configuration.addresses[slot] ?? defaultAddress(PEER_PORT, slot);
+      configuration.peerAddress ?? configuration.addresses[slot] ?? defaultAddress('peer', slot);
     this.httpAddress = null;
     this.#configuration = configuration;
     this.#file = file;
@@ -231,7 +227,7 @@ class ReplicaProcess implements RunningReplica {
     const { httpAddress } = this.#configuration;
     if (httpAddress === 'off') return null;
     const http = await listenHttp({
-      address: httpAddress ?? defaultAddress(HTTP_PORT, this.slot),
+      address: httpAddress ?? defaultAddress('http', this.slot),
       status: () => this.status(),
       instruments: this.#instruments,
       backup: this.#backups,
@@ -340,10 +336,6 @@ const systemClock = {
   monotonic: (): number => Math.floor(performance.now() * 1000),
   wall: (): number => Date.now() * 1000,
 };
-
-function defaultAddress(port: number, slot: number): Address {
-  return { host: '127.0.0.1', port: port + PORT_STEP * slot };
-}
 
 function threadPoolSize(): number {
   return Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4;

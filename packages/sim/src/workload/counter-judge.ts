@@ -1,7 +1,7 @@
 import { readU64 } from '@kimberlite/store';
 import { checkHistory } from '../linearizability/check-history.ts';
 import type { HistoryModel } from '../linearizability/history.ts';
-import type { HistoryJudge, WorkloadRequest } from '../workload/workload.ts';
+import type { HistoryJudge, WorkloadRequest } from './workload.ts';
 
 /** Steps after which a history counts as undecided: many open requests of one counter. */
 const STEPS_MAX = 200_000;

@@ -3,7 +3,7 @@ import { createKernel, decodeResults, encodeCalls, KERNEL_CALLS } from '@kimberl
 import { type ClusterConfig, CONFIG_DEV, type StoragePort, type Zone } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isFault, type ServerFault } from './errors.ts';
-import { startReplica } from './replica-process.ts';
+import { startReplica } from './start-replica.ts';
 import { formatDataFile } from './storage/data-file-format.ts';
 import { temporaryDirectory } from './testing/temporary-directory.ts';
 import type { TestClient } from './testing/test-client.ts';
