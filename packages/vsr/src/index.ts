@@ -71,6 +71,15 @@ export type {
 } from './host/ports.ts';
 export { type PartRead, recoverLog, type SlotRead } from './journal/recover.ts';
 export {
+  journalWritesMax,
+  partOf,
+  readLengthOf,
+  readSlotHeader,
+  type SlotFacts,
+  type SlotFault,
+  slotFault,
+} from './journal/slot-read.ts';
+export {
   primarySlot,
   type Quorums,
   quorumsOf,

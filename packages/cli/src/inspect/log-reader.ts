@@ -2,13 +2,19 @@ import { sha256 } from '@kimberlite/server';
 import {
   type ClusterConfig,
   decodeHeader,
-  decodeMessage,
   HEADER_SIZE,
   type Header,
+  journalWritesMax,
   type LogHeader,
   type PartRead,
+  partOf,
+  readLengthOf,
+  readSlotHeader,
   recoverLog,
   SECTOR_SIZE,
+  type SlotFacts,
+  type SlotFault,
+  slotFault,
 } from '@kimberlite/vsr';
 import type { DataFileReader } from './data-file-reader.ts';
 
@@ -48,7 +54,7 @@ export function readFoundLog(
     prepare: prepare.part,
   }));
   const solo = superblock.identity.replicaCount === 1;
-  const writesMax = solo ? 1 : config.pipelineMax;
+  const writesMax = journalWritesMax(factsOf(file));
   const recovered = recoverLog(reads, { config, superblock, solo, writesMax });
   if (recovered !== null) {
     return { slots, refused: solo && !recovered.headCertain, recovered };
@@ -59,45 +65,54 @@ export function readFoundLog(
   return { slots, refused: true, recovered: otherwise };
 }
 
+/** What a slot of this file must be. */
+export function factsOf(file: DataFileReader): SlotFacts {
+  const { cluster, replicaCount } = file.chosen.state.identity;
+  return { config: file.config, checksum: sha256, cluster, replicaCount };
+}
+
 function readHeader(file: DataFileReader, slot: number): FoundPart {
   const bytes = file.readWhole('wal_headers', slot * HEADER_SIZE, HEADER_SIZE);
   if (bytes === null) return bad('it cannot be read');
-  const header = headerOfSlot(file, slot, bytes);
-  return typeof header === 'string' ? bad(header) : good(header, bytes);
+  const header = readSlotHeader(factsOf(file), slot, bytes);
+  return typeof header === 'string' ? bad(faultText(file, header, bytes)) : good(header, bytes);
 }
 
 function readPrepare(file: DataFileReader, slot: number): FoundPart {
   const { messageSizeMax } = file.config;
+  const facts = factsOf(file);
   const offset = slot * messageSizeMax;
   const start = file.readWhole('wal_prepares', offset, SECTOR_SIZE);
   if (start === null) return bad('it cannot be read');
-  const header = headerOfSlot(file, slot, start);
-  if (typeof header === 'string') return bad(header);
+  const header = readSlotHeader(facts, slot, start);
+  if (typeof header === 'string') return bad(faultText(file, header, start));
   const { size } = header;
   if (size > messageSizeMax) return bad(`it is ${size} bytes long`);
-  const length = Math.ceil(size / SECTOR_SIZE) * SECTOR_SIZE;
+  const length = readLengthOf(size);
   const bytes = length > start.length ? file.readWhole('wal_prepares', offset, length) : start;
   if (bytes === null) return bad('it cannot be read');
-  const message = decodeMessage(bytes.subarray(0, size), sha256);
-  if (typeof message === 'string') return bad(message);
-  const solo = file.chosen.state.identity.replicaCount === 1;
-  // As at a start: whoever has nobody to fetch it from does not look at it.
-  if (!solo && bytes.subarray(size).some((byte) => byte !== 0)) {
-    return bad('what follows it in its last sector is not zero');
-  }
-  return good(header, bytes);
+  const fault = slotFault(facts, header, bytes);
+  return fault === null ? good(header, bytes) : bad(faultText(file, fault, bytes));
 }
 
-/** The header at the start of these bytes, or why it is not one of this slot. */
-function headerOfSlot(file: DataFileReader, slot: number, bytes: Uint8Array): Header | string {
+/** For people; of these bytes. */
+function faultText(file: DataFileReader, fault: SlotFault, bytes: Uint8Array): string {
   const header = decodeHeader(bytes.subarray(0, HEADER_SIZE), sha256);
-  if (typeof header === 'string') return header;
-  if (header.cluster !== file.chosen.state.identity.cluster) return 'it is of another cluster';
-  if (header.command !== 'reserved' && header.command !== 'prepare') {
-    return `it is a ${header.command}`;
+  if (typeof header === 'string') return fault;
+  switch (fault) {
+    case 'other_cluster':
+      return 'it is of another cluster';
+    case 'other_command':
+      return `it is a ${header.command}`;
+    case 'other_slot':
+      return 'op' in header
+        ? `it belongs to slot ${slotOf(file.config, Number(header.op))}`
+        : fault;
+    case 'padding':
+      return 'what follows it in its last sector is not zero';
+    default:
+      return fault;
   }
-  const belongs = slotOf(file.config, header.op);
-  return belongs === slot ? header : `it belongs to slot ${belongs}`;
 }
 
 /** The slot of an op; of a slot that was never used, its own number. */
@@ -106,8 +121,7 @@ export function slotOf(config: ClusterConfig, op: number): number {
 }
 
 function good(header: Header, bytes: Uint8Array): FoundPart {
-  if (header.command !== 'prepare') return { part: 'reserved', fault: null };
-  return { part: { header, bytes: bytes.slice(0, HEADER_SIZE) }, fault: null };
+  return { part: partOf(header, bytes), fault: null };
 }
 
 function bad(fault: string): FoundPart {

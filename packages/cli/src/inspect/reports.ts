@@ -1,17 +1,19 @@
 import { sha256 } from '@kimberlite/server';
 import {
-  type AnyMessage,
   checkpointId,
-  decodeHeader,
-  decodeMessage,
   HEADER_SIZE,
   type Header,
   type PrepareHeader,
-  peekSize,
+  readLengthOf,
+  readSlotHeader,
+  type SlotFacts,
+  type SlotFault,
   type SuperblockCopy,
+  slotFault,
 } from '@kimberlite/vsr';
 import { hex128, hexOf } from '../text.ts';
 import type { DataFileReader } from './data-file-reader.ts';
+import { factsOf } from './log-reader.ts';
 
 /** What `inspect` shows, as JSON with names of the wire. */
 export type Report = Readonly<Record<string, unknown>>;
@@ -89,10 +91,11 @@ export interface WalSlotReport {
 
 /** Every slot, in the order of the ring. */
 export function* walReport(file: DataFileReader): Generator<WalSlotReport, void, undefined> {
-  const { walSlots, messageSizeMax } = file.config;
-  for (let slot = 0; slot < walSlots; slot += 1) {
-    const header = readHeader(file.read('wal_headers', slot * HEADER_SIZE, HEADER_SIZE));
-    const prepare = readPrepare(file, slot * messageSizeMax);
+  const facts = factsOf(file);
+  for (let slot = 0; slot < file.config.walSlots; slot += 1) {
+    const part = file.read('wal_headers', slot * HEADER_SIZE, HEADER_SIZE);
+    const header = readSlotHeader(facts, slot, part);
+    const prepare = readPrepare(file, facts, slot);
     const known = asPrepare(prepare) ?? asPrepare(header);
     const agree =
       typeof header !== 'string' &&
@@ -113,19 +116,14 @@ export function* walReport(file: DataFileReader): Generator<WalSlotReport, void,
   }
 }
 
-function readHeader(bytes: Uint8Array): Header | string {
-  return decodeHeader(bytes, sha256);
-}
-
-function readPrepare(file: DataFileReader, offset: number): Header | string {
-  const start = file.read('wal_prepares', offset, HEADER_SIZE);
-  const header = decodeHeader(start, sha256);
+function readPrepare(file: DataFileReader, facts: SlotFacts, slot: number): Header | SlotFault {
+  const { messageSizeMax } = file.config;
+  const offset = slot * messageSizeMax;
+  const header = readSlotHeader(facts, slot, file.read('wal_prepares', offset, HEADER_SIZE));
   if (typeof header === 'string') return header;
-  const size = peekSize(start) ?? 0;
-  if (size > file.config.messageSizeMax) return 'size';
-  const whole = file.read('wal_prepares', offset, size);
-  const message: AnyMessage | string = decodeMessage(whole, sha256);
-  return typeof message === 'string' ? message : message.header;
+  if (header.size > messageSizeMax) return 'too_long';
+  const whole = file.read('wal_prepares', offset, readLengthOf(header.size));
+  return slotFault(facts, header, whole) ?? header;
 }
 
 function asPrepare(part: Header | string): PrepareHeader | null {

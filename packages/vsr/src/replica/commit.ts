@@ -1,4 +1,5 @@
 import { assert } from '@kimberlite/store';
+import { isPaddingSound } from '../journal/slot-read.ts';
 import { decodeMessage, isCommand, type PrepareMessage } from '../message/message.ts';
 import { Op, opMin, opNext } from '../std/numbers.ts';
 import { checkpointAllowsCommit, freezeCheckpoint } from './checkpoint.ts';
@@ -6,7 +7,7 @@ import type { ReplicaEvent } from './effect.ts';
 import { beginExecution, continueExecution } from './execute.ts';
 import type { Replica } from './replica.ts';
 import { fatal, trace } from './report.ts';
-import { isPaddingSound, readPrepare } from './wal-read.ts';
+import { readPrepare } from './wal-read.ts';
 import { expectedCheckpointId } from './window.ts';
 
 /** Ops executed in one step, at most; the rest follows in `work`, so that I/O gets its turn. */

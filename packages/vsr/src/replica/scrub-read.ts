@@ -1,5 +1,6 @@
 import type { TreeTour } from '@kimberlite/store';
 import { SECTOR_SIZE } from '../config.ts';
+import { readLengthOf, readSlotHeader, slotFault } from '../journal/slot-read.ts';
 import type { LogHeader } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Checksum } from '../std/numbers.ts';
@@ -10,7 +11,6 @@ import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
 import { performSuperblockStep } from './superblock-update.ts';
 import type { CorruptPlace } from './trace.ts';
-import { isSlotWhole, readLengthOf, slotHeader } from './wal-read.ts';
 
 /**
  * Largest read, in bytes. Four of them would make a mebibyte; what is read is hashed in one step,
@@ -162,9 +162,13 @@ function isHeaderLost(r: Replica, walSlot: number, part: Uint8Array): boolean {
   const wanted = r.journal.redundantHeader(walSlot);
   if (entry === null) {
     // A slot in no use may have kept the header of an op that was given up.
-    return slotHeader(r, walSlot, part) === null && slotHeader(r, walSlot, wanted) !== null;
+    return isBad(r, walSlot, part) && !isBad(r, walSlot, wanted);
   }
   return part.length !== wanted.length || !part.every((byte, at) => byte === wanted[at]);
+}
+
+function isBad(r: Replica, walSlot: number, part: Uint8Array): boolean {
+  return typeof readSlotHeader(r, walSlot, part) === 'string';
 }
 
 /**
@@ -179,9 +183,11 @@ function verifySlot(
   const { walSlot, checksum } = read;
   const entry = r.journal.atRest(walSlot);
   if (entry === 'busy' || (entry?.header.checksum ?? null) !== checksum) return NOTHING;
-  const header = bytes === null ? null : slotHeader(r, walSlot, bytes);
+  const found = bytes === null ? null : readSlotHeader(r, walSlot, bytes);
+  const header = typeof found === 'string' ? null : found;
+  const isWhole = header !== null && bytes !== null && slotFault(r, header, bytes) === null;
   if (entry !== null) {
-    const right = header?.checksum === checksum && bytes !== null && isSlotWhole(r, header, bytes);
+    const right = isWhole && header.checksum === checksum;
     if (right) return NOTHING;
     r.journal.markFaulty(entry.header.op);
   } else {
@@ -190,7 +196,7 @@ function verifySlot(
       if (header.size > bytes.length && header.size <= r.config.messageSizeMax) {
         return { kind: 'more', read: slotRead(r, walSlot, null, header.size) };
       }
-      if (isSlotWhole(r, header, bytes)) return NOTHING;
+      if (isWhole) return NOTHING;
     }
     r.journal.markUnknown(walSlot);
   }

@@ -3,9 +3,16 @@ import { ClusterClock } from '../clock/cluster-clock.ts';
 import { configEquals, SECTOR_SIZE } from '../config.ts';
 import { reservedSlot } from '../format.ts';
 import { Journal } from '../journal/journal.ts';
-import { type PartRead, recoverLog, type SlotRead } from '../journal/recover.ts';
+import { recoverLog, type SlotRead } from '../journal/recover.ts';
+import {
+  journalWritesMax,
+  partOf,
+  readLengthOf,
+  readSlotHeader,
+  slotFault,
+} from '../journal/slot-read.ts';
 import { primarySlot, quorumsOf, votersOf } from '../membership.ts';
-import { HEADER_SIZE, type Header } from '../message/layout.ts';
+import { HEADER_SIZE } from '../message/layout.ts';
 import { opMax } from '../std/numbers.ts';
 import { decodeCopies } from '../superblock/read-superblock.ts';
 import { checkpointId, type SuperblockState } from '../superblock/superblock.ts';
@@ -24,15 +31,9 @@ import { beginRestore } from './restore.ts';
 import { transitionToStatus } from './status.ts';
 import { performSuperblockStep } from './superblock-update.ts';
 import { voteToLeave } from './vote.ts';
-import { isSlotWhole, readLengthOf, slotHeader } from './wal-read.ts';
 
 /** WAL slots read at once. */
 const READS_MAX = 16;
-
-/** Body writes in flight: a single replica writes strictly in order, so only the last can tear. */
-export function journalWritesMax(r: Pick<Replica, 'replicaCount' | 'config'>): number {
-  return r.replicaCount === 1 ? 1 : r.config.pipelineMax;
-}
 
 /** First event of a replica's life: everything begins with the superblock. */
 export function beginStartup(r: Replica): void {
@@ -140,7 +141,8 @@ export function onSlotRead(
   const { startup } = r;
   assert(startup !== null, 'the log is being read');
   const { walSlot, bytes } = event;
-  const header = bytes === null ? null : slotHeader(r, walSlot, bytes);
+  const found = bytes === null ? null : readSlotHeader(r, walSlot, bytes);
+  const header = typeof found === 'string' ? null : found;
   if (header !== null && bytes !== null && header.size > bytes.length) {
     if (header.size <= r.config.messageSizeMax) {
       readSlot(r, walSlot, readLengthOf(header.size));
@@ -148,25 +150,18 @@ export function onSlotRead(
     }
   }
   const redundant = startup.redundant.subarray(walSlot * HEADER_SIZE, (walSlot + 1) * HEADER_SIZE);
-  const redundantHeader = slotHeader(r, walSlot, redundant);
+  const redundantHeader = readSlotHeader(r, walSlot, redundant);
   // What does not belong there is not carried along when a neighbour is written.
-  if (redundantHeader === null) redundant.fill(0);
+  if (typeof redundantHeader === 'string') redundant.fill(0);
   startup.reads[walSlot] = {
     header: partOf(redundantHeader, redundant),
-    prepare: header === null || bytes === null ? 'bad' : wholePart(r, header, bytes),
+    prepare:
+      header === null || bytes === null
+        ? 'bad'
+        : partOf(slotFault(r, header, bytes) ?? header, bytes),
   };
   startup.pending -= 1;
   readNextSlots(r, startup);
-}
-
-function partOf(header: Header | null, bytes: Uint8Array): PartRead {
-  if (header === null) return 'bad';
-  if (header.command !== 'prepare') return 'reserved';
-  return { header, bytes: bytes.slice(0, HEADER_SIZE) };
-}
-
-function wholePart(r: Replica, header: Header, bytes: Uint8Array): PartRead {
-  return isSlotWhole(r, header, bytes) ? partOf(header, bytes) : 'bad';
 }
 
 function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): void {
