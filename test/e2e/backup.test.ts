@@ -17,7 +17,7 @@ vi.setConfig({ testTimeout: 4 * MINUTES, hookTimeout: 2 * MINUTES });
 const INTERVAL = 72;
 const WRITERS = 4;
 const KEYS_PER_WRITER = 60;
-/** So that the state is larger than what sockets hold for a reader who does not read. */
+/** So that the state is larger than what sockets hold for a reader that does not read. */
 const VALUE_SIZE = 56 * 1024;
 /** Of what is written over it: so that checkpoints come soon. */
 const LATER_SIZE = 4 * 1024;

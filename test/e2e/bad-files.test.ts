@@ -195,7 +195,7 @@ describe('what another process has', () => {
   });
 });
 
-/** The same, with no file larger than so many bytes: writes beyond fail as on a full disk. */
+/** The same, with no file larger than that many bytes: writes beyond fail as on a full disk. */
 function limited(bytes: number): (program: Program) => Program {
   return ({ file, args, options }) => ({
     file: '/bin/sh',

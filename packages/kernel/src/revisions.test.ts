@@ -39,7 +39,7 @@ interface Page {
   readonly bytesMax?: number;
 }
 
-/** A kernel that keeps so many revisions behind the newest. */
+/** A kernel that keeps that many revisions behind the newest. */
 class Kernel {
   readonly runner: MemoryRunner;
 

@@ -40,7 +40,7 @@ describe('quorumsOf', () => {
       );
     // A new view hears of every commit.
     expect(meets(replication, viewChange)).toBe(true);
-    // Who acknowledged does not nack: an op that has its quorum can't be dropped.
+    // A replica that acknowledged does not nack: an op that has its quorum can't be dropped.
     expect(meets(replication, nack)).toBe(true);
     // Two primaries of one view change can't both be chosen.
     expect(meets(viewChange, viewChange)).toBe(true);

@@ -24,7 +24,7 @@ export interface Quorums {
 
 /**
  * Quorums of a membership of `voters` (rule quorum-table). They come from the configuration and
- * never from who is connected. replication + viewChange > voters, so a new view always meets every
+ * never from what is connected. replication + viewChange > voters, so a new view always meets every
  * committed op; nack + replication > voters, so a committed op can never be dropped.
  */
 export function quorumsOf(voters: number): Quorums {

@@ -6,7 +6,7 @@ import {
   zoneOffset,
 } from '@kimberlite/vsr';
 
-/** Who puts right what was found. */
+/** What puts right what was found. */
 export type Repair =
   /** The replica itself, at its next start. */
   | 'start'
@@ -34,7 +34,7 @@ const REPAIRS: Readonly<Record<Repair, string>> = {
     'restore a backup',
 };
 
-/** Who puts right what nothing on this file can. */
+/** What puts right what nothing on this file can. */
 export function repairOfLoss({ replicaCount }: { readonly replicaCount: number }): Repair {
   return replicaCount >= RECOVERY_VOTERS_MIN ? 'replacement' : 'backup';
 }

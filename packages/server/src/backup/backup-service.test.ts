@@ -18,7 +18,7 @@ import { BackupFrameReader } from './backup-frames.ts';
 import { BackupService, type BackupServiceOptions } from './backup-service.ts';
 
 const { blockSize } = CONFIG_DEV;
-/** More than sockets hold for a reader who does not read. */
+/** More than sockets hold for a reader that does not read. */
 const BLOCKS = 2_000;
 const BASE: BackupPoint = {
   cluster: 7n,

@@ -31,7 +31,7 @@ interface Backup {
   readonly op: number;
 }
 
-/** A backup of three replicas at rest that have executed so many requests. */
+/** A backup of three replicas at rest that have executed that many requests. */
 function backupAfter(requests: number): Backup {
   const { script, backups } = settle({ replicaCount: 3 });
   for (let count = 0; count < requests; count += 1) script.add(1, 1);

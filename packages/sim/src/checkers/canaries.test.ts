@@ -294,7 +294,7 @@ function commit(op: number): CommittedEvent {
   };
 }
 
-/** A history of so many ops. */
+/** A history of that many ops. */
 function logOf(ops: number): OneHistory {
   const log = new OneHistory(3);
   log.observePrepare(1n, 7n);

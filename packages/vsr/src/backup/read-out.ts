@@ -33,11 +33,11 @@ export interface ReadOutDisk extends Pick<StoragePort, 'read'> {
 export interface ReadOutOptions {
   readonly point: BackupPoint;
   readonly storage: ReadOutDisk;
-  /** Bytes that are kept for a reader who is slower than the writers, at most. */
+  /** Bytes that are kept for a reader that is slower than the writers, at most. */
   readonly keptMax: number;
 }
 
-/** Bytes read at once, and so the memory of a reader who keeps up. */
+/** Bytes read at once, and so the memory of a reader that keeps up. */
 const READ_MAX = 256 * 1024;
 
 const WANTED = 0;

@@ -60,8 +60,8 @@ function reasonToGiveWay(r: Replica): VoteReason | null {
 }
 
 /**
- * Its timestamps are its own guess, and who would lead next knows better. Only then: to give way to
- * someone without an agreed clock would help nobody, and the views would never come to rest.
+ * Its timestamps are its own guess, and the next primary knows better. Only then: to give way to
+ * one without an agreed clock would help nobody, and the views would never come to rest.
  */
 function hasLostClock(r: Replica): boolean {
   if (r.clockLostSince === null) return false;

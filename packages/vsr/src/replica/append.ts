@@ -74,8 +74,8 @@ function appendNext(r: Replica, message: PrepareMessage): boolean {
     return false;
   }
   if (namesOtherCheckpoint(r, header)) {
-    // The primary's state after that checkpoint is not ours: one of us two has diverged, and who
-    // it is the others know.
+    // The primary's state after that checkpoint is not ours: one of us two has diverged, and the
+    // others know which.
     drop(r, message, 'wrong_checkpoint');
     return false;
   }

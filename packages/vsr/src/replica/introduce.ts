@@ -31,8 +31,9 @@ import { updateSuperblock } from './superblock-update.ts';
  * its promise, is mute and deaf but for pings and pongs, as if its links were cut: one honest peer
  * that remembers is enough. It ends for good when a second peer denies it (of two replicas: the
  * first). One alone may lie: it could end every honest replica, and have its file thrown away. A
- * peer forgets when it starts anew, but in one life it never takes back what it has said: who does
- * was not to be believed. Otherwise: the one peer that remembers restarts, and the old copy counts.
+ * peer forgets when it starts anew, but in one life it never takes back what it has said: one that
+ * does was not to be believed. Otherwise: the one peer that remembers restarts, and the old copy
+ * counts.
  */
 
 /** Why a peer denies this replica's file. */
@@ -218,7 +219,7 @@ function greet(r: Replica, { replica: slot, knownSince, view }: Message<'pong'>[
   const { since } = fileOf(introductions, r.slot);
   // Noted by a ping alone, it is not known there what it took the place of.
   if (knownSince < since) return;
-  // Who knows this file from now on may have sent its log for that view beside the lost one's: in
+  // A peer that knows this file now may have sent its log for that view beside the lost one's: in
   // a lower view nothing is promised any more, and in one of this slot's the lost one may have led.
   const free = primarySlot(view) === r.slot ? nextView(view, r.voters) : view;
   if (since > 0 && r.status === 'introducing') r.view = viewMax(r.view, free);

@@ -25,7 +25,7 @@ export function beginRestore(r: Replica): void {
   r.missingBlocks.clear();
   // What this replica wrote itself was on the disk before the superblock named it: of that only
   // the metadata is read, so that a start does not take longer the more there is. Where rot has got
-  // at it since, the scrubber finds it, or who needs it.
+  // at it since, the scrubber finds it, or whatever needs it.
   r.forest.beginRestore(r.checkpoint.forestRoot, { whole: r.syncTarget !== null });
 }
 

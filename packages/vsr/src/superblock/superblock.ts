@@ -20,7 +20,7 @@ import {
   type Introductions,
 } from './introductions.ts';
 
-/** Who a data file belongs to; written by format and never changed. */
+/** Which replica a data file belongs to; written by format and never changed. */
 export interface Identity {
   readonly cluster: bigint;
   /** Member slot, 0–15. */
