@@ -1,5 +1,6 @@
 import { CONFIG_SIMULATION, type ScrubOptions, SUPERBLOCK_COPIES } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
+import { checkpointTables } from '../checkers/whole-checkpoint.ts';
 import {
   loseHeaderRing,
   loseSlot,
@@ -47,9 +48,11 @@ function foundBy(script: ScriptedCluster, slot: number): Record<string, number> 
   return found;
 }
 
-/** A start reads the whole log and every block: it finds nothing. */
+/** Every block is as its parent names it, and a start, which reads the whole log, finds nothing. */
 function expectSound(script: ScriptedCluster, slots: readonly number[]): void {
+  const tables = checkpointTables(script.cluster.options.workload);
   for (const slot of slots) {
+    expect(script.cluster.storage(slot).evidence.rottenBlocks(tables)).toEqual([]);
     script.crash(slot);
     const before = script.events('corrupt', slot).length;
     script.restart(slot);
@@ -190,6 +193,9 @@ describe('a scrubber', () => {
     rotBlock(script.disk(0), address);
     tour(script, [0], 2);
     expect(foundBy(script, 0)['scrub block']).toBeGreaterThan(0);
+    const { evidence } = script.cluster.storage(0);
+    const rotten = evidence.rottenBlocks(checkpointTables(script.cluster.options.workload));
+    expect(rotten.map((fault) => fault.address)).toEqual([address]);
     expect(script.add(1, 1)).toBeGreaterThan(0);
   });
 });

@@ -223,6 +223,14 @@ describe('replies', () => {
     expect(broken(() => commit(0, ADD_ALICE))).toBe('replies');
   });
 
+  it('allow it to who asks the same again, under the number that was refused', () => {
+    const { commit, replies } = history();
+    commit(0, REGISTERS);
+    replies.onRefusedDefinitely(ask.header.checksum);
+    replies.onSending(ask.header.checksum);
+    expect(broken(() => commit(0, ADD_ALICE))).toBe('nothing');
+  });
+
   it('catch the eviction of another session than the idlest', () => {
     const all = history();
     const registers = Array.from({ length: 7 }, (_, index) =>

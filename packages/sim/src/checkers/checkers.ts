@@ -2,7 +2,6 @@ import {
   type AnyMessage,
   type ClientId,
   type ClusterConfig,
-  CORE_TABLES,
   type Message,
   type ReplicaSnapshot,
   type TraceEvent,
@@ -26,7 +25,7 @@ import { SecondJudge } from './second-judge.ts';
 import { StoresEqual } from './stores-equal.ts';
 import { ViewsVoted } from './views-voted.ts';
 import { check } from './violation.ts';
-import { WholeCheckpoint } from './whole-checkpoint.ts';
+import { checkpointTables, WholeCheckpoint } from './whole-checkpoint.ts';
 
 export interface CheckersSetup {
   readonly config: ClusterConfig;
@@ -77,8 +76,7 @@ export class Checkers implements ClientObserver {
     this.primaries = new OnePrimary();
     this.acknowledged = new AcknowledgedQuorum(setup.disks);
     this.checkpoints = new CheckpointQuorum(setup.config, setup.disks);
-    const tables = [...CORE_TABLES, ...setup.workload.stateMachine().tables];
-    this.whole = new WholeCheckpoint(setup.disks, new Set(tables.map(({ id }) => id)));
+    this.whole = new WholeCheckpoint(setup.disks, checkpointTables(setup.workload));
     this.views = new ViewsVoted(setup.disks.length);
     this.running = new NeverBack();
     this.files = new RecoveredFiles(setup.disks.length);
@@ -194,6 +192,10 @@ export class Checkers implements ClientObserver {
   invoked(client: ClientId, request: WorkloadRequest): void {
     this.replies.onInvoked(client);
     this.second?.onInvoked(client, request);
+  }
+
+  sending(checksum: bigint): void {
+    this.replies.onSending(checksum);
   }
 
   replied(client: ClientId, request: WorkloadRequest, reply: Message<'reply'>): void {

@@ -186,6 +186,14 @@ export class Replies {
     if (after(place, this.answered)) this.answered = place;
   }
 
+  /**
+   * A client sends these bytes. A number that was refused for sure is used again, so the same
+   * question asked anew is the same message: now it may execute.
+   */
+  onSending(checksum: bigint): void {
+    this.refused.delete(checksum);
+  }
+
   onRefusedDefinitely(checksum: bigint): void {
     check(
       'replies',

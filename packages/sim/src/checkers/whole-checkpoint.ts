@@ -1,10 +1,17 @@
-import type { TreeFault } from '@kimberlite/vsr';
+import { CORE_TABLES, type TreeFault } from '@kimberlite/vsr';
+import type { Workload } from '../workload/workload.ts';
 import { check } from './violation.ts';
 
 /** What a disk is asked. */
 interface CheckpointDisk {
   superblock(): string | { readonly checkpoint: { readonly op: number } };
   checkpointFault(tables: ReadonlySet<number>): TreeFault | null;
+}
+
+/** Ids of the tables that a checkpoint may have. */
+export function checkpointTables(workload: Workload): ReadonlySet<number> {
+  const tables = [...CORE_TABLES, ...workload.stateMachine().tables];
+  return new Set(tables.map(({ id }) => id));
 }
 
 /**

@@ -39,6 +39,8 @@ export const CLIENTS_BUSY: ClientOptions = {
 export interface ClientObserver {
   /** About to be sent for the first time. */
   invoked(client: ClientId, request: WorkloadRequest): void;
+  /** The bytes of a request go out for the first time, or again after their refusal. */
+  sending(checksum: bigint): void;
   replied(client: ClientId, request: WorkloadRequest, reply: Message<'reply'>): void;
   /** Refused for sure: it must never execute. */
   refusedDefinitely(client: ClientId, request: WorkloadRequest, checksum: bigint): void;
@@ -185,6 +187,7 @@ export class SimulatedClient {
     assert(this.pending === null && this.session.state === 'ready', 'one request at a time');
     const out: ClientEffect[] = [];
     this.pending = request;
+    this.pendingChecksum = 0n;
     this.onReply = onReply;
     this.setup.observer.invoked(this.idNow, request);
     if (request.operation < OPERATION_USER_MIN) {
@@ -248,11 +251,17 @@ export class SimulatedClient {
     this.onReply = null;
   }
 
+  private noteSending(checksum: bigint): void {
+    if (this.pending === null || this.pendingChecksum === checksum) return;
+    this.pendingChecksum = checksum;
+    this.setup.observer.sending(checksum);
+  }
+
   private apply(effects: readonly ClientEffect[]): void {
     for (const effect of effects) {
       switch (effect.kind) {
         case 'send':
-          if (this.pending !== null) this.pendingChecksum = effect.message.header.checksum;
+          this.noteSending(effect.message.header.checksum);
           this.setup.send(effect.replica, effect.message);
           break;
         case 'registered':

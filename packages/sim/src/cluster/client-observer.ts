@@ -15,6 +15,7 @@ export function clientObserver({
 }): ClientObserver {
   return {
     invoked: (client, request) => judge(() => checkers.invoked(client, request)),
+    sending: (checksum) => judge(() => checkers.sending(checksum)),
     replied: (client, request, reply) => judge(() => checkers.replied(client, request, reply)),
     refusedDefinitely: (client, request, checksum) => {
       totals.definiteRefusals += 1;

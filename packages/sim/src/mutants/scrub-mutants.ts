@@ -25,6 +25,20 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'scrubber_believes_tables',
+    bug: 'of the blocks only rotten metadata is a finding',
+    scenario: 'scrub_detects_corruption',
+    edits: [
+      {
+        file: SCRUB_READ,
+        find: 'tour.take(bytes).filter((reference) => noteMissingBlock(r, reference));',
+        replace:
+          'tour.take(bytes).filter((reference) => r.forest.tree.metadata' +
+          '.some(({ address }) => address === reference.address) && noteMissingBlock(r, reference));',
+      },
+    ],
+  },
+  {
     name: 'scrubber_never_wraps',
     bug: 'a tour ends at the end of the file, so what stands before its origin is never read',
     scenario: 'scrub_detects_corruption',

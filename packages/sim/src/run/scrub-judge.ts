@@ -1,17 +1,20 @@
+import { checkpointTables } from '../checkers/whole-checkpoint.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 
 /** Ticks for the tours, and for a start: far more than both take on a healed disk. */
 const TICKS_MAX = 6_000;
 /** The first may be under way already, with what it passed before it rotted. */
 const TOURS = 2;
-/** Ticks in which a start has read every block. */
+/** Ticks in which a start has read the whole log, and the metadata of its checkpoint. */
 const LOADING_TICKS = 200;
 
 /**
  * Whether the scrubbers of a healed core leave anything rotten, each disk being bad in other places
- * of every zone: after two more tours of each, a
- * start of each must find nothing, since a start reads the whole log and every block. Returns what
- * it found, or null. It knows of the scrubber only what everyone can see.
+ * of every zone. After two more tours of each, every block of its checkpoint must be on its disk as
+ * its parent names it, which the bytes say; and a start of each must find nothing, since a start
+ * reads the superblock and the whole log. Of the blocks it reads the metadata alone, so that rot in
+ * the others would never be missed by it. Returns what was found, or null. It knows of the scrubber
+ * only what everyone can see.
  */
 export function rotLeftByScrubbers(
   cluster: Cluster,
@@ -32,11 +35,16 @@ export function rotLeftByScrubbers(
       state.journalFaulty === 0
     );
   };
+  const tables = checkpointTables(cluster.options.workload);
   if (!runUntil(cluster, () => core.every(isDone))) return 'the tours of the scrubbers never end';
   for (const slot of core) {
     // What a crash tears is no rot.
     const isStill = (): boolean => cluster.storage(slot).writesInFlight === 0;
     if (!runUntil(cluster, isStill)) return `replica ${slot} never stops writing`;
+    const [block] = cluster.storage(slot).evidence.rottenBlocks(tables);
+    if (block !== undefined) {
+      return `replica ${slot} passed block ${block.address} in its tours: ${block.problem}`;
+    }
     cluster.crash(slot);
     const before = cluster.totals.rotAtStart;
     cluster.start(slot);

@@ -259,6 +259,34 @@ export class DiskEvidence {
     return block;
   }
 
+  /** Blocks of the durable checkpoint that reads do not give back as they are named. */
+  rottenBlocks(tables: ReadonlySet<number>): TreeFault[] {
+    const superblock = this.superblock();
+    if (typeof superblock === 'string') return [];
+    const { config, checksum } = this.setup;
+    const found: TreeFault[] = [];
+    inspectTree(superblock.checkpoint.forestRoot, {
+      format: { checksum, blockSize: config.blockSize },
+      tables,
+      read: (address) => this.readBlock(address),
+      onFault: (fault) => found.push(fault),
+      onBlock: () => {},
+    });
+    return found;
+  }
+
+  /** A block as a read gives it; null where the device reports an error. */
+  private readBlock(address: number): Uint8Array | null {
+    const { memory, config } = this.setup;
+    const block = new Uint8Array(config.blockSize);
+    const first = ((address - 1) * config.blockSize) / SECTOR_SIZE;
+    for (let at = 0; at < config.blockSize; at += SECTOR_SIZE) {
+      const sector = block.subarray(at, at + SECTOR_SIZE);
+      if (!memory.blocks.peek(first + at / SECTOR_SIZE, sector)) return null;
+    }
+    return block;
+  }
+
   /** Block sectors that a read found damaged, with the bytes that should be there. */
   damagedBlocks(): { readonly sector: number; readonly bytes: Uint8Array }[] {
     const { blocks } = this.setup.memory;

@@ -28,7 +28,7 @@ export const scrubDetectsCorruption: Scenario = {
   purpose: 'sectors of every zone rot at rest; the scrubbers find and mend what nobody reads',
   faults: 'latent faults: 20 % a tick and disk while it works, up to 60 sectors at rest',
   workload: 'as drawn',
-  property: 'two tours after the last fault a start of each replica finds nothing rotten',
+  property: 'two tours after the last fault no block is rotten, and a start of each finds nothing',
   witnesses: [
     { counter: 'latentFaults', least: 5 },
     { counter: 'scrubTours', least: 6 },
