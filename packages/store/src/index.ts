@@ -1,4 +1,4 @@
-export { REFERENCE_SIZE } from './block.ts';
+export { ADDRESS_MAX, REFERENCE_SIZE } from './block.ts';
 export { compareBytes } from './bytes.ts';
 export {
   type BlockReference,

@@ -1,6 +1,7 @@
 import { ADDRESS_MAX } from '../block.ts';
 import { assert } from '../std/assert.ts';
 import { Extents } from './extents.ts';
+import { wordStart } from './word-start.ts';
 
 /**
  * Which blocks of the block area the durable tree uses, a bit each. It belongs to the checkpoint
@@ -56,16 +57,16 @@ export class FreeSet {
   /** The lowest free address above `after`. */
   lowestFree(after: number): number {
     let bit = after;
-    for (;;) {
+    while (bit < ADDRESS_MAX) {
       const word = this.words[bit >>> 5];
       if (word === undefined) break;
       // Bits below the first of interest count as in use.
       const free = ~(word | ((1 << (bit & 31)) - 1)) >>> 0;
       if (free !== 0) {
-        bit = (bit & ~31) + (31 - Math.clz32(free & -free));
+        bit = wordStart(bit) + (31 - Math.clz32(free & -free));
         break;
       }
-      bit = (bit & ~31) + 32;
+      bit = wordStart(bit) + 32;
     }
     assert(bit < ADDRESS_MAX, 'block addresses are exhausted');
     return bit + 1;
@@ -99,9 +100,10 @@ export class FreeSet {
 
   /** The lowest address in use above `after`, or 0. */
   private nextUsed(after: number): number {
-    for (let bit = after; bit >>> 5 < this.words.length; bit = (bit & ~31) + 32) {
+    const end = this.words.length * 32;
+    for (let bit = after; bit < end; bit = wordStart(bit) + 32) {
       const word = ((this.words[bit >>> 5] ?? 0) & ~((1 << (bit & 31)) - 1)) >>> 0;
-      if (word !== 0) return (bit & ~31) + (31 - Math.clz32(word & -word)) + 1;
+      if (word !== 0) return wordStart(bit) + (31 - Math.clz32(word & -word)) + 1;
     }
     return 0;
   }

@@ -1,3 +1,4 @@
+import { ADDRESS_MAX, writeU64 } from '@kimberlite/store';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Checksum } from '../std/numbers.ts';
@@ -5,7 +6,7 @@ import { BLOCK_REFERENCE_SIZE, decodeBlockList, encodeBlockList } from './block-
 
 const references = fc.array(
   fc.record({
-    address: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    address: fc.integer({ min: 1, max: ADDRESS_MAX }),
     checksum: fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }).map(Checksum),
   }),
   { maxLength: 20 },
@@ -27,9 +28,15 @@ describe('a list of blocks', () => {
     body.fill(0, 0, 8);
     body.fill(0xff, BLOCK_REFERENCE_SIZE, BLOCK_REFERENCE_SIZE + 8);
     expect(decodeBlockList(body)).toEqual([{ address: 3, checksum: 7n }]);
+    // A number that can be counted with, but is beyond what a block's name has room for.
+    writeU64(new DataView(body.buffer), BLOCK_REFERENCE_SIZE, ADDRESS_MAX + 1);
+    expect(decodeBlockList(body)).toEqual([{ address: 3, checksum: 7n }]);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        for (const { address } of decodeBlockList(bytes)) expect(address).toBeGreaterThan(0);
+        for (const { address } of decodeBlockList(bytes)) {
+          expect(address).toBeGreaterThan(0);
+          expect(address).toBeLessThanOrEqual(ADDRESS_MAX);
+        }
       }),
     );
   });

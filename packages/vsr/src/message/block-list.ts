@@ -1,4 +1,11 @@
-import { type BlockReference, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
+import {
+  ADDRESS_MAX,
+  type BlockReference,
+  readU64,
+  readU128,
+  writeU64,
+  writeU128,
+} from '@kimberlite/store';
 import { Checksum } from '../std/numbers.ts';
 
 /** Bytes of one reference on the wire: address (8), checksum (16), zeros. */
@@ -22,7 +29,7 @@ export function decodeBlockList(body: Uint8Array): BlockReference[] {
   const references: BlockReference[] = [];
   for (let at = 0; at + BLOCK_REFERENCE_SIZE <= body.length; at += BLOCK_REFERENCE_SIZE) {
     const address = readU64(view, at);
-    if (!Number.isSafeInteger(address) || address < 1) continue;
+    if (!(address >= 1 && address <= ADDRESS_MAX)) continue;
     references.push({ address, checksum: Checksum(readU128(view, at + OFFSET_CHECKSUM)) });
   }
   return references;
