@@ -101,7 +101,7 @@ class Host {
           if (this.forest.table(table).lookup(key) === 'wanted') wanted.any = true;
         },
         range: (table, from, to, limit) => {
-          if (this.forest.table(table).scan(from, to, limit) === 'wanted') wanted.any = true;
+          if (!this.forest.table(table).fetch(from, to, limit)) wanted.any = true;
         },
       };
       let again = true;

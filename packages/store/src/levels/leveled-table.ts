@@ -116,6 +116,28 @@ export class LeveledTable {
     }
   }
 
+  /**
+   * Whether `scan` finds all that it takes in memory; what is missing is wanted. It puts no value
+   * together and does not end at the first one that is missing: a range of long values so costs a
+   * few rounds of reading, not one for each of them.
+   */
+  fetch(from: Uint8Array, to: Uint8Array | null, limit: number): boolean {
+    if (limit <= 0) return true;
+    const cursor = new MergedCursor(this.sources(from, to), this.options.combine);
+    let rows = 0;
+    let complete = true;
+    for (;;) {
+      if (!cursor.settle()) return false;
+      const key = cursor.key();
+      if (key === null || (to !== null && compareBytes(key, to) >= 0)) return complete;
+      const state = cursor.fetch();
+      if (state === 'wanted') complete = false;
+      if (state === 'wanted' || (state === 'live' && !this.hasExpired(cursor, key))) rows += 1;
+      if (rows === limit) return complete;
+      cursor.advance();
+    }
+  }
+
   put(key: Uint8Array, value: Uint8Array): void {
     this.assertFits(key, value);
     const hash = hashBytes(key);
@@ -181,6 +203,14 @@ export class LeveledTable {
     const { expiry } = this.options;
     if (value === null || expiry === undefined) return value;
     return expiry(key, value) > this.horizon ? value : null;
+  }
+
+  /** Whether the record at the cursor, whose value is in memory, is seen no more. */
+  private hasExpired(cursor: MergedCursor, key: Uint8Array): boolean {
+    if (this.options.expiry === undefined) return false;
+    const record = present(cursor.resolve(), 'a value in memory');
+    record.end();
+    return this.seen(key, record.value) === null;
   }
 
   /** True when nothing older than this layer matters. */

@@ -1,7 +1,7 @@
 import { compareBytes } from '../bytes.ts';
 import type { Layer } from '../layer.ts';
 import type { OrderCursor } from '../order-index.ts';
-import { type Combine, type RecordKind, recordSize } from '../record.ts';
+import { type Combine, RecordKind, recordSize } from '../record.ts';
 import { assert, present } from '../std/assert.ts';
 import { RecordFold } from './record-fold.ts';
 
@@ -14,6 +14,8 @@ export interface RecordSource {
   kind(): RecordKind;
   /** Null while blocks of the value must be read first. */
   value(): Uint8Array | null;
+  /** Whether all blocks of the value are in memory; those that are not are wanted. */
+  ready(): boolean;
   /** Bytes that the record counts for; see `recordSize`. */
   weight(): number;
   advance(): void;
@@ -43,6 +45,10 @@ export class LayerSource implements RecordSource {
 
   value(): Uint8Array {
     return this.layer.heap.value(this.cursor.slot);
+  }
+
+  ready(): boolean {
+    return true;
   }
 
   weight(): number {
@@ -110,6 +116,26 @@ export class MergedCursor {
       if (fold.older(kind, value)) break;
     }
     return fold;
+  }
+
+  /**
+   * What `resolve` would find, without putting a value together: 'gone' for a key that was deleted,
+   * 'wanted' while blocks of its values are not in memory. All of them are wanted then.
+   */
+  fetch(): 'live' | 'gone' | 'wanted' {
+    const key = this.keyNow;
+    assert(key !== null, 'a cursor at its end has no record');
+    let state: 'live' | 'gone' | 'wanted' = 'gone';
+    for (let index = 0; index < this.sources.length; index += 1) {
+      if (!this.isAt(index, key)) continue;
+      const source = this.source(index);
+      const kind = source.kind();
+      if (kind === RecordKind.tombstone) return state;
+      if (!source.ready()) state = 'wanted';
+      else if (state === 'gone') state = 'live';
+      if (kind === RecordKind.put) return state;
+    }
+    return state;
   }
 
   /** Goes on; returns what the records that are left behind weigh. */

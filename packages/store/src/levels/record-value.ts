@@ -21,3 +21,14 @@ export function recordValue(page: Uint8Array, at: number, source: BlockSource): 
   }
   return whole ? value : null;
 }
+
+/** Whether every block of that value is in memory; all that are not are wanted. */
+export function recordReady(page: Uint8Array, at: number, source: BlockSource): boolean {
+  if (!recordIsOutline(page, at)) return true;
+  const part = recordPart(page, at);
+  let ready = true;
+  for (let name = 4; name < part.length; name += REFERENCE_SIZE) {
+    if (source.raw(part, name) === null) ready = false;
+  }
+  return ready;
+}

@@ -11,7 +11,7 @@ import {
   recordKey,
   recordKind,
 } from './page.ts';
-import { recordValue } from './record-value.ts';
+import { recordReady, recordValue } from './record-value.ts';
 import type { BlockSource, Run } from './run.ts';
 
 /** Siblings of a wanted leaf that are wanted with it, when the walk may need them. */
@@ -91,6 +91,12 @@ export class RunCursor {
   value(): Uint8Array | null {
     const page = this.page(0);
     return recordValue(page, pageRecord(page, this.position(0)), this.options.source);
+  }
+
+  /** Whether the value's blocks are in memory; those that are not are wanted. */
+  ready(): boolean {
+    const page = this.page(0);
+    return recordReady(page, pageRecord(page, this.position(0)), this.options.source);
   }
 
   weight(): number {

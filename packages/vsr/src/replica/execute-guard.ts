@@ -56,7 +56,7 @@ class Names implements KeyNames {
     this.ranges.push(named);
     const text = rangeText(named);
     this.limits.set(text, Math.max(limit, this.limits.get(text) ?? 0));
-    if (this.forest.table(table).scan(from, to, limit) === 'wanted') this.complete = false;
+    if (!this.forest.table(table).fetch(from, to, limit)) this.complete = false;
   }
 
   assertKey(table: number, key: Uint8Array): void {

@@ -90,7 +90,13 @@ export class LeveledHost {
     to: Uint8Array | null,
     limit: number,
   ): { key: Uint8Array; value: Uint8Array }[] {
-    return this.read(() => this.forest.table(table).scan(from, to, limit));
+    const leveled = this.forest.table(table);
+    return this.read(() => {
+      const fetched = leveled.fetch(from, to, limit);
+      const found = leveled.scan(from, to, limit);
+      assert(fetched === (found !== 'wanted'), 'what was fetched, and only that, can be read');
+      return found;
+    });
   }
 
   /** One slice of the running checkpoint; returns the blocks that it wrote. */
