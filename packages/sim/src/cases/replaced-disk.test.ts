@@ -72,6 +72,27 @@ describe('a replica whose disk was replaced', () => {
     expect(script.read(1)).toBe(1);
   });
 
+  it.each([5, 6])('of %i gives way to be followed by who was away', (replicaCount) => {
+    const { script, primary, backups } = settle({ replicaCount });
+    const [away, slot] = [at(backups, 0), at(backups, 1)];
+    const others = [primary, ...backups].filter((other) => other !== away);
+    script.isolate(away);
+    lose(script, slot);
+    startNew(script, slot, replaceFile(script, slot));
+    script.runUntil(() => script.converged(others));
+    // The next in line is away, so that the new file leads.
+    script.crash(primary);
+    script.runUntil(() => script.primary() === slot, 6_000);
+    script.restart(primary);
+    script.runUntil(() => script.converged(others));
+    script.heal();
+    script.runUntil(() => script.converged(), 6_000);
+    expect(script.events('abdicated', slot)).toMatchObject([{ reason: 'unfollowed' }]);
+    expect(script.state(away).status).toBe('normal');
+    expect(script.primary()).not.toBe(slot);
+    expect(script.add(1, 1)).toBe(1);
+  });
+
   it.each([3, 4, 5, 6])('of %i is not mistaken for its old disk', (replicaCount) => {
     const { script, backups } = settle({ replicaCount });
     const slot = at(backups, 0);

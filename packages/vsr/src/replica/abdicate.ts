@@ -7,6 +7,7 @@ import type { VoteReason } from './reasons.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
 import { isPrimary } from './role.ts';
+import { isUnfollowed } from './unfollowed.ts';
 import { voteToLeave, withdrawVote } from './vote.ts';
 
 /**
@@ -56,6 +57,7 @@ function reasonToGiveWay(r: Replica): VoteReason | null {
   // requests wait, with no prepare in the pipeline that could tell.
   if (primary.queue.length > 0 && r.tick - r.diskProgress > limit) return 'disk_stall';
   if (r.stuckSince !== null && r.tick - r.stuckSince > limit) return 'repair_stuck';
+  if (isUnfollowed(r)) return 'unfollowed';
   return hasLostClock(r) ? 'clock_lost' : null;
 }
 
@@ -74,6 +76,7 @@ function hasLostClock(r: Replica): boolean {
 
 function abdicate(r: Replica, reason: VoteReason): void {
   r.primary.abdicated = reason;
+  if (reason === 'unfollowed') r.primary.gaveWayAt ??= r.tick;
   r.timers.stop('heartbeat');
   r.timers.stop('commitMessage');
   r.timers.count(reason === 'clock_lost' ? 'clockLoss' : 'abdicate');

@@ -1,4 +1,5 @@
 import { SLOT_COUNT } from '../membership.ts';
+import { type Header, STATUS_CODES } from '../message/layout.ts';
 import { setHas, setSlots } from '../std/bitset.ts';
 import type { Replica } from './replica.ts';
 
@@ -10,6 +11,25 @@ import type { Replica } from './replica.ts';
  */
 export function hearsReplicationQuorum(r: Replica): boolean {
   return heardInView(r, r.timers.ticks('silence')) >= r.quorums.replication;
+}
+
+/**
+ * Whether a peer shows that it is in this view and serves in it: the primary counts on its acks.
+ * One whose view change does not end is in the view too, but acknowledges nothing and confirms no
+ * read.
+ */
+export function showsFollowing(r: Replica, header: Header): boolean {
+  if (header.view !== r.view) return false;
+  switch (header.command) {
+    case 'ping':
+      return header.status === STATUS_CODES.normal;
+    case 'prepareOk':
+    case 'viewConfirmed':
+    case 'requestReadIndex':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Voters heard in this view within the last `ticks` ticks, this replica included. */

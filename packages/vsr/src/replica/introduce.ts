@@ -10,6 +10,7 @@ import type { DropReason } from './reasons.ts';
 import type { PeerPromise, Replica } from './replica.ts';
 import { fatal, trace } from './report.ts';
 import { updateSuperblock } from './superblock-update.ts';
+import { noteStranger } from './unfollowed.ts';
 
 /*
  * Who is who. A replica's promises live in its data file, so what counts is not the slot that
@@ -160,6 +161,7 @@ export function onIntroduction(r: Replica, { header }: Message<'pong'>): void {
     // all have noted this one, nothing but a later op puts another in its place.
     const outdated = header.knownSince < since || (header.knownSince === since && isIntroduced(r));
     if (!outdated) deny(r, header, 'other_incarnation');
+    else noteStranger(r, header);
     return;
   }
   if (!setHas(r.greeted, header.replica) && isBehindItsPromise(r, header)) {

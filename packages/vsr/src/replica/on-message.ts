@@ -5,6 +5,7 @@ import { onPrepare } from './append.ts';
 import { onBlock } from './block-repair.ts';
 import { noteCheckpoint } from './checkpoint-ids.ts';
 import { onDoViewChange } from './do-view-change.ts';
+import { showsFollowing } from './heard.ts';
 import { onCommit } from './heartbeat.ts';
 import { isDenied, rememberPromise, strangerGate } from './introduce.ts';
 import { onPing, onPong } from './ping.ts';
@@ -100,8 +101,7 @@ export function onMessage(r: Replica, message: AnyMessage): void {
       noteCheckpoint(r, header);
       r.heardAt[header.replica] = r.tick;
       r.peersGone = setRemove(r.peersGone, header.replica);
-      // Who is still in this view can still acknowledge: the primary counts on it.
-      if (header.view === r.view) r.primary.heard[header.replica] = r.tick;
+      if (showsFollowing(r, header)) r.primary.heard[header.replica] = r.tick;
     } else if (!greets) {
       drop(r, message, stranger);
       return;

@@ -15,6 +15,7 @@ import type { Replica } from './replica.ts';
 import { drop } from './report.ts';
 import { learnRoundTrip } from './round-trip.ts';
 import { send } from './send.ts';
+import { noteFollowing } from './unfollowed.ts';
 import { transitionToViewChange } from './view-change.ts';
 
 /** To every peer: asks for its clock, and shows the durable view and whether clocks agree here. */
@@ -58,6 +59,7 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
     header.clock === 1
       ? setAdd(r.clockAgreed, header.replica)
       : setRemove(r.clockAgreed, header.replica);
+  noteFollowing(r, message);
   followHigherView(r, message);
 }
 

@@ -27,6 +27,12 @@ export interface PrimaryState {
   backlogCommit: Op;
   /** Commits stand still. */
   stalled: boolean;
+  /** What voters tell of themselves in this view, by slot. Owner: unfollowed.ts. */
+  readonly following: Map<number, Following>;
+  /** Voters that cannot follow, as they don't know this file, and since which tick; as above. */
+  readonly strangers: Map<number, number>;
+  /** Tick at which it gave way in this view for one of them, or null. */
+  gaveWayAt: number | null;
   /** Why it gives way, while it does. */
   abdicated: VoteReason | null;
   /** Slots whose files ops of the pipeline replace, and by which op. Owner: replacement.ts. */
@@ -44,6 +50,15 @@ export interface PipelineEntry {
   acks: SlotSet;
   /** Tick of the last transmission in this view. */
   sentAt: number;
+}
+
+/** What a voter's last ping in this view said. */
+export interface Following {
+  readonly tick: number;
+  /** One of STATUS_CODES. */
+  readonly status: number;
+  /** Executed there: it knows of every file that took a lost one's place up to here. */
+  readonly commit: Op;
 }
 
 /** A request that waits for a place in the log. */
@@ -65,6 +80,9 @@ export function firstPrimaryState(): PrimaryState {
     backlogSince: null,
     backlogCommit: Op(0),
     stalled: false,
+    following: new Map(),
+    strangers: new Map(),
+    gaveWayAt: null,
     abdicated: null,
     replacing: new Map(),
     viewHead: Op(0),

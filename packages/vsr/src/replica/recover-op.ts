@@ -25,7 +25,9 @@ export function isMemberAlive(r: Replica, body: Uint8Array): boolean {
   if (recovery === null) return false;
   const { slot, incarnation } = recovery;
   if (fileOf(r.introductions, slot).incarnation === incarnation) return false;
-  const heard = r.primary.heard[slot] ?? Number.NEGATIVE_INFINITY;
+  // One whose view change does not end lives, though the primary does not count on it.
+  const never = Number.NEGATIVE_INFINITY;
+  const heard = Math.max(r.primary.heard[slot] ?? never, r.heardAt[slot] ?? never);
   return slot === r.slot || r.tick - heard <= r.timers.ticks('abdicate');
 }
 

@@ -32,6 +32,9 @@ export function clearViewState(r: Replica): void {
   primary.queueBytes = 0;
   primary.inFlight.clear();
   primary.heard.fill(Number.NEGATIVE_INFINITY);
+  primary.following.clear();
+  primary.strangers.clear();
+  primary.gaveWayAt = null;
   primary.abdicated = null;
   primary.replacing.clear();
   primary.backlogSince = null;
