@@ -144,10 +144,10 @@ export class KernelModel {
   private size(): number {
     let sum = 0;
     for (const [name, { keys, streams }] of this.namespaces) {
-      for (const [key, { value }] of keys) sum += name.length + key.length + value.length + 64;
+      for (const [key, { value }] of keys) sum += name.length + key.length + stored(value) + 64;
       for (const [stream, { events }] of streams) {
         sum += name.length + stream.length + 128;
-        for (const event of events) sum += name.length + stream.length + event.length + 96;
+        for (const event of events) sum += name.length + stream.length + stored(event) + 96;
       }
     }
     return sum;
@@ -174,6 +174,13 @@ interface Namespace {
   readonly streams: Map<string, ModelStream>;
   /** Keys that the last call has deleted. */
   readonly deleted: Set<string>;
+}
+
+/** Bytes that count for a value: long ones lie in blocks of their own. */
+function stored({ length }: Uint8Array): number {
+  let counted = 0;
+  for (let left = length > 4060 ? length + 32 : 0; left > 0; left -= 16_384) counted += 16_416;
+  return length > 4060 ? counted : length;
 }
 
 type RevisionCall = Extract<Call, { readonly kind: 'getAt' | 'rangeAt' | 'compact' }>;

@@ -90,6 +90,32 @@ describe('a limit of the state', () => {
     expect(pair.outcome(txn([put('d', 100)], ['b']))).toBe('no_space');
   });
 
+  it('counts long values and events as the blocks that they take', () => {
+    const overhead = 66; // A namespace and a key of one byte each, and 64 more.
+    for (const [size, counted] of [
+      [4_060, 4_060],
+      [4_061, 16_416],
+      [16_352, 16_416],
+      [16_353, 2 * 16_416],
+      [60 * 1024, 4 * 16_416],
+    ] as const) {
+      expect(new Pair(counted + overhead).outcome(put('a', size)), `${size}`).toBe('put');
+      expect(new Pair(counted + overhead - 1).outcome(put('a', size)), `${size}`).toBe('no_space');
+      const pair = new Pair(counted + 130 + 98);
+      const stream = text('s');
+      pair.run({ kind: 'streamCreate', namespace, stream });
+      const event = { kind: 'streamAppend', namespace, stream, expectedOffset: null } as const;
+      expect(pair.outcome({ ...event, events: [new Uint8Array(size)] })).toBe('streamAppend');
+      expect(pair.outcome({ ...event, events: [new Uint8Array(0)] })).toBe('no_space');
+    }
+    // A long value that becomes a short one gives its blocks back.
+    const pair = new Pair(17_000);
+    expect(pair.outcome(put('a', 5_000))).toBe('put');
+    expect(pair.outcome(put('b', 1_000))).toBe('no_space');
+    expect(pair.outcome(put('a', 4_000))).toBe('put');
+    expect(pair.outcome(put('b', 1_000))).toBe('put');
+  });
+
   it('counts streams and their events, which never go', () => {
     const pair = new Pair(400);
     const stream = text('s');

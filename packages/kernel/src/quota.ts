@@ -1,7 +1,15 @@
 import { readU64, unreachable, writeU64 } from '@kimberlite/store';
 import type { ExecuteContext, TableReader } from '@kimberlite/vsr';
 import type { Call, KeyOperation, StreamAppendCall, TxnCall } from './codec/call.ts';
-import { EVENT_OVERHEAD, KEY_OVERHEAD, STREAM_OVERHEAD } from './codec/limits.ts';
+import {
+  CHAIN_SIZE,
+  EVENT_OVERHEAD,
+  KEY_OVERHEAD,
+  ROW_VALUE_MAX,
+  STREAM_OVERHEAD,
+  VALUE_BLOCK_ROOM,
+  VALUE_BLOCK_SIZE,
+} from './codec/limits.ts';
 import { readKey } from './execute-operation.ts';
 import { readStream } from './execute-stream.ts';
 import { compareHolds } from './execute-txn.ts';
@@ -9,9 +17,10 @@ import { BYTES_KEY, META_TABLE } from './tables.ts';
 
 /**
  * How much the keys and streams of a cluster take together, against the limit that was chosen at
- * format. The number is state like any other, so all replicas refuse the same call; it is an upper
- * bound of what the rows take in their tables (limits.ts). Kept only where there is a limit: for
- * it a put has to know what it replaces.
+ * format. The number is state like any other, so all replicas refuse the same call. It is about
+ * what each row takes once in its table (limits.ts); the versions that merges have not joined yet,
+ * and those that a history keeps, come on top. Kept only where there is a limit: for it a put has
+ * to know what it replaces.
  */
 export class Quota {
   readonly #limit: number;
@@ -116,7 +125,17 @@ function growthOfKeys(
 }
 
 function keySize(namespace: Uint8Array, key: Uint8Array, valueSize: number): number {
-  return namespace.length + key.length + valueSize + KEY_OVERHEAD;
+  return namespace.length + key.length + storedSize(valueSize) + KEY_OVERHEAD;
+}
+
+/**
+ * A long value takes whole blocks, up to four times its own size: counted by its bytes, a disk
+ * would be full long before the limit is reached, on all replicas at the same op.
+ */
+function storedSize(valueSize: number): number {
+  if (valueSize <= ROW_VALUE_MAX) return valueSize;
+  // What stands before the value in its record, or before the event, is in its blocks too.
+  return Math.ceil((valueSize + CHAIN_SIZE) / VALUE_BLOCK_ROOM) * VALUE_BLOCK_SIZE;
 }
 
 function growthOfAppend(call: StreamAppendCall, reader: TableReader): number {
@@ -125,5 +144,5 @@ function growthOfAppend(call: StreamAppendCall, reader: TableReader): number {
   if (stream === null) return 0;
   if (expectedOffset !== null && expectedOffset !== stream.length) return 0;
   const each = call.namespace.length + call.stream.length + EVENT_OVERHEAD;
-  return call.events.reduce((sum, event) => sum + each + event.length, 0);
+  return call.events.reduce((sum, event) => sum + each + storedSize(event.length), 0);
 }

@@ -42,11 +42,17 @@ export const LIST_HEADER_SIZE = 2;
 /** What the results of one request may take together, at most (`callReplyLimit` summed up). */
 export const RESULTS_SIZE_MAX: number = REPLY_BODY_MAX - LIST_HEADER_SIZE;
 /**
- * What a quota counts of a row besides the names and values in it: an upper bound of what tables
- * keep with them.
+ * What a quota counts of a row besides the names and values in it: what tables keep with them,
+ * rounded up.
  */
 export const KEY_OVERHEAD = 64;
 export const STREAM_OVERHEAD = 128;
 export const EVENT_OVERHEAD = 96;
+/** A longer value or event lies outside its row, in blocks of its own, and counts as these. */
+export const ROW_VALUE_MAX = 4060;
+/** What a quota counts of such a block: 16 KiB and its name. */
+export const VALUE_BLOCK_SIZE: number = 16 * 1024 + 32;
+/** Bytes in such a block. */
+export const VALUE_BLOCK_ROOM: number = 16 * 1024;
 /** Bytes of an event chain's hash. */
 export const CHAIN_SIZE = 32;
