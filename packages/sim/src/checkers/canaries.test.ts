@@ -84,7 +84,7 @@ const CANARIES: Readonly<Record<CheckerName, Canary>> = {
     planted: 'an op on every disk, and no prepare_ok',
     plant: () => {
       const disks = [0, 1, 2].map(() => ({ wasDurable: () => true }));
-      new AcknowledgedQuorum(disks).onHistory({ op: 4, checksum: 9n });
+      new AcknowledgedQuorum(disks).onHistory({ op: 4, checksum: 9n, requests: [] });
     },
   },
   one_primary: {

@@ -12,6 +12,7 @@ import type { Workload, WorkloadRequest } from '../workload/workload.ts';
 import { AcknowledgedQuorum } from './acknowledged-quorum.ts';
 import { checkBounds } from './bounds.ts';
 import { CheckpointQuorum } from './checkpoint-quorum.ts';
+import { EarlyFiles } from './early-files.ts';
 import { OneHistory } from './history.ts';
 import { checkHonestLog } from './honest-peers.ts';
 import { NeverBack } from './never-back.ts';
@@ -60,6 +61,7 @@ export class Checkers implements ClientObserver {
   private readonly views: ViewsVoted;
   private readonly running: NeverBack;
   private readonly files: RecoveredFiles;
+  private readonly early: EarlyFiles;
   private readonly second: SecondJudge | null;
   private readonly reads: Reads;
   private readonly checkRefusals: boolean;
@@ -80,6 +82,7 @@ export class Checkers implements ClientObserver {
     this.views = new ViewsVoted(setup.disks.length);
     this.running = new NeverBack();
     this.files = new RecoveredFiles(setup.disks.length);
+    this.early = new EarlyFiles(setup.disks);
     const { judge } = setup.workload;
     this.second = judge === undefined ? null : new SecondJudge(judge);
     this.reads = new Reads({
@@ -96,6 +99,7 @@ export class Checkers implements ClientObserver {
 
   onTrace(slot: number, event: TraceEvent): void {
     this.files.onTrace(slot, event);
+    this.early.onTrace(slot, event);
     switch (event.kind) {
       case 'committed': {
         const entry = this.history.onCommitted(slot, event);
@@ -107,6 +111,9 @@ export class Checkers implements ClientObserver {
         if (this.honestWorkload !== null) checkHonestLog(entry, this.honestWorkload);
         return;
       }
+      case 'recovered':
+        this.acknowledged.onRecovered(event);
+        return;
       case 'executed':
         this.replies.onExecuted(event);
         return;
@@ -149,6 +156,7 @@ export class Checkers implements ClientObserver {
   onDiskLost(slot: number): void {
     this.promises.onDiskLost(slot);
     this.files.onDiskLost(slot);
+    this.early.onDiskLost(slot);
   }
 
   /** A file has taken the place of the lost one, which begins in this view. */
@@ -156,12 +164,14 @@ export class Checkers implements ClientObserver {
     this.promises.onDiskLost(slot);
     this.views.onRecovered(file.view);
     this.files.onRecovered(slot, file);
+    this.early.onRecovered(slot, file);
   }
 
   /** The process of a replica is about to begin. */
   onStarting(slot: number): void {
     this.promises.onStarting(slot);
     this.checkpoints.onStarting(slot);
+    this.early.onStarting(slot);
   }
 
   onStarted(slot: number, state: ReplicaSnapshot): void {
@@ -171,6 +181,7 @@ export class Checkers implements ClientObserver {
   onSend(slot: number, message: AnyMessage): void {
     this.promises.onSend(slot, message);
     this.views.onSend(slot, message);
+    this.early.onSend(slot, message);
   }
 
   /** A message is about to be taken by a replica that runs. */

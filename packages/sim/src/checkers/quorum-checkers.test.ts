@@ -2,8 +2,11 @@ import { mix128 } from '@kimberlite/store';
 import {
   type AnyMessage,
   Checksum,
+  ClientId,
   CONFIG_SIMULATION,
   encodeMessage,
+  encodeRecovery,
+  OPERATION_RECOVER,
   Op,
   type ReplicaSnapshot,
   type TraceEvent,
@@ -36,13 +39,18 @@ function common(replica: number, view: number) {
 
 const PREPARE = Checksum(77n);
 
-function prepareOk(replica: number, view: number, durable = 1): AnyMessage {
+/** Each replica's first file has the number 1. */
+function prepareOk(
+  replica: number,
+  view: number,
+  { durable = 1, incarnation = 1n } = {},
+): AnyMessage {
   const checkpoint = { checkpointId: ZERO_CHECKSUM, checkpointOp: Op(0) };
   const own = { prepareChecksum: PREPARE, op: Op(4), commitMin: Op(0), durable, ...checkpoint };
   // SAFETY: of one command.
   return encodeMessage(
     'prepareOk',
-    { ...common(replica, view), ...own },
+    { ...common(replica, view), ...own, incarnation },
     null,
     mix128,
   ) as AnyMessage;
@@ -51,7 +59,7 @@ function prepareOk(replica: number, view: number, durable = 1): AnyMessage {
 describe('acknowledged_quorum', () => {
   const disks = (holders: readonly number[]) =>
     [0, 1, 2, 3, 4].map((slot) => ({ wasDurable: () => holders.includes(slot) }));
-  const commit = { op: 4, checksum: PREPARE as bigint };
+  const commit = { op: 4, checksum: PREPARE as bigint, requests: [] };
 
   it('allows what the primary and two backups of one view have', () => {
     const checker = new AcknowledgedQuorum(disks([0, 1, 2]));
@@ -71,7 +79,7 @@ describe('acknowledged_quorum', () => {
     const checker = new AcknowledgedQuorum(disks([0, 1, 2]));
     checker.onReceive(0, prepareOk(1, 16));
     checker.onReceive(0, prepareOk(1, 16));
-    checker.onReceive(0, prepareOk(2, 16, 0));
+    checker.onReceive(0, prepareOk(2, 16, { durable: 0 }));
     checker.onReceive(1, prepareOk(3, 16));
     expect(broken(() => checker.onHistory(commit))).toBe('acknowledged_quorum');
   });
@@ -81,6 +89,52 @@ describe('acknowledged_quorum', () => {
     checker.onReceive(0, prepareOk(1, 16));
     checker.onReceive(0, prepareOk(2, 16));
     expect(broken(() => checker.onHistory(commit))).toBe('acknowledged_quorum');
+  });
+});
+
+describe('acknowledged_quorum, where an op names a file in place of a lost one', () => {
+  const disks = [0, 1, 2, 3, 4].map((slot) => ({ wasDurable: () => slot <= 2 }));
+  const recover = {
+    client: ClientId(9n),
+    session: 1,
+    request: 1,
+    operation: OPERATION_RECOVER,
+    requestChecksum: ZERO_CHECKSUM,
+    body: encodeRecovery({ slot: 2, incarnation: 77n }),
+  };
+  const commit = { op: 4, checksum: PREPARE as bigint, requests: [recover] };
+
+  function acknowledgedBy(incarnation: bigint): AcknowledgedQuorum {
+    const checker = new AcknowledgedQuorum(disks);
+    checker.onReceive(0, prepareOk(1, 16));
+    checker.onReceive(0, prepareOk(2, 16, { incarnation }));
+    return checker;
+  }
+
+  it('catches that op, and a later one, committed with a vote of the lost file', () => {
+    const checker = acknowledgedBy(1n);
+    checker.onHistory(commit);
+    expect(broken(() => checker.onRecovered({ peer: 2, op: 4 }))).toBe('acknowledged_quorum');
+    checker.onReceive(0, prepareOk(1, 16));
+    checker.onReceive(0, prepareOk(2, 16));
+    const later = { ...commit, op: 5, requests: [] };
+    expect(broken(() => checker.onHistory(later))).toBe('acknowledged_quorum');
+  });
+
+  it('allows votes of the new one, and of who is not replaced', () => {
+    const checker = acknowledgedBy(77n);
+    checker.onHistory(commit);
+    checker.onRecovered({ peer: 2, op: 4 });
+    const others = acknowledgedBy(1n);
+    others.onReceive(0, prepareOk(3, 16));
+    others.onHistory(commit);
+    others.onRecovered({ peer: 2, op: 4 });
+  });
+
+  it('allows the lost file in an op that was refused when it executed', () => {
+    const checker = acknowledgedBy(1n);
+    checker.onHistory(commit);
+    checker.onRecovered({ peer: 2, op: 3 });
   });
 });
 

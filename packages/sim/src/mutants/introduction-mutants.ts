@@ -61,4 +61,28 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     edits: [{ file: 'vsr/src/replica/restore.ts', find: '  adoptFiles(r);\n', replace: '' }],
     scenario: 'recovered_and_synced',
   },
+  {
+    name: 'replaced_file_still_counted',
+    bug: 'a lost file that comes back commits the very op that replaces it, and what follows',
+    edits: [
+      {
+        file: 'vsr/src/replica/replacement.ts',
+        find: 'return replacedAt !== undefined && replacedAt <= op && replacedAt > r.commitMin;',
+        replace: 'return replacedAt !== undefined && replacedAt < 0;',
+      },
+    ],
+    scenario: 'divided_recovery',
+  },
+  {
+    name: 'recovered_file_counts_at_once',
+    bug: 'a new file takes part before the others know that it took the place of a lost one',
+    edits: [
+      {
+        file: 'vsr/src/superblock/introductions.ts',
+        find: 'return known >= (recovered ? Math.min(replication, all) : all);',
+        replace: 'return known >= (recovered && replication > 0 ? 0 : all);',
+      },
+    ],
+    scenario: 'divided_recovery',
+  },
 ];

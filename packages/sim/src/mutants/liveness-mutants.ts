@@ -38,6 +38,7 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
   {
     name: 'refused_and_passed_on',
     bug: 'without a quorum a request is refused, and passed on to the primary all the same',
+    scenario: 'refused_requests',
     edits: [
       {
         file: REQUEST,

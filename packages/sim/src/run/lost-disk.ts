@@ -1,14 +1,7 @@
-import {
-  decodeRecovered,
-  encodeRecovery,
-  OPERATION_NOOP,
-  OPERATION_RECOVER,
-  type Op,
-  type Prng,
-} from '@kimberlite/vsr';
-import type { SimulatedClient } from '../client/simulated-client.ts';
+import type { Prng } from '@kimberlite/vsr';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { DiskCopy } from '../storage/storage.ts';
+import { Recovery } from './recovery.ts';
 
 export interface LostDiskOptions {
   /** Per tick, while no disk was lost. */
@@ -39,18 +32,6 @@ interface Returned {
   ticksLeft: number;
 }
 
-/** What `kimberlite recover` does, step by step, through a client of the run. */
-interface Recovering {
-  readonly slot: number;
-  readonly incarnation: bigint;
-  client: SimulatedClient;
-  /** Its identity: one that crashed or was evicted has forgotten what it was asked. */
-  clientId: bigint;
-  waiting: boolean;
-  since: Op | null;
-  noopsLeft: number;
-}
-
 /**
  * One replica's disk is lost for good, and somebody formats a new one in its place: the new file
  * has forgotten what the old one promised. Its peers must refuse it, and go on without it, until it
@@ -60,7 +41,7 @@ export class LostDisk {
   private readonly cluster: Cluster;
   private readonly prng: Prng;
   private readonly options: LostDiskOptions;
-  private recovering: Recovering | null;
+  private recovering: Recovery | null;
   /** The disk that was lost, as it was then. */
   private old: { readonly slot: number; readonly disk: DiskCopy } | null;
   private returned: Returned | null;
@@ -166,60 +147,16 @@ export class LostDisk {
   private beginRecovery(prng: Prng, now: boolean): void {
     const { cluster } = this;
     if (!now) return;
-    const client = prng.pick(cluster.clients);
-    for (const slot of cluster.lostDisks) {
-      this.recovering = {
-        slot,
-        incarnation: prng.u128() | 1n,
-        client,
-        clientId: client.id,
-        waiting: false,
-        since: null,
-        noopsLeft: cluster.options.config.pipelineMax,
-      };
-    }
+    for (const slot of cluster.lostDisks) this.recovering = new Recovery(cluster, prng, slot);
   }
 
-  private recover(recovering: Recovering, prng: Prng): void {
+  private recover(recovering: Recovery, prng: Prng): void {
     const { cluster } = this;
-    if (recovering.client.id !== recovering.clientId) this.changeClient(recovering, prng);
-    const { client } = recovering;
-    if (recovering.waiting) {
-      // Refused, and to be asked again.
-      if (!client.busy) recovering.waiting = false;
-      return;
-    }
-    if (recovering.noopsLeft === 0 && recovering.since !== null) {
-      const { slot, incarnation, since } = recovering;
-      this.recovering = null;
-      this.settling = { slot, op: cluster.checkers.history.head };
-      cluster.recoverDisk(slot, { incarnation, since, view: client.view });
-      return;
-    }
-    if (client.mayAsk) this.ask(recovering);
-  }
-
-  private ask(recovering: Recovering): void {
-    const { client, slot, incarnation, since } = recovering;
-    recovering.waiting = true;
-    if (since === null) {
-      const body = encodeRecovery({ slot, incarnation });
-      client.submit({ operation: OPERATION_RECOVER, body }, (reply) => {
-        recovering.waiting = false;
-        recovering.since = decodeRecovered(reply);
-      });
-    } else {
-      client.submit({ operation: OPERATION_NOOP, body: new Uint8Array(0) }, () => {
-        recovering.waiting = false;
-        recovering.noopsLeft -= 1;
-      });
-    }
-  }
-
-  /** Another client goes on; the op that named the file stands. */
-  private changeClient(recovering: Recovering, prng: Prng): void {
-    recovering.client = prng.pick(this.cluster.clients);
-    recovering.clientId = recovering.client.id;
-    recovering.waiting = false;
+    const named = recovering.tick(prng);
+    if (named === null) return;
+    const { slot } = recovering;
+    this.recovering = null;
+    this.settling = { slot, op: cluster.checkers.history.head };
+    cluster.recoverDisk(slot, named);
   }
 }

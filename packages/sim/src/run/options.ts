@@ -79,6 +79,8 @@ export interface SimulationOptions {
   /** All replicas have met before the run; else they do so under its faults. */
   readonly introduced: boolean;
   readonly lostDisk: LostDiskOptions;
+  /** Files take the place of lost ones while the cluster is divided; of five replicas only. */
+  readonly dividedRecovery: boolean;
   /** Faults that the disks may have at all, where the atlas allows them. */
   readonly atlas: Pick<AtlasOptions, 'wal' | 'blocks' | 'rotten'>;
   readonly processes: ProcessFaultOptions;

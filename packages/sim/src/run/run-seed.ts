@@ -13,6 +13,7 @@ import { PartitionFaults } from '../network/partitions.ts';
 import { counterWorkload } from '../workload/counter-machine.ts';
 import { KernelWorkload } from '../workload/kernel-workload.ts';
 import type { Workload } from '../workload/workload.ts';
+import { DividedRecovery } from './divided-recovery.ts';
 import { GrayFaults } from './gray-faults.ts';
 import { hasLastCopy } from './last-copies.ts';
 import { LivenessPhase } from './liveness.ts';
@@ -136,6 +137,7 @@ class Simulator {
   private readonly partitions: PartitionFaults;
   private readonly processes: ProcessFaults;
   private readonly lostDisk: LostDisk;
+  private readonly dividedRecovery: DividedRecovery;
   private readonly prng: Prng;
   private readonly livenessPrng: Prng;
   private readonly gray: GrayFaults;
@@ -160,6 +162,8 @@ class Simulator {
     this.prng = prng.fork();
     this.lostDisk = new LostDisk(cluster, prng.fork(), options.lostDisk);
     this.gray = new GrayFaults(cluster, prng.fork(), options.gray);
+    const { dividedRecovery } = options;
+    this.dividedRecovery = new DividedRecovery(cluster, prng.fork(), dividedRecovery);
     this.idle = false;
     this.watchesLastCopies = options.witnesses.some(({ counter }) => counter === 'lastCopies');
   }
@@ -171,6 +175,7 @@ class Simulator {
       this.gray.healAll();
       this.processes.end();
       this.lostDisk.end();
+      this.dividedRecovery.end();
       this.cluster.endLies();
       // Who might find out that a lie was believed must not be left out.
       const whole = !enough || this.cluster.exposure !== null;
@@ -238,6 +243,7 @@ class Simulator {
     this.partitions.tick();
     this.processes.tick();
     this.lostDisk.tick();
+    this.dividedRecovery.tick();
     this.gray.tick();
     this.cluster.network.tick();
     this.cluster.tickClocks();

@@ -57,6 +57,7 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     clients: drawClients(prng),
     introduced: prng.chance(0.75),
     lostDisk: LOST_DISK_OFF,
+    dividedRecovery: false,
     gray: GRAY_OFF,
     byzantine: null,
     witnesses: [],

@@ -84,6 +84,10 @@ export interface Totals {
   disksRecovered: number;
   /** Old disks of recovered replicas that came back to life. */
   disksReturned: number;
+  /** Acks that an old disk sent while an op that replaces its file waited to be committed. */
+  lostFileAcks: number;
+  /** New files that were started while fewer than a quorum of the others had noted them. */
+  filesKnownByFew: number;
   /** New files that replicas learned of from the checkpoint that they took over. */
   filesFromCheckpoints: number;
   refusedHints: number;
@@ -192,6 +196,8 @@ export function emptyTotals(): Totals {
     strangersRefused: 0,
     disksRecovered: 0,
     disksReturned: 0,
+    lostFileAcks: 0,
+    filesKnownByFew: 0,
     filesFromCheckpoints: 0,
     refusedHints: 0,
     falseHints: 0,

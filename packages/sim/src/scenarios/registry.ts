@@ -53,6 +53,7 @@ import { storageFaults } from './corruption/storage-faults.ts';
 import { uncertainHeads } from './corruption/uncertain-heads.ts';
 import { crashDuringCommit } from './crash/crash-during-commit.ts';
 import { crashDuringViewChange } from './crash/crash-during-view-change.ts';
+import { dividedRecovery } from './crash/divided-recovery.ts';
 import { lostDisk } from './crash/lost-disk.ts';
 import { powerCuts } from './crash/power-cuts.ts';
 import { recoveredAndSynced } from './crash/recovered-and-synced.ts';
@@ -79,6 +80,7 @@ import { scrubTriggersRepair } from './scrub/scrub-triggers-repair.ts';
 import { clientSessionCrash } from './sessions/client-session-crash.ts';
 import { clientSessionEviction } from './sessions/client-session-eviction.ts';
 import { clientSessionViewChangeLockout } from './sessions/client-session-view-change-lockout.ts';
+import { refusedRequests } from './sessions/refused-requests.ts';
 import { repeatedRequests } from './sessions/repeated-requests.ts';
 import { commitMessageFallback } from './timeouts/commit-message-fallback.ts';
 import { commitStallDetection } from './timeouts/commit-stall-detection.ts';
@@ -140,6 +142,7 @@ export const SCENARIOS: readonly Scenario[] = [
   powerCuts,
   lostDisk,
   recoveredAndSynced,
+  dividedRecovery,
   crashDuringCommit,
   crashDuringViewChange,
   recoveryCorruptLog,
@@ -166,6 +169,7 @@ export const SCENARIOS: readonly Scenario[] = [
   clientSessionViewChangeLockout,
   clientSessionEviction,
   repeatedRequests,
+  refusedRequests,
   repairBudgetPreventsStorm,
   repairEwmaSelection,
   repairSyncTimeout,

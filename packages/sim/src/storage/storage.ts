@@ -116,6 +116,9 @@ export class SimulatedStorage implements StoragePort {
   /** What every latency is multiplied with. */
   private slowdown: number;
   private inFlight: Write[];
+  /** Writes of the superblock do not end; the one that was asked for, when it may go on. */
+  private superblockHangs: boolean;
+  private hanging: (() => void) | null;
   private readonly wrongCopies: WrongCopies;
   /** Moves with every crash; completions of an older one are dead. */
   private generation: number;
@@ -144,6 +147,8 @@ export class SimulatedStorage implements StoragePort {
     });
     this.slowdown = 1;
     this.inFlight = [];
+    this.superblockHangs = false;
+    this.hanging = null;
     this.wrongCopies = new WrongCopies(this.memory.superblock, setup.prng.fork());
     this.generation = 0;
     this.latentPrng = setup.prng.fork();
@@ -166,6 +171,14 @@ export class SimulatedStorage implements StoragePort {
   /** From now on all latencies are so many times as long; 1 is normal. */
   setSlowdown(factor: number): void {
     this.slowdown = factor;
+  }
+
+  /** From now on no write of the superblock ends, or each does again; a crash decides as ever. */
+  hangSuperblock(hangs: boolean): void {
+    const { hanging } = this;
+    this.superblockHangs = hangs;
+    this.hanging = null;
+    if (hanging !== null) hanging();
   }
 
   setOptions(options: StorageOptions): void {
@@ -226,6 +239,11 @@ export class SimulatedStorage implements StoragePort {
       });
     }
     this.inFlight.push(write);
+    if (zone === 'superblock' && this.superblockHangs) this.hanging = () => this.land(write, done);
+    else this.land(write, done);
+  }
+
+  private land(write: Write, done: () => void): void {
     const { generation } = this;
     const delay =
       this.slowdown *
@@ -243,6 +261,7 @@ export class SimulatedStorage implements StoragePort {
   /** The power goes: what is in flight is torn, lost or done, and nobody hears of it. */
   crash(): void {
     this.generation += 1;
+    this.hanging = null;
     const torn = this.inFlight;
     this.inFlight = [];
     this.wrongCopies.onCrash();

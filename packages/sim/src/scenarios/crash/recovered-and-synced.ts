@@ -15,7 +15,8 @@ export const recoveredAndSynced: Scenario = {
   group: 'crash',
   purpose:
     'a new file in place of a lost one, and a peer that learns of it from a checkpoint alone',
-  faults: 'one disk lost early and recovered; one replica at a time cut off for many checkpoints',
+  faults:
+    'disks lost and recovered, one at a time; one replica at a time cut off for many checkpoints',
   workload: 'six busy clients',
   property: 'who takes over a checkpoint takes over the files that it names',
   witnesses: [
@@ -26,7 +27,7 @@ export const recoveredAndSynced: Scenario = {
     ...withReplicas(drawn(seed), 5),
     clientCount: 6,
     requestsTarget: 32 * 8,
-    safetyTicksMax: 1_500,
+    safetyTicksMax: 4_000,
     clients: { ...CLIENTS_BUSY, requestProbability: 0.1, queryProbability: 0.02 },
     introduced: true,
     atlas: { wal: false, blocks: false },
@@ -38,13 +39,13 @@ export const recoveredAndSynced: Scenario = {
       probability: 1 / 100,
       recoverProbability: 1 / 100,
       returnProbability: 0,
-      disksMax: 1,
+      disksMax: 20,
     },
     partitions: {
       modes: ['isolate_one'],
       symmetry: 'symmetric',
       beginProbability: 0.5,
-      healProbability: 0.002,
+      healProbability: 0.004,
       stableTicksMin: 30,
     },
   }),
