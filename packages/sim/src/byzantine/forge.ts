@@ -32,6 +32,8 @@ export interface ForgeContext {
   readonly messageSizeMax: number;
   readonly from: number;
   readonly to: number;
+  /** The incarnation with which this replica speaks; null before it has said anything. */
+  readonly incarnationOf: (slot: number) => bigint | null;
 }
 
 /** Bytes that a liar puts on a link. */
@@ -291,8 +293,11 @@ function falseAck(message: AnyMessage, context: ForgeContext): readonly Forged[]
   const { header } = message;
   if (header.command !== 'prepare') return null;
   const { from: primary, to: liar, checksum } = context;
+  const incarnation = context.incarnationOf(liar);
+  if (incarnation === null) return null; // Nobody counts the word of an unknown file.
   const fields = {
     ...commonFields(message, liar),
+    incarnation,
     prepareChecksum: header.checksum,
     // Of a checkpoint that nobody can compare with one of its own.
     checkpointId: header.checkpointId,

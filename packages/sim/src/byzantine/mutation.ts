@@ -67,6 +67,11 @@ export type Expectation =
   | 'promises_kept'
   /** VSR believes this lie: an honest replica may find that logs diverged, and then stops. */
   | 'divergence_found'
+  /**
+   * The same, or the lie keeps every later view from beginning: logs contradict each other, or one
+   * names a commit that no log has. Whoever went on might give up what somebody committed.
+   */
+  | 'stands_still'
   /** The liar itself is told apart, and stops; the others keep on. */
   | 'liar_stops';
 
@@ -76,6 +81,8 @@ export interface ByzantineOptions {
   readonly liar: number;
   readonly rules: readonly MutationRule[];
   readonly expects: Expectation;
+  /** The slot in whose name the lies come; the liar's own when left out. */
+  readonly signs?: number;
   /** Reasons for which honest replicas drop the lies; none where they cannot tell. */
   readonly rejections: readonly DropReason[];
   /** From this op on the liar's own state is a wrong one; absent: it is right. */

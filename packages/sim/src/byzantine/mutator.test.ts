@@ -1,6 +1,7 @@
 import { mix128 } from '@kimberlite/store';
 import {
   type AnyMessage,
+  CONFIG_SIMULATION,
   type Command,
   decodeMessage,
   encodeHeaderList,
@@ -13,8 +14,11 @@ import {
   ZERO_CHECKSUM,
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
+import { FaultGate, NOTHING_REMOVED } from '../faults/fault-gate.ts';
+import { EventQueue } from '../std/event-queue.ts';
 import { forge } from './forge.ts';
-import type { Mutation } from './mutation.ts';
+import type { Mutation, MutationRule } from './mutation.ts';
+import { MessageMutator } from './mutator.ts';
 
 const COMMON = { cluster: 7n, replica: 1, view: View(3), release: 1, incarnation: 5n };
 const CONTEXT = {
@@ -24,6 +28,7 @@ const CONTEXT = {
   messageSizeMax: 4096,
   from: 1,
   to: 2,
+  incarnationOf: (slot: number): bigint => BigInt(slot) + 100n,
 };
 
 function prepareOf(op: number): PrepareMessage {
@@ -107,5 +112,89 @@ describe('a forged message', () => {
         if (bytes !== undefined) expect(() => decodeMessage(bytes.bytes, mix128)).not.toThrow();
       }
     }
+  });
+});
+
+const RULE: MutationRule = {
+  command: 'doViewChange',
+  from: 1,
+  to: null,
+  probability: 1,
+  mutation: { kind: 'inflate_commit', by: 5 },
+  deliver: true,
+};
+
+function mutator(...rules: MutationRule[]): MessageMutator {
+  return new MessageMutator({
+    prng: new Prng(7n),
+    byzantine: { liar: 1, rules, expects: 'promises_kept', rejections: [] },
+    checksum: mix128,
+    replicaCount: 3,
+    config: CONFIG_SIMULATION,
+    faults: new FaultGate(new EventQueue(), { removed: NOTHING_REMOVED, closedFrom: null }),
+  });
+}
+
+describe('a rule', () => {
+  const honest = doViewChange();
+
+  it('fits its command, its author and its destinations, and the first that fits decides', () => {
+    const lies = mutator({ ...RULE, to: [2] }, { ...RULE, mutation: { kind: 'deny_all' } });
+    lies.packets(0, 2, honest);
+    lies.packets(1, 2, prepareOf(4));
+    expect(lies.appliedTotal).toBe(0);
+    const [inflated] = lies.packets(1, 2, honest);
+    expect(inflated && decodeMessage(inflated.bytes, mix128)).toMatchObject({
+      header: { commitMin: 11, nackBits: 0 },
+    });
+    const [denied] = lies.packets(1, 0, honest);
+    expect(denied && decodeMessage(denied.bytes, mix128)).toMatchObject({
+      header: { commitMin: 6, nackBits: 0xffff_ffff },
+    });
+    expect(Object.fromEntries(lies.applied)).toEqual({ doViewChange: 2 });
+  });
+
+  it('of anybody fits all authors, and never touches what goes to a client', () => {
+    const lies = mutator({ ...RULE, command: 'any', from: null });
+    expect(lies.packets(0, 2, honest)[0]?.bytes).not.toEqual(honest.bytes);
+    expect(lies.packets(0, 3, honest)[0]?.bytes).toEqual(honest.bytes);
+    expect(lies.appliedTotal).toBe(1);
+  });
+
+  it('applies with its probability', () => {
+    const lies = mutator({ ...RULE, probability: 0.25 });
+    for (let draw = 0; draw < 1_000; draw += 1) lies.packets(1, 2, honest);
+    expect(lies.appliedTotal).toBeGreaterThan(200);
+    expect(lies.appliedTotal).toBeLessThan(300);
+  });
+
+  it('that delivers nothing is applied too', () => {
+    const lies = mutator({ ...RULE, deliver: false });
+    expect(lies.packets(1, 2, honest)).toEqual([]);
+    expect(lies.appliedTotal).toBe(1);
+  });
+
+  it('is not applied where the lie is what would have been said', () => {
+    const lies = mutator(
+      { ...RULE, mutation: { kind: 'claim_present' } },
+      { ...RULE, command: 'prepare', mutation: { kind: 'commit_everything' } },
+    );
+    lies.packets(1, 2, prepareOf(4));
+    expect(lies.appliedTotal).toBe(0);
+    lies.packets(1, 2, honest);
+    expect(lies.appliedTotal).toBe(1);
+  });
+
+  it('acknowledges in the name and with the file of the liar, once that is known', () => {
+    const towards = { ...RULE, command: 'prepare', from: null, to: [1] } as const;
+    const lies = mutator({ ...towards, mutation: { kind: 'false_ack' } });
+    const prepare = prepareOf(4);
+    expect(lies.packets(0, 1, prepare)[0]).toMatchObject({ from: 0, to: 1, command: 'prepare' });
+    lies.packets(1, 0, honest);
+    const [ack] = lies.packets(0, 1, prepare);
+    expect(ack).toMatchObject({ from: 1, to: 0, command: 'prepareOk' });
+    expect(ack && decodeMessage(ack.bytes, mix128)).toMatchObject({
+      header: { replica: 1, incarnation: 5n, op: 4 },
+    });
   });
 });

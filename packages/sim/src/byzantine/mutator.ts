@@ -2,6 +2,7 @@ import type { ChecksumFunction } from '@kimberlite/store';
 import type { AnyMessage, ClusterConfig, Prng } from '@kimberlite/vsr';
 import type { FaultGate } from '../faults/fault-gate.ts';
 import type { Packet } from '../network/network.ts';
+import { sameBytes } from '../storage/disk-order.ts';
 import { forge } from './forge.ts';
 import type { ByzantineOptions, MutationRule } from './mutation.ts';
 
@@ -22,10 +23,13 @@ export class MessageMutator {
   /** Messages that were mutated, by command. */
   readonly applied: Map<string, number>;
   private readonly setup: MutatorSetup;
+  /** By slot: the incarnation in what it said last. */
+  private readonly incarnations: Map<number, bigint>;
 
   constructor(setup: MutatorSetup) {
     this.setup = setup;
     this.applied = new Map();
+    this.incarnations = new Map();
   }
 
   get appliedTotal(): number {
@@ -39,16 +43,29 @@ export class MessageMutator {
     const { prng, checksum, replicaCount, config, faults, byzantine } = this.setup;
     const { messageSizeMax } = config;
     const { command } = message.header;
+    // A prepare is anybody's to send on, so it names no file.
+    if (command !== 'prepare') this.incarnations.set(from, message.header.incarnation);
     const honest = [{ from, to, command, bytes: message.bytes.slice() }];
     if (to >= replicaCount) return honest;
     const rule = byzantine.rules.find((each) => fits(each, { from, to, command }));
     if (rule === undefined || !prng.chance(rule.probability)) return honest;
-    const context = { checksum, prng, replicaCount, messageSizeMax, from, to };
+    const incarnationOf = (slot: number): bigint | null => this.incarnations.get(slot) ?? null;
+    const context = { checksum, prng, replicaCount, messageSizeMax, from, to, incarnationOf };
     const forged = rule.deliver ? forge(message, rule.mutation, context) : [];
-    if (forged === null || !faults.allow('mutation', from, to)) return honest;
+    if (forged === null || isTruth(forged, honest)) return honest;
+    if (!faults.allow('mutation', from, to)) return honest;
     this.applied.set(command, (this.applied.get(command) ?? 0) + 1);
     return forged;
   }
+}
+
+/** A lie that happens to be what would have been said is none. */
+function isTruth(forged: readonly Packet[], honest: readonly Packet[]): boolean {
+  const [lie, more] = forged;
+  const [truth] = honest;
+  if (lie === undefined || truth === undefined || more !== undefined) return false;
+  const sameLink = lie.from === truth.from && lie.to === truth.to;
+  return sameLink && sameBytes(lie.bytes, truth.bytes);
 }
 
 function fits(

@@ -39,6 +39,8 @@ export interface Campaign {
   /** Runs without a failure, and with, by verdict. */
   readonly verdicts: Record<RunResult['verdict'], number>;
   readonly failures: Failure[];
+  /** Lies told, by the command of the message that was changed. */
+  readonly lies: Map<string, number>;
   /** Runs and failures of each scenario, and runs that did not see what it is about. */
   readonly scenarios: Map<string, ScenarioCounts>;
   /** It was told to stop before its end. */
@@ -79,6 +81,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     totals: emptyTotals(),
     verdicts: { ok: 0, crash: 0, liveness: 0, correctness: 0 },
     failures: [],
+    lies: new Map(),
     scenarios: new Map(options.scenarios.map((name) => [name, noCounts()])),
     interrupted: false,
     last: null,
@@ -124,6 +127,9 @@ function addResult(campaign: Campaign, scenario: string, result: RunResult): voi
   counts.witnessMissing += result.totals.witnessMissing;
   campaign.scenarios.set(scenario, counts);
   addTotals(campaign.totals, result.totals);
+  for (const [command, count] of Object.entries(result.lies)) {
+    campaign.lies.set(command, (campaign.lies.get(command) ?? 0) + count);
+  }
   campaign.last = result;
   if (result.verdict === 'ok') return;
   counts.failed += 1;

@@ -73,7 +73,16 @@ export function failureText(failure: Failure, context: ReportContext): string {
 
 /** Totals, a few a line. */
 export function totalsText(totals: Totals): string {
-  const parts = Object.entries(totals).map(([name, count]) => `${snake(name)} ${count}`);
+  return countsText(Object.entries(totals));
+}
+
+/** Lies told by command, a few a line. */
+export function liesText({ lies }: Pick<Campaign, 'lies'>): string {
+  return countsText([...lies]);
+}
+
+function countsText(counts: readonly (readonly [string, number])[]): string {
+  const parts = counts.map(([name, count]) => `${snake(name)} ${count}`);
   const lines: string[] = [];
   let line = ' ';
   for (const part of parts) {
@@ -122,6 +131,7 @@ export function campaignJson(campaign: Campaign, context: ReportContext): string
     ...(only === null ? {} : onlyRun(only)),
     failures: failures.map((failure) => failureJson(failure, context)),
     scenarios: Object.fromEntries(scenarios) as Record<string, object>, // SAFETY: by name.
+    lies: Object.fromEntries(campaign.lies) as Record<string, number>, // SAFETY: by command.
     totals: Object.fromEntries(counts) as Record<string, number>, // SAFETY: names and counts.
     interrupted: campaign.interrupted,
     seconds,

@@ -16,6 +16,7 @@ import {
   campaignJson,
   exitCode,
   failureText,
+  liesText,
   progressText,
   type ReportContext,
   scenariosText,
@@ -101,6 +102,7 @@ function campaignText(campaign: Campaign, run: RunArguments, report: Report): st
   if (context.scenarios.length > 1) lines.push(scenariosText(campaign));
   const unseen = unseenScenarios(campaign);
   if (unseen.length > 0) lines.push(`no run saw what it is about: ${unseen.join(', ')}`);
+  if (campaign.lies.size > 0) lines.push('lies', liesText(campaign));
   lines.push('totals', totalsText(totals), endText(campaign, run, context));
   return lines.join('\n');
 }

@@ -222,7 +222,7 @@ export class Cluster {
   }
 
   private onFatal(slot: number, reason: string): void {
-    if (this.exposure?.onFatal(slot, reason) === true) {
+    if (this.exposure?.onFatal(slot, reason, this.queue.now) === true) {
       if (this.exposure.options.expects === 'liar_stops') this.giveUp(slot, reason);
       return;
     }
@@ -468,7 +468,7 @@ export class Cluster {
     this.tally.onTrace(slot, event);
     this.readWitness.onTrace(slot, event);
     if (this.exposure === null) checkHonestPeers(slot, event);
-    else if (this.exposure.onTrace(slot, event)) this.totals.liesRejected += 1;
+    else if (this.exposure.onTrace(slot, event, this.queue.now)) this.totals.liesRejected += 1;
     this.judge(() => this.checkers.onTrace(slot, event));
     if (this.onReplicaTrace !== null) this.onReplicaTrace(slot, event);
   }

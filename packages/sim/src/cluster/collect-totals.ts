@@ -18,6 +18,8 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.mutationsApplied = cluster.mutator?.appliedTotal ?? 0;
   totals.liesBelieved = (cluster.exposure?.belief ?? null) === null ? 0 : 1;
   totals.divergencesFound = (cluster.exposure?.stopped ?? null) === null ? 0 : 1;
+  totals.standstills = cluster.exposure?.standsStill === true ? 1 : 0;
+  totals.liesNoticed = totals.liesRejected + totals.divergencesFound + totals.standstills;
   totals.heartbeats = network.counts.heartbeats;
   totals.congestions = network.congestion.begun;
   totals.packetsCongested = network.counts.congested;

@@ -54,7 +54,7 @@ export class LivenessPhase {
     const answeredBefore = clients.map((client) => client.answered);
     for (let tick = 0; tick < ticksMax; tick += 1) {
       cluster.runTick();
-      if (cluster.exposure?.settled === true) return { kind: 'converged' };
+      if (cluster.exposure?.isDecided(cluster.queue.now) === true) return { kind: 'converged' };
       let waiting = false;
       clients.forEach((client, index) => {
         const answered = client.answered - (answeredBefore[index] ?? 0);

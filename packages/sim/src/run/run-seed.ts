@@ -1,6 +1,5 @@
 import { AssertionError, type ChecksumFunction, mix128, sha256Checksum } from '@kimberlite/store';
 import { Prng } from '@kimberlite/vsr';
-import type { Exposure } from '../byzantine/exposure.ts';
 import { type CheckerName, Violation } from '../checkers/violation.ts';
 import type { SimulatedClient } from '../client/simulated-client.ts';
 import { Cluster } from '../cluster/cluster.ts';
@@ -15,6 +14,7 @@ import { KernelWorkload } from '../workload/kernel-workload.ts';
 import type { Workload } from '../workload/workload.ts';
 import { DividedRecovery } from './divided-recovery.ts';
 import { GrayFaults } from './gray-faults.ts';
+import { outcomeOfLies, outcomeOfStop } from './judge-lies.ts';
 import { hasLastCopy } from './last-copies.ts';
 import { LivenessPhase } from './liveness.ts';
 import { LostDisk } from './lost-disk.ts';
@@ -50,6 +50,8 @@ export interface RunResult {
   readonly options: string;
   /** Faults, requests and deliveries that were drawn, by kind. */
   readonly faults: Readonly<Record<FaultKind, number>>;
+  /** Lies told, by the command of the message that was changed. */
+  readonly lies: Readonly<Record<string, number>>;
   /** Number of the simulated event with which the run ended, idle ones counted too. */
   readonly event: number;
   /** Simulated microseconds that the run took. */
@@ -116,6 +118,7 @@ export function runSeed(run: RunOptions): RunResult {
     traceHash: cluster.traceHash(),
     options: described,
     faults: { ...cluster.faults.counts },
+    lies: Object.fromEntries(cluster.mutator?.applied ?? []),
     event: cluster.queue.processed,
     micros: cluster.queue.now,
     totals: simulator.totals(),
@@ -127,9 +130,8 @@ function observerOf({ log, observer }: RunOptions): Observer | null {
   return log === undefined ? null : (seen) => log(traceLine(seen));
 }
 
-const OK: Outcome = { verdict: 'ok', checker: null, message: 'converged', stack: null };
-
-type Outcome = Pick<RunResult, 'verdict' | 'checker' | 'message' | 'stack'>;
+/** How a run ended. */
+export type Outcome = Pick<RunResult, 'verdict' | 'checker' | 'message' | 'stack'>;
 
 class Simulator {
   private readonly cluster: Cluster;
@@ -222,7 +224,7 @@ class Simulator {
       if (this.watchesLastCopies && hasLastCopy(cluster)) cluster.totals.lastCopies += 1;
       const answered = cluster.clients.reduce((sum, client) => sum + client.answered, 0);
       enough = answered >= options.requestsTarget;
-      if (this.isJudged()) return enough;
+      if (cluster.exposure?.isDecided(cluster.queue.now) === true) return enough;
       if (enough && this.missingWitness() === null) return true;
     }
     return enough;
@@ -280,17 +282,18 @@ class Simulator {
     else if (cluster.faults.allow('query', index)) client.askQuery();
   }
 
-  /** Whether the run has shown what comes of a lie: somebody stopped, or should have. */
-  private isJudged(): boolean {
-    const { exposure, queue } = this.cluster;
-    return exposure !== null && (exposure.settled || exposure.isOverdue(queue.now));
-  }
-
   private judge(liveness: LivenessPhase): Outcome {
-    const { exposure } = this.cluster;
-    if (exposure?.settled === true) return outcomeOfLies(exposure, false) ?? OK;
+    const { cluster } = this;
+    const { exposure } = cluster;
+    if (exposure === null) return this.judgeCore(liveness);
+    const early = outcomeOfStop(exposure, cluster.queue.now);
+    if (early !== null) return early;
     const core = this.judgeCore(liveness);
-    return outcomeOfLies(exposure, core.verdict === 'liveness') ?? core;
+    return (
+      outcomeOfStop(exposure, cluster.queue.now) ??
+      outcomeOfLies(cluster, liveness.core, core.verdict === 'liveness') ??
+      core
+    );
   }
 
   private judgeCore(liveness: LivenessPhase): Outcome {
@@ -316,38 +319,6 @@ class Simulator {
         };
     }
   }
-}
-
-/** What a lie came to, when it decides the run; null when the core is still to be judged. */
-function outcomeOfLies(exposure: Exposure | null, stuck: boolean): Outcome | null {
-  if (exposure === null) return null;
-  const { stopped, options } = exposure;
-  if (options.expects === 'liar_stops') {
-    if (stopped === options.liar) return null; // The others are judged as ever.
-    return byzantineFailure(
-      stopped === null
-        ? `replica ${options.liar} did not stop, though its state is another`
-        : `replica ${stopped} stopped, though the state of replica ${options.liar} is wrong`,
-    );
-  }
-  if (stopped !== null) {
-    const message = `replica ${stopped} stopped: ${exposure.reason ?? 'unknown'}`;
-    const expected = options.expects === 'divergence_found' || stopped === options.liar;
-    if (expected) return { verdict: 'ok', checker: null, message, stack: null };
-    return byzantineFailure(`${message}, though the lie can be told`);
-  }
-  const disagreement = exposure.disagreement();
-  if (disagreement !== null) return byzantineFailure(`${disagreement}, and nobody stopped`);
-  const deceived = exposure.conflicts > 0 || exposure.belief !== null;
-  if (!stuck || !deceived || options.expects !== 'divergence_found') return null;
-  // What was believed is on disks, and cannot be true of any log that is left.
-  const message = 'no view begins after a lie, and nobody gives up what it committed';
-  return { verdict: 'ok', checker: null, message, stack: null };
-}
-
-function byzantineFailure(text: string): Outcome {
-  const message = `byzantine: ${text}`;
-  return { verdict: 'correctness', checker: 'byzantine', message, stack: null };
 }
 
 function outcomeOf(error: unknown): Outcome {

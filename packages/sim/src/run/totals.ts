@@ -110,6 +110,10 @@ export interface Totals {
   liesRejected: number;
   liesBelieved: number;
   divergencesFound: number;
+  /** Runs in which a lie left nothing that could go on. */
+  standstills: number;
+  /** Lies refused, and runs in which one was found out or left nothing that could go on. */
+  liesNoticed: number;
   graySlowDisk: number;
   lateCommits: number;
   clockAgreements: number;
@@ -219,6 +223,8 @@ export function emptyTotals(): Totals {
     liesRejected: 0,
     liesBelieved: 0,
     divergencesFound: 0,
+    standstills: 0,
+    liesNoticed: 0,
     graySlowDisk: 0,
     lateCommits: 0,
     clockAgreements: 0,

@@ -208,6 +208,12 @@ export class DiskEvidence {
     return this.messageWhole(op, header) ? 'readable' : 'damaged';
   }
 
+  /** The checksum of the prepare that a read of the slot of `op` would give; null for no such op. */
+  checksumIn(op: number): bigint | null {
+    if (this.slotState(op) !== 'readable') return null;
+    return checksumIn(this.bodyHeader(op % this.setup.config.walSlots));
+  }
+
   /** What the prepare that a read of the slot of `op` would give names as the one before it. */
   parentIn(op: number): bigint | null {
     if (this.slotState(op) !== 'readable') return null;

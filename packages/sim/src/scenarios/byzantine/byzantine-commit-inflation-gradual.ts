@@ -11,6 +11,6 @@ export const byzantineCommitInflationGradual: Scenario = attack({
   mutation: { kind: 'inflate_commit', by: 1 },
   leads: true,
   viewChanges: true,
-  expects: 'divergence_found',
+  expects: 'stands_still',
   rejections: [],
 });

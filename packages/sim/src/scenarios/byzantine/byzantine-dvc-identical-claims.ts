@@ -1,7 +1,7 @@
 import type { Scenario } from '../scenario.ts';
 import { attack } from './liar.ts';
 
-/** Every body claimed, nothing denied, sent twice. */
+/** Every body claimed, nothing denied. */
 export const byzantineDvcIdenticalClaims: Scenario = attack({
   name: 'ByzantineDvcIdenticalClaims',
   purpose: 'tied claims in do_view_change are decided alike',

@@ -11,6 +11,8 @@ export const byzantineFalseAck: Scenario = attack({
   mutation: { kind: 'false_ack' },
   towardsLiar: true,
   viewChanges: true,
+  // An op is lost where the third was cut off when it was acknowledged, and the primary is now.
+  partitions: { modes: ['isolate_one', 'isolate_primary'], beginProbability: 1 },
   expects: 'divergence_found',
   rejections: [],
 });

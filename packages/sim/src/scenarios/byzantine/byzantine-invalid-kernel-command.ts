@@ -5,12 +5,12 @@ import { attack } from './liar.ts';
 export const byzantineInvalidKernelCommand: Scenario = attack({
   name: 'ByzantineInvalidKernelCommand',
   purpose: 'committed commands that the state machine refuses',
-  property: 'replicas execute them alike: as nothing',
+  property: 'acknowledgements count for the prepare that they name: nothing commits',
   replicaCount: 3,
   commands: ['prepare'],
   mutation: { kind: 'invalid_request' },
   leads: true,
   viewChanges: true,
-  expects: 'divergence_found',
+  expects: 'stands_still',
   rejections: [],
 });

@@ -11,6 +11,6 @@ export const byzantinePrepareEquivocation: Scenario = attack({
   mutation: { kind: 'fork_each' },
   leads: true,
   viewChanges: false,
-  expects: 'divergence_found',
+  expects: 'stands_still',
   rejections: [],
 });

@@ -1,7 +1,8 @@
 import type { Command, DropReason } from '@kimberlite/vsr';
 import type { ByzantineOptions, Mutation, MutationRule } from '../../byzantine/mutation.ts';
 import { CLIENTS_BUSY } from '../../client/simulated-client.ts';
-import { NETWORK_CALM } from '../../network/network.ts';
+import { NETWORK_CALM, type NetworkOptions } from '../../network/network.ts';
+import type { PartitionOptions } from '../../network/partitions.ts';
 import type { SimulationOptions } from '../../run/options.ts';
 import { healthy } from '../base.ts';
 import type { Scenario } from '../scenario.ts';
@@ -12,6 +13,14 @@ const REQUESTS = 96;
 const SAFETY_TICKS_MAX = 6_000;
 /** A run in which a lie was told less often proves nothing. */
 const LIES_LEAST = 10;
+
+const CUT_PRIMARIES: PartitionOptions = {
+  modes: ['isolate_primary'],
+  symmetry: 'symmetric',
+  beginProbability: 0.05,
+  healProbability: 0.1,
+  stableTicksMin: 70,
+};
 
 /** One kind of lie, told by one replica. */
 interface Attack {
@@ -36,6 +45,9 @@ interface Attack {
   readonly expects: ByzantineOptions['expects'];
   /** Reasons for which honest replicas drop these lies; none where there is nothing to drop. */
   readonly rejections: readonly DropReason[];
+  /** What else of the network and of partitions this lie needs to take hold. */
+  readonly network?: Partial<NetworkOptions>;
+  readonly partitions?: Partial<PartitionOptions>;
   /** Lies are garbled bytes, which no replica ever sees as a message. */
   readonly undecodable?: boolean;
 }
@@ -46,6 +58,8 @@ export function attack(spec: Attack): Scenario {
   const rejected = { counter: 'liesRejected', least: 1 } as const;
   const told = spec.rejections.length > 0 || spec.undecodable === true;
   const telling = told && spec.expects === 'promises_kept';
+  const noticed = { counter: 'liesNoticed', least: 1 } as const;
+  const found = spec.expects === 'divergence_found' || spec.expects === 'stands_still';
   return {
     name: spec.name,
     group: 'byzantine',
@@ -53,7 +67,7 @@ export function attack(spec: Attack): Scenario {
     faults: `one liar of ${spec.replicaCount}: ${spec.mutation.kind} in ${spec.commands.join(', ')}`,
     workload: 'four clients that ask ten times a second',
     property: spec.property,
-    witnesses: telling ? [lies, rejected] : [lies],
+    witnesses: [lies, ...(telling ? [rejected] : []), ...(found ? [noticed] : [])],
     options: (seed) => optionsOf(spec, seed),
   };
 }
@@ -73,6 +87,7 @@ function optionsOf(spec: Attack, seed: bigint): SimulationOptions {
     };
   });
   const { expects, rejections } = spec;
+  const signs = spec.mutation.kind === 'other_name' ? (liar + 1) % spec.replicaCount : liar;
   return {
     ...base,
     introduced: true,
@@ -86,16 +101,9 @@ function optionsOf(spec: Attack, seed: bigint): SimulationOptions {
       lossProbability: 0.02,
       replayProbability: 0.01,
       reorder: true,
+      ...spec.network,
     },
-    partitions: spec.viewChanges
-      ? {
-          modes: ['isolate_primary'],
-          symmetry: 'symmetric',
-          beginProbability: 0.05,
-          healProbability: 0.1,
-          stableTicksMin: 70,
-        }
-      : base.partitions,
-    byzantine: { liar, rules, expects, rejections },
+    partitions: spec.viewChanges ? { ...CUT_PRIMARIES, ...spec.partitions } : base.partitions,
+    byzantine: { liar, signs, rules, expects, rejections },
   };
 }

@@ -1,0 +1,118 @@
+import { Checksum, CONFIG_SIMULATION, Op, type TraceEvent, View } from '@kimberlite/vsr';
+import { describe, expect, it } from 'vitest';
+import { Violation } from '../checkers/violation.ts';
+import { Exposure } from './exposure.ts';
+import type { ByzantineOptions } from './mutation.ts';
+
+const LIAR = 2;
+const SECOND = 1_000_000;
+const INTERVAL = CONFIG_SIMULATION.checkpointInterval;
+
+function exposure(options: Partial<ByzantineOptions> = {}): Exposure {
+  const { expects = 'divergence_found', rejections = [], ...rest } = options;
+  const lies = { liar: LIAR, rules: [], expects, rejections, ...rest };
+  return new Exposure(lies, { replicaCount: 3, config: CONFIG_SIMULATION });
+}
+
+function committed(op: number, checksum: bigint): TraceEvent {
+  return {
+    kind: 'committed',
+    op: Op(op),
+    view: View(1),
+    checksum: Checksum(checksum),
+    timestamp: 0,
+    count: 0,
+    body: new Uint8Array(0),
+  };
+}
+
+function checkpoint(op: number, id = 1n): TraceEvent {
+  return { kind: 'checkpoint_durable', op: Op(op), id: Checksum(id) };
+}
+
+function dropped(from: number): TraceEvent {
+  return { kind: 'dropped', command: 'commit', reason: 'stale_view', from };
+}
+
+/** Two honest replicas have committed different ops 1, at one second. */
+function diverged(): Exposure {
+  const lies = exposure();
+  lies.onTrace(0, committed(1, 11n), SECOND / 2);
+  lies.onTrace(1, committed(1, 12n), SECOND);
+  return lies;
+}
+
+/** Three checkpoints, which is one more than a divergence may live through. */
+function makeCheckpoints(lies: Exposure, micros: number): void {
+  for (let at = 1; at <= 3; at += 1) lies.onTrace(0, checkpoint(at * INTERVAL), micros);
+}
+
+describe('what lies come to', () => {
+  it('is a divergence when two honest replicas hold something else, and what the liar holds is none', () => {
+    expect(diverged().divergence?.message).toBe('replicas 0 and 1 committed different ops 1');
+    const alone = exposure();
+    alone.onTrace(0, committed(1, 11n), 0);
+    alone.onTrace(LIAR, committed(1, 12n), 0);
+    expect(alone.divergence).toBeNull();
+    const states = exposure();
+    states.onTrace(0, checkpoint(INTERVAL, 5n), 0);
+    states.onTrace(1, checkpoint(INTERVAL, 6n), 0);
+    expect(states.divergence?.message).toBe(`replicas 0 and 1 differ after op ${INTERVAL}`);
+  });
+
+  it('is overdue after ten seconds and two checkpoints, whichever comes later', () => {
+    const slow = diverged();
+    makeCheckpoints(slow, 2 * SECOND);
+    expect(slow.isOverdue(11 * SECOND)).toBe(false);
+    expect(slow.isOverdue(11 * SECOND + 1)).toBe(true);
+    const idle = diverged();
+    expect(idle.isOverdue(100 * SECOND)).toBe(false);
+    makeCheckpoints(idle, 100 * SECOND);
+    expect(idle.isDecided(100 * SECOND)).toBe(true);
+  });
+
+  it('was found late when a replica stopped after that', () => {
+    const late = diverged();
+    makeCheckpoints(late, SECOND);
+    late.onFatal(0, 'diverged', 12 * SECOND);
+    expect(late).toMatchObject({ stopped: 0, stoppedLate: true });
+    expect(late.isOverdue(13 * SECOND)).toBe(false);
+    const early = diverged();
+    early.onFatal(1, 'diverged', 2 * SECOND);
+    makeCheckpoints(early, 20 * SECOND);
+    expect(early).toMatchObject({ stopped: 1, stoppedLate: false, settled: true });
+  });
+
+  it('is nothing to be found any more when one of the two has taken over the state of others', () => {
+    const lies = diverged();
+    lies.onTrace(0, { kind: 'sync_finished', op: Op(INTERVAL) }, 2 * SECOND);
+    expect(lies.divergence).toBeNull();
+    lies.onTrace(1, committed(2, 20n), 2 * SECOND);
+    lies.onTrace(0, committed(2, 21n), 3 * SECOND);
+    expect(lies.divergence).toMatchObject({ micros: 3 * SECOND });
+  });
+
+  it('is a broken promise at once when a replica gives up what it committed itself', () => {
+    const lies = exposure();
+    lies.onTrace(0, committed(1, 11n), 0);
+    lies.onTrace(0, committed(1, 11n), 1);
+    expect(() => lies.onTrace(0, committed(1, 12n), 2)).toThrow(Violation);
+  });
+
+  it('is an op forgotten when the log ends below what was committed', () => {
+    const lies = exposure();
+    lies.onTrace(1, committed(3, 9n), 0);
+    expect(lies.forgotten(3)).toBeNull();
+    expect(lies.forgotten(2)).toBe('replica 1 committed op 3, and the log ends at 2');
+  });
+
+  it('counts as a rejection what the liar said, or was said in the name that it uses', () => {
+    const own = exposure({ rejections: ['stale_view'] });
+    expect(own.onTrace(0, dropped(LIAR), 0)).toBe(true);
+    expect(own.onTrace(0, dropped(1), 0)).toBe(false);
+    expect(own.onTrace(LIAR, dropped(LIAR), 0)).toBe(false);
+    const named = exposure({ rejections: ['stale_view'], signs: 1 });
+    expect(named.onTrace(0, dropped(1), 0)).toBe(true);
+    expect(named.onTrace(0, dropped(LIAR), 0)).toBe(false);
+  });
+});
