@@ -1,7 +1,8 @@
 /**
  * `npm run test:determinism -- [FIRST_SEED [RUNS]]`: the same seeds under several versions of Node
  * must have the same traces to the last bit. The binaries come from the npm package `node`; a
- * version that cannot be had (no network) is named and left out, and fewer than two prove nothing.
+ * version that cannot be had (no network) is named and left out; fewer than two prove nothing, so
+ * the exit code is 1 then, as for a difference.
  */
 
 import path from 'node:path';
@@ -50,6 +51,8 @@ for (const { version, lines } of others) {
   failed ||= differing.length > 0 || lines.length !== reference?.lines.length;
   for (const line of differing) process.stdout.write(`${version} differs: ${line}\n`);
 }
-if (others.length === 0) process.stdout.write('Nothing was compared.\n');
-else if (!failed) process.stdout.write('All traces are equal.\n');
+if (others.length === 0) {
+  failed = true;
+  process.stdout.write('Nothing was compared.\n');
+} else if (!failed) process.stdout.write('All traces are equal.\n');
 process.exitCode = failed ? 1 : 0;

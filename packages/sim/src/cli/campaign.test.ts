@@ -44,6 +44,23 @@ describe('a campaign', () => {
     expect(one.interrupted).toBe(false);
   });
 
+  it('gives each seed the same trace with one job and with two', async () => {
+    const tracesWith = async (jobs: number): Promise<string[]> => {
+      const traces: string[] = [];
+      await runCampaign({
+        ...{ seed: 1n, scenarios: ['baseline', 'partitions'], shard: all, jobs, failFast: false },
+        ...{ runs: 2, seconds: null, checkDeterminism: false, onProgress: () => {} },
+        onResult: (scenario, { seed, traceHash }) =>
+          traces.push(`${scenario} ${seed} ${traceHash}`),
+        stop: new AbortController().signal,
+      });
+      return traces.sort();
+    };
+    const [alone, together] = [await tracesWith(1), await tracesWith(2)];
+    expect(together).toEqual(alone);
+    expect(new Set(alone.map((line) => line.split(' ')[2])).size).toBe(4);
+  });
+
   it.each([1, 2])('begins no run when it is told to stop, with %i jobs', async (jobs) => {
     const stop = new AbortController();
     const ended = await runCampaign({

@@ -34,6 +34,8 @@ export class SimulatedClock implements ClockPort {
   private readonly options: ClockOptions;
   /** Jumps so far. */
   steps: number;
+  /** Of those, the ones back in time. */
+  stepsBack: number;
   private stepped: number;
 
   constructor(queue: EventQueue, prng: Prng, options: ClockOptions) {
@@ -42,6 +44,7 @@ export class SimulatedClock implements ClockPort {
     this.options = options;
     this.stepped = 0;
     this.steps = 0;
+    this.stepsBack = 0;
   }
 
   monotonic(): number {
@@ -65,6 +68,7 @@ export class SimulatedClock implements ClockPort {
     const step = this.prng.between(-stepMicrosMax, stepMicrosMax);
     if (!faults.allow('clock_step', place)) return;
     this.steps += 1;
+    if (step < 0) this.stepsBack += 1;
     this.stepped += step;
   }
 

@@ -25,11 +25,13 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.packetsCongested = network.counts.congested;
   totals.packetsLostByCommand = network.counts.lostByCommand;
   totals.clockSteps = cluster.clocks.reduce((sum, clock) => sum + clock.steps, 0);
+  totals.clockStepsBack = cluster.clocks.reduce((sum, clock) => sum + clock.stepsBack, 0);
   const disks = cluster.storages.map((storage) => storage.counts);
   totals.corruptReads = disks.reduce((sum, disk) => sum + disk.corruptReads, 0);
   totals.corruptReadsHealed = disks.reduce((sum, disk) => sum + disk.corruptReadsHealed, 0);
   totals.misdirectedWrites = disks.reduce((sum, disk) => sum + disk.misdirected, 0);
   const { workload } = cluster.options;
+  totals.tenants = workload.tenants?.size ?? 0;
   totals.noSpaceRefusals = workload.noSpaceRefusals ?? 0;
   totals.revisionReads = workload.revisionReads ?? 0;
   totals.compactedRefusals = workload.compactedRefusals ?? 0;

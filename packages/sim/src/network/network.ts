@@ -14,6 +14,8 @@ export interface NetworkOptions {
   readonly lossProbability: number;
   /** On top of `lossProbability`, for packets of these commands. */
   readonly lossByCommand: Readonly<Partial<Record<Command, number>>>;
+  /** From this time of the run on, in microseconds. */
+  readonly lossByCommandFrom: number;
   /** A delivered packet is delivered once more, later; possibly again and again. */
   readonly replayProbability: number;
   /**
@@ -47,6 +49,7 @@ export const NETWORK_CALM: NetworkOptions = {
   delayMeanMicros: 1_000,
   lossProbability: 0,
   lossByCommand: {},
+  lossByCommandFrom: 0,
   replayProbability: 0,
   replayRequests: false,
   echoProbability: 0,
@@ -222,6 +225,7 @@ export class Network {
     const byCommand = this.options.lossByCommand[command] ?? 0;
     if (
       byCommand > 0 &&
+      this.queue.now >= this.options.lossByCommandFrom &&
       this.prng.chance(byCommand) &&
       (this.faults?.allow('command_loss', from, to) ?? true)
     ) {

@@ -121,7 +121,8 @@ export class PartitionFaults {
 
   private begin(): void {
     const mode = this.prng.pick(this.options.modes);
-    const sides = this.drawSides(mode);
+    const primary = mode === 'isolate_primary' ? this.primary() : null;
+    const sides = this.drawSides(mode, primary);
     const symmetric =
       this.options.symmetry === 'mixed'
         ? this.prng.chance(0.5)
@@ -130,7 +131,9 @@ export class PartitionFaults {
     this.ticksSinceChange = 0;
     const [first, other] = [sideBits(sides, 0), sideBits(sides, 1)];
     if (this.faults?.allow('partition', first, other) === false) return;
-    this.counts[mode] += 1;
+    // Without a primary somebody else was cut off.
+    const nobody = mode === 'isolate_primary' && primary === null;
+    this.counts[nobody ? 'isolate_one' : mode] += 1;
     this.counts[symmetric ? 'symmetric' : 'one_way'] += 1;
     for (let from = 0; from < this.nodeCount; from += 1) {
       for (let to = 0; to < this.nodeCount; to += 1) {
@@ -144,14 +147,13 @@ export class PartitionFaults {
   }
 
   /** The side of each node, mostly 0 or 1; null for a client that stays connected to both. */
-  private drawSides(mode: PartitionMode): (number | null)[] {
+  private drawSides(mode: PartitionMode, primary: number | null): (number | null)[] {
     const replicas = Array.from({ length: this.replicaCount }, (_, slot) => slot);
     this.prng.shuffle(replicas);
     const sides: (number | null)[] = new Array<number | null>(this.nodeCount).fill(null);
     const flip = this.prng.below(2);
     const alone = mode === 'isolate_one' || mode === 'isolate_primary';
-    const size = alone ? 1 : this.prng.below(this.replicaCount + 1);
-    const primary = mode === 'isolate_primary' ? this.primary() : null;
+    const size = alone ? 1 : 1 + this.prng.below(Math.max(1, this.replicaCount - 1));
     if (primary !== null) {
       replicas.splice(replicas.indexOf(primary), 1);
       replicas.unshift(primary);
@@ -165,6 +167,10 @@ export class PartitionFaults {
       const side = mode === 'uniform_partition' ? this.prng.below(2) : place < size ? 0 : 1;
       sides[slot] = side ^ flip;
     });
+    // All on one side is no partition: the last one changes over.
+    const [last] = replicas.slice(-1);
+    const whole = replicas.every((slot) => sides[slot] === sides[replicas[0] ?? 0]);
+    if (whole && last !== undefined && replicas.length > 1) sides[last] = (sides[last] ?? 0) ^ 1;
     for (let node = this.replicaCount; node < this.nodeCount; node += 1) {
       sides[node] = this.prng.pick([0, 1, null]);
     }

@@ -50,10 +50,14 @@ export const PROCESS_FAULTS_OFF: ProcessFaultOptions = {
   crashAt: CRASH_AT_NOTHING,
 };
 
-/** Something that must have happened in a run, or the run proves nothing. */
+/**
+ * Something that must have happened in a run, or the run proves nothing; with `most`, something that
+ * must not happen more often in the safety phase, or the run has failed.
+ */
 export interface Witness {
   readonly counter: keyof Totals;
   readonly least: number;
+  readonly most?: number;
 }
 
 /** Everything that a seed decides about a run, apart from the draws during it. */

@@ -174,6 +174,7 @@ class Simulator {
     try {
       this.cluster.startAll();
       const enough = this.safetyPhase();
+      const excess = this.excess();
       this.gray.healAll();
       this.processes.end();
       this.lostDisk.end();
@@ -182,7 +183,8 @@ class Simulator {
       // Who might find out that a lie was believed must not be left out.
       const whole = !enough || this.cluster.exposure !== null;
       const liveness = new LivenessPhase(this.cluster, this.livenessPrng, whole);
-      return this.judge(liveness);
+      const outcome = this.judge(liveness);
+      return outcome.verdict === 'ok' ? (excess ?? outcome) : outcome;
     } catch (error) {
       return outcomeOf(error);
     }
@@ -239,6 +241,18 @@ class Simulator {
     if (missing.length === 0) return null;
     const texts = missing.map(({ counter, least }) => `${counter} ${totals[counter]} of ${least}`);
     return `witness missing: ${texts.join(', ')}`;
+  }
+
+  /** What the scenario rules out and has happened all the same, while its faults were on; or null. */
+  private excess(): Outcome | null {
+    const totals = this.totals();
+    const broken = this.options.witnesses.flatMap(({ counter, most }) => {
+      if (most === undefined || totals[counter] <= most) return [];
+      return [`${counter} ${totals[counter]} of at most ${most}`];
+    });
+    if (broken.length === 0) return null;
+    const message = `the scenario rules out: ${broken.join(', ')}`;
+    return { verdict: 'correctness', checker: null, message, stack: null };
   }
 
   private drawFaults(): void {

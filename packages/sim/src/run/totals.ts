@@ -106,6 +106,9 @@ export interface Totals {
   grayReceiveOnly: number;
   grayFrozen: number;
   clockSteps: number;
+  clockStepsBack: number;
+  /** Namespaces of the kernel in which a call succeeded. */
+  tenants: number;
   mutationsApplied: number;
   liesRejected: number;
   liesBelieved: number;
@@ -219,6 +222,8 @@ export function emptyTotals(): Totals {
     grayReceiveOnly: 0,
     grayFrozen: 0,
     clockSteps: 0,
+    clockStepsBack: 0,
+    tenants: 0,
     mutationsApplied: 0,
     liesRejected: 0,
     liesBelieved: 0,

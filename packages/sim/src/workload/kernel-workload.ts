@@ -53,6 +53,7 @@ export class KernelWorkload implements Workload {
   noSpaceRefusals: number;
   revisionReads: number;
   compactedRefusals: number;
+  readonly tenants: Set<string>;
   private readonly hints: WorkloadHints;
 
   private readonly newModel: () => KernelModel;
@@ -66,6 +67,7 @@ export class KernelWorkload implements Workload {
     this.noSpaceRefusals = 0;
     this.revisionReads = 0;
     this.compactedRefusals = 0;
+    this.tenants = new Set();
     this.queries = {
       model: () => modelOf(this.newModel(), () => {}),
       next: (prng) => {
@@ -99,7 +101,8 @@ export class KernelWorkload implements Workload {
     return calls !== null && modelAccepts(calls);
   }
 
-  private note({ kind }: Call, result: Result): void {
+  private note({ kind, namespace }: Call, result: Result): void {
+    if (result.kind !== 'refused') this.tenants.add(String(namespace));
     if (result.kind === 'refused') {
       if (result.reason === 'no_space') this.noSpaceRefusals += 1;
       if (result.reason === 'compacted') this.compactedRefusals += 1;

@@ -61,6 +61,8 @@ export interface Workload {
   /** Reads at a revision that the model has answered so far, and refused as compacted. */
   readonly revisionReads?: number;
   readonly compactedRefusals?: number;
+  /** Names of the namespaces in which a call succeeded, where there are any. */
+  readonly tenants?: ReadonlySet<string>;
   /** The next request. Impolite on purpose: absent keys, refused operations, repeats. */
   next(prng: Prng): WorkloadRequest;
   /**

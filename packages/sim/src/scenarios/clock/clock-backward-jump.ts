@@ -14,7 +14,7 @@ export const clockBackwardJump: Scenario = {
   workload: 'four slow clients',
   property: 'timestamps grow over views and jumps',
   witnesses: [
-    { counter: 'clockSteps', least: 3 },
+    { counter: 'clockStepsBack', least: 3 },
     { counter: 'partitionsIsolatePrimary', least: 2 },
   ],
   options: (seed) => {

@@ -14,6 +14,7 @@ export const clockDrift: Scenario = {
   property: 'timestamps grow, and the clocks stay in agreement',
   witnesses: [
     { counter: 'clockAgreements', least: 3 },
+    { counter: 'clockLosses', least: 0, most: 0 },
     { counter: 'ticks', least: 3000 },
   ],
   options: (seed) => {

@@ -3,15 +3,17 @@ import { NETWORK_CALM } from '../../network/network.ts';
 import { healthy } from '../base.ts';
 import type { Scenario } from '../scenario.ts';
 
-/** Hardly any samples. */
+/** No samples any more. */
 export const clockNtpFailure: Scenario = {
   name: 'ClockNtpFailure',
   group: 'clock',
-  purpose: 'hardly any samples: clocks go on by themselves',
-  faults: '19 of 20 pongs are lost; clocks drift; loss 5 %',
+  purpose: 'samples end: clocks go on by themselves',
+  faults: 'from the second second on all pongs are lost; clocks drift; loss 5 %',
   workload: 'four busy clients',
   property: 'requests are answered without an agreed clock, timestamps grow',
   witnesses: [
+    { counter: 'clockAgreements', least: 1 },
+    { counter: 'clockLosses', least: 1 },
     { counter: 'packetsLostByCommand', least: 50 },
     { counter: 'requestsAnswered', least: 96 },
   ],
@@ -33,7 +35,9 @@ export const clockNtpFailure: Scenario = {
         replayProbability: 0.01,
         capacity: 1000,
         reorder: true,
-        lossByCommand: { pong: 0.95 },
+        // A clock must first agree with others before it can lose them.
+        lossByCommand: { pong: 1 },
+        lossByCommandFrom: 2_000_000,
       },
     };
   },

@@ -1,6 +1,6 @@
 import { CLIENTS_BUSY } from '../../client/simulated-client.ts';
 import { CLOCK_CALM } from '../../cluster/clock.ts';
-import { CONGESTION_MILD } from '../../network/congestion.ts';
+import { CONGESTION_AGGRESSIVE } from '../../network/congestion.ts';
 import { NETWORK_CALM } from '../../network/network.ts';
 import { healthy } from '../base.ts';
 import type { Scenario } from '../scenario.ts';
@@ -36,7 +36,7 @@ export const clockOffsetExceeded: Scenario = {
         replayProbability: 0.02,
         capacity: 1000,
         reorder: true,
-        congestion: CONGESTION_MILD,
+        congestion: CONGESTION_AGGRESSIVE,
       },
     };
   },

@@ -1,3 +1,4 @@
+import { CLIENTS_BUSY } from '../../client/simulated-client.ts';
 import { CONGESTION_AGGRESSIVE, CONGESTION_MILD } from '../../network/congestion.ts';
 import { NETWORK_CALM } from '../../network/network.ts';
 import { GRAY_KINDS } from '../../run/gray-faults.ts';
@@ -11,7 +12,9 @@ export const combined: Scenario = {
   name: 'Combined',
   group: 'core',
   purpose: 'everything on at once',
-  faults: 'loss, replays, congestion, disk faults, crashes, gray failures, partitions',
+  faults:
+    'loss, replays, garbled packets, congestion, disk faults, rot, crashes, power cuts, pauses, ' +
+    'gray failures, partitions, clocks that drift and jump, clients that crash',
   workload: 'four busy clients in three namespaces',
   property: 'every promise',
   witnesses: [
@@ -20,12 +23,26 @@ export const combined: Scenario = {
     { counter: 'corruptReads', least: 1 },
     { counter: 'partitions', least: 1 },
     { counter: 'crashes', least: 1 },
+    { counter: 'crashesOfAll', least: 1 },
+    { counter: 'pauses', least: 1 },
+    { counter: 'packetsGarbled', least: 1 },
+    { counter: 'latentFaults', least: 1 },
+    { counter: 'clockSteps', least: 1 },
+    { counter: 'clientCrashes', least: 1 },
   ],
   options: (seed) => {
     const base = healthy(seed);
     return {
       ...base,
+      workload: 'kernel',
       namespaces: 3,
+      clients: { ...CLIENTS_BUSY, crashProbability: 1 / 1_000 },
+      clocks: base.clocks.map((_, slot) => ({
+        skewMicros: 50_000 * slot,
+        driftMicrosPerSecond: 1_000 * (slot - 1),
+        stepProbability: 1 / 1_000,
+        stepMicrosMax: 1_000_000,
+      })),
       network: {
         ...NETWORK_CALM,
         delayMinMicros: 1_000,
@@ -34,6 +51,7 @@ export const combined: Scenario = {
         replayProbability: thousandth(seed, 50),
         capacity: 1000,
         reorder: true,
+        garbleProbability: 0.005,
         congestion: seed % 2n === 0n ? CONGESTION_AGGRESSIVE : CONGESTION_MILD,
       },
       atlas: { wal: true, blocks: true },
@@ -43,10 +61,14 @@ export const combined: Scenario = {
         writeFaultProbability: 0.02,
         misdirectProbability: 0.01,
         crashFaultProbability: 0.9,
+        latentFaultProbability: 0.02,
       },
       processes: {
         ...PROCESS_FAULTS_OFF,
         crashProbability: 1 / 1_000,
+        crashAllProbability: 1 / 2_000,
+        pauseProbability: 1 / 1_000,
+        unpauseProbability: 1 / 30,
         restartProbability: 1 / 30,
       },
       gray: { kinds: GRAY_KINDS, enterProbability: 0.005, leaveProbability: 0.03, illMax: 1 },

@@ -16,6 +16,7 @@ export const multiTenantIsolation: Scenario = {
   property: 'replies equal the model of each namespace: nothing of another shows',
   witnesses: [
     { counter: 'requestsAnswered', least: 96 },
+    { counter: 'tenants', least: 5 },
     { counter: 'congestions', least: 50 },
     { counter: 'grayFailures', least: 2 },
     { counter: 'corruptReads', least: 1 },
@@ -24,6 +25,7 @@ export const multiTenantIsolation: Scenario = {
     const base = healthy(seed);
     return {
       ...base,
+      workload: 'kernel',
       namespaces: 5,
       network: {
         ...NETWORK_CALM,

@@ -13,7 +13,7 @@ export const corruptionBitFlip: Scenario = {
   property: 'corrupt is not absent; what rots is repaired from peers',
   witnesses: [
     { counter: 'corruptReads', least: 3 },
-    { counter: 'preparesRepaired', least: 1 },
+    { counter: 'corruptReadsHealed', least: 1 },
   ],
   options: (seed) => {
     const base = healthy(seed);

@@ -13,7 +13,8 @@ export const recoveryCorruptLog: Scenario = {
   property: 'a start never takes rot for an end of the log',
   witnesses: [
     { counter: 'corruptReads', least: 3 },
-    { counter: 'preparesRepaired', least: 2 },
+    { counter: 'rotAtStart', least: 2 },
+    { counter: 'corruptReadsHealed', least: 1 },
     { counter: 'restarts', least: 3 },
   ],
   options: (seed) => {

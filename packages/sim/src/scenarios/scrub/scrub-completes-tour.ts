@@ -17,6 +17,12 @@ export const scrubCompletesTour: Scenario = {
   faults: 'none',
   workload: 'busy clients',
   property: 'tours end, each from an origin of its own, and nothing sound is called rotten',
-  witnesses: [{ counter: 'scrubTours', least: 6 }],
+  witnesses: [
+    { counter: 'scrubTours', least: 6 },
+    { counter: 'scrubbedPrepares', least: 0, most: 0 },
+    { counter: 'scrubbedHeaders', least: 0, most: 0 },
+    { counter: 'scrubbedBlocks', least: 0, most: 0 },
+    { counter: 'scrubbedSuperblocks', least: 0, most: 0 },
+  ],
   options,
 };

@@ -32,6 +32,8 @@ export const scrubDetectsCorruption: Scenario = {
   witnesses: [
     { counter: 'latentFaults', least: 5 },
     { counter: 'scrubTours', least: 6 },
+    { counter: 'scrubbedPrepares', least: 1 },
+    { counter: 'scrubbedBlocks', least: 1 },
   ],
   options: latentRotOptions,
 };

@@ -29,6 +29,8 @@ export const scrubTriggersRepair: Scenario = {
   witnesses: [
     { counter: 'latentFaults', least: 5 },
     { counter: 'scrubTours', least: 6 },
+    { counter: 'scrubbedPrepares', least: 1 },
+    { counter: 'preparesRepaired', least: 1 },
   ],
   options,
 };

@@ -15,6 +15,7 @@ export const clientSessionViewChangeLockout: Scenario = {
   witnesses: [
     { counter: 'viewChangesCompleted', least: 3 },
     { counter: 'clientCrashes', least: 3 },
+    { counter: 'opsTruncated', least: 1 },
   ],
   options: (seed) => {
     const base = healthy(seed);

@@ -14,6 +14,8 @@ export const pingHeartbeat: Scenario = {
   witnesses: [
     { counter: 'heartbeats', least: 200 },
     { counter: 'ticks', least: 2000 },
+    // The first one: who starts cannot know that it never led before.
+    { counter: 'viewChangesCompleted', least: 1, most: 1 },
   ],
   options: (seed) => {
     const base = healthy(seed);
