@@ -106,7 +106,7 @@ function drawLater(prng: Prng, drawn: SimulationOptions): SimulationOptions {
   const headFaultProbability = prng.pick([0, 0, 0.1, 0.5]);
   const workMeanMicros = prng.pick([WORK_MEAN_MICROS, WORK_MEAN_MICROS, 5_000, 50_000]);
   const historyRevisions = prng.chance(0.4) ? prng.pick([3, 25, 200]) : 0;
-  return {
+  return drawWide(prng, {
     ...drawn,
     config: { ...drawn.config, historyRevisions },
     network: { ...drawn.network, congestion, lossByCommand },
@@ -115,7 +115,39 @@ function drawLater(prng: Prng, drawn: SimulationOptions): SimulationOptions {
     gray,
     storage: { ...drawn.storage, headFaultProbability },
     workMeanMicros,
-  };
+  });
+}
+
+/**
+ * In a share of runs one thing is as wide as it gets. Drawn last of all, and one at a time: a run in
+ * which all of it is slow shows next to nothing in its time.
+ */
+function drawWide(prng: Prng, drawn: SimulationOptions): SimulationOptions {
+  const wide = prng.pick([
+    'none',
+    'none',
+    'none',
+    'clogs',
+    'writes',
+    'silence',
+    'stability',
+  ] as const);
+  switch (wide) {
+    case 'none':
+      return drawn;
+    case 'clogs':
+      return { ...drawn, network: { ...drawn.network, clogProbability: rate(prng, 0.02, 0) } };
+    case 'writes': {
+      const writeMeanMicros = prng.between(400, 1_000) * MILLISECOND;
+      return { ...drawn, storage: { ...drawn.storage, writeMeanMicros } };
+    }
+    case 'silence':
+      return { ...drawn, clients: { ...drawn.clients, idleOnProbability: rate(prng, 0.2, 0) } };
+    case 'stability': {
+      const stableTicksMin = prng.between(300, 1_000);
+      return { ...drawn, processes: { ...drawn.processes, stableTicksMin } };
+    }
+  }
 }
 
 /**

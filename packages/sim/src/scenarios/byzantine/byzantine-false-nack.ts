@@ -10,6 +10,10 @@ export const byzantineFalseNack: Scenario = attack({
   commands: ['doViewChange'],
   mutation: { kind: 'deny_all' },
   viewChanges: true,
+  // An op is lost where the third was cut off when it was acknowledged, and the primary is now. The
+  // vote is repeated until a view begins, so that the lie is told often.
+  network: { lossByCommand: { startView: 0.7 } },
+  partitions: { modes: ['isolate_one', 'isolate_primary'], beginProbability: 1 },
   expects: 'divergence_found',
   rejections: [],
 });
