@@ -48,7 +48,7 @@ function makeCheckpoints(lies: Exposure, micros: number): void {
 }
 
 describe('what lies come to', () => {
-  it('is a divergence when two honest replicas hold something else, and what the liar holds is none', () => {
+  it('is a divergence when two honest replicas differ, whatever the liar holds', () => {
     expect(diverged().divergence?.message).toBe('replicas 0 and 1 committed different ops 1');
     const alone = exposure();
     alone.onTrace(0, committed(1, 11n), 0);
@@ -83,7 +83,7 @@ describe('what lies come to', () => {
     expect(early).toMatchObject({ stopped: 1, stoppedLate: false, settled: true });
   });
 
-  it('is nothing to be found any more when one of the two has taken over the state of others', () => {
+  it('is not to be found any more when one of the two took over a state', () => {
     const lies = diverged();
     lies.onTrace(0, { kind: 'sync_finished', op: Op(INTERVAL) }, 2 * SECOND);
     expect(lies.divergence).toBeNull();

@@ -29,11 +29,11 @@ const FOUND_CHECKPOINTS_MAX = 2;
 
 /**
  * What lies came to in a run. Where VSR cannot be safe against the liar, the first broken promise
- * is the lie taking hold, and from then on the checkers have nothing to say. A lie that was believed
- * may yet come true: an op that was called committed too early commits a little later, and nobody
- * can ever tell. But once two honest replicas have committed different ops at one place, or have
- * different states after one op, one of them must find out and stop, in time; and nobody may give up
- * what it itself has committed.
+ * is the lie taking hold, and from then on the checkers have nothing to say. What was believed may
+ * yet come true: an op that was called committed too early commits a little later, and nobody can
+ * ever tell. But once two honest replicas have committed different ops at one place, or have
+ * different states after one op, one of them must find out and stop, in time; and nobody may give
+ * up what it itself has committed.
  */
 export class Exposure {
   readonly options: ByzantineOptions;

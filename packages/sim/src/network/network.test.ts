@@ -26,7 +26,8 @@ function network(options: Partial<NetworkOptions>, nodeCount = 3) {
     options: { ...NETWORK_CALM, ...options },
     nodeCount,
     faults: null,
-    receive: (packet) => received.push(packet),
+    // The bytes are the network's again when this returns.
+    receive: (packet) => received.push({ ...packet, bytes: packet.bytes.slice() }),
   });
   const drain = (): void => {
     for (let events = 0; events < 10_000 && queue.step(); events += 1);
@@ -185,11 +186,11 @@ describe('network', () => {
 });
 
 describe('partitions', () => {
-  function divided(mode: PartitionMode, oneWay: boolean) {
+  function divided(mode: PartitionMode, oneWay: boolean, seed = 11, primary: number | null = 3) {
     const { net } = network({}, 5);
     const faults = new PartitionFaults({
       network: net,
-      prng: new Prng(11n),
+      prng: new Prng(BigInt(seed)),
       options: {
         ...PARTITIONS_OFF,
         modes: [mode],
@@ -199,7 +200,7 @@ describe('partitions', () => {
       },
       replicaCount: 5,
       nodeCount: 5,
-      primary: () => 3,
+      primary: () => primary,
       faults: null,
       onHealed: () => {},
     });
@@ -239,6 +240,41 @@ describe('partitions', () => {
       groups.add(reached.join());
     }
     expect(groups.size).toBeGreaterThanOrEqual(3);
+  });
+
+  it('cut a single link, and leave no group apart', () => {
+    const { cuts } = divided('single_link', false);
+    expect(cuts).toHaveLength(2);
+    const [[from, to] = []] = cuts;
+    expect(cuts).toContainEqual([to, from]);
+  });
+
+  it('leave one replica that hears both sides of a bridge', () => {
+    const { cuts } = divided('bridge', false);
+    // Two and two, and each of one side does not hear those of the other.
+    expect(cuts).toHaveLength(8);
+    const ends = new Set(cuts.flat());
+    expect(ends.size).toBe(4);
+  });
+
+  it('leave each replica of a ring two neighbours', () => {
+    const { net } = divided('ring', false);
+    for (const from of [0, 1, 2, 3, 4]) {
+      expect([0, 1, 2, 3, 4].filter((to) => to !== from && !net.isCut(from, to))).toHaveLength(2);
+    }
+  });
+
+  it('always part somebody, whatever sizes are drawn', () => {
+    for (const mode of ['uniform_size', 'uniform_partition'] as const) {
+      for (let seed = 1; seed <= 40; seed += 1) {
+        expect(divided(mode, true, seed).cuts.length).toBeGreaterThan(0);
+      }
+    }
+  });
+
+  it('of the primary are those of somebody where nobody leads', () => {
+    const { faults } = divided('isolate_primary', false, 11, null);
+    expect(faults.counts).toMatchObject({ isolate_primary: 0, isolate_one: 1 });
   });
 
   it('heal completely', () => {

@@ -12,7 +12,13 @@ export type PartitionMode =
   /** Whoever leads now, alone. */
   | 'isolate_primary'
   /** Three sides or more. */
-  | 'multi_group';
+  | 'multi_group'
+  /** Two replicas do not hear each other; all others hear both. */
+  | 'single_link'
+  /** Two sides, and one replica that hears both. */
+  | 'bridge'
+  /** Each replica hears its two neighbours alone. */
+  | 'ring';
 
 /** When partitions begin and end. Probabilities are per tick. */
 export interface PartitionOptions {
@@ -41,6 +47,9 @@ export interface PartitionCounts {
   isolate_one: number;
   isolate_primary: number;
   multi_group: number;
+  single_link: number;
+  bridge: number;
+  ring: number;
   symmetric: number;
   one_way: number;
 }
@@ -92,6 +101,9 @@ export class PartitionFaults {
       isolate_one: 0,
       isolate_primary: 0,
       multi_group: 0,
+      single_link: 0,
+      bridge: 0,
+      ring: 0,
       symmetric: 0,
       one_way: 0,
     };
@@ -120,7 +132,7 @@ export class PartitionFaults {
   }
 
   private begin(): void {
-    const mode = this.prng.pick(this.options.modes);
+    const mode = possible(this.prng.pick(this.options.modes), this.replicaCount);
     const primary = mode === 'isolate_primary' ? this.primary() : null;
     const sides = this.drawSides(mode, primary);
     const symmetric =
@@ -140,6 +152,7 @@ export class PartitionFaults {
         const source = sides[from] ?? null;
         const target = sides[to] ?? null;
         if (from === to || source === null || target === null || source === target) continue;
+        if (mode === 'ring' && areNeighbours(source, target, this.replicaCount)) continue;
         // One way: what a side sends does not reach those of higher numbers.
         if (symmetric || source < target) this.network.setCut(from, to, true);
       }
@@ -160,8 +173,9 @@ export class PartitionFaults {
     }
     const groups = mode === 'multi_group' ? this.prng.between(3, 6) : 2;
     replicas.forEach((slot, place) => {
-      if (mode === 'multi_group') {
-        sides[slot] = place % groups;
+      const named = sideByPlace(mode, place, { groups, replicaCount: this.replicaCount });
+      if (named !== undefined) {
+        sides[slot] = named;
         return;
       }
       const side = mode === 'uniform_partition' ? this.prng.below(2) : place < size ? 0 : 1;
@@ -169,13 +183,51 @@ export class PartitionFaults {
     });
     // All on one side is no partition: the last one changes over.
     const [last] = replicas.slice(-1);
-    const whole = replicas.every((slot) => sides[slot] === sides[replicas[0] ?? 0]);
+    const whole =
+      mode !== 'single_link' && replicas.every((slot) => sides[slot] === sides[replicas[0] ?? 0]);
     if (whole && last !== undefined && replicas.length > 1) sides[last] = (sides[last] ?? 0) ^ 1;
     for (let node = this.replicaCount; node < this.nodeCount; node += 1) {
-      sides[node] = this.prng.pick([0, 1, null]);
+      const side = this.prng.pick([0, 1, null]);
+      sides[node] = BY_LINKS.has(mode) ? null : side;
     }
     return sides;
   }
+}
+
+/** Cuts between replicas that leave clients alone. */
+const BY_LINKS: ReadonlySet<PartitionMode> = new Set(['single_link', 'bridge', 'ring']);
+
+/** The mode, or the nearest that so few replicas can have. */
+function possible(mode: PartitionMode, replicaCount: number): PartitionMode {
+  if (mode === 'ring' && replicaCount < 4) return possible('single_link', replicaCount);
+  if (mode === 'bridge' && replicaCount < 3) return possible('single_link', replicaCount);
+  return mode === 'single_link' && replicaCount < 2 ? 'isolate_one' : mode;
+}
+
+/** The side of the replica at this place of a drawn order; undefined where two sides are drawn. */
+function sideByPlace(
+  mode: PartitionMode,
+  place: number,
+  { groups, replicaCount }: { readonly groups: number; readonly replicaCount: number },
+): number | null | undefined {
+  switch (mode) {
+    case 'multi_group':
+      return place % groups;
+    case 'single_link':
+      return place < 2 ? place : null;
+    case 'bridge':
+      // The last of the order stands between the two.
+      return place === replicaCount - 1 ? null : place % 2;
+    case 'ring':
+      return place;
+    default:
+      return undefined;
+  }
+}
+
+function areNeighbours(place: number, other: number, replicaCount: number): boolean {
+  const distance = Math.abs(place - other);
+  return distance === 1 || distance === replicaCount - 1;
 }
 
 /** The nodes of one side as a bit set. */

@@ -23,7 +23,7 @@ export function outcomeOfStop(exposure: Exposure, micros: number): Outcome | nul
   return failure(`${message}, though the lie can be told`);
 }
 
-/** What comes of the lies of a run that has ended with nobody stopped; null when the core decides. */
+/** What comes of the lies of a run in which nobody stopped; null when the core decides. */
 export function outcomeOfLies(
   cluster: Cluster,
   core: readonly number[],

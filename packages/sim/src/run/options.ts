@@ -51,8 +51,8 @@ export const PROCESS_FAULTS_OFF: ProcessFaultOptions = {
 };
 
 /**
- * Something that must have happened in a run, or the run proves nothing; with `most`, something that
- * must not happen more often in the safety phase, or the run has failed.
+ * Something that must have happened in a run, or the run proves nothing; with `most`, something
+ * that must not happen more often in the safety phase, or the run has failed.
  */
 export interface Witness {
   readonly counter: keyof Totals;

@@ -201,6 +201,9 @@ class Simulator {
     totals.partitions = counts.symmetric + counts.one_way;
     totals.partitionsIsolatePrimary = counts.isolate_primary;
     totals.partitionsMultiGroup = counts.multi_group;
+    totals.partitionsSingleLink = counts.single_link;
+    totals.partitionsBridge = counts.bridge;
+    totals.partitionsRing = counts.ring;
     const gray = this.gray.counts;
     totals.graySlow = gray.slow;
     totals.graySlowDisk = gray.slow_disk;
@@ -243,7 +246,7 @@ class Simulator {
     return `witness missing: ${texts.join(', ')}`;
   }
 
-  /** What the scenario rules out and has happened all the same, while its faults were on; or null. */
+  /** What the scenario rules out and has happened all the same; null when nothing has. */
   private excess(): Outcome | null {
     const totals = this.totals();
     const broken = this.options.witnesses.flatMap(({ counter, most }) => {

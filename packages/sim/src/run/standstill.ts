@@ -3,8 +3,8 @@ import type { Cluster } from '../cluster/cluster.ts';
 
 /**
  * Asked only after a lie, when a healed core did not converge: is there an op on which those who
- * vote cannot agree? Then standing still is right: to begin a view would be to give up what somebody
- * may have committed. Returns the reason, or null when the core should have gone on.
+ * vote cannot agree? Then standing still is right: to begin a view would be to give up what may
+ * have been committed. Returns the reason, or null when the core should have gone on.
  */
 export function standstillReason(cluster: Cluster, core: readonly number[]): string | null {
   const voting = cluster
@@ -15,7 +15,7 @@ export function standstillReason(cluster: Cluster, core: readonly number[]): str
   return contradiction(cluster, logs) ?? commitWithoutOp(voting, logs);
 }
 
-/** Logs of one log view with different prepares at one op: nobody can tell which was acknowledged. */
+/** Logs of one log view that differ at one op: nobody can tell which prepare was acknowledged. */
 function contradiction(cluster: Cluster, logs: readonly ReplicaSnapshot[]): string | null {
   const head = Math.max(...logs.map(({ op }) => op));
   const lowest = Math.min(...logs.map(({ checkpointOp }) => checkpointOp));

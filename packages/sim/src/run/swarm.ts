@@ -119,8 +119,8 @@ function drawLater(prng: Prng, drawn: SimulationOptions): SimulationOptions {
 }
 
 /**
- * In a share of runs one thing is as wide as it gets. Drawn last of all, and one at a time: a run in
- * which all of it is slow shows next to nothing in its time.
+ * In a share of runs one thing is as wide as it gets. Drawn last of all, and one at a time: a run
+ * in which all of it is slow shows next to nothing in its time.
  */
 function drawWide(prng: Prng, drawn: SimulationOptions): SimulationOptions {
   const wide = prng.pick([

@@ -124,6 +124,9 @@ export interface Totals {
   crashesAtEvents: number;
   partitionsIsolatePrimary: number;
   partitionsMultiGroup: number;
+  partitionsSingleLink: number;
+  partitionsBridge: number;
+  partitionsRing: number;
   /** Runs whose healed core could not go on for a reason outside what is promised. */
   unrecoverable: number;
   /** Runs in which what the scenario is about did not happen: they prove nothing. */
@@ -237,6 +240,9 @@ export function emptyTotals(): Totals {
     crashesAtEvents: 0,
     partitionsIsolatePrimary: 0,
     partitionsMultiGroup: 0,
+    partitionsSingleLink: 0,
+    partitionsBridge: 0,
+    partitionsRing: 0,
     unrecoverable: 0,
     witnessMissing: 0,
   };

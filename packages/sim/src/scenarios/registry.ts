@@ -35,6 +35,7 @@ import { clockNtpFailure } from './clock/clock-ntp-failure.ts';
 import { clockOffsetExceeded } from './clock/clock-offset-exceeded.ts';
 import { baseline } from './core/baseline.ts';
 import { combined } from './core/combined.ts';
+import { cutLinks } from './core/cut-links.ts';
 import { grayFailures } from './core/gray-failures.ts';
 import { multiTenantIsolation } from './core/multi-tenant-isolation.ts';
 import { partitions } from './core/partitions.ts';
@@ -94,6 +95,7 @@ export const SCENARIOS: readonly Scenario[] = [
   swarm,
   baseline,
   partitions,
+  cutLinks,
   swizzleClogging,
   grayFailures,
   multiTenantIsolation,

@@ -208,7 +208,7 @@ export class DiskEvidence {
     return this.messageWhole(op, header) ? 'readable' : 'damaged';
   }
 
-  /** The checksum of the prepare that a read of the slot of `op` would give; null for no such op. */
+  /** The checksum of the prepare that a read of the slot of `op` would give; null without one. */
   checksumIn(op: number): bigint | null {
     if (this.slotState(op) !== 'readable') return null;
     return checksumIn(this.bodyHeader(op % this.setup.config.walSlots));
