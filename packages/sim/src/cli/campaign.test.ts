@@ -44,12 +44,12 @@ describe('a campaign', () => {
     expect(one.interrupted).toBe(false);
   });
 
-  it('gives each seed the same trace with one job and with two', async () => {
+  it('gives each seed the same trace with one job and with two', { timeout: 120_000 }, async () => {
     const tracesWith = async (jobs: number): Promise<string[]> => {
       const traces: string[] = [];
       await runCampaign({
-        ...{ seed: 1n, scenarios: ['baseline', 'partitions'], shard: all, jobs, failFast: false },
-        ...{ runs: 2, seconds: null, checkDeterminism: false, onProgress: () => {} },
+        ...{ seed: 1n, scenarios: ['baseline'], shard: all, jobs, failFast: false },
+        ...{ runs: 3, seconds: null, checkDeterminism: false, onProgress: () => {} },
         onResult: (scenario, { seed, traceHash }) =>
           traces.push(`${scenario} ${seed} ${traceHash}`),
         stop: new AbortController().signal,
@@ -58,7 +58,7 @@ describe('a campaign', () => {
     };
     const [alone, together] = [await tracesWith(1), await tracesWith(2)];
     expect(together).toEqual(alone);
-    expect(new Set(alone.map((line) => line.split(' ')[2])).size).toBe(4);
+    expect(new Set(alone.map((line) => line.split(' ')[2])).size).toBe(3);
   });
 
   it.each([1, 2])('begins no run when it is told to stop, with %i jobs', async (jobs) => {

@@ -43,12 +43,12 @@ function isFinite(value: unknown): boolean {
 
 function mergeList(reference: readonly unknown[], given: unknown, where: Where): unknown {
   if (!Array.isArray(given)) throw new BadBundle(`${where.path} must be a list`);
-  const model = reference[0];
-  return given.map((value: unknown, at) =>
-    model === undefined
-      ? value
-      : mergeValue(model, value, { ...where, path: `${where.path}[${at}]` }),
-  );
+  return given.map((value: unknown, at) => {
+    // Elements may differ in what they leave out: the one at this place is the best model.
+    const model = reference[at] ?? reference[0];
+    if (model === undefined) return value;
+    return mergeValue(model, value, { ...where, path: `${where.path}[${at}]` });
+  });
 }
 
 function mergeRecord(
@@ -79,6 +79,9 @@ const PARTITION_MODES: readonly string[] = [
   'isolate_one',
   'isolate_primary',
   'multi_group',
+  'single_link',
+  'bridge',
+  'ring',
 ];
 
 /** Why no run can have these parameters; null when one can. */
