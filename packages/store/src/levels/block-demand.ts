@@ -4,7 +4,9 @@ import type { ChecksumFunction } from '../std/checksum.ts';
 import type { BlockCache } from './block-cache.ts';
 import { isPage, type PagePlace } from './page.ts';
 import { addressAt, referenceAt, referenceBytes, referenceEquals } from './reference.ts';
+import { isLeafAlone } from './restore-walk.ts';
 import type { BlockSource } from './run.ts';
+import { type VerifiedAs, VerifiedBlocks } from './verified-blocks.ts';
 
 export type ProvideResult = 'accepted' | 'bad' | 'unwanted';
 
@@ -13,6 +15,8 @@ interface Wanted {
   readonly reference: BlockReference;
   /** Whether the bytes, whose checksum is right, are of the kind that the reader expects. */
   readonly isSound: (bytes: Uint8Array) => boolean;
+  /** As what a restore may remember it, when it names no other block. */
+  readonly as: VerifiedAs | null;
 }
 
 /**
@@ -29,6 +33,10 @@ export class BlockDemand implements BlockSource {
   version = 0;
   /** Wanted blocks that `take` has not named yet, in the order in which they were missed. */
   private unnamed: Wanted[] = [];
+  /** What restores have seen. Kept over the next restore: most of it is in that tree too. */
+  readonly verified: VerifiedBlocks = new VerifiedBlocks();
+  /** Whether what comes is part of a restore of a whole tree. */
+  verifying = false;
 
   constructor(
     cache: BlockCache,
@@ -40,18 +48,22 @@ export class BlockDemand implements BlockSource {
   }
 
   page(holder: Uint8Array, at: number, place: PagePlace): Uint8Array | null {
-    return this.cache.find(holder, at) ?? this.want(holder, at, (bytes) => isPage(bytes, place));
+    const as = place.level === 0 ? { leafOf: place.table } : null;
+    const isSound = (bytes: Uint8Array): boolean => isPage(bytes, place);
+    return this.cache.find(holder, at) ?? this.want(holder, at, { isSound, as });
   }
 
   raw(holder: Uint8Array, at: number): Uint8Array | null {
-    return this.cache.find(holder, at) ?? this.want(holder, at, () => true);
+    const isSound = (): boolean => true;
+    return this.cache.find(holder, at) ?? this.want(holder, at, { isSound, as: 'value' });
   }
 
   /** The payload of a block that is part of a stream. */
   payload(holder: Uint8Array, at: number, place: BlockPlace): Uint8Array | null {
     const bytes = this.cache.find(holder, at);
     if (bytes !== null) return blockPayload(bytes, place);
-    return this.want(holder, at, (block) => blockPayload(block, place) !== null);
+    const isSound = (block: Uint8Array): boolean => blockPayload(block, place) !== null;
+    return this.want(holder, at, { isSound, as: null });
   }
 
   /** Wanted blocks that no earlier call has named, at most `limit`, longest wanted first. */
@@ -74,8 +86,11 @@ export class BlockDemand implements BlockSource {
   provide(reference: BlockReference, bytes: Uint8Array | null): ProvideResult {
     const wanted = this.wanted.get(reference.address);
     if (wanted === undefined || wanted.reference.checksum !== reference.checksum) return 'unwanted';
+    // What was seen here before is not there, or is about to be written over.
+    this.verified.forget(reference.address);
     if (bytes?.length !== this.blockSize) return 'bad';
     if (this.checksum.hash(bytes) !== reference.checksum || !wanted.isSound(bytes)) return 'bad';
+    this.note(wanted, bytes);
     this.forget(wanted);
     this.version += 1;
     this.cache.add(reference, bytes.slice(), { awaited: true });
@@ -85,6 +100,7 @@ export class BlockDemand implements BlockSource {
   /** A block was written: whoever wanted it has it. */
   written(reference: BlockReference, bytes: Uint8Array): void {
     const wanted = this.wanted.get(reference.address);
+    this.verified.forget(reference.address);
     if (wanted !== undefined) {
       this.forget(wanted);
       this.version += 1;
@@ -103,7 +119,7 @@ export class BlockDemand implements BlockSource {
   private want(
     holder: Uint8Array,
     at: number,
-    isSound: (bytes: Uint8Array) => boolean,
+    expected: Pick<Wanted, 'isSound' | 'as'>,
   ): Uint8Array | null {
     const known = this.wanted.get(addressAt(holder, at));
     if (known !== undefined) {
@@ -111,10 +127,15 @@ export class BlockDemand implements BlockSource {
       this.forget(known); // Of a tree that is gone.
     }
     const reference = referenceAt(holder, at);
-    const wanted = { name: referenceBytes(reference), reference, isSound };
+    const wanted = { name: referenceBytes(reference), reference, ...expected };
     this.wanted.set(reference.address, wanted);
     this.unnamed.push(wanted);
     return null;
+  }
+
+  private note({ name, as }: Wanted, bytes: Uint8Array): void {
+    if (!this.verifying || as === null) return;
+    if (as === 'value' || isLeafAlone(bytes)) this.verified.add(name, 0, as);
   }
 
   private forget(wanted: Wanted): void {

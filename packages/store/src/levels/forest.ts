@@ -8,7 +8,7 @@ import { BlockDemand, type ProvideResult } from './block-demand.ts';
 import { CheckpointJob } from './checkpoint-job.ts';
 import { LeveledTable } from './leveled-table.ts';
 import { PAGE_SIZE_MAX, PAGE_SIZE_MIN } from './page.ts';
-import { restoreTree } from './restore-tree.ts';
+import { type Restore, restoreTree } from './restore-tree.ts';
 import { type Tree, treeEmpty } from './tree.ts';
 import { TreeTour } from './tree-tour.ts';
 
@@ -51,7 +51,7 @@ export class Forest {
   /** The checkpoint between freeze and checkpointDurable. */
   private job: CheckpointJob | null = null;
   /** The restore between beginRestore and restored. */
-  private restoring: Generator<undefined, Tree | null> | null = null;
+  private restoring: Restore | null = null;
 
   constructor(options: ForestOptions) {
     const { checksum, blockSize } = options;
@@ -163,8 +163,10 @@ export class Forest {
 
   /**
    * Drops everything in memory, a running checkpoint too, and restores the tree that `root` names:
-   * its metadata is read, and with `whole` every block of it, so that it is known to be there. The
-   * root must satisfy `isForestRoot`. The tables can't be used until `restored`.
+   * its metadata is read, and with `whole` every block of it, so that it is known to be there; but
+   * what an earlier restore has seen and nobody has written over since is not read again, so that
+   * one that is overtaken by the next loses nothing. The root must satisfy `isForestRoot`. The
+   * tables can't be used until `restored`.
    */
   beginRestore(root: Uint8Array, options: { readonly whole: boolean }): void {
     const decoded = rootDecode(root, this.format.blockSize);
@@ -174,15 +176,21 @@ export class Forest {
     this.cache.clear();
     this.restoring = null;
     this.adopt(treeEmpty(), { drop: true });
+    this.demand.verifying = options.whole && decoded !== 'empty';
     if (decoded === 'empty') return;
     this.restoring = restoreTree({
       format: this.format,
       source: this.demand,
       tables: new Set(this.byId.keys()),
       root: decoded,
-      whole: options.whole,
+      verified: options.whole ? this.demand.verified : null,
     });
-    this.continueRestore();
+    this.continueRestore(0);
+  }
+
+  /** A block is not on the disk, whatever was seen of it before. */
+  forgetVerified(address: number): void {
+    this.demand.verified.forget(address);
   }
 
   /** Whether everything that beginRestore asked for is there; true when nothing was asked. */
@@ -212,16 +220,21 @@ export class Forest {
     const result = this.demand.provide(reference, bytes);
     if (result !== 'accepted') return result;
     this.job?.wake();
-    this.continueRestore();
+    this.continueRestore(reference.address);
     return result;
   }
 
-  private continueRestore(): void {
+  private continueRestore(came: number): void {
     if (this.restoring === null) return;
-    const { done, value } = this.restoring.next();
-    // Without a tree nothing more is wanted: such a root was never made by a replica.
-    if (!done || value === null) return;
+    const { done, value } = this.restoring.next(came);
+    if (!done) return;
+    // Without a tree it never ends, and nothing more is wanted: no replica has made such a root.
+    if (value === null) {
+      this.demand.clear();
+      return;
+    }
     this.restoring = null;
+    this.demand.verifying = false;
     this.adopt(value, { drop: true });
   }
 

@@ -49,7 +49,7 @@ export function inspectTree(root: Uint8Array, options: InspectOptions): TreeCont
   }
   const source = new CheckedSource(options);
   const { tables: tableIds } = options;
-  const restore = restoreTree({ format, source, tables: tableIds, root: decoded, whole: false });
+  const restore = restoreTree({ format, source, tables: tableIds, root: decoded, verified: null });
   const { done, value: tree } = restore.next();
   if (!done) {
     const problem = 'a block of the metadata is lost: what it names is not checked';
@@ -62,7 +62,7 @@ export function inspectTree(root: Uint8Array, options: InspectOptions): TreeCont
   }
   const { tables, used, metadata } = tree;
   const seen = new Set(metadata.map(({ address }) => address));
-  const walk = walkTables(tables, source, 0);
+  const walk = walkTables(tables, source);
   for (let step = walk.next(); !step.done; ) {
     if (step.value === 'wanted') {
       step = walk.next('skip');

@@ -25,7 +25,8 @@ import { readU32, writeU32 } from './reference.ts';
  */
 export const PAGE_HEADER_SIZE = 16;
 export const PAGE_RECORD_HEADER_SIZE = 8;
-const PAGE_MAGIC = 0x3150464b;
+/** What a page begins with. */
+export const PAGE_MAGIC = 0x3150464b;
 const SLOT_SIZE = 2;
 
 /** Smallest block in which two entries of an index page fit whatever their keys. */

@@ -3,11 +3,12 @@ import type { BlockReference } from '../forest-types.ts';
 import { type ForestRoot, manifestLevels, rootEncode } from '../manifest.ts';
 import { metadataDecode } from './metadata.ts';
 import { referenceAt, referenceBytes } from './reference.ts';
+import { walkUnverified } from './restore-walk.ts';
 import type { BlockSource } from './run.ts';
 import type { Tree } from './tree.ts';
-import { walkTables } from './tree-walk.ts';
+import type { VerifiedBlocks } from './verified-blocks.ts';
 
-/** Blocks asked for at once. */
+/** Blocks of the metadata asked for at once. */
 const WINDOW = 32;
 
 /** Where the blocks of metadata are found too; null as for pages. */
@@ -21,12 +22,17 @@ export interface RestoreOptions {
   /** Ids of the tables that there may be. */
   readonly tables: ReadonlySet<number>;
   readonly root: ForestRoot;
-  /** Read every block of the tree, not only its metadata. */
-  readonly whole: boolean;
+  /**
+   * Every block of the tree is read that is not among these; null: only the metadata is.
+   */
+  readonly verified: VerifiedBlocks | null;
 }
 
-/** Reads a tree from its root; yields while blocks are wanted. Null when there is none. */
-export function* restoreTree(options: RestoreOptions): Generator<undefined, Tree | null> {
+/** Yields while blocks are wanted, and is told the address of each that came. */
+export type Restore = Generator<undefined, Tree | null, number>;
+
+/** Reads a tree from its root. Null when there is none. */
+export function* restoreTree(options: RestoreOptions): Restore {
   const { format, source, root } = options;
   const counts = manifestLevels(root.manifestSize, format.blockSize);
   let names = referenceBytes(root.top);
@@ -51,9 +57,8 @@ export function* restoreTree(options: RestoreOptions): Generator<undefined, Tree
   const metadata = levels.reverse().flat();
   for (const { address } of metadata) if (!used.take(address)) return null;
   if (used.used !== root.blockCount) return null;
-  if (options.whole) {
-    for (const step of walkTables(tables, source, WINDOW)) if (step === 'wanted') yield;
-  }
+  const { verified } = options;
+  if (verified !== null && !(yield* walkUnverified(tables, source, verified))) return null;
   return { root: rootEncode(root, format.blockSize), tables, used, metadata, horizon };
 }
 
@@ -62,7 +67,7 @@ function* readStream(
   options: RestoreOptions,
   names: Uint8Array,
   level: number,
-): Generator<undefined, Uint8Array> {
+): Generator<undefined, Uint8Array, number> {
   const { source } = options;
   const parts: Uint8Array[] = [];
   let size = 0;

@@ -6,20 +6,7 @@ import { bytesOf } from '../testing/operations.ts';
 import { type Forest, isForestRoot } from './forest.ts';
 import { inspectTree, type TreeFault } from './inspect-tree.ts';
 import { BLOCK_SIZE, LEVELED_TABLES, LeveledHost, leveledForest } from './testing/leveled-disk.ts';
-
-/** A host whose tree has several runs, a merge in progress, large values, and metadata levels. */
-function written(checksum: ChecksumFunction = mix128, keys = 120): LeveledHost {
-  const host = new LeveledHost(leveledForest({ checksum, cacheBlocks: 100 }));
-  for (let round = 0; round < 5; round += 1) {
-    for (let n = 0; n < keys; n += 1) {
-      host.forest.table(1).put(bytesOf(`key ${n}`), bytesOf(`value ${n} ${round}`));
-      host.forest.table(3).merge(bytesOf(`key ${n * 5 + round}`), bytesOf('first'));
-    }
-    host.forest.table(1).put(bytesOf('large'), new Uint8Array(400).fill(round));
-    host.checkpoint();
-  }
-  return host;
-}
+import { severalRuns } from './testing/several-runs.ts';
 
 /** Restores on another forest; 'bad' when a block is refused or nothing more is wanted. */
 function tryRestore(forest: Forest, root: Uint8Array, disk: BlockDisk): 'restored' | 'bad' {
@@ -37,13 +24,13 @@ function tryRestore(forest: Forest, root: Uint8Array, disk: BlockDisk): 'restore
 
 describe('restore', () => {
   it('is tried on a tree that has everything', () => {
-    const { tables, metadata } = written().forest.tree;
+    const { tables, metadata } = severalRuns().forest.tree;
     expect(tables.some(({ levels }) => levels.some(({ merge }) => merge !== null))).toBe(true);
     expect(metadata.length).toBeGreaterThan(3);
   });
 
   it('names a block once, and takes it whenever the right bytes come', () => {
-    const { forest: source, disk } = written();
+    const { forest: source, disk } = severalRuns();
     const forest = leveledForest();
     forest.beginRestore(source.root, { whole: true });
     const [top] = forest.takeWanted(10);
@@ -63,7 +50,7 @@ describe('restore', () => {
   });
 
   it('wants a bounded number of blocks at a time', () => {
-    const { forest: source, disk } = written();
+    const { forest: source, disk } = severalRuns();
     const forest = leveledForest();
     forest.beginRestore(source.root, { whole: true });
     let most = 0;
@@ -77,7 +64,7 @@ describe('restore', () => {
   });
 
   it('reads every block of the tree once, or only its metadata', () => {
-    const { forest: source, disk } = written();
+    const { forest: source, disk } = severalRuns();
     const whole = new LeveledHost(leveledForest({ cacheBlocks: 1000 }), disk);
     whole.restore(source.root);
     expect(whole.reads).toBe(source.tree.used.used);
@@ -90,7 +77,7 @@ describe('restore', () => {
   });
 
   it('finds every flipped byte of every block', () => {
-    const { forest: source, disk } = written();
+    const { forest: source, disk } = severalRuns();
     const forest = leveledForest();
     forest.beginRestore(source.root, { whole: true });
     let blocks = 0;
@@ -113,7 +100,7 @@ describe('restore', () => {
   // the tables: nothing in a block may break a replica.
   it('stands any change of a block whose checksum says nothing', () => {
     const blind: ChecksumFunction = { name: 'mix128', hash: () => Checksum(1n) };
-    const { forest: source, disk } = written(blind, 12);
+    const { forest: source, disk } = severalRuns(blind, 12);
     expect(tryRestore(leveledForest({ checksum: blind }), source.root, disk)).toBe('restored');
     let refused = 0;
     for (const address of disk.blocks.keys()) {
@@ -133,7 +120,7 @@ describe('restore', () => {
   });
 
   it('refuses a root that names no forest', () => {
-    const { root } = written().forest;
+    const { root } = severalRuns().forest;
     expect(isForestRoot(root, BLOCK_SIZE)).toBe(true);
     expect(isForestRoot(new Uint8Array(64), BLOCK_SIZE)).toBe(true);
     expect(isForestRoot(root, 4096)).toBe(false);
@@ -148,7 +135,7 @@ describe('restore', () => {
   });
 
   it('begins anew when it is told to in the middle', () => {
-    const { forest: source, disk } = written();
+    const { forest: source, disk } = severalRuns();
     const host = new LeveledHost(leveledForest(), disk);
     host.forest.beginRestore(source.root, { whole: true });
     host.provide(1);
@@ -170,7 +157,7 @@ describe('restore', () => {
   });
 
   it('refuses a forest that is used out of turn', () => {
-    const host = written();
+    const host = severalRuns();
     const { forest } = host;
     expect(() => forest.nextWrites(1)).toThrow('a checkpoint is running');
     forest.freeze();
@@ -198,7 +185,7 @@ describe('inspecting a tree', () => {
   }
 
   it('tells each lost block once and goes on behind it', () => {
-    const host = written();
+    const host = severalRuns();
     const { used, metadata } = host.forest.tree;
     expect(inspect(host, host.disk)).toEqual({ faults: [], seen: used.used - metadata.length });
     const names = new Set(metadata.map(({ address }) => address));

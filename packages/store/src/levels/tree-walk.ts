@@ -17,18 +17,16 @@ export type WalkStep = number | 'wanted';
 export type WalkAnswer = 'skip' | undefined;
 
 /**
- * Reads every block of the runs, each page before what it names, up to `window` of its children at
- * once (0: none ahead of its turn).
- * What a merge has given up of its inputs is no part of the tree and is left out.
+ * Reads every block of the runs, each page before what it names. What a merge has given up of its
+ * inputs is no part of the tree and is left out.
  */
 export function* walkTables(
   tables: readonly TableLevels[],
   source: BlockSource,
-  window: number,
 ): Generator<WalkStep, void, WalkAnswer> {
   for (const { table, levels } of tables) {
     for (const { run, from } of runViews(levels)) {
-      const walk: Walk = { table, source, window, from };
+      const walk: Walk = { table, source, from };
       yield* walkPage(walk, { holder: run.root, at: 0, level: run.height });
     }
   }
@@ -37,7 +35,6 @@ export function* walkTables(
 interface Walk {
   readonly table: number;
   readonly source: BlockSource;
-  readonly window: number;
   /** Pages whose records all lie below are given up; null: none. */
   readonly from: Uint8Array | null;
 }
@@ -66,15 +63,8 @@ function* walkChildren(
   page: Uint8Array,
   level: number,
 ): Generator<WalkStep, void, WalkAnswer> {
-  const { table, source, window } = walk;
   const count = pageCount(page);
-  const start = firstChild(page, walk.from);
-  for (let index = start; index < count; index += 1) {
-    if (window > 0 && (index - start) % window === 0) {
-      const end = Math.min(count, index + window);
-      for (let at = index; at < end; at += 1)
-        source.page(page, pageChild(page, at), { table, level });
-    }
+  for (let index = firstChild(page, walk.from); index < count; index += 1) {
     yield* walkPage(walk, { holder: page, at: pageChild(page, index), level });
   }
 }
@@ -93,9 +83,6 @@ function* walkValues(walk: Walk, leaf: Uint8Array): Generator<WalkStep, void, Wa
     const record = pageRecord(leaf, index);
     if (!recordIsOutline(leaf, record)) continue;
     const part = recordPart(leaf, record);
-    if (walk.window > 0) {
-      for (let name = 4; name < part.length; name += REFERENCE_SIZE) walk.source.raw(part, name);
-    }
     for (let name = 4; name < part.length; name += REFERENCE_SIZE) {
       yield* walkValue(walk, part, name);
     }

@@ -12,7 +12,7 @@ export function expectAccounted(host: LeveledHost): void {
   const demand = new BlockDemand(new BlockCache(64 * BLOCK_SIZE, BLOCK_SIZE), options);
   const seen = new Set<number>(tree.metadata.map(({ address }) => address));
   expect(seen.size).toBe(tree.metadata.length);
-  for (const step of walkTables(tree.tables, demand, 8)) {
+  for (const step of walkTables(tree.tables, demand)) {
     if (step === 'wanted') {
       for (const reference of demand.take(8)) {
         expect(demand.provide(reference, host.disk.read(reference))).toBe('accepted');
