@@ -8,8 +8,16 @@ import { isReplacingState } from './sync.ts';
 
 /** Blocks asked of a peer in one message. */
 const BLOCKS_PER_REQUEST = 8;
+/** Missing blocks among which the choice falls. */
+const CHOICE_MAX = 64;
 /** Repaired blocks being written at once: checkpoints and the WAL go on beside it. */
 const WRITES_MAX = 8;
+/**
+ * While a checkpoint is fetched: blocks that came and are not written yet, those that wait for the
+ * disk included. Above that no more are asked for: a slow disk slows the transfer, and memory does
+ * not fill.
+ */
+const UNWRITTEN_MAX = 32;
 
 /**
  * A block of the tree that this disk does not give back: while it is loaded or fetched, when
@@ -21,6 +29,7 @@ export function noteMissingBlock(r: Replica, reference: BlockReference): boolean
   // A read that began before the repair was written proves nothing; if it is as rotten after that
   // it will be found again.
   const known = r.repairingBlocks.has(reference.address);
+  r.forest.forgetVerified(reference.address);
   if (r.replicaCount > 1) {
     r.missingBlocks.set(reference.address, reference.checksum);
     r.timers.hurry('repair');
@@ -40,25 +49,44 @@ export function dropReleasedBlocks(r: Replica): void {
   }
 }
 
-/** Asks a peer for some of the missing blocks. */
+/**
+ * Asks peers for missing blocks, as long as one has room for a request. What comes in makes room:
+ * so it is asked as fast as peers answer, not once a tick.
+ */
 export function requestMissingBlocks(r: Replica): void {
-  if (r.missingBlocks.size === 0) return;
-  const { budget } = r;
-  const peer = budget.selectReplica(r.prng);
-  if (peer === null) return;
-  const wanted = [...r.missingBlocks]
-    .map(([address, checksum]) => ({ address, checksum }))
-    .filter(({ address }) => !budget.isInFlight(`block:${address}`));
-  if (wanted.length === 0) return;
+  while (r.missingBlocks.size > 0 && r.budget.availableSlots() > 0) {
+    if (fetchWaitsForDisk(r)) return;
+    const chosen = chooseBlocks(r);
+    const peer = chosen.length === 0 ? null : r.budget.selectReplica(r.prng);
+    const first = chosen[0];
+    if (peer === null || first === undefined) return;
+    const addresses = chosen.map(({ address }) => address);
+    const key = `block:${first.address}`;
+    const range = { opStart: first.address, opEnd: first.address + 1 };
+    r.budget.recordRepairSent(peer, { what: 'blocks', key, ...range, addresses }, r.tick);
+    send(r, peer, 'requestBlocks', {}, encodeBlockList(chosen));
+  }
+}
+
+/** Missing blocks that nobody has been asked for, or nobody who may still send them. */
+function chooseBlocks(r: Replica): BlockReference[] {
+  const wanted: BlockReference[] = [];
+  for (const [address, checksum] of r.missingBlocks) {
+    if (wanted.length === CHOICE_MAX) break;
+    if (!r.budget.isBlockAwaited(address)) wanted.push({ address, checksum });
+  }
+  if (wanted.length <= BLOCKS_PER_REQUEST) return wanted;
   // From a random place: in a fixed order everyone would ask for the same block of the same peer.
   const start = r.prng.below(wanted.length);
-  const chosen = [...wanted.slice(start), ...wanted.slice(0, start)].slice(0, BLOCKS_PER_REQUEST);
-  const first = chosen[0];
-  assert(first !== undefined, 'something is asked for');
-  const range = { opStart: first.address, opEnd: first.address + 1 };
-  const key = `block:${first.address}`;
-  budget.recordRepairSent(peer, { what: 'blocks', key, ...range }, r.tick);
-  send(r, peer, 'requestBlocks', {}, encodeBlockList(chosen));
+  return [...wanted.slice(start), ...wanted.slice(0, start)].slice(0, BLOCKS_PER_REQUEST);
+}
+
+/**
+ * Whether a checkpoint that is being fetched waits for this disk: so many blocks have come and are
+ * not written yet that no more are asked for.
+ */
+export function fetchWaitsForDisk(r: Replica): boolean {
+  return !r.restored && r.repairingBlocks.size >= UNWRITTEN_MAX;
 }
 
 /** A block from a peer: written to this disk, and handed to who wants it. */
@@ -70,21 +98,35 @@ export function onBlock(r: Replica, message: Message<'block'>): void {
   // checkpoint, no block that it may name is being written: a crash could tear both. So none is
   // written between the sealing and the end; this one is asked for again.
   if (r.checkpointing?.sealed === true) return;
-  if (r.missingBlocks.get(header.address) !== header.blockChecksum) return;
-  if (r.restored && r.blockWrites >= WRITES_MAX) return;
+  if (r.missingBlocks.get(header.address) !== header.blockChecksum) {
+    // Not wanted any more; who sent it has answered nevertheless.
+    r.budget.recordBlockCame(header.address, r.tick);
+    return;
+  }
+  if (r.blockWrites >= (r.restored ? WRITES_MAX : UNWRITTEN_MAX)) return;
   const reference = { address: header.address, checksum: header.blockChecksum };
   if (body.length !== r.config.blockSize || r.checksum.hash(body) !== header.blockChecksum) return;
   r.missingBlocks.delete(header.address);
   r.stuckSince = null;
-  r.budget.recordRepairCompleted(`block:${header.address}`, r.tick);
+  r.budget.recordBlockCame(header.address, r.tick);
   assert(r.forest.provide(reference, body) !== 'bad', 'the checksum was right');
   // It may be missed again, and come again, before its first write has ended: two writes to one
   // place must never be on their way at once.
   if (!r.repairingBlocks.has(reference.address)) {
     r.repairingBlocks.add(reference.address);
     r.blockWrites += 1;
-    r.out.push({ kind: 'write_blocks', address: reference.address, bytes: body });
+    r.blocksUnwritten.push({ address: reference.address, bytes: body });
+    writeRepairedBlocks(r);
   }
   trace(r, { kind: 'repaired', what: 'block', op: null });
-  if (r.missingBlocks.size > 0) r.timers.hurry('repair');
+  requestMissingBlocks(r);
+}
+
+/** Hands blocks that came to the disk, a few at a time: WAL and superblock must find a thread. */
+export function writeRepairedBlocks(r: Replica): void {
+  while (r.blockWrites - r.blocksUnwritten.length < WRITES_MAX) {
+    const write = r.blocksUnwritten.shift();
+    if (write === undefined) return;
+    r.out.push({ kind: 'write_blocks', ...write });
+  }
 }

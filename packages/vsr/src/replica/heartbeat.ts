@@ -8,6 +8,7 @@ import type { Replica } from './replica.ts';
 import { drop, fatal } from './report.ts';
 import { isBackup, isPrimary, primaryOfView } from './role.ts';
 import { broadcast } from './send.ts';
+import { isOvertaken } from './stuck.ts';
 import { withdrawVote } from './vote.ts';
 
 /** Primary: tells what is committed, and that it lives. */
@@ -74,6 +75,8 @@ export function onCommit(r: Replica, message: Message<'commit'>): void {
   r.primaryCommit = opMax(r.primaryCommit, header.commit);
   r.commitMax = opMax(r.commitMax, header.commit);
   if (header.op > r.op || r.commitMin < r.commitMax) r.timers.ensure('repair');
+  // Peers are writing over what is being fetched: at once for the next checkpoint.
+  if (isOvertaken(r)) r.timers.hurry('repair');
   // The primary still waits for what may be here: an ack of ours was lost.
   if (r.primaryCommit < r.op) acknowledgeAll(r);
 }

@@ -75,6 +75,30 @@ describe('repair budget', () => {
     }
   });
 
+  it('takes a request for blocks as done when each of them has come, from whomever', () => {
+    const budget = budgetOf(3);
+    const ask = (replica: number, addresses: readonly number[]): void => {
+      const first = addresses[0] ?? 0;
+      const range = { opStart: first, opEnd: first + 1 };
+      const request = { what: 'blocks', key: `block:${first}`, ...range, addresses } as const;
+      budget.recordRepairSent(replica, request, 0);
+    };
+    ask(1, [5, 900, 7]);
+    ask(2, [8]);
+    for (const address of [5, 7, 8, 900]) expect(budget.isBlockAwaited(address)).toBe(true);
+    expect(budget.isBlockAwaited(6)).toBe(false);
+    budget.recordBlockCame(900, 1);
+    budget.recordBlockCame(5, 2);
+    budget.recordBlockCame(5, 3);
+    expect(budget.isBlockAwaited(900)).toBe(false);
+    expect(budget.inFlightCount()).toBe(2);
+    budget.recordBlockCame(7, 4);
+    expect(budget.inFlightCount()).toBe(1);
+    expect(budget.isInFlight('block:8')).toBe(true);
+    budget.clear();
+    expect(budget.isBlockAwaited(8)).toBe(false);
+  });
+
   it('draws among equally fast ones', () => {
     const counts = choices(budgetOf(4), 3000);
     for (const replica of [1, 2, 3]) {

@@ -36,6 +36,8 @@ export interface RepairRequest {
   readonly opStart: number;
   /** One above the last op wanted. */
   readonly opEnd: number;
+  /** Of blocks, which lie anywhere: all addresses. The request is done when each has come. */
+  readonly addresses?: readonly number[];
 }
 
 export interface ExpiredRepair {
@@ -49,6 +51,8 @@ export interface ExpiredRepair {
 
 interface InFlight {
   readonly request: RepairRequest;
+  /** Addresses that have not come yet. */
+  readonly awaited: Set<number>;
   readonly sentAt: number;
 }
 
@@ -176,12 +180,30 @@ export class RepairBudget {
     return false;
   }
 
+  /** Whether someone has been asked for the block at this address and may still send it. */
+  isBlockAwaited(address: number): boolean {
+    for (const { inFlight } of this.peers) {
+      for (const { awaited } of inFlight.values()) if (awaited.has(address)) return true;
+    }
+    return false;
+  }
+
   recordRepairSent(replica: number, request: RepairRequest, tick: number): void {
     const peer = this.peer(replica);
     assert(peer !== null && this.room(peer) > 0, 'the peer was selected');
     assert(request.opStart < request.opEnd, 'something is asked for');
     assert(peer.inFlight.size < MAX_INFLIGHT_PER_REPLICA, 'never above the limit');
-    peer.inFlight.set(request.key, { request, sentAt: tick });
+    const awaited = new Set(request.addresses);
+    peer.inFlight.set(request.key, { request, awaited, sentAt: tick });
+  }
+
+  /** A block came, from whomever: with the last of a request the request is done. */
+  recordBlockCame(address: number, tick: number): void {
+    for (const { inFlight } of this.peers) {
+      for (const [key, { awaited }] of inFlight) {
+        if (awaited.delete(address) && awaited.size === 0) this.recordRepairCompleted(key, tick);
+      }
+    }
   }
 
   /** An answer came, from whomever: the request is done everywhere. */

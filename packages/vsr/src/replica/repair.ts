@@ -4,7 +4,7 @@ import type { Message, PrepareMessage } from '../message/message.ts';
 import { Op, opMax, opMin, opNext, opPrevious, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
 import { askEveryone } from './ask-view.ts';
-import { requestMissingBlocks } from './block-repair.ts';
+import { fetchWaitsForDisk, requestMissingBlocks } from './block-repair.ts';
 import { extendChain } from './chain.ts';
 import { provenCheckpoint } from './checkpoint.ts';
 import { clearUnusedSlots } from './clear-slots.ts';
@@ -48,7 +48,7 @@ export function onRepairTimeout(r: Replica): void {
 function noteProgress(r: Replica): void {
   const waiting = r.restored
     ? r.commitMin < opMin(r.commitMax, opMax(r.op, r.primaryCommit))
-    : r.missingBlocks.size > 0;
+    : r.missingBlocks.size > 0 && !fetchWaitsForDisk(r);
   if (!waiting || r.stuckAt !== r.commitMin) r.stuckSince = null;
   r.stuckAt = r.commitMin;
   if (waiting && r.stuckSince === null) r.stuckSince = r.tick;

@@ -1,4 +1,4 @@
-import type { ChecksumFunction, Forest } from '@kimberlite/store';
+import type { BlockReference, ChecksumFunction, Forest } from '@kimberlite/store';
 import type { ClusterClock } from '../clock/cluster-clock.ts';
 import type { ClusterConfig } from '../config.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -167,6 +167,8 @@ export interface Replica {
   readonly pipelineReading: Set<Checksum>;
   /** Bodies and blocks being read for peers. */
   serving: number;
+  /** Blocks that peers wait for until others have been read. Owner: serve.ts. */
+  readonly servingNext: { readonly reference: BlockReference; readonly serveTo: number }[];
   // ── checkpoint and restore (checkpoint.ts, restore.ts) ───────────────────────────────────────
   /** The durable checkpoint. Its blocks may still be missing: see `restored`. */
   checkpoint: CheckpointRecord;
@@ -174,6 +176,7 @@ export interface Replica {
   /** The one before; its blocks stand until the next is written. */
   checkpointPrevious: CheckpointRecord;
   checkpointing: CheckpointWork | null;
+  /** Block writes that have not ended, those in `blocksUnwritten` included. */
   blockWrites: number;
   // What of the checkpoint is here (restore.ts, sync.ts). In each row a peer's newer one may have
   // come, and wait in `pendingSync`.
@@ -196,6 +199,8 @@ export interface Replica {
   readonly missingBlocks: Map<number, Checksum>;
   /** Addresses of blocks from peers that are being written. */
   readonly repairingBlocks: Set<number>;
+  /** Of those, the ones that the disk has not been given yet. */
+  readonly blocksUnwritten: { readonly address: number; readonly bytes: Uint8Array }[];
   /** Tick since which commits wait for something that repair must bring; null when they don't. */
   stuckSince: number | null;
   stuckAt: Op;

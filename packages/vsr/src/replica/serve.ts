@@ -13,6 +13,10 @@ import { readPrepare } from './wal-read.ts';
 
 /** Prepares and blocks being read for peers at once: commits must always find a free thread. */
 const SERVING_MAX = 6;
+/** Of these, blocks: who fetches a whole checkpoint leaves room for who lacks a few prepares. */
+const SERVING_BLOCKS_MAX = 4;
+/** Blocks that may wait for that, for each peer: what it has in flight by its budget. */
+const WAITING_PER_PEER = 16;
 
 /** Headers that a peer lacks, from the top down. */
 export function onRequestHeaders(r: Replica, message: Message<'requestHeaders'>): void {
@@ -70,17 +74,31 @@ export function servePrepares(r: Replica, range: ServedRange): void {
   }
 }
 
-/** Serves blocks from this disk; what is not there is not answered. */
+/**
+ * Serves blocks from this disk, some at once and the rest of the list in its turn; what is not
+ * there is not answered, and nothing beyond what the peer may have asked for in good faith.
+ */
 export function onRequestBlocks(r: Replica, message: Message<'requestBlocks'>): void {
   const { header, body } = message;
+  let waiting = 0;
+  for (const { serveTo } of r.servingNext) if (serveTo === header.replica) waiting += 1;
   // Also while this replica lacks blocks itself: when every disk is rotten in another place, each
   // block is still intact somewhere.
-  for (const reference of decodeBlockList(body)) {
-    if (r.serving >= SERVING_MAX) return;
+  for (const reference of decodeBlockList(body).slice(0, WAITING_PER_PEER - waiting)) {
+    r.servingNext.push({ reference, serveTo: header.replica });
+  }
+  serveBlocks(r);
+}
+
+/** Reads blocks that peers wait for, as far as there is room. */
+export function serveBlocks(r: Replica): void {
+  while (r.serving < SERVING_BLOCKS_MAX) {
+    const next = r.servingNext.shift();
+    if (next === undefined) return;
     // The checkpoint before this one still stands on the disk until the next is being written: who
     // is fetching it can finish. The checksum says whether it is still there.
     r.serving += 1;
-    r.out.push({ kind: 'read_block', reference, serveTo: header.replica });
+    r.out.push({ kind: 'read_block', ...next });
   }
 }
 
@@ -96,6 +114,7 @@ export function onServedBlockRead(
   const { reference, bytes, serveTo } = read;
   const { address, checksum } = reference;
   r.serving -= 1;
+  serveBlocks(r);
   if (bytes === null || r.checksum.hash(bytes) !== checksum) return;
   send(r, serveTo, 'block', { blockChecksum: checksum, address }, bytes);
 }

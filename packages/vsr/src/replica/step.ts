@@ -4,6 +4,7 @@ import type { SuperblockStep } from '../superblock/superblock-writer.ts';
 import { watchForStall } from './abdicate.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import { drainBuffer } from './append.ts';
+import { requestMissingBlocks, writeRepairedBlocks } from './block-repair.ts';
 import {
   checkpointHasWork,
   checkpointWork,
@@ -24,7 +25,7 @@ import { trace } from './report.ts';
 import { beginRestore, onBlockRead, readWantedBlocks } from './restore.ts';
 import { onScrubRead } from './scrub.ts';
 import { sendMessage } from './send.ts';
-import { servePrepares } from './serve.ts';
+import { serveBlocks, servePrepares } from './serve.ts';
 import { onHeadersRead, onSlotRead, onSuperblockOpened, readLog, takePart } from './startup.ts';
 import { sendWaitingReplies } from './stored-reply.ts';
 import { performSuperblockStep } from './superblock-update.ts';
@@ -121,6 +122,8 @@ function onCompletion(r: Replica, event: Completion): void {
     case 'blocks_written':
       r.blockWrites -= 1;
       r.repairingBlocks.delete(event.address);
+      writeRepairedBlocks(r);
+      requestMissingBlocks(r);
       sealCheckpoint(r);
       return;
     case 'block_read':
@@ -166,6 +169,7 @@ function onPrepareRead(r: Replica, event: Extract<ReplicaEvent, { kind: 'prepare
       return;
     case 'serve': {
       r.serving -= 1;
+      serveBlocks(r);
       const { range } = purpose;
       const message = takePrepareRead(r, event);
       if (message !== null) sendMessage(r, range.to, message);
