@@ -52,7 +52,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
     checkpointId: 'of the durable checkpoint',
     checkpointOp: 'its op',
     op: 'head of the log',
-    commit: 'executed so far',
+    commit: 'executed so far; 0 while a checkpoint is loaded or fetched',
     promisedOp: 'newest op of that log that is on its disk, or zero',
     promisedLogView: 'the view whose log it durably has; zero for a peer that has not greeted it',
     promisedView: 'the view that it is durably in; zero for a peer that has not greeted it',

@@ -32,6 +32,11 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
     metric: 'vsr_commit_stalled',
     shownBy: 'timeouts.test.ts',
   },
+  voterLag: {
+    handler: ['watchLag', 'pacing.ts'],
+    metric: 'vsr_commit_pause_seconds',
+    shownBy: 'transfer-under-load.test.ts',
+  },
   abdicate: {
     handler: ['watchSelf', 'abdicate.ts'],
     metric: 'vsr_events_total{kind="abdicated"}',

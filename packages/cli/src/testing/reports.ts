@@ -41,6 +41,7 @@ export function answer(
       quorumSeen: true,
       votersHeard: 2,
       commitStalled: false,
+      commitPauseMillis: 0,
       repairSlots: 4,
       repairsInFlight: 0,
       roundTripMillis: 0,

@@ -125,6 +125,11 @@ function writeState(text: MetricsText, status: StatusRecord): void {
       state.commitStalled ? 1 : 0,
     ],
     [
+      'vsr_commit_pause_seconds',
+      "Pause between prepares at the primary, for a voter that can't keep up.",
+      state.commitPauseMillis / 1000,
+    ],
+    [
       'vsr_repair_budget_available',
       'Repair requests that may still be sent to peers.',
       state.repairSlots,

@@ -134,6 +134,12 @@ function lineOf(event: TraceEvent): Line | null {
       const { view, commit } = event;
       return { level: 'info', msg: 'commits go on', fields: { view, commit } };
     }
+    case 'commits_slowed': {
+      const { view, voter, lag } = event;
+      return { level: 'warn', msg: 'commits are slowed', fields: { view, voter, lag } };
+    }
+    case 'commits_unslowed':
+      return { level: 'info', msg: 'commits are slowed no more', fields: { view: event.view } };
     case 'quorum':
       return {
         level: event.seen ? 'info' : 'warn',

@@ -31,6 +31,7 @@ export const snapshot: ReplicaSnapshot = {
   quorumSeen: true,
   votersHeard: 2,
   commitStalled: false,
+  commitPauseMillis: 0,
   repairSlots: 4,
   repairsInFlight: 0,
   roundTripMillis: 0.5,

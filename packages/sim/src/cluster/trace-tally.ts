@@ -16,6 +16,8 @@ export class TraceTally {
   private readonly viewsLed: Set<number>;
   /** By slot: new files learned of since the last op that it executed. */
   private readonly filesLearned: Map<number, number>;
+  /** Replicas that have begun to fetch a checkpoint and have not ended. */
+  private readonly syncing: Set<number>;
 
   constructor(
     totals: Totals,
@@ -28,6 +30,7 @@ export class TraceTally {
     this.viewsTried = new Set();
     this.viewsLed = new Set();
     this.filesLearned = new Map();
+    this.syncing = new Set();
   }
 
   onTrace(slot: number, event: TraceEvent): void {
@@ -57,6 +60,8 @@ export class TraceTally {
         return;
       case 'sync_started':
         totals.syncsStarted += 1;
+        if (this.syncing.has(slot)) totals.syncsOvertaken += 1;
+        this.syncing.add(slot);
         return;
       case 'recovered':
         this.filesLearned.set(slot, (this.filesLearned.get(slot) ?? 0) + 1);
@@ -67,6 +72,7 @@ export class TraceTally {
         return;
       case 'sync_finished':
         totals.syncsFinished += 1;
+        this.syncing.delete(slot);
         // Told at the end of the transfer, right after the files that came with it.
         totals.filesFromCheckpoints += this.filesLearned.get(slot) ?? 0;
         return;
@@ -74,6 +80,9 @@ export class TraceTally {
         totals.abdications += 1;
         totals.abdicationsClockLost += event.reason === 'clock_lost' ? 1 : 0;
         totals.abdicationsRepairStuck += event.reason === 'repair_stuck' ? 1 : 0;
+        return;
+      case 'commits_slowed':
+        totals.commitsSlowed += 1;
         return;
       case 'commit_stalled':
         totals.commitStalls += 1;

@@ -38,8 +38,9 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: PREPARE,
-        find: 'primary.pipeline.push({ message, acks: 0, sentAt: r.tick });',
-        replace: 'primary.pipeline.push({ message, acks: 1 << r.slot, sentAt: r.tick });',
+        find: 'primary.pipeline.push({ message, acks: 0, sentAt: r.tick, preparedAt: r.monotonic });',
+        replace:
+          'primary.pipeline.push({ message, acks: 1 << r.slot, sentAt: r.tick, preparedAt: r.monotonic });',
       },
     ],
   },
@@ -138,11 +139,13 @@ export const ACK_MUTANTS: readonly Mutant[] = [
       },
       {
         file: PRIMARY_START,
-        find: 'else pipeline.push({ message, acks: 0, sentAt: r.tick });',
+        find:
+          'else pipeline.push({ message, acks: 0, sentAt: r.tick, ' + 'preparedAt: r.monotonic });',
         replace:
           'else {\n' +
           '      const kept = keptAcks(r).get(message.header.checksum) ?? 0;\n' +
-          '      pipeline.push({ message, acks: kept, sentAt: r.tick });\n' +
+          '      const since = { sentAt: r.tick, preparedAt: r.monotonic };\n' +
+          '      pipeline.push({ message, acks: kept, ...since });\n' +
           '    }',
       },
       {

@@ -46,6 +46,8 @@ export interface Totals {
   checkpoints: number;
   syncsStarted: number;
   syncsFinished: number;
+  /** Of those begun, the ones that took the place of one that had not ended. */
+  syncsOvertaken: number;
   walWraps: number;
   recoveringHeads: number;
   partitions: number;
@@ -93,6 +95,8 @@ export interface Totals {
   refusedHints: number;
   falseHints: number;
   commitStalls: number;
+  /** Times that a primary began to slow commits for a voter. */
+  commitsSlowed: number;
   quorumLosses: number;
   abdicationsClockLost: number;
   abdicationsRepairStuck: number;
@@ -171,6 +175,7 @@ export function emptyTotals(): Totals {
     checkpoints: 0,
     syncsStarted: 0,
     syncsFinished: 0,
+    syncsOvertaken: 0,
     walWraps: 0,
     recoveringHeads: 0,
     partitions: 0,
@@ -212,6 +217,7 @@ export function emptyTotals(): Totals {
     refusedHints: 0,
     falseHints: 0,
     commitStalls: 0,
+    commitsSlowed: 0,
     quorumLosses: 0,
     abdicationsClockLost: 0,
     abdicationsRepairStuck: 0,

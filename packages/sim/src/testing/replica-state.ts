@@ -30,6 +30,7 @@ export function replicaState(changes: Partial<ReplicaSnapshot>): ReplicaSnapshot
     quorumSeen: true,
     votersHeard: 2,
     commitStalled: false,
+    commitPauseMillis: 0,
     repairSlots: 4,
     repairsInFlight: 0,
     roundTripMillis: 0,

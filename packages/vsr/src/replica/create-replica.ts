@@ -10,6 +10,7 @@ import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { CORE_TABLES } from './core-tables.ts';
 import { noPromise } from './introduce.ts';
+import { firstPacingState } from './pacing.ts';
 import { firstPrimaryState } from './primary-state.ts';
 import { firstReadState } from './read-state.ts';
 import { RepairBudget } from './repair-budget.ts';
@@ -123,6 +124,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     commitChecksum: ZERO_CHECKSUM,
     chainOp: Op(0),
     primary: firstPrimaryState(),
+    pacing: firstPacingState(),
     reads: firstReadState(),
     viewChange: firstViewChangeState(),
     buffer: new Map(),

@@ -2,6 +2,7 @@ import { primarySlot } from '../membership.ts';
 import { STATUS_CODES } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
 import { setAdd, setHas, setRemove, setSlots } from '../std/bitset.ts';
+import { Op } from '../std/numbers.ts';
 import { askForView } from './ask-view.ts';
 import {
   introductionFields,
@@ -11,6 +12,7 @@ import {
   standingPromise,
   strangerGate,
 } from './introduce.ts';
+import { noteExecuted } from './pacing.ts';
 import type { Replica } from './replica.ts';
 import { drop } from './report.ts';
 import { learnRoundTrip } from './round-trip.ts';
@@ -29,7 +31,8 @@ function sendPing(r: Replica, to: number): void {
     checkpointId: r.checkpointId,
     checkpointOp: r.checkpoint.op,
     op: r.op,
-    commit: r.commitMin,
+    // Of a state that is still being fetched nothing can be executed.
+    commit: r.restored ? r.commitMin : Op(0),
     ...standingPromise(r, to),
     monotonic: r.monotonic,
     status: STATUS_CODES[r.status],
@@ -55,6 +58,7 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
   // It has just come up, or this replica has: no reason to wait for the timer.
   if (!setHas(r.greeted, header.replica)) sendPing(r, header.replica);
   if (stranger !== null) return;
+  noteExecuted(r, { slot: header.replica, op: header.commit });
   r.clockAgreed =
     header.clock === 1
       ? setAdd(r.clockAgreed, header.replica)

@@ -4,6 +4,7 @@ import { setAdd, setCount, setHas } from '../std/bitset.ts';
 import type { Op } from '../std/numbers.ts';
 import { acknowledge } from './acknowledge.ts';
 import { isOtherCheckpoint, namesOtherCheckpoint } from './checkpoint-ids.ts';
+import { noteCommitTime } from './pacing.ts';
 import type { PipelineEntry } from './primary-state.ts';
 import { confirmByAck } from './read-round.ts';
 import { isBeingReplaced } from './replacement.ts';
@@ -77,6 +78,7 @@ function countAck(r: Replica, entry: PipelineEntry, slot: number): void {
     const first = pipeline[0];
     if (first === undefined || setCount(first.acks) < r.quorums.replication) return;
     pipeline.shift();
+    noteCommitTime(r, first);
     assert(first.message.header.op === r.commitMax + 1, 'ops commit in order');
     r.commitMax = first.message.header.op;
     if (r.replicaCount > 1) r.timers.ensure('commitMessage');

@@ -6,6 +6,7 @@ import { setHas, setSlots } from '../std/bitset.ts';
 import { opNext } from '../std/numbers.ts';
 import { append } from './append.ts';
 import { hearsReplicationQuorum } from './heard.ts';
+import { isPausing } from './pacing.ts';
 import { countOwnCopies } from './prepare-ok.ts';
 import type { PipelineEntry } from './primary-state.ts';
 import { noteReplacement } from './replacement.ts';
@@ -23,7 +24,10 @@ const BATCH_REPLIES_MAX = 4 * 1024 * 1024;
 /** A prepare is large above this part of the largest message. */
 const LARGE_SHARE = 4;
 
-/** Primary: turns waiting requests into ops while the pipeline has room. No artificial delay. */
+/**
+ * Primary: turns waiting requests into ops while the pipeline has room. No artificial delay, unless
+ * a voter can't keep up.
+ */
 export function prepareQueued(r: Replica): void {
   const { primary } = r;
   while (
@@ -32,6 +36,7 @@ export function prepareQueued(r: Replica): void {
     primary.queue.length > 0 &&
     hearsReplicationQuorum(r) &&
     primary.pipeline.length < r.config.pipelineMax &&
+    !isPausing(r) &&
     r.op - r.commitMin < 4 * r.config.pipelineMax &&
     r.op + 1 <= r.checkpoint.op + r.config.walSlots &&
     checkpointAllows(r, opNext(r.op))
@@ -91,7 +96,8 @@ function prepareBatch(r: Replica, batch: readonly Message<'request'>[]): void {
     r.checksum,
   );
   r.timers.stop('commitMessage'); // This prepare carries the commit number.
-  primary.pipeline.push({ message, acks: 0, sentAt: r.tick });
+  primary.pipeline.push({ message, acks: 0, sentAt: r.tick, preparedAt: r.monotonic });
+  r.pacing.preparedAt = r.monotonic;
   noteReplacement(r, message);
   if (primary.pipeline.length === 1) primary.lastNewAck = r.tick;
   trace(r, { kind: 'prepared', op, checksum: message.header.checksum, count: batch.length });

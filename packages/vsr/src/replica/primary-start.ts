@@ -26,7 +26,7 @@ export function primaryRepairStep(r: Replica): void {
     if (!r.journal.isDurable(op)) return;
     const message = r.journal.body(op);
     if (message === null) readForPipeline(r, op);
-    else pipeline.push({ message, acks: 0, sentAt: r.tick });
+    else pipeline.push({ message, acks: 0, sentAt: r.tick, preparedAt: r.monotonic });
   }
   if (pipeline.length < r.op - r.commitMax) return;
   becomePrimary(r, pipeline);

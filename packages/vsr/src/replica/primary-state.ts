@@ -50,6 +50,8 @@ export interface PipelineEntry {
   acks: SlotSet;
   /** Tick of the last transmission in this view. */
   sentAt: number;
+  /** Monotonic time at which this replica took it up. */
+  readonly preparedAt: number;
 }
 
 /** What a voter's last ping in this view said. */

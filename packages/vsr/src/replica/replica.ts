@@ -16,6 +16,7 @@ import type { ToldCheckpoint } from './checkpoint-ids.ts';
 import type { Effect } from './effect.ts';
 import type { Execution } from './execute.ts';
 import type { Denial } from './introduce.ts';
+import type { PacingState } from './pacing.ts';
 import type { PrimaryState } from './primary-state.ts';
 import type { ReadState } from './read-state.ts';
 import type { RepairBudget } from './repair-budget.ts';
@@ -140,6 +141,7 @@ export interface Replica {
   /** Lowest op from which the headers up to `op` are chained without a gap. */
   chainOp: Op;
   readonly primary: PrimaryState;
+  readonly pacing: PacingState;
   readonly viewChange: ViewChangeState;
   readonly reads: ReadState;
   /** Backup: prepares of this view above op + 1. At most 2 × pipelineMax. */

@@ -2,6 +2,7 @@ import { type Op, opNext, type View } from '../std/numbers.ts';
 import { TICK_MICROS } from '../std/tick.ts';
 import { heardCount } from './heard.ts';
 import { isDenied, unmetPeers } from './introduce.ts';
+import { pauseMicros } from './pacing.ts';
 import type { Replica } from './replica.ts';
 import { isPrimary } from './role.ts';
 import { quorumRoundTrip } from './round-trip.ts';
@@ -37,6 +38,8 @@ export interface ReplicaSnapshot {
   readonly votersHeard: number;
   /** Primary: commits stand still, and new requests are turned away. */
   readonly commitStalled: boolean;
+  /** Primary: the pause between prepares for a voter that can't keep up, in milliseconds. */
+  readonly commitPauseMillis: number;
   /** Repair requests that may still be sent to peers. */
   readonly repairSlots: number;
   /** Repair requests that wait for an answer. */
@@ -86,6 +89,7 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
     quorumSeen: r.quorumSeen,
     votersHeard: heardCount(r),
     commitStalled: r.primary.stalled,
+    commitPauseMillis: pauseMicros(r) / 1000,
     repairSlots: r.budget.availableSlots(),
     repairsInFlight: r.budget.inFlightCount(),
     roundTripMillis: (quorumRoundTrip(r) * TICK_MICROS) / 1000,

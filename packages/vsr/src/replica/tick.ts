@@ -5,6 +5,7 @@ import { onClockSyncTimeout } from './clock-sync.ts';
 import { watchCommits } from './commit-stall.ts';
 import { sendDoViewChange } from './do-view-change.ts';
 import { sendHeartbeat } from './heartbeat.ts';
+import { watchLag } from './pacing.ts';
 import { onPingTimeout } from './ping.ts';
 import { onPrepareTimeout } from './prepare.ts';
 import { isQuorumLost, watchQuorum } from './quorum.ts';
@@ -30,6 +31,7 @@ export function onTick(r: Replica): void {
   if (isQuorumLost(r)) refuseQueued(r);
   watchSelf(r, stalled);
   watchCommits(r);
+  watchLag(r);
   for (const name of r.timers.tick()) onTimeout(r, name);
   scrubTick(r);
 }
@@ -85,6 +87,7 @@ function onTimeout(r: Replica, name: TimerName): void {
     case 'abdicate':
     case 'clockLoss':
     case 'commitStall':
+    case 'voterLag':
     case 'quorumLoss':
     case 'prepareLarge':
     case 'repairExpiry':

@@ -77,6 +77,16 @@ export const TIMEOUT_ROWS = {
     jitter: 0,
     roundTrips: 4,
   },
+  voterLag: {
+    role: 'primary',
+    kind: 'limit',
+    purpose: 'a voter far behind came no nearer for so long: commits are slowed, boundedly',
+    default: 100,
+    lan: 40,
+    wan: 300,
+    jitter: 0,
+    roundTrips: 4,
+  },
   abdicate: {
     role: 'primary',
     kind: 'limit',

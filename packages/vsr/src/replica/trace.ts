@@ -104,6 +104,15 @@ export type TraceEvent =
       readonly waiting: number;
     }
   | { readonly kind: 'commit_resumed'; readonly view: View; readonly commit: Op }
+  /** Primary: prepares are made at longer intervals, for this voter can't keep up. */
+  | {
+      readonly kind: 'commits_slowed';
+      readonly view: View;
+      readonly voter: number;
+      /** Ops by which it is behind. */
+      readonly lag: number;
+    }
+  | { readonly kind: 'commits_unslowed'; readonly view: View }
   /** Enough others are heard for the cluster to go on, or no longer are. */
   | { readonly kind: 'quorum'; readonly seen: boolean; readonly heard: number }
   /** A peer's machine says that its process is gone: a hint. */
