@@ -1,9 +1,9 @@
 import { Prng } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { STORAGE_CALM } from '../storage/storage.ts';
-import { rowWorkload, writeRow } from '../testing/row-machine.ts';
 import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { at, settle } from '../testing/settled.ts';
+import { rowWorkload, writeRow } from '../workload/row-machine.ts';
 
 /** About four hundred blocks. */
 const ROWS = 1_500;

@@ -10,6 +10,7 @@ const START_VIEW = 'vsr/src/replica/start-view.ts';
 const BLOCK_REPAIR = 'vsr/src/replica/block-repair.ts';
 const CHECKPOINT_IDS = 'vsr/src/replica/checkpoint-ids.ts';
 const RESTORE = 'vsr/src/replica/restore.ts';
+const VERIFIED_BLOCKS = 'store/src/levels/verified-blocks.ts';
 
 /** Checkpoints and state transfer. */
 export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
@@ -58,6 +59,18 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
         replace: '  if (commit > record.op - checkpointDeadline(r.config)) return true;',
       },
     ],
+  },
+  {
+    name: 'verified_by_address',
+    bug: 'a block that was seen while one checkpoint was fetched stands for any later one there',
+    edits: [
+      {
+        file: VERIFIED_BLOCKS,
+        find: 'if (chunk[entry + byte] !== holder[at + CHECKSUM_OFFSET + byte]) return false;',
+        replace: 'if (byte < 0) return false;',
+      },
+    ],
+    scenario: 'transfer_under_load',
   },
   {
     name: 'blocks_not_verified',

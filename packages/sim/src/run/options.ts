@@ -66,7 +66,7 @@ export interface SimulationOptions {
   readonly clientCount: number;
   readonly config: ClusterConfig;
   readonly checksum: 'mix128' | 'sha256-128';
-  readonly workload: 'kernel' | 'counter';
+  readonly workload: 'kernel' | 'counter' | 'rows';
   /** Calls in one request of the kernel's workload, at most. */
   readonly callsMax: number;
   /** Namespaces that the kernel's workload spreads over. */

@@ -11,6 +11,7 @@ import { type FaultKind, NOTHING_REMOVED, type Removed } from '../faults/fault-g
 import { PartitionFaults } from '../network/partitions.ts';
 import { counterWorkload } from '../workload/counter-machine.ts';
 import { KernelWorkload } from '../workload/kernel-workload.ts';
+import { rowWorkload } from '../workload/row-machine.ts';
 import type { Workload } from '../workload/workload.ts';
 import { DividedRecovery } from './divided-recovery.ts';
 import { GrayFaults } from './gray-faults.ts';
@@ -359,5 +360,6 @@ export function checksumNamed(name: SimulationOptions['checksum']): ChecksumFunc
 
 function workloadOf(options: SimulationOptions): Workload {
   if (options.workload === 'counter') return counterWorkload;
+  if (options.workload === 'rows') return rowWorkload;
   return new KernelWorkload(options);
 }

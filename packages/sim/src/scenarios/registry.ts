@@ -72,6 +72,7 @@ import { stalePrimaryReads } from './reads/stale-primary-reads.ts';
 import { repairBudgetPreventsStorm } from './repair/repair-budget-prevents-storm.ts';
 import { repairEwmaSelection } from './repair/repair-ewma-selection.ts';
 import { repairSyncTimeout } from './repair/repair-sync-timeout.ts';
+import { transferUnderLoad } from './repair/transfer-under-load.ts';
 import type { Scenario } from './scenario.ts';
 import { scrubCompletesTour } from './scrub/scrub-completes-tour.ts';
 import { scrubDetectsCorruption } from './scrub/scrub-detects-corruption.ts';
@@ -175,6 +176,7 @@ export const SCENARIOS: readonly Scenario[] = [
   repairBudgetPreventsStorm,
   repairEwmaSelection,
   repairSyncTimeout,
+  transferUnderLoad,
   primaryAbdicatePartition,
   commitStallDetection,
   pingHeartbeat,

@@ -1,6 +1,6 @@
 import { assert } from '@kimberlite/store';
 import type { ExecuteContext, Prng, Request, StateMachine } from '@kimberlite/vsr';
-import type { ReplyModel, Workload, WorkloadRequest } from '../workload/workload.ts';
+import type { ReplyModel, Workload, WorkloadRequest } from './workload.ts';
 
 /** Writes a row without looking at it, and answers its length. Body: row (u16), bytes. */
 export const OPERATION_WRITE = 16;
@@ -46,4 +46,4 @@ export const rowWorkload: Workload = {
 
 /** Rows that the clients of a run write, and their bytes. */
 const ROWS = 6_000;
-const ROW_SIZE = 1_000;
+const ROW_SIZE = 1_900;
