@@ -8,6 +8,8 @@ import type { MutantArguments } from './arguments.ts';
 /** Runs that a mutant may survive: of the swarm, and of the scenario that is made for it. */
 const RUNS_SWARM = 2_000;
 const RUNS_SCENARIO = 500;
+/** Of one that is believed to be harmless, unless it is asked for by name: it still has to fit. */
+const RUNS_HARMLESS = 20;
 
 /** `vopr mutants`: the kill table. Returns 0 when each planted bug was caught, else 1. */
 export async function mutantsCommand(options: MutantArguments): Promise<number> {
@@ -18,7 +20,7 @@ export async function mutantsCommand(options: MutantArguments): Promise<number> 
       : all.filter(({ name }) => options.names.includes(name));
   const rows: { readonly mutant: Mutant; readonly result: MutantResult }[] = [];
   for (const mutant of chosen) {
-    const runs = options.runs ?? (mutant.scenario === undefined ? RUNS_SWARM : RUNS_SCENARIO);
+    const runs = options.runs ?? runsOf(mutant, { byName: options.names.length > 0 });
     const result = await runMutant(mutant, { seed: options.seed, runs, jobs: options.jobs });
     rows.push({ mutant, result });
     if (!options.json) process.stdout.write(`${rowText(mutant, result)}\n`);
@@ -32,6 +34,11 @@ export async function mutantsCommand(options: MutantArguments): Promise<number> 
     if (options.names.length === 0) process.stdout.write(`not caught yet: ${gaps}\n`);
   }
   return killed === harmful.length ? 0 : 1;
+}
+
+function runsOf(mutant: Mutant, { byName }: { readonly byName: boolean }): number {
+  if (mutant.harmless !== undefined && !byName) return RUNS_HARMLESS;
+  return mutant.scenario === undefined ? RUNS_SWARM : RUNS_SCENARIO;
 }
 
 function rowText({ name, bug, harmless }: Mutant, result: MutantResult): string {
