@@ -152,10 +152,11 @@ function durations(): string {
       millis(row.wan),
       jitter,
       row.roundTrips === 0 ? '' : row.roundTrips,
+      row.diskWrites === 0 ? '' : row.diskWrites,
     ];
   });
   const head = ['key', 'of', 'kind', 'what it is for', 'default', 'lan', 'wan', 'jitter'];
-  return table([...head, 'round trips'], rows);
+  return table([...head, 'round trips', 'disk writes'], rows);
 }
 
 function shown(): string {

@@ -9,6 +9,8 @@ import {
   type ReplicaSnapshot,
   SCRUB_DEFAULT,
   type ScrubOptions,
+  TIMEOUTS_DEFAULT,
+  type TimeoutTable,
   type TraceEvent,
 } from '@kimberlite/vsr';
 import { CLIENTS_BUSY } from '../client/simulated-client.ts';
@@ -36,6 +38,7 @@ export interface ScriptedOptions {
   readonly workload?: Workload;
   readonly network?: NetworkOptions;
   readonly storage?: StorageOptions;
+  readonly timeouts?: TimeoutTable;
   readonly maker?: ReplicaMaker;
   /** Whether all have met before; default true. */
   readonly introduced?: boolean;
@@ -99,6 +102,7 @@ export class ScriptedCluster {
         maker: this.tap.wrap(options.maker ?? productionMaker),
         network: options.network ?? NETWORK_CALM,
         storage: options.storage ?? STORAGE_CALM,
+        timeouts: options.timeouts ?? TIMEOUTS_DEFAULT,
         scrub: options.scrub ?? SCRUB_DEFAULT,
         clocks: options.clocks ?? Array.from({ length: replicaCount }, () => CLOCK_CALM),
         clients: CLIENTS_BUSY,

@@ -1,6 +1,8 @@
 import { nextView, primarySlot } from '../membership.ts';
-import { setHas } from '../std/bitset.ts';
+import { setHas, setSlots } from '../std/bitset.ts';
+import type { Op } from '../std/numbers.ts';
 import { TICK_MICROS } from '../std/tick.ts';
+import { watchDisk } from './disk-pace.ts';
 import { heardInView } from './heard.ts';
 import { sendHeartbeat } from './heartbeat.ts';
 import type { VoteReason } from './reasons.ts';
@@ -8,7 +10,9 @@ import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
 import { isPrimary } from './role.ts';
 import { isUnfollowed } from './unfollowed.ts';
+import { noteViewWorks, viewChangeTicks, viewChangeTicksMax } from './view-change-pace.ts';
 import { voteToLeave, withdrawVote } from './vote.ts';
+import { checkpointRequired } from './window.ts';
 
 /**
  * Giving way (rule abdication). A primary that can send but not hear keeps its backups quiet for
@@ -19,12 +23,14 @@ import { voteToLeave, withdrawVote } from './vote.ts';
  * still commit.
  */
 export function watchSelf(r: Replica, stalled: boolean): void {
-  if (!isDiskBusy(r)) r.diskProgress = r.tick;
+  watchDisk(r);
   if (!isPrimary(r) || r.replicaCount === 1) return;
   if (stalled) {
     // What the others did meanwhile is unknown: only what is heard from now on counts.
     r.primary.heard.fill(Number.NEGATIVE_INFINITY);
   }
+  if (!isAckOwed(r)) r.primary.lastNewAck = r.tick;
+  noteViewWorks(r, { commit: r.commitMax, op: r.op });
   const reason = stalled ? 'loop_stall' : reasonToGiveWay(r);
   if (r.primary.abdicated === null) {
     if (reason !== null) abdicate(r, reason);
@@ -41,24 +47,71 @@ export function watchForStall(r: Replica): void {
   if (hasStalled(r) && r.status !== 'recovering') watchSelf(r, true);
 }
 
-/** Something was asked of the disk that it has not done yet. */
-function isDiskBusy(r: Replica): boolean {
-  if (r.journal.busy || r.superblock.busy || r.blockWrites > 0) return true;
-  return r.blockReads + r.serving + r.pipelineReading.size > 0 || r.commitReading !== null;
-}
-
 function reasonToGiveWay(r: Replica): VoteReason | null {
   const limit = r.timers.ticks('abdicate');
   const { primary } = r;
   if (heardInView(r, limit) < r.quorums.replication) return 'unheard';
-  if (primary.pipeline.length > 0 && r.tick - primary.lastNewAck > limit) return 'no_new_ack';
-  if (r.commitReading !== null && r.tick - r.commitReadingSince > limit) return 'disk_stall';
-  // Backups' votes commit without this disk, but only until the next checkpoint falls due: then
-  // requests wait, with no prepare in the pipeline that could tell.
-  if (primary.queue.length > 0 && r.tick - r.diskProgress > limit) return 'disk_stall';
+  if (r.tick - primary.lastNewAck > ackLimit(r)) return 'no_new_ack';
+  if (isDiskStalled(r)) return 'disk_stall';
   if (r.stuckSince !== null && r.tick - r.stuckSince > limit) return 'repair_stuck';
   if (isUnfollowed(r)) return 'unfollowed';
   return hasLostClock(r) ? 'clock_lost' : null;
+}
+
+/**
+ * Whether an acknowledgement is owed. None is while too few have the checkpoint that the oldest
+ * prepare needs: whoever led would wait for the same disks (rule window).
+ */
+function isAckOwed(r: Replica): boolean {
+  const [first] = r.primary.pipeline;
+  if (first === undefined) return false;
+  const required = checkpointRequired(r, first.message.header.op);
+  return required === null || holdersOf(r, required) >= r.quorums.replication;
+}
+
+/** Voters that have this checkpoint and are heard in this view; this replica too, if it has it. */
+function holdersOf(r: Replica, checkpoint: Op): number {
+  return setSlots(r.voters).filter((slot) => {
+    if (slot === r.slot) return r.restored && r.checkpoint.op >= checkpoint;
+    const heardAt = r.primary.heard[slot] ?? Number.NEGATIVE_INFINITY;
+    if (r.tick - heardAt > r.timers.ticks('abdicate')) return false;
+    return (r.checkpointsTold[slot]?.[0]?.op ?? -1) >= checkpoint;
+  }).length;
+}
+
+/** Writes in a row that an acknowledgement may wait for: a superblock, or two, and the prepare. */
+const ACK_WRITES = 10;
+/** An acknowledgement that takes so many times as long as usual is overdue. */
+const USUAL_TIMES = 4;
+
+/**
+ * How long to wait for a new acknowledgement. A backup may give none before its log_view is on its
+ * disk, so a view that nothing has committed in gets the time of a view change, which doubles with
+ * each in a row: where the disks are slow, everyone would otherwise give way before it can have
+ * been acknowledged anything, for ever.
+ */
+function ackLimit(r: Replica): number {
+  const { pacing, disk, viewChange } = r;
+  const usual = pacing.commitMicros / TICK_MICROS;
+  const slow = Math.max(ACK_WRITES * disk.writeTicks, USUAL_TIMES * usual);
+  const first = viewChange.attempts > 0 ? viewChangeTicks(r) : 0;
+  const least = r.timers.ticks('abdicate');
+  return Math.max(least, first, Math.min(slow, viewChangeTicksMax(r)));
+}
+
+/**
+ * Whether something waits for a disk that does nothing. Backups' votes commit without this disk,
+ * but only until the next checkpoint falls due: then requests wait, with no prepare in the pipeline
+ * that could tell.
+ */
+function isDiskStalled(r: Replica): boolean {
+  const { disk, primary } = r;
+  const limit = (usual: number): number =>
+    Math.max(r.timers.ticks('abdicate'), Math.min(USUAL_TIMES * usual, viewChangeTicksMax(r)));
+  if (primary.queue.length > 0 && r.tick - disk.writeProgress > limit(disk.writeTicks)) return true;
+  const readLimit = limit(disk.readTicks);
+  if (r.commitReading !== null && r.tick - r.commitReadingSince > readLimit) return true;
+  return r.commitMin < r.commitMax && r.tick - disk.readProgress > readLimit;
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Prng } from '../std/prng.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { CORE_TABLES } from './core-tables.ts';
+import { firstDiskPace } from './disk-pace.ts';
 import { noPromise } from './introduce.ts';
 import { firstPacingState } from './pacing.ts';
 import { firstPrimaryState } from './primary-state.ts';
@@ -105,7 +106,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     monotonic: 0,
     wall: 0,
     lastTickAt: Number.POSITIVE_INFINITY,
-    diskProgress: 0,
+    disk: firstDiskPace(),
     heardAt: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
     quorumSeen: false,
     quorumLostSince: null,

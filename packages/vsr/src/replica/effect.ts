@@ -107,3 +107,9 @@ export type ReplicaEvent =
       readonly bytes: Uint8Array | null;
     }
   | { readonly kind: 'scrub_read'; readonly bytes: Uint8Array | null };
+
+/** The disk has done what it was asked, the scrubber's reads apart. */
+export type Completion = Exclude<
+  ReplicaEvent,
+  { kind: 'message' | 'tick' | 'work' | 'scrub_read' | 'peer_refused' }
+>;

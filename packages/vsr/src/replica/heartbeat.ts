@@ -9,6 +9,7 @@ import { drop, fatal } from './report.ts';
 import { isBackup, isPrimary, primaryOfView } from './role.ts';
 import { broadcast } from './send.ts';
 import { isOvertaken } from './stuck.ts';
+import { noteViewWorks } from './view-change-pace.ts';
 import { withdrawVote } from './vote.ts';
 
 /** Primary: tells what is committed, and that it lives. */
@@ -57,7 +58,7 @@ export function onCommit(r: Replica, message: Message<'commit'>): void {
   // A replayed heartbeat must neither keep a dead primary alive nor withdraw a vote.
   if (header.monotonic <= r.heartbeatStamp) return;
   r.heartbeatStamp = header.monotonic;
-  r.viewChange.attempts = 0;
+  noteViewWorks(r, header);
   heardPrimary(r);
   withdrawVote(r, 'primary_silent');
   withdrawVote(r, 'primary_voted');

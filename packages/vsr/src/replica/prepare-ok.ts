@@ -81,6 +81,7 @@ function countAck(r: Replica, entry: PipelineEntry, slot: number): void {
     noteCommitTime(r, first);
     assert(first.message.header.op === r.commitMax + 1, 'ops commit in order');
     r.commitMax = first.message.header.op;
+    r.primary.lastNewAck = r.tick;
     if (r.replicaCount > 1) r.timers.ensure('commitMessage');
     if (pipeline.length === 0) r.timers.stop('prepare');
     else r.timers.start('prepare'); // The oldest waiting prepare is another one now.

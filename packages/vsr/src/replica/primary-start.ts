@@ -10,6 +10,7 @@ import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
 import { compose, sendToClient } from './send.ts';
 import { transitionToStatus } from './status.ts';
+import { noteViewBegun } from './view-change-pace.ts';
 import { readPrepare } from './wal-read.ts';
 
 /**
@@ -54,7 +55,7 @@ function becomePrimary(r: Replica, pipeline: readonly PipelineEntry[]): void {
   assert(pipeline.length <= r.config.pipelineMax, 'no more than a pipeline was uncommitted');
   const { primary, viewChange } = r;
   viewChange.repairing = false;
-  viewChange.attempts = 0;
+  noteViewBegun(r, r.commitMax);
   // A vote given while the repair was slow is void: sent again, it would end the view just begun.
   viewChange.voting = null;
   viewChange.votes = 0;

@@ -19,7 +19,7 @@ export interface PrimaryState {
   readonly inFlight: Map<ClientId, Checksum>;
   /** Tick at which each slot was last heard in this view. */
   readonly heard: number[];
-  /** Tick of the last prepare_ok that was new. */
+  /** Tick of the last prepare_ok that was new, or of the last commit. */
   lastNewAck: number;
   /** Tick since which too much waits and nothing commits, or null. Owner: commit-stall.ts. */
   backlogSince: number | null;

@@ -13,6 +13,7 @@ import type { Introductions } from '../superblock/introductions.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import type { ToldCheckpoint } from './checkpoint-ids.ts';
+import type { DiskPace } from './disk-pace.ts';
 import type { Effect } from './effect.ts';
 import type { Execution } from './execute.ts';
 import type { Denial } from './introduce.ts';
@@ -104,8 +105,8 @@ export interface Replica {
   wall: number;
   /** Monotonic time of the last tick; a large gap is a stall of this process. */
   lastTickAt: number;
-  /** Tick at which the disk last finished something, or had nothing to do. */
-  diskProgress: number;
+  /** How this replica's own disk does. Owner: disk-pace.ts. */
+  readonly disk: DiskPace;
   // ── the others (on-message.ts, quorum.ts, peer-gone.ts, round-trip.ts, ping.ts) ────────────────
   /** Tick at which each slot was last heard, in whatever view. */
   readonly heardAt: number[];

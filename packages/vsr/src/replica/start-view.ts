@@ -30,6 +30,7 @@ import { clearViewState, transitionToStatus } from './status.ts';
 import { isStuck } from './stuck.ts';
 import { updateSuperblock } from './superblock-update.ts';
 import { startSync } from './sync.ts';
+import { noteViewBegun } from './view-change-pace.ts';
 
 /** Primary of a begun view: gives the log to everyone. */
 export function broadcastStartView(r: Replica): void {
@@ -167,6 +168,7 @@ function installStartView(
   r.commitMax = opMax(r.commitMax, header.commit);
   r.primaryCommit = header.commit;
   r.primaryOp = header.op;
+  noteViewBegun(r, header.commit);
   r.journal.pause();
   updateSuperblock(r);
   transitionToStatus(r, 'normal');

@@ -20,6 +20,7 @@ import { selectSuperblock } from '../superblock/superblock-quorum.ts';
 import { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import { askEveryone } from './ask-view.ts';
 import { restartChain } from './chain.ts';
+import { onPrepareWriteBegun } from './disk-pace.ts';
 import { resumeViewChange } from './do-view-change.ts';
 import type { ReplicaEvent } from './effect.ts';
 import { isIntroduced } from './introduce.ts';
@@ -201,6 +202,7 @@ function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): vo
     recovered,
     out: {
       writePrepare: (walSlot, message): void => {
+        onPrepareWriteBegun(r, walSlot);
         r.out.push({ kind: 'write_prepare', walSlot, message });
       },
       writeHeaders: (sector, bytes): void => {

@@ -12,8 +12,9 @@ import {
   sealCheckpoint,
 } from './checkpoint.ts';
 import { commitAdvance, onCommitRead, takePrepareRead } from './commit.ts';
+import { noteCompletion } from './disk-pace.ts';
 import { onViewDurable } from './do-view-change.ts';
-import type { Effect, ReplicaEvent } from './effect.ts';
+import type { Completion, Effect, ReplicaEvent } from './effect.ts';
 import { onMessage } from './on-message.ts';
 import { onPeerGone } from './peer-gone.ts';
 import { prepareQueued } from './prepare.ts';
@@ -87,15 +88,10 @@ function dispatch(r: Replica, event: ReplicaEvent): void {
       onPeerGone(r, event.slot);
       return;
     default:
-      r.diskProgress = r.tick;
+      noteCompletion(r, event);
       onCompletion(r, event);
   }
 }
-
-type Completion = Exclude<
-  ReplicaEvent,
-  { kind: 'message' | 'tick' | 'work' | 'scrub_read' | 'peer_refused' }
->;
 
 /** The disk has done what it was asked. */
 function onCompletion(r: Replica, event: Completion): void {

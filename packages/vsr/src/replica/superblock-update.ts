@@ -1,5 +1,6 @@
 import type { SuperblockState } from '../superblock/superblock.ts';
 import type { SuperblockStep } from '../superblock/superblock-writer.ts';
+import { onSuperblockWriteBegun } from './disk-pace.ts';
 import type { Replica } from './replica.ts';
 import { fatal } from './report.ts';
 
@@ -37,6 +38,7 @@ function newestCheckpoints(r: Replica): Pick<SuperblockState, 'checkpoint' | 'ch
 export function performSuperblockStep(r: Replica, step: SuperblockStep): SuperblockState | null {
   switch (step.kind) {
     case 'write':
+      onSuperblockWriteBegun(r);
       r.out.push({ kind: 'write_superblock', copy: step.copy, bytes: step.bytes });
       return null;
     case 'read_back':

@@ -20,6 +20,8 @@ type TimeoutSpec = {
    * what does not wait for an answer.
    */
   readonly roundTrips: number;
+  /** Writes, one after the other, that it must last for where the disk is slow; 0 for most. */
+  readonly diskWrites: number;
 };
 
 /**
@@ -36,6 +38,7 @@ export const TIMEOUT_ROWS = {
     wan: 50,
     jitter: 0,
     roundTrips: 0,
+    diskWrites: 0,
   },
   commitMessage: {
     role: 'primary',
@@ -46,6 +49,7 @@ export const TIMEOUT_ROWS = {
     wan: 25,
     jitter: 0,
     roundTrips: 0,
+    diskWrites: 0,
   },
   prepare: {
     role: 'primary',
@@ -56,6 +60,7 @@ export const TIMEOUT_ROWS = {
     wan: 100,
     jitter: 0.2,
     roundTrips: 2,
+    diskWrites: 0,
   },
   prepareLarge: {
     role: 'primary',
@@ -66,6 +71,7 @@ export const TIMEOUT_ROWS = {
     wan: 200,
     jitter: 0,
     roundTrips: 2,
+    diskWrites: 0,
   },
   commitStall: {
     role: 'primary',
@@ -76,6 +82,7 @@ export const TIMEOUT_ROWS = {
     wan: 250,
     jitter: 0,
     roundTrips: 4,
+    diskWrites: 0,
   },
   voterLag: {
     role: 'primary',
@@ -86,6 +93,7 @@ export const TIMEOUT_ROWS = {
     wan: 300,
     jitter: 0,
     roundTrips: 4,
+    diskWrites: 0,
   },
   abdicate: {
     role: 'primary',
@@ -96,6 +104,7 @@ export const TIMEOUT_ROWS = {
     wan: 375,
     jitter: 0,
     roundTrips: 4,
+    diskWrites: 0,
   },
   clockSync: {
     role: 'everyone',
@@ -106,6 +115,7 @@ export const TIMEOUT_ROWS = {
     wan: 100,
     jitter: 0.2,
     roundTrips: 0,
+    diskWrites: 0,
   },
   clockLoss: {
     role: 'primary',
@@ -116,6 +126,7 @@ export const TIMEOUT_ROWS = {
     wan: 3750,
     jitter: 0,
     roundTrips: 0,
+    diskWrites: 0,
   },
   silence: {
     role: 'backup',
@@ -126,6 +137,7 @@ export const TIMEOUT_ROWS = {
     wan: 250,
     jitter: 0.5,
     roundTrips: 0,
+    diskWrites: 0,
   },
   startViewChange: {
     role: 'everyone',
@@ -136,6 +148,7 @@ export const TIMEOUT_ROWS = {
     wan: 50,
     jitter: 0.5,
     roundTrips: 1,
+    diskWrites: 0,
   },
   startViewChangeWindow: {
     role: 'everyone',
@@ -146,6 +159,7 @@ export const TIMEOUT_ROWS = {
     wan: 2500,
     jitter: 0,
     roundTrips: 0,
+    diskWrites: 0,
   },
   doViewChange: {
     role: 'backup',
@@ -156,6 +170,7 @@ export const TIMEOUT_ROWS = {
     wan: 100,
     jitter: 0.5,
     roundTrips: 2,
+    diskWrites: 0,
   },
   viewChange: {
     role: 'everyone',
@@ -166,6 +181,7 @@ export const TIMEOUT_ROWS = {
     wan: 750,
     jitter: 0.5,
     roundTrips: 8,
+    diskWrites: 10,
   },
   requestStartView: {
     role: 'backup',
@@ -176,6 +192,7 @@ export const TIMEOUT_ROWS = {
     wan: 100,
     jitter: 0.5,
     roundTrips: 2,
+    diskWrites: 0,
   },
   ping: {
     role: 'everyone',
@@ -186,6 +203,7 @@ export const TIMEOUT_ROWS = {
     wan: 40,
     jitter: 0.2,
     roundTrips: 0,
+    diskWrites: 0,
   },
   repair: {
     role: 'everyone',
@@ -196,6 +214,7 @@ export const TIMEOUT_ROWS = {
     wan: 25,
     jitter: 1,
     roundTrips: 0,
+    diskWrites: 0,
   },
   repairExpiry: {
     role: 'everyone',
@@ -206,6 +225,7 @@ export const TIMEOUT_ROWS = {
     wan: 200,
     jitter: 0,
     roundTrips: 0,
+    diskWrites: 0,
   },
   syncExpiry: {
     role: 'everyone',
@@ -216,6 +236,7 @@ export const TIMEOUT_ROWS = {
     wan: 800,
     jitter: 0,
     roundTrips: 0,
+    diskWrites: 0,
   },
   read: {
     role: 'everyone',
@@ -226,6 +247,7 @@ export const TIMEOUT_ROWS = {
     wan: 40,
     jitter: 0,
     roundTrips: 2,
+    diskWrites: 0,
   },
   scrub: {
     role: 'everyone',
@@ -236,6 +258,7 @@ export const TIMEOUT_ROWS = {
     wan: 10,
     jitter: 0,
     roundTrips: 0,
+    diskWrites: 0,
   },
   repairSync: {
     role: 'backup',
@@ -246,6 +269,7 @@ export const TIMEOUT_ROWS = {
     wan: 250,
     jitter: 0.5,
     roundTrips: 2,
+    diskWrites: 0,
   },
   quorumLoss: {
     role: 'everyone',
@@ -256,6 +280,7 @@ export const TIMEOUT_ROWS = {
     wan: 500,
     jitter: 0,
     roundTrips: 0,
+    diskWrites: 0,
   },
 } as const;
 

@@ -9,14 +9,14 @@ import {
 } from './timeout-table.ts';
 
 /**
- * A slow network stretches what waits for an answer up to so many times its floor. No more: a
- * measurement that is wrong must not put a cluster to sleep.
+ * A slow network, or a slow disk, stretches what waits for it up to so many times its floor. No
+ * more: a measurement that is wrong must not put a cluster to sleep.
  */
 const STRETCH_MAX = 4;
 
 /**
  * Countdown timers, advanced by ticks. A timer that fired stays off until started again. Those that
- * wait for answers follow the measured round trip, never below what the table says.
+ * wait for answers or for disks follow what was measured, never below what the table says.
  */
 export class Timers {
   private readonly table: TimeoutTable;
@@ -27,6 +27,8 @@ export class Timers {
   private readonly counts: Record<TimerName, number>;
   /** Ticks to a quorum and back, smoothed. */
   private roundTrip: number;
+  /** Ticks that a write of this disk takes, smoothed. */
+  private diskWrite: number;
 
   constructor(table: TimeoutTable, prng: Prng) {
     assert(timeoutsFault(table) === null, 'the timeouts work together');
@@ -40,6 +42,7 @@ export class Timers {
       number
     >;
     this.roundTrip = 0;
+    this.diskWrite = 0;
   }
 
   /** Starts or restarts; `factor` stretches the base. */
@@ -87,14 +90,26 @@ export class Timers {
   /** How long it lasts now, before jitter: the table's value, or more where answers take longer. */
   ticks(name: TimerName): number {
     const floor = this.table[name];
-    const needed = timeoutRow(name).roundTrips * this.roundTrip;
+    const { roundTrips, diskWrites } = timeoutRow(name);
+    const needed = roundTrips * this.roundTrip + diskWrites * this.diskWrite;
     return Math.min(STRETCH_MAX * floor, Math.max(floor, Math.ceil(needed)));
+  }
+
+  /** How many times its floor it lasts now, 1 to 4. */
+  stretch(name: TimerName): number {
+    return this.ticks(name) / this.table[name];
   }
 
   /** A new estimate of the round trip to a quorum, in ticks; not necessarily whole. */
   adapt(roundTrip: number): void {
     assert(roundTrip >= 0, 'time goes forward');
     this.roundTrip = roundTrip;
+  }
+
+  /** A new estimate of how long a write of this disk takes, in ticks; not necessarily whole. */
+  adaptDisk(diskWrite: number): void {
+    assert(diskWrite >= 0, 'time goes forward');
+    this.diskWrite = diskWrite;
   }
 
   /** A limit was exceeded: counted like a timer that fired. */

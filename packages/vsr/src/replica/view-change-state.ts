@@ -1,5 +1,6 @@
 import type { LogHeader } from '../message/header-list.ts';
 import type { SlotSet } from '../std/bitset.ts';
+import { Op } from '../std/numbers.ts';
 import type { VoteReason } from './reasons.ts';
 import type { DvcLog } from './select-log.ts';
 
@@ -13,8 +14,11 @@ export interface ViewChangeState {
   readonly dvcs: Map<number, DvcLog>;
   /** What this replica's do_view_change says; durable with the view. */
   headers: readonly (LogHeader | null)[];
-  /** View changes since the last normal status; stretches the timeout. */
+  /** View changes since the last view that was seen to work; stretches the timeout. */
   attempts: number;
+  /** Tick at which this view became normal here, and the commit number with which it began. */
+  begunAt: number;
+  begunCommit: Op;
   /** This is the new primary: its log is chosen, but not yet whole. */
   repairing: boolean;
   /** Freshness of the start_view that was asked for. */
@@ -29,6 +33,8 @@ export function firstViewChangeState(): ViewChangeState {
     dvcs: new Map(),
     headers: [],
     attempts: 0,
+    begunAt: 0,
+    begunCommit: Op(0),
     repairing: false,
     nonce: 0n,
   };

@@ -9,10 +9,8 @@ import type { Replica } from './replica.ts';
 import { isBackup } from './role.ts';
 import { clearViewState, transitionToStatus } from './status.ts';
 import { updateSuperblock } from './superblock-update.ts';
+import { backOff } from './view-change-pace.ts';
 import { voteToLeave } from './vote.ts';
-
-/** View changes in a row after which the timeout no longer grows. */
-const ATTEMPTS_MAX = 4;
 
 /** Enters a higher view: its do_view_change goes out when the view is durable. */
 export function transitionToViewChange(r: Replica, view: View): void {
@@ -29,8 +27,7 @@ export function transitionToViewChange(r: Replica, view: View): void {
 
 /** The longer, the more view changes in a row did not end. */
 export function startViewChangeTimer(r: Replica): void {
-  const doublings = Math.min(ATTEMPTS_MAX, Math.max(0, r.viewChange.attempts - 1));
-  r.timers.start('viewChange', 2 ** doublings);
+  r.timers.start('viewChange', backOff(r));
   waitLessForGone(r);
 }
 
