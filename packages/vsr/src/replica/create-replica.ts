@@ -106,6 +106,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     monotonic: 0,
     wall: 0,
     lastTickAt: Number.POSITIVE_INFINITY,
+    catchingUp: false,
     disk: firstDiskPace(),
     heardAt: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
     quorumSeen: false,

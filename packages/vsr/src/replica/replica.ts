@@ -105,6 +105,8 @@ export interface Replica {
   wall: number;
   /** Monotonic time of the last tick; a large gap is a stall of this process. */
   lastTickAt: number;
+  /** Ticks that a stall of this process left out are being made up for, all at once. */
+  catchingUp: boolean;
   /** How this replica's own disk does. Owner: disk-pace.ts. */
   readonly disk: DiskPace;
   // ── the others (on-message.ts, quorum.ts, peer-gone.ts, round-trip.ts, ping.ts) ────────────────

@@ -1,10 +1,11 @@
 import { unreachable } from '@kimberlite/store';
+import { TICK_MICROS } from '../std/tick.ts';
 import { hasStalled, watchSelf } from './abdicate.ts';
 import { askEveryone } from './ask-view.ts';
 import { onClockSyncTimeout } from './clock-sync.ts';
 import { watchCommits } from './commit-stall.ts';
 import { sendDoViewChange } from './do-view-change.ts';
-import { sendHeartbeat } from './heartbeat.ts';
+import { heardPrimary, sendHeartbeat } from './heartbeat.ts';
 import { watchLag } from './pacing.ts';
 import { onPingTimeout } from './ping.ts';
 import { onPrepareTimeout } from './prepare.ts';
@@ -25,9 +26,17 @@ import { onStartViewChangeTimeout, onVoteWindowTimeout, voteToLeave } from './vo
 export function onTick(r: Replica): void {
   r.tick += 1;
   const stalled = hasStalled(r);
+  if (stalled) r.catchingUp = true;
+  else if (r.monotonic - r.lastTickAt >= TICK_MICROS / 2) r.catchingUp = false;
   r.lastTickAt = r.monotonic;
   if (r.status === 'recovering') return;
-  watchQuorum(r);
+  if (r.catchingUp) {
+    // Ticks of a stall come in one burst, and would count as time in which nobody was heard: after
+    // a sleep a backup would vote against a primary whose heartbeat it has just read.
+    heardPrimary(r);
+  } else {
+    watchQuorum(r);
+  }
   if (isQuorumLost(r)) refuseQueued(r);
   watchSelf(r, stalled);
   watchCommits(r);
