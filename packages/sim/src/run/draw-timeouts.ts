@@ -11,11 +11,19 @@ import {
 import type { HintOptions } from '../cluster/hints.ts';
 
 /**
- * Half of the runs with the default timeouts, some with another profile, the rest with each timeout
+ * Three in seven runs with the default timeouts, two with another profile, two with each timeout
  * drawn for itself between half and twice its default, made to fit the others.
  */
 export function drawTimeouts(prng: Prng): TimeoutTable {
-  const kind = prng.pick(['default', 'default', 'lan', 'drawn'] as const);
+  const kind = prng.pick([
+    'default',
+    'default',
+    'default',
+    'lan',
+    'wan',
+    'drawn',
+    'drawn',
+  ] as const);
   if (kind !== 'drawn') return timeoutsOfProfile(kind);
   const drawn = TIMER_NAMES.map((name): [TimerName, number] => {
     const ticks = TIMEOUTS_DEFAULT[name];

@@ -30,7 +30,12 @@ export class LivenessPhase {
   private readonly cluster: Cluster;
   readonly core: readonly number[];
 
-  constructor(cluster: Cluster, prng: Prng, wholeCluster: boolean) {
+  constructor(
+    cluster: Cluster,
+    prng: Prng,
+    options: { readonly wholeCluster: boolean; readonly healedWriteMicros: number },
+  ) {
+    const { wholeCluster, healedWriteMicros } = options;
     this.cluster = cluster;
     const { replicaCount } = cluster.options;
     const slots = prng
@@ -42,7 +47,7 @@ export class LivenessPhase {
     const size = all ? slots.length : prng.between(least, slots.length);
     this.core = slots.slice(0, size).sort((first, other) => first - other);
     cluster.log(() => `liveness: core ${this.core.join(', ')}`);
-    this.heal();
+    this.heal(healedWriteMicros);
     for (const slot of slots.slice(size)) {
       this.freeze(slot, prng.pick<Frozen>(['down', 'paused', 'cut', 'send_only', 'receive_only']));
     }
@@ -118,7 +123,7 @@ export class LivenessPhase {
     return null;
   }
 
-  private heal(): void {
+  private heal(writeMicros: number): void {
     const { cluster } = this;
     const nodes = cluster.options.replicaCount + cluster.options.clientCount;
     for (let from = 0; from < nodes; from += 1) {
@@ -129,7 +134,8 @@ export class LivenessPhase {
     cluster.network.unclog();
     cluster.hints.endFalse();
     cluster.network.setOptions(healedNetwork(cluster.options.network));
-    const storage = healedStorage(cluster.options.storage);
+    const healed = healedStorage(cluster.options.storage);
+    const storage = writeMicros === 0 ? healed : { ...healed, writeMinMicros: writeMicros };
     for (const disk of cluster.storages) disk.setOptions(storage);
     for (const slot of this.core) {
       const replica = cluster.replica(slot);

@@ -75,6 +75,8 @@ export interface SimulationOptions {
   readonly requestsTarget: number;
   /** or after so many ticks, with faults on. */
   readonly safetyTicksMax: number;
+  /** A healed disk needs at least so many microseconds for a write; 0 for what is usual. */
+  readonly healedWriteMicros: number;
   /** Time in which a healed core must converge. */
   readonly livenessTicksMax: number;
   readonly network: NetworkOptions;

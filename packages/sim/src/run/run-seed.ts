@@ -183,7 +183,10 @@ class Simulator {
       this.cluster.endLies();
       // Who might find out that a lie was believed must not be left out.
       const whole = !enough || this.cluster.exposure !== null;
-      const liveness = new LivenessPhase(this.cluster, this.livenessPrng, whole);
+      const liveness = new LivenessPhase(this.cluster, this.livenessPrng, {
+        wholeCluster: whole,
+        healedWriteMicros: this.options.healedWriteMicros,
+      });
       const outcome = this.judge(liveness);
       return outcome.verdict === 'ok' ? (excess ?? outcome) : outcome;
     } catch (error) {

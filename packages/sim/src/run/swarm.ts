@@ -26,6 +26,9 @@ const MILLISECOND = 1_000;
 const WRAPS_MIN = 3;
 const SAFETY_TICKS_MAX = 20_000;
 const LIVENESS_TICKS_MAX = 12_000;
+/** So many times as long where disks stay slow, or timeouts are so long that little happens. */
+const PATIENCE = 4;
+const PATIENT_SILENCE = 100;
 
 /**
  * Draws all parameters of a run. Each class of faults is switched off in a share of runs: what is
@@ -48,6 +51,7 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     requestsTarget: config.walSlots * prng.between(WRAPS_MIN, 3 * WRAPS_MIN),
     safetyTicksMax: SAFETY_TICKS_MAX,
     livenessTicksMax: LIVENESS_TICKS_MAX,
+    healedWriteMicros: 0,
     network: drawNetwork(prng),
     partitions: drawPartitions(prng),
     storage: drawStorage(prng),
@@ -106,7 +110,7 @@ function drawLater(prng: Prng, drawn: SimulationOptions): SimulationOptions {
   const headFaultProbability = prng.pick([0, 0, 0.1, 0.5]);
   const workMeanMicros = prng.pick([WORK_MEAN_MICROS, WORK_MEAN_MICROS, 5_000, 50_000]);
   const historyRevisions = prng.chance(0.4) ? prng.pick([3, 25, 200]) : 0;
-  return drawWide(prng, {
+  const wide = drawWide(prng, {
     ...drawn,
     config: { ...drawn.config, historyRevisions },
     network: { ...drawn.network, congestion, lossByCommand },
@@ -116,10 +120,19 @@ function drawLater(prng: Prng, drawn: SimulationOptions): SimulationOptions {
     storage: { ...drawn.storage, headFaultProbability },
     workMeanMicros,
   });
+  return drawHealed(prng, wide);
+}
+
+/** Disks that stay slow when all else heals. Where little happens in a time there is more of it. */
+function drawHealed(prng: Prng, drawn: SimulationOptions): SimulationOptions {
+  const healedWriteMicros = prng.chance(0.15) ? prng.pick([100, 300]) * MILLISECOND : 0;
+  const patient = healedWriteMicros > 0 || drawn.timeouts.silence > PATIENT_SILENCE;
+  const livenessTicksMax = drawn.livenessTicksMax * (patient ? PATIENCE : 1);
+  return { ...drawn, healedWriteMicros, livenessTicksMax };
 }
 
 /**
- * In a share of runs one thing is as wide as it gets. Drawn last of all, and one at a time: a run
+ * In a share of runs one thing is as wide as it gets. Drawn late, and one at a time: a run
  * in which all of it is slow shows next to nothing in its time.
  */
 function drawWide(prng: Prng, drawn: SimulationOptions): SimulationOptions {
@@ -308,6 +321,7 @@ export function describeOptions(options: SimulationOptions): string {
     `lost ${Object.keys(network.lossByCommand).join(' and ') || 'no command'}`,
     `gray ${options.gray.kinds.join(' and ') || 'off'}`,
     `work ${options.workMeanMicros / 1000} ms`,
+    `healed write ${options.healedWriteMicros / 1000} ms`,
     `crash at ${processes.crashAt.events.join(' and ') || 'no event'}`,
   ].join(', ');
 }

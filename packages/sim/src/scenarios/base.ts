@@ -45,6 +45,7 @@ export function healthy(seed: bigint, replicaCount = 3): SimulationOptions {
     timeouts: TIMEOUTS_DEFAULT,
     hints: HINTS_OFF,
     workMeanMicros: WORK_MEAN_MICROS,
+    healedWriteMicros: 0,
   };
 }
 
