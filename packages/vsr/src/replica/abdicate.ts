@@ -1,7 +1,7 @@
 import { nextView, primarySlot } from '../membership.ts';
-import { setHas, setSlots } from '../std/bitset.ts';
-import type { Op } from '../std/numbers.ts';
+import { setHas } from '../std/bitset.ts';
 import { TICK_MICROS } from '../std/tick.ts';
+import { holdsUpRequests, noteGaveWay, peersWith, watchCheckpointLag } from './checkpoint-lag.ts';
 import { watchDisk } from './disk-pace.ts';
 import { heardInView } from './heard.ts';
 import { sendHeartbeat } from './heartbeat.ts';
@@ -17,10 +17,10 @@ import { checkpointRequired } from './window.ts';
 /**
  * Giving way (rule abdication). A primary that can send but not hear keeps its backups quiet for
  * ever, so it watches itself: without enough voters heard in its own view to replicate anything, or
- * with prepares waiting and no new ack, or with a disk or an event loop that hangs, it stops its
- * heartbeats, takes no requests, and votes to leave its own view. When the reason goes before the
- * view has moved, it withdraws the vote and leads on. A single dead voter is no reason: it can
- * still commit.
+ * with prepares waiting and no new ack, or with a disk or an event loop that hangs, or a disk that
+ * holds up what the others' disks would not, it stops its heartbeats, takes no requests, and votes
+ * to leave its own view. When the reason goes before the view has moved, it withdraws the vote and
+ * leads on. A single dead voter is no reason: it can still commit.
  */
 export function watchSelf(r: Replica, stalled: boolean): void {
   watchDisk(r);
@@ -30,6 +30,7 @@ export function watchSelf(r: Replica, stalled: boolean): void {
     r.primary.heard.fill(Number.NEGATIVE_INFINITY);
   }
   if (!isAckOwed(r)) r.primary.lastNewAck = r.tick;
+  watchCheckpointLag(r);
   noteViewWorks(r, { commit: r.commitMax, op: r.op });
   const reason = stalled ? 'loop_stall' : reasonToGiveWay(r);
   if (r.primary.abdicated === null) {
@@ -53,6 +54,7 @@ function reasonToGiveWay(r: Replica): VoteReason | null {
   if (heardInView(r, limit) < r.quorums.replication) return 'unheard';
   if (r.tick - primary.lastNewAck > ackLimit(r)) return 'no_new_ack';
   if (isDiskStalled(r)) return 'disk_stall';
+  if (holdsUpRequests(r)) return 'slow_disk';
   if (r.stuckSince !== null && r.tick - r.stuckSince > limit) return 'repair_stuck';
   if (isUnfollowed(r)) return 'unfollowed';
   return hasLostClock(r) ? 'clock_lost' : null;
@@ -66,17 +68,9 @@ function isAckOwed(r: Replica): boolean {
   const [first] = r.primary.pipeline;
   if (first === undefined) return false;
   const required = checkpointRequired(r, first.message.header.op);
-  return required === null || holdersOf(r, required) >= r.quorums.replication;
-}
-
-/** Voters that have this checkpoint and are heard in this view; this replica too, if it has it. */
-function holdersOf(r: Replica, checkpoint: Op): number {
-  return setSlots(r.voters).filter((slot) => {
-    if (slot === r.slot) return r.restored && r.checkpoint.op >= checkpoint;
-    const heardAt = r.primary.heard[slot] ?? Number.NEGATIVE_INFINITY;
-    if (r.tick - heardAt > r.timers.ticks('abdicate')) return false;
-    return (r.checkpointsTold[slot]?.[0]?.op ?? -1) >= checkpoint;
-  }).length;
+  if (required === null) return true;
+  const own = r.restored && r.checkpoint.op >= required ? 1 : 0;
+  return own + peersWith(r, required) >= r.quorums.replication;
 }
 
 /** Writes in a row that an acknowledgement may wait for: a superblock, or two, and the prepare. */
@@ -133,6 +127,7 @@ function abdicate(r: Replica, reason: VoteReason): void {
   r.timers.stop('heartbeat');
   r.timers.stop('commitMessage');
   r.timers.count(reason === 'clock_lost' ? 'clockLoss' : 'abdicate');
+  if (reason === 'slow_disk') noteGaveWay(r);
   trace(r, { kind: 'abdicated', view: r.view, reason });
   voteToLeave(r, reason);
 }

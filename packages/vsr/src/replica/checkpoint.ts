@@ -6,6 +6,7 @@ import { type CheckpointRecord, checkpointId } from '../superblock/superblock.ts
 import { acknowledgeAll } from './acknowledge.ts';
 import { dropReleasedBlocks } from './block-repair.ts';
 import { logSuffix } from './chain.ts';
+import { onCheckpointFrozen } from './checkpoint-lag.ts';
 import type { CheckpointWork, Replica } from './replica.ts';
 import { trace } from './report.ts';
 import { updateSuperblock } from './superblock-update.ts';
@@ -33,6 +34,7 @@ export function checkpointAllowsCommit(r: Replica, op: Op): boolean {
 export function freezeCheckpoint(r: Replica, header: PrepareHeader): void {
   assert(r.checkpointing === null, 'one checkpoint at a time');
   r.forest.freeze();
+  onCheckpointFrozen(r);
   r.checkpointing = {
     record: {
       op: header.op,

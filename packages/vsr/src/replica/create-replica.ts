@@ -8,6 +8,7 @@ import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
+import { firstCheckpointLag } from './checkpoint-lag.ts';
 import { CORE_TABLES } from './core-tables.ts';
 import { firstDiskPace } from './disk-pace.ts';
 import { noPromise } from './introduce.ts';
@@ -148,6 +149,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     checkpointId: ZERO_CHECKSUM,
     checkpointPrevious: NO_CHECKPOINT,
     checkpointing: null,
+    checkpointLag: firstCheckpointLag(),
     blockWrites: 0,
     restored: false,
     restorePending: false,

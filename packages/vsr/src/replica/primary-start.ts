@@ -1,6 +1,7 @@
 import { assert } from '@kimberlite/store';
 import { type Op, opMax, opNext } from '../std/numbers.ts';
 import { isChainComplete } from './chain.ts';
+import { forgetHeldRequests } from './checkpoint-lag.ts';
 import { takePrepareRead } from './commit.ts';
 import type { ReplicaEvent } from './effect.ts';
 import { heartbeatFields, sendHeartbeat } from './heartbeat.ts';
@@ -66,6 +67,7 @@ function becomePrimary(r: Replica, pipeline: readonly PipelineEntry[]): void {
   primary.lastNewAck = r.tick;
   primary.viewHead = r.op;
   primary.heard.fill(r.tick);
+  forgetHeldRequests(r);
   const head = r.journal.header(r.op);
   if (head !== null) {
     primary.timestampNext = Math.max(

@@ -45,6 +45,7 @@ export const VOTE_REASONS = {
   unheard: 'primary: too few backups are heard for a replication quorum',
   no_new_ack: 'primary: prepares wait and no new acknowledgement comes',
   disk_stall: 'primary: its disk has not done anything for too long',
+  slow_disk: 'primary: its disk holds up requests that those of enough others would not',
   loop_stall: 'primary: its process stood still; the others may have gone on without it',
   repair_stuck: 'primary: what it must execute next cannot be had from its disk or a peer',
   unfollowed: 'primary: a voter was away when this file took the place of a lost one',

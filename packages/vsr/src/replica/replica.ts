@@ -13,6 +13,7 @@ import type { Introductions } from '../superblock/introductions.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
 import type { ToldCheckpoint } from './checkpoint-ids.ts';
+import type { CheckpointLag } from './checkpoint-lag.ts';
 import type { DiskPace } from './disk-pace.ts';
 import type { Effect } from './effect.ts';
 import type { Execution } from './execute.ts';
@@ -181,6 +182,8 @@ export interface Replica {
   /** The one before; its blocks stand until the next is written. */
   checkpointPrevious: CheckpointRecord;
   checkpointing: CheckpointWork | null;
+  /** Owner: checkpoint-lag.ts. */
+  readonly checkpointLag: CheckpointLag;
   /** Block writes that have not ended, those in `blocksUnwritten` included. */
   blockWrites: number;
   // What of the checkpoint is here (restore.ts, sync.ts). In each row a peer's newer one may have
