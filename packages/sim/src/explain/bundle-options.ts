@@ -25,7 +25,7 @@ function mergeValue(reference: unknown, given: unknown, where: Where): unknown {
   if (Array.isArray(reference)) {
     return mergeList(reference as readonly unknown[], given, where); // SAFETY: an array.
   }
-  if (where.path === LIES) return given;
+  if (AS_GIVEN.includes(where.path)) return given;
   if (isRecord(reference)) return mergeRecord(reference, given, where);
   if (reference === null || given === null) return given;
   if (typeof given !== typeof reference || !isFinite(given)) {
@@ -34,8 +34,11 @@ function mergeValue(reference: unknown, given: unknown, where: Where): unknown {
   return given;
 }
 
-/** Rules are of many shapes, and none in most scenarios: they are taken as they are. */
-const LIES = 'options.byzantine';
+/**
+ * What has no shape to compare is taken as it is: lies are of many kinds, and none in most
+ * scenarios; losses are named by command, those of today's draw being other ones.
+ */
+const AS_GIVEN: readonly string[] = ['options.byzantine', 'options.network.lossByCommand'];
 
 function isFinite(value: unknown): boolean {
   return typeof value !== 'number' || Number.isFinite(value);
