@@ -73,6 +73,11 @@ export class BlockDemand implements BlockSource {
     return named.map(({ reference }) => reference);
   }
 
+  /** Whether a reader waits for just this block. */
+  wants({ address, checksum }: BlockReference): boolean {
+    return this.wanted.get(address)?.reference.checksum === checksum;
+  }
+
   /** Blocks that are wanted, named or not. */
   get size(): number {
     return this.wanted.size;

@@ -203,6 +203,11 @@ export class Forest {
     return this.demand.take(limit);
   }
 
+  /** Whether a reader, a checkpoint or a restore waits for just this block. */
+  wants(reference: BlockReference): boolean {
+    return this.demand.wants(reference);
+  }
+
   /**
    * Moves when a wanted block came, and when all that was wanted is forgotten: before that a read
    * that was answered with 'wanted' would be again.

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CONFIG_SIMULATION } from '../config.ts';
 import { decodeBlockList, encodeBlockList } from '../message/block-list.ts';
 import { fromPeer, ReplicaHarness } from '../testing/replica-harness.ts';
-import { noteMissingBlock } from './block-repair.ts';
+import { noteMissingBlock, requestMissingBlocks } from './block-repair.ts';
 
 const { blockSize } = CONFIG_SIMULATION;
 
@@ -43,13 +43,36 @@ function deliver(harness: ReplicaHarness, address: number, slot: number): void {
 }
 
 describe('missing blocks', () => {
-  it('are asked for until the budget is used up, each of one peer', () => {
-    const requests = asked(lacking(40));
-    expect(requests.map(({ to }) => to).sort((first, other) => first - other)).toEqual([
-      0, 0, 1, 1,
-    ]);
+  it('that nobody waits for leave a place at each peer for what commits wait for', () => {
+    const harness = lacking(40);
+    const requests = asked(harness);
+    expect(requests.map(({ to }) => to).sort((first, other) => first - other)).toEqual([0, 1]);
     for (const { of } of requests) expect(of).toHaveLength(8);
-    expect(new Set(requests.flatMap(({ of }) => of)).size).toBe(32);
+    expect(new Set(requests.flatMap(({ of }) => of)).size).toBe(16);
+    for (const peer of [0, 1]) expect(harness.replica.budget.hasRoomAt(peer)).toBe(true);
+  });
+
+  it('that something waits for are asked for until the budget is used up, each of one peer', () => {
+    const { replica } = lacking(40);
+    replica.budget.clear();
+    replica.restored = false; // It lacks them of a checkpoint that it fetches.
+    replica.out = [];
+    requestMissingBlocks(replica, 'background');
+    expect(replica.out).toEqual([]);
+    requestMissingBlocks(replica, 'urgent');
+    const peers = replica.out.flatMap((effect) => (effect.kind === 'send' ? [effect.to] : []));
+    expect(peers.sort((first, other) => first - other)).toEqual([0, 0, 1, 1]);
+    const awaited = references(40).filter(({ address }) => replica.budget.isBlockAwaited(address));
+    expect(awaited).toHaveLength(32);
+  });
+
+  it('are no progress of a commit that waits for another one, when they come', () => {
+    const harness = lacking(8);
+    const { replica } = harness;
+    replica.stuckSince = replica.tick;
+    deliver(harness, 3, 0);
+    expect(replica.missingBlocks.has(3)).toBe(false);
+    expect(replica.stuckSince).toBe(replica.tick);
   });
 
   it('that have come make room for the next request at once', () => {

@@ -1,6 +1,7 @@
 import { assert, type BlockReference } from '@kimberlite/store';
 import { encodeBlockList } from '../message/block-list.ts';
 import type { Message } from '../message/message.ts';
+import type { RepairPriority } from './repair-budget.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
 import { send } from './send.ts';
@@ -51,13 +52,15 @@ export function dropReleasedBlocks(r: Replica): void {
 
 /**
  * Asks peers for missing blocks, as long as one has room for a request. What comes in makes room:
- * so it is asked as fast as peers answer, not once a tick.
+ * so it is asked as fast as peers answer, not once a tick. `urgent` for those that something here
+ * waits for, `background` for those that only the scrubber has found: asked for alike, a disk that
+ * has rotted in many places would keep what one commit needs waiting behind all the rest.
  */
-export function requestMissingBlocks(r: Replica): void {
+export function requestMissingBlocks(r: Replica, priority: RepairPriority): void {
   while (r.missingBlocks.size > 0 && r.budget.availableSlots() > 0) {
     if (fetchWaitsForDisk(r)) return;
-    const chosen = chooseBlocks(r);
-    const peer = chosen.length === 0 ? null : r.budget.selectReplica(r.prng);
+    const chosen = chooseBlocks(r, priority);
+    const peer = chosen.length === 0 ? null : r.budget.selectReplica(r.prng, priority);
     const first = chosen[0];
     if (peer === null || first === undefined) return;
     const addresses = chosen.map(({ address }) => address);
@@ -69,16 +72,23 @@ export function requestMissingBlocks(r: Replica): void {
 }
 
 /** Missing blocks that nobody has been asked for, or nobody who may still send them. */
-function chooseBlocks(r: Replica): BlockReference[] {
+function chooseBlocks(r: Replica, priority: RepairPriority): BlockReference[] {
   const wanted: BlockReference[] = [];
+  const urgent = priority === 'urgent';
   for (const [address, checksum] of r.missingBlocks) {
     if (wanted.length === CHOICE_MAX) break;
+    if (isNeeded(r, { address, checksum }) !== urgent) continue;
     if (!r.budget.isBlockAwaited(address)) wanted.push({ address, checksum });
   }
   if (wanted.length <= BLOCKS_PER_REQUEST) return wanted;
   // From a random place: in a fixed order everyone would ask for the same block of the same peer.
   const start = r.prng.below(wanted.length);
   return [...wanted.slice(start), ...wanted.slice(0, start)].slice(0, BLOCKS_PER_REQUEST);
+}
+
+/** Whether a restore, an execution or a checkpoint waits for it. */
+function isNeeded(r: Replica, reference: BlockReference): boolean {
+  return !r.restored || r.forest.wants(reference);
 }
 
 /**
@@ -107,7 +117,8 @@ export function onBlock(r: Replica, message: Message<'block'>): void {
   const reference = { address: header.address, checksum: header.blockChecksum };
   if (body.length !== r.config.blockSize || r.checksum.hash(body) !== header.blockChecksum) return;
   r.missingBlocks.delete(header.address);
-  r.stuckSince = null;
+  // A restore goes on with each block. A commit may wait for another one than this.
+  if (!r.restored) r.stuckSince = null;
   r.budget.recordBlockCame(header.address, r.tick);
   assert(r.forest.provide(reference, body) !== 'bad', 'the checksum was right');
   // It may be missed again, and come again, before its first write has ended: two writes to one
@@ -119,7 +130,8 @@ export function onBlock(r: Replica, message: Message<'block'>): void {
     writeRepairedBlocks(r);
   }
   trace(r, { kind: 'repaired', what: 'block', op: null });
-  requestMissingBlocks(r);
+  requestMissingBlocks(r, 'urgent');
+  requestMissingBlocks(r, 'background');
 }
 
 /** Hands blocks that came to the disk, a few at a time: WAL and superblock must find a thread. */

@@ -31,7 +31,7 @@ export function onRepairTimeout(r: Replica): void {
   for (const { large } of r.budget.expireStaleRequests(r.tick)) {
     r.timers.count(large ? 'syncExpiry' : 'repairExpiry');
   }
-  requestMissingBlocks(r);
+  requestMissingBlocks(r, 'urgent');
   if (r.status === 'view_change' && !r.viewChange.repairing) requestRottenBodies(r);
   if (r.status !== 'normal' && !r.viewChange.repairing) return;
   noteProgress(r);
@@ -40,6 +40,7 @@ export function onRepairTimeout(r: Replica): void {
   requestBodies(r, 'urgent');
   requestNext(r);
   requestBodies(r, 'background');
+  requestMissingBlocks(r, 'background');
 }
 
 /**

@@ -92,5 +92,5 @@ export function onBlockRead(
     const found = r.restored ? 'read' : 'start';
     trace(r, { kind: 'corrupt', what: 'block', place: reference.address, found });
   }
-  if (!r.restored) requestMissingBlocks(r);
+  if (!r.restored) requestMissingBlocks(r, 'urgent');
 }

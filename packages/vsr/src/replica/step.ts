@@ -119,7 +119,7 @@ function onCompletion(r: Replica, event: Completion): void {
       r.blockWrites -= 1;
       r.repairingBlocks.delete(event.address);
       writeRepairedBlocks(r);
-      requestMissingBlocks(r);
+      requestMissingBlocks(r, 'urgent');
       sealCheckpoint(r);
       return;
     case 'block_read':
