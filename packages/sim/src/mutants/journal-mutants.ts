@@ -45,8 +45,8 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: REPAIR,
-        find: '  requestMissingBlocks(r);\n',
-        replace: '  requestMissingBlocks(r);\n  clearUnusedSlots(r);\n',
+        find: "  requestMissingBlocks(r, 'urgent');\n",
+        replace: "  requestMissingBlocks(r, 'urgent');\n  clearUnusedSlots(r);\n",
       },
       {
         file: CLEAR_SLOTS,

@@ -2,6 +2,7 @@ import { type BlockReference, mix128, present } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
 import { CONFIG_SIMULATION } from '../config.ts';
 import { decodeBlockList, encodeBlockList } from '../message/block-list.ts';
+import { Op } from '../std/numbers.ts';
 import { fromPeer, ReplicaHarness } from '../testing/replica-harness.ts';
 import { noteMissingBlock, requestMissingBlocks } from './block-repair.ts';
 
@@ -19,9 +20,10 @@ function references(count: number): BlockReference[] {
   return Array.from({ length: count }, (_, place) => referenceAt(place + 1));
 }
 
-/** A backup that lacks so many blocks. */
-function lacking(count: number): ReplicaHarness {
+/** A backup that lacks so many blocks, of a checkpoint that it fetches or by rot. */
+function lacking(count: number, why: 'fetched' | 'rotten' = 'fetched'): ReplicaHarness {
   const harness = new ReplicaHarness({ slot: 2 }).start();
+  harness.replica.syncTarget = why === 'fetched' ? Op(16) : null;
   for (const reference of references(count)) noteMissingBlock(harness.replica, reference);
   harness.take('requestBlocks');
   harness.tick();
@@ -43,36 +45,12 @@ function deliver(harness: ReplicaHarness, address: number, slot: number): void {
 }
 
 describe('missing blocks', () => {
-  it('that nobody waits for leave a place at each peer for what commits wait for', () => {
-    const harness = lacking(40);
-    const requests = asked(harness);
-    expect(requests.map(({ to }) => to).sort((first, other) => first - other)).toEqual([0, 1]);
-    for (const { of } of requests) expect(of).toHaveLength(8);
-    expect(new Set(requests.flatMap(({ of }) => of)).size).toBe(16);
-    for (const peer of [0, 1]) expect(harness.replica.budget.hasRoomAt(peer)).toBe(true);
-  });
-
-  it('that something waits for are asked for until the budget is used up, each of one peer', () => {
-    const { replica } = lacking(40);
-    replica.budget.clear();
-    replica.restored = false; // It lacks them of a checkpoint that it fetches.
-    replica.out = [];
-    requestMissingBlocks(replica, 'background');
-    expect(replica.out).toEqual([]);
-    requestMissingBlocks(replica, 'urgent');
-    const peers = replica.out.flatMap((effect) => (effect.kind === 'send' ? [effect.to] : []));
+  it('of a checkpoint are asked for until the budget is used up, each of one peer', () => {
+    const requests = asked(lacking(40));
+    const peers = requests.map(({ to }) => to);
     expect(peers.sort((first, other) => first - other)).toEqual([0, 0, 1, 1]);
-    const awaited = references(40).filter(({ address }) => replica.budget.isBlockAwaited(address));
-    expect(awaited).toHaveLength(32);
-  });
-
-  it('are no progress of a commit that waits for another one, when they come', () => {
-    const harness = lacking(8);
-    const { replica } = harness;
-    replica.stuckSince = replica.tick;
-    deliver(harness, 3, 0);
-    expect(replica.missingBlocks.has(3)).toBe(false);
-    expect(replica.stuckSince).toBe(replica.tick);
+    for (const { of } of requests) expect(of).toHaveLength(8);
+    expect(new Set(requests.flatMap(({ of }) => of)).size).toBe(32);
   });
 
   it('that have come make room for the next request at once', () => {
@@ -92,6 +70,49 @@ describe('missing blocks', () => {
     expect(asked(harness)).toHaveLength(1);
     harness.tick(4);
     expect(asked(harness)).toEqual([]);
+  });
+});
+
+describe('blocks that rotted', () => {
+  it('and nobody waits for leave a place at each peer for what commits wait for', () => {
+    const harness = lacking(40, 'rotten');
+    harness.tick(30);
+    const peers = asked(harness).map(({ to }) => to);
+    expect(peers.sort((first, other) => first - other)).toEqual([0, 1]);
+    for (const peer of [0, 1]) expect(harness.replica.budget.hasRoomAt(peer)).toBe(true);
+  });
+
+  it('and something waits for are asked for with what else is urgent', () => {
+    const { replica } = lacking(40, 'rotten');
+    replica.budget.clear();
+    replica.restored = false; // Its own checkpoint is being loaded.
+    replica.out = [];
+    requestMissingBlocks(replica, 'background');
+    expect(replica.out).toEqual([]);
+    requestMissingBlocks(replica, 'urgent');
+    expect(replica.out).toHaveLength(1);
+  });
+
+  it('are no progress of a commit that waits for another one, when they come', () => {
+    const harness = lacking(8, 'rotten');
+    const { replica } = harness;
+    replica.stuckSince = replica.tick;
+    deliver(harness, 3, 0);
+    expect(replica.missingBlocks.has(3)).toBe(false);
+    expect(replica.stuckSince).toBe(replica.tick);
+  });
+
+  it('are asked for once a round, and what a peer lacks does not hold up the rest', () => {
+    const harness = lacking(40, 'rotten');
+    const requests = asked(harness);
+    expect(requests).toHaveLength(1);
+    const { to, of } = present(requests[0]);
+    expect(of).toHaveLength(8);
+    deliver(harness, present(of[0]), to);
+    expect(harness.replica.budget.inFlightCount()).toBe(0);
+    expect(asked(harness)).toEqual([]);
+    harness.tick();
+    expect(asked(harness)).toHaveLength(1);
   });
 });
 

@@ -51,24 +51,47 @@ export function dropReleasedBlocks(r: Replica): void {
 }
 
 /**
- * Asks peers for missing blocks, as long as one has room for a request. What comes in makes room:
- * so it is asked as fast as peers answer, not once a tick. `urgent` for those that something here
- * waits for, `background` for those that only the scrubber has found: asked for alike, a disk that
- * has rotted in many places would keep what one commit needs waiting behind all the rest.
+ * Asks a peer for missing blocks: `urgent` for those that something here waits for, `background`
+ * for those that only the scrubber has found: asked for alike, a disk that has rotted in many
+ * places would keep what one commit needs waiting behind all the rest.
+ *
+ * What rotted is asked for in one request a round: commits may wait for other repairs, and where
+ * disks are rotten in many places no peer has all that a request names.
  */
 export function requestMissingBlocks(r: Replica, priority: RepairPriority): void {
-  while (r.missingBlocks.size > 0 && r.budget.availableSlots() > 0) {
-    if (fetchWaitsForDisk(r)) return;
-    const chosen = chooseBlocks(r, priority);
-    const peer = chosen.length === 0 ? null : r.budget.selectReplica(r.prng, priority);
-    const first = chosen[0];
-    if (peer === null || first === undefined) return;
-    const addresses = chosen.map(({ address }) => address);
-    const key = `block:${first.address}`;
-    const range = { opStart: first.address, opEnd: first.address + 1 };
-    r.budget.recordRepairSent(peer, { what: 'blocks', key, ...range, addresses }, r.tick);
-    send(r, peer, 'requestBlocks', {}, encodeBlockList(chosen));
-  }
+  if (r.syncTarget === null) askForBlocks(r, priority);
+  else if (priority === 'urgent') fetchMissingBlocks(r);
+}
+
+/**
+ * While a checkpoint is fetched: asks as long as a peer has room for a request. What comes in makes
+ * room: so it is asked as fast as peers answer, not once a round.
+ */
+export function fetchMissingBlocks(r: Replica): void {
+  if (r.syncTarget === null) return;
+  while (!fetchWaitsForDisk(r) && askForBlocks(r, 'urgent'));
+}
+
+/** False when there is nothing to ask for, or nobody to be asked. */
+function askForBlocks(r: Replica, priority: RepairPriority): boolean {
+  const { budget, missingBlocks, prng, syncTarget } = r;
+  if (missingBlocks.size === 0 || budget.availableSlots() === 0) return false;
+  const chosen = chooseBlocks(r, priority);
+  const first = chosen[0];
+  if (first === undefined) return false;
+  const key = `block:${first.address}`;
+  const fetching = syncTarget !== null;
+  const peer = fetching
+    ? budget.selectReplica(prng, priority)
+    : budget.selectReplicaFor(key, prng, priority);
+  if (peer === null) return false;
+  // Of a proven checkpoint a peer has all blocks, and the request is done with the last of them. Of
+  // what rotted it may lack some itself: to wait for those would keep others from being asked.
+  const addresses = (fetching ? chosen : [first]).map(({ address }) => address);
+  const range = { opStart: first.address, opEnd: first.address + 1 };
+  budget.recordRepairSent(peer, { what: 'blocks', key, ...range, addresses }, r.tick);
+  send(r, peer, 'requestBlocks', {}, encodeBlockList(chosen));
+  return true;
 }
 
 /** Missing blocks that nobody has been asked for, or nobody who may still send them. */
@@ -88,7 +111,7 @@ function chooseBlocks(r: Replica, priority: RepairPriority): BlockReference[] {
 
 /** Whether a restore, an execution or a checkpoint waits for it. */
 function isNeeded(r: Replica, reference: BlockReference): boolean {
-  return !r.restored || r.forest.wants(reference);
+  return r.syncTarget !== null || !r.restored || r.forest.wants(reference);
 }
 
 /**
@@ -130,8 +153,8 @@ export function onBlock(r: Replica, message: Message<'block'>): void {
     writeRepairedBlocks(r);
   }
   trace(r, { kind: 'repaired', what: 'block', op: null });
-  requestMissingBlocks(r, 'urgent');
-  requestMissingBlocks(r, 'background');
+  if (r.missingBlocks.size > 0 && r.syncTarget === null) r.timers.hurry('repair');
+  fetchMissingBlocks(r);
 }
 
 /** Hands blocks that came to the disk, a few at a time: WAL and superblock must find a thread. */

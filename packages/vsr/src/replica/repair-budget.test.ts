@@ -99,6 +99,29 @@ describe('repair budget', () => {
     expect(budget.isBlockAwaited(8)).toBe(false);
   });
 
+  it('passes over who did not answer for a block, until nobody did', () => {
+    const budget = budgetOf(3);
+    const key = 'block:5';
+    const prng = new Prng(3n);
+    const fail = (replica: number): void => {
+      const range = { opStart: 5, opEnd: 6, addresses: [5] };
+      budget.recordRepairSent(replica, { what: 'blocks', key, ...range }, 0);
+      budget.recordRepairExpired(replica, key);
+    };
+    train(budget, 1, 1);
+    train(budget, 2, 20);
+    fail(1);
+    for (let draw = 0; draw < 50; draw += 1) expect(budget.selectReplicaFor(key, prng)).toBe(2);
+    budget.recordRepairSent(2, { what: 'headers', key: 'other', opStart: 1, opEnd: 2 }, 0);
+    budget.recordRepairSent(2, { what: 'headers', key: 'more', opStart: 1, opEnd: 2 }, 0);
+    expect(budget.selectReplicaFor(key, prng)).toBeNull();
+    expect(budget.selectReplicaFor('block:6', prng)).toBe(1);
+    budget.recordRepairCompleted('other', 1);
+    fail(2);
+    const chosen = new Set(Array.from({ length: 200 }, () => budget.selectReplicaFor(key, prng)));
+    expect(chosen.has(1)).toBe(true);
+  });
+
   it('draws among equally fast ones', () => {
     const counts = choices(budgetOf(4), 3000);
     for (const replica of [1, 2, 3]) {

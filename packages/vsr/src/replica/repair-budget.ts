@@ -13,6 +13,8 @@ export const ANSWERS_TO_RECOVER = 4;
 const EWMA_START = 1;
 /** No peer counts as slower than this, so it can come back; in ticks. */
 const EWMA_MAX = 1000;
+/** Things remembered that a peer did not answer. */
+const UNANSWERED_MAX = 1024;
 /** Answers of a peer before its own latency says when a request to it is lost. */
 const ANSWERS_TO_TRUST = 8;
 /** A request is never given up before this share of the expiry, however fast the peer was. */
@@ -93,6 +95,8 @@ interface Peer {
  */
 export class RepairBudget {
   private readonly peers: Peer[];
+  /** By key: peers that let a request for blocks expire, until one answers it or all have. */
+  private readonly unanswered: Map<string, Set<number>>;
   private readonly expiryTicks: number;
   private readonly largeExpiryTicks: number;
 
@@ -106,6 +110,7 @@ export class RepairBudget {
     assert(options.expiryTicks >= 1, 'a request has time to be answered');
     assert(options.largeExpiryTicks >= options.expiryTicks, 'much takes no less time');
     this.peers = [];
+    this.unanswered = new Map();
     this.expiryTicks = options.expiryTicks;
     this.largeExpiryTicks = options.largeExpiryTicks;
     for (let slot = 0; slot < options.replicaCount; slot += 1) {
@@ -141,12 +146,35 @@ export class RepairBudget {
 
   /** The peer to ask next, or null when every one is at its limit. */
   selectReplica(prng: Prng, priority: RepairPriority = 'urgent'): number | null {
-    const available = this.peers.filter((peer) => this.hasRoom(peer, priority));
+    return this.selectFrom(this.peers, prng, priority);
+  }
+
+  private selectFrom(peers: readonly Peer[], prng: Prng, priority: RepairPriority): number | null {
+    const available = peers.filter((peer) => this.hasRoom(peer, priority));
     if (available.length === 0) return null;
     if (prng.chance(EXPERIMENT_CHANCE)) return prng.pick(available).slot;
     const fastest = Math.min(...available.map((peer) => peer.all.latency));
     // Equal ones are drawn: always the first would be always the same peer, perhaps the broken one.
     return prng.pick(available.filter((peer) => peer.all.latency === fastest)).slot;
+  }
+
+  /**
+   * The same for a thing that not every peer may have: who let this key expire is passed over until
+   * all have. Without that two things, each with the peer that the other is asked of, may keep
+   * each other from it for ever: whose request expires finds only the same peer free again.
+   */
+  selectReplicaFor(key: string, prng: Prng, priority: RepairPriority = 'urgent'): number | null {
+    const silent = this.unanswered.get(key);
+    const others = this.peers.filter(({ slot }) => silent?.has(slot) !== true);
+    return this.selectFrom(others, prng, priority);
+  }
+
+  private noteUnanswered(key: string, replica: number): void {
+    if (this.unanswered.size >= UNANSWERED_MAX) this.unanswered.clear();
+    const silent = this.unanswered.get(key) ?? new Set();
+    silent.add(replica);
+    if (silent.size < this.peers.length) this.unanswered.set(key, silent);
+    else this.unanswered.delete(key);
   }
 
   /** Whether this one peer may be asked for something urgent. */
@@ -208,6 +236,7 @@ export class RepairBudget {
 
   /** An answer came, from whomever: the request is done everywhere. */
   recordRepairCompleted(key: string, tick: number): void {
+    this.unanswered.delete(key);
     for (const peer of this.peers) {
       const asked = peer.inFlight.get(key);
       if (asked === undefined) continue;
@@ -229,6 +258,7 @@ export class RepairBudget {
     const asked = peer?.inFlight.get(key);
     if (peer === null || asked === undefined) return;
     peer.inFlight.delete(key);
+    if (asked.request.what === 'blocks') this.noteUnanswered(key, replica);
     peer.answersInRow = 0;
     peer.places = 1;
     for (const experience of [peer.all, experienceOf(peer, asked.request)]) {
@@ -280,6 +310,7 @@ export class RepairBudget {
   /** Forgets what is in flight, as when the view ends; what was learnt of the peers stays. */
   clear(): void {
     for (const peer of this.peers) peer.inFlight.clear();
+    this.unanswered.clear();
   }
 }
 

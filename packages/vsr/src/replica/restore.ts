@@ -1,6 +1,6 @@
 import { assert } from '@kimberlite/store';
 import { acknowledgeAll } from './acknowledge.ts';
-import { noteMissingBlock, requestMissingBlocks } from './block-repair.ts';
+import { fetchMissingBlocks, noteMissingBlock } from './block-repair.ts';
 import type { ReplicaEvent } from './effect.ts';
 import { adoptFiles } from './recover-op.ts';
 import type { Replica } from './replica.ts';
@@ -92,5 +92,5 @@ export function onBlockRead(
     const found = r.restored ? 'read' : 'start';
     trace(r, { kind: 'corrupt', what: 'block', place: reference.address, found });
   }
-  if (!r.restored) requestMissingBlocks(r, 'urgent');
+  fetchMissingBlocks(r);
 }

@@ -4,7 +4,7 @@ import type { SuperblockStep } from '../superblock/superblock-writer.ts';
 import { watchForStall } from './abdicate.ts';
 import { acknowledgeAll } from './acknowledge.ts';
 import { drainBuffer } from './append.ts';
-import { requestMissingBlocks, writeRepairedBlocks } from './block-repair.ts';
+import { fetchMissingBlocks, writeRepairedBlocks } from './block-repair.ts';
 import {
   checkpointHasWork,
   checkpointWork,
@@ -119,7 +119,7 @@ function onCompletion(r: Replica, event: Completion): void {
       r.blockWrites -= 1;
       r.repairingBlocks.delete(event.address);
       writeRepairedBlocks(r);
-      requestMissingBlocks(r, 'urgent');
+      fetchMissingBlocks(r);
       sealCheckpoint(r);
       return;
     case 'block_read':
