@@ -4,7 +4,7 @@
  * read and replay. A cluster of one, so that nothing is waited for but the disk. Prints JSON.
  */
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -160,13 +160,9 @@ async function kill(replica: Child): Promise<void> {
 /** Ops above the checkpoint in the log of the file, and their bytes. */
 function logSuffix(checkpointOp: number): { readonly ops: number; readonly bytes: number } {
   const headers = new Uint8Array(CONFIG_DEFAULT.walSlots * HEADER_SIZE);
-  readSync(
-    openSync(path, 'r'),
-    headers,
-    0,
-    headers.length,
-    zoneOffset(CONFIG_DEFAULT, 'wal_headers'),
-  );
+  const file = openSync(path, 'r');
+  readSync(file, headers, 0, headers.length, zoneOffset(CONFIG_DEFAULT, 'wal_headers'));
+  closeSync(file);
   let ops = 0;
   let bytes = 0;
   for (let at = 0; at < headers.length; at += HEADER_SIZE) {

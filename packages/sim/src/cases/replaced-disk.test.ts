@@ -8,6 +8,7 @@ import {
   type Op,
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
+import { swapDisk } from '../run/swap-disk.ts';
 import type { DiskCopy } from '../storage/storage.ts';
 import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { at, settle } from '../testing/settled.ts';
@@ -43,9 +44,7 @@ function startNew(script: ScriptedCluster, slot: number, since: Op): void {
 /** Another disk is put into the replica; what it had is handed back. */
 function swap(script: ScriptedCluster, slot: number, disk: DiskCopy): DiskCopy {
   script.crash(slot);
-  const before = script.cluster.storage(slot).copy();
-  script.cluster.storage(slot).putBack(disk);
-  script.cluster.checkers.onDiskLost(slot);
+  const before = swapDisk(script.cluster, slot, disk);
   script.restart(slot);
   return before;
 }

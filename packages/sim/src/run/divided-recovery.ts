@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { replicationQuorum } from '../cluster/quorums.ts';
 import type { DiskCopy } from '../storage/storage.ts';
 import { type NamedFile, Recovery } from './recovery.ts';
+import { swapDisk } from './swap-disk.ts';
 
 /** Only of five are there two that know of a recovery, two that don't, and the recovered one. */
 const REPLICAS = 5;
@@ -186,7 +187,7 @@ export class DividedRecovery {
     const { cluster, old } = this;
     if (old === null) return;
     cluster.log(() => `the old disk of replica ${slot} comes back to life`);
-    this.returned = { slot, current: this.swap(slot, old) };
+    this.returned = { slot, current: swapDisk(this.cluster, slot, old) };
     cluster.totals.disksReturned += 1;
     cluster.lostDisks.add(slot);
     cluster.start(slot);
@@ -196,18 +197,9 @@ export class DividedRecovery {
   private takeAway(): void {
     const { cluster, returned } = this;
     if (returned === null) return;
-    this.old = this.swap(returned.slot, returned.current);
+    this.old = swapDisk(this.cluster, returned.slot, returned.current);
     this.returned = null;
     cluster.gaveUp.delete(returned.slot);
-  }
-
-  private swap(slot: number, disk: DiskCopy): DiskCopy {
-    const { cluster } = this;
-    if (cluster.replica(slot).running) cluster.crash(slot);
-    const before = cluster.storage(slot).copy();
-    cluster.storage(slot).putBack(disk);
-    cluster.checkers.onDiskLost(slot);
-    return before;
   }
 
   /** These replicas hear none of the others, and are not heard; all else is whole. */

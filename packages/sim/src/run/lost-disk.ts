@@ -2,6 +2,7 @@ import type { Prng } from '@kimberlite/vsr';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { DiskCopy } from '../storage/storage.ts';
 import { Recovery } from './recovery.ts';
+import { swapDisk } from './swap-disk.ts';
 
 export interface LostDiskOptions {
   /** Per tick, while no disk was lost. */
@@ -111,22 +112,12 @@ export class LostDisk {
     const { slot, disk } = old;
     if (!cluster.faults.allow('lost_disk', slot)) return false;
     cluster.log(() => `the old disk of replica ${slot} comes back to life`);
-    const current = this.swap(slot, disk);
+    const current = swapDisk(this.cluster, slot, disk);
     this.returned = { slot, current, ticksLeft: prng.between(1, RETURN_TICKS_MAX) };
     cluster.totals.disksReturned += 1;
     cluster.lostDisks.add(slot);
     cluster.start(slot);
     return true;
-  }
-
-  /** Puts a disk in place of the replica's own, which is handed back. */
-  private swap(slot: number, disk: DiskCopy): DiskCopy {
-    const { cluster } = this;
-    if (cluster.replica(slot).running) cluster.crash(slot);
-    const before = cluster.storage(slot).copy();
-    cluster.storage(slot).putBack(disk);
-    cluster.checkers.onDiskLost(slot);
-    return before;
   }
 
   private haunt(returned: Returned): void {
@@ -137,7 +128,7 @@ export class LostDisk {
   /** The new disk is back in its place; the old one keeps what it did meanwhile. */
   private leave({ slot, current }: Returned): void {
     const { cluster } = this;
-    this.old = { slot, disk: this.swap(slot, current) };
+    this.old = { slot, disk: swapDisk(this.cluster, slot, current) };
     this.returned = null;
     cluster.lostDisks.delete(slot);
     cluster.gaveUp.delete(slot);

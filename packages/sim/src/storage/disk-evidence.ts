@@ -143,9 +143,10 @@ export class DiskEvidence {
     const copies = this.writtenCopies();
     const chosen = selectSuperblock(copies);
     if (typeof chosen === 'string') return 0;
-    const perCopy = SECTORS_PER_COPY;
-    const sound = (copy: number): boolean =>
-      !memory.superblock.damagedSectors().some((sector) => Math.floor(sector / perCopy) === copy);
+    const damaged = new Set(
+      memory.superblock.damagedSectors().map((sector) => Math.floor(sector / SECTORS_PER_COPY)),
+    );
+    const sound = (copy: number): boolean => !damaged.has(copy);
     return copies.filter((each, copy) => each?.checksum === chosen.checksum && sound(copy)).length;
   }
 
