@@ -65,10 +65,11 @@ class Bench {
   }
 
   read<T>(look: () => T | 'wanted'): T {
+    const hold = this.forest.hold({ privileged: true });
     for (;;) {
-      const found = this.forest.holding(look);
+      const found = this.forest.holding(hold, look);
       if (found !== 'wanted') {
-        this.forest.release();
+        this.forest.release(hold);
         return found;
       }
       this.provide();

@@ -67,11 +67,12 @@ class Host {
     const request = { operation: KERNEL_CALLS, body: encodeCalls(calls) };
     const expired = { horizon: 0 };
     const context = contextOf(forest, expired);
-    const results = forest.holding(() => {
+    const hold = forest.hold({ privileged: true });
+    const results = forest.holding(hold, () => {
       this.prefetch(request, context);
       return decodeResults(kernel.execute(request, context));
     });
-    forest.release();
+    forest.release(hold);
     forest.expire(expired.horizon);
     return results;
   }

@@ -8,6 +8,7 @@ export {
   type TableOptions,
 } from './forest-types.ts';
 export type { ProvideResult } from './levels/block-demand.ts';
+export type { BlockHold } from './levels/block-hold.ts';
 export { Extents } from './levels/extents.ts';
 export { Forest, type ForestOptions, isForestRoot } from './levels/forest.ts';
 export {

@@ -91,6 +91,22 @@ function writeState(text: MetricsText, status: StatusRecord): void {
     ['vsr_pipeline_depth', 'Prepares of the primary that are not committed.', state.pipelineLength],
     ['vsr_queue_depth', 'Requests that wait at the primary.', state.queueLength],
     ['vsr_queries_waiting', 'Reads that wait for a confirmation or an op.', state.queries],
+    [
+      'vsr_queries_for_blocks',
+      'Of those, the ones that wait for blocks of the disk.',
+      state.queriesForBlocks,
+    ],
+    [
+      'vsr_queries_for_room',
+      'Reads that wait until others hold fewer blocks.',
+      state.queriesForRoom,
+    ],
+    [
+      'vsr_blocks_held_bytes',
+      'Blocks that requests and reads hold in memory, or wait for.',
+      state.claimedBytes,
+    ],
+    ['vsr_blocks_cached_bytes', 'Blocks in memory, held or not.', state.cachedBytes],
     ['vsr_sessions', 'Client sessions that are open.', state.sessions],
     [
       'vsr_journal_dirty',

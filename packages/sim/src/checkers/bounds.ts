@@ -14,6 +14,7 @@ export function checkBounds(state: ReplicaSnapshot, config: ClusterConfig): void
   within('pipeline', state.pipelineLength, config.pipelineMax);
   within('queue', state.queueLength, QUEUE_MAX);
   within('queries', state.queries, QUERIES_MAX);
+  within('blocks held', state.claimedBytes - state.privilegedBytes, state.claimedBytesMax);
   within('sessions', state.sessions, config.sessionsMax);
   within('dirty slots', state.journalDirty, config.walSlots);
   within('faulty slots', state.journalFaulty, config.walSlots);

@@ -42,9 +42,9 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'vsr/src/replica/commit.ts',
-        find: '  r.executing = beginExecution(message);\n',
+        find: '  r.executing = beginExecution(r, message);\n',
         replace:
-          '  const begun = beginExecution(message);\n' +
+          '  const begun = beginExecution(r, message);\n' +
           '  r.executing = { ...begun, entries: r.prng.shuffle([...begun.entries]) };\n',
       },
     ],

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts';
 
 const READ = 'vsr/src/replica/read.ts';
+const QUERY_BLOCKS = 'vsr/src/replica/query-blocks.ts';
 const READ_ROUND = 'vsr/src/replica/read-round.ts';
 
 /** Reads without a place in the log: what confirms them, and for how long. */
@@ -63,8 +64,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: READ,
-        find: "if (level === 'bounded' && !isFresh(r, query, askedAt)) {",
-        replace: "if (level === 'bounded' && askedAt > r.monotonic) {",
+        find: "return query.level === 'bounded' && !isFresh(r, query, askedAt);",
+        replace: "return query.level === 'bounded' && askedAt > r.monotonic;",
       },
     ],
   },
@@ -76,6 +77,17 @@ export const READ_MUTANTS: readonly Mutant[] = [
         file: READ_ROUND,
         find: 'const index = opMax(facts.index, query.message.header.floor);',
         replace: 'const index = query.level === null ? query.message.header.floor : facts.index;',
+      },
+    ],
+  },
+  {
+    name: 'queries_hold_without_bound',
+    bug: 'every query that waits for blocks keeps those that it has, however many wait',
+    edits: [
+      {
+        file: QUERY_BLOCKS,
+        find: '  if (!forest.claimsTooMuch || hold.privileged) return;\n',
+        replace: '  if (!forest.claimsTooMuch || hold.size > 0) return;\n',
       },
     ],
   },

@@ -1,112 +1,141 @@
 import type { BlockReference } from '../forest-types.ts';
+import { assert } from '../std/assert.ts';
+import type { BlockHold, CachedBlock } from './block-hold.ts';
 import { addressAt, referenceBytes, referenceEquals } from './reference.ts';
-
-/** A block that is held; its bytes are never written again, so views of them stay valid. */
-interface Entry {
-  readonly name: Uint8Array;
-  readonly bytes: Uint8Array;
-  /** Looked at since the hand of the clock last passed. */
-  used: boolean;
-  /** Came because someone wants it who has not looked yet: not given up before. */
-  awaited: boolean;
-}
 
 /**
  * Blocks in memory, within a budget of bytes, by address; an entry counts only for who names the
  * same content. What is evicted is chosen by a clock: an entry that was looked at since the hand
  * last came by gets another round.
  *
- * A request needs all its blocks at one moment. `whileHolding` keeps every block that is found
- * until `release`, beyond the budget when need be; so how much is held is bounded by what one
- * request may name, and a small budget makes reads slow but never endless.
+ * A request needs all its blocks at one moment. Whatever is found for a hold stays until the hold
+ * is released, beyond the budget when need be: so whoever hands out holds bounds what they keep.
  */
 export class BlockCache {
-  private readonly entries: Map<number, Entry> = new Map();
-  /** Addresses of `entries`, in the order in which the hand comes by. */
-  private readonly ring: number[] = [];
+  /** Blocks that the budget has room for: 1 or more. */
+  readonly capacity: number;
+  /** For whom blocks are found; null for who keeps none. */
+  holder: BlockHold | null = null;
+  private readonly entries: Map<number, CachedBlock> = new Map();
+  /** Of those, the ones that may be given up, in the order in which the hand comes by. */
+  private readonly ring: CachedBlock[] = [];
   private hand = 0;
-  private readonly capacity: number;
-  private holding = false;
-  private readonly held: Map<number, Entry> = new Map();
+  private heldNow = 0;
 
   constructor(budget: number, blockSize: number) {
     this.capacity = Math.max(1, Math.floor(budget / blockSize));
   }
 
-  /** Blocks in memory, those that are held on top of the budget left out. */
+  /** Blocks in memory: at most `capacity`, or what is held and awaited when that is more. */
   get size(): number {
     return this.entries.size;
   }
 
+  /** Blocks that holds keep, each counted once; some may be of a tree that is gone. */
+  get held(): number {
+    return this.heldNow;
+  }
+
   /** The block whose reference begins at `at`, or null. */
   find(holder: Uint8Array, at: number): Uint8Array | null {
-    const address = addressAt(holder, at);
-    const entry = this.entries.get(address) ?? this.held.get(address);
+    const entry = this.entries.get(addressAt(holder, at));
     if (entry === undefined || !referenceEquals(entry.name, holder, at)) return null;
     entry.used = true;
-    entry.awaited = false;
-    if (this.holding) this.held.set(address, entry);
+    if (this.holder === null) entry.awaited = false;
+    else this.keep(entry, this.holder);
+    this.settle(entry);
     return entry.bytes;
   }
 
   /**
-   * Takes the bytes over: they must never change again. An awaited block stays until it was looked
-   * at once.
+   * Takes the bytes over: they must never change again. The block stays until each of `holds` was
+   * released, and an awaited one until it was looked at once.
    */
   add(
     reference: BlockReference,
     bytes: Uint8Array,
-    { awaited }: { readonly awaited: boolean },
+    { awaited, holds }: { readonly awaited: boolean; readonly holds: Iterable<BlockHold> },
   ): void {
     const { address } = reference;
-    const known = this.entries.has(address);
-    this.entries.set(address, { name: referenceBytes(reference), bytes, used: true, awaited });
-    if (!known) this.ring.push(address);
-    while (this.ring.length > this.capacity && this.evict());
+    this.drop(address);
+    const name = referenceBytes(reference);
+    const entry = { address, name, bytes, used: true, awaited, holds: 0, place: -1 };
+    this.entries.set(address, entry);
+    for (const hold of holds) this.keep(entry, hold);
+    this.settle(entry);
+    this.shrink();
   }
 
-  /** Whatever `look` finds stays until `release`. */
-  whileHolding<T>(look: () => T): T {
-    const outer = this.holding;
-    this.holding = true;
-    const result = look();
-    this.holding = outer;
-    return result;
-  }
-
-  release(): void {
-    this.held.clear();
+  /** The hold keeps nothing any more. */
+  release(hold: BlockHold): void {
+    for (const entry of hold.found) {
+      entry.holds -= 1;
+      if (entry.holds > 0) continue;
+      this.heldNow -= 1;
+      this.settle(entry);
+    }
+    hold.found.clear();
+    assert(this.heldNow >= 0, 'a block is let go of once');
+    this.shrink();
   }
 
   /** Nobody awaits anything any more. */
   forgetAwaited(): void {
-    for (const entry of this.entries.values()) entry.awaited = false;
-  }
-
-  clear(): void {
-    this.entries.clear();
-    this.ring.length = 0;
-    this.hand = 0;
-    this.release();
-  }
-
-  /** False when all are awaited: then the budget gives way, not the progress. */
-  private evict(): boolean {
-    const { ring } = this;
-    // One round may clear every `used`, the next finds a victim.
-    for (let seen = 0; seen < 2 * ring.length; seen += 1) {
-      if (this.hand >= ring.length) this.hand = 0;
-      const address = ring[this.hand] as number; // SAFETY: hand < length.
-      const entry = this.entries.get(address);
-      if (entry === undefined || (!entry.used && !entry.awaited)) {
-        this.entries.delete(address);
-        const last = ring.pop() as number; // SAFETY: the ring is not empty.
-        if (this.hand < ring.length) ring[this.hand] = last;
-        return true;
-      }
-      entry.used = false;
-      this.hand += 1;
+    for (const entry of this.entries.values()) {
+      entry.awaited = false;
+      this.settle(entry);
     }
-    return false;
+    this.shrink();
+  }
+
+  /** Holds keep what they have until they are released. */
+  clear(): void {
+    for (const address of [...this.entries.keys()]) this.drop(address);
+  }
+
+  private keep(entry: CachedBlock, hold: BlockHold): void {
+    if (hold.found.has(entry)) return;
+    hold.found.add(entry);
+    entry.holds += 1;
+    if (entry.holds === 1) this.heldNow += 1;
+  }
+
+  /** Only what nobody keeps or awaits stands in the ring. */
+  private settle(entry: CachedBlock): void {
+    const free = entry.holds === 0 && !entry.awaited && this.entries.get(entry.address) === entry;
+    if (free === entry.place >= 0) return;
+    if (free) {
+      entry.place = this.ring.length;
+      this.ring.push(entry);
+    } else this.unring(entry);
+  }
+
+  private unring(entry: CachedBlock): void {
+    const last = this.ring.pop();
+    assert(last !== undefined, 'the ring has this entry');
+    if (last !== entry) {
+      this.ring[entry.place] = last;
+      last.place = entry.place;
+    }
+    entry.place = -1;
+  }
+
+  private drop(address: number): void {
+    const entry = this.entries.get(address);
+    if (entry === undefined) return;
+    this.entries.delete(address);
+    this.settle(entry);
+  }
+
+  /** What is held and awaited is never given up: then the budget gives way, not the progress. */
+  private shrink(): void {
+    while (this.entries.size > this.capacity && this.ring.length > 0) {
+      if (this.hand >= this.ring.length) this.hand = 0;
+      const entry = this.ring[this.hand] as CachedBlock; // SAFETY: hand < length.
+      if (entry.used) {
+        entry.used = false;
+        this.hand += 1;
+      } else this.drop(entry.address);
+    }
   }
 }

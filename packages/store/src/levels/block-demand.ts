@@ -1,7 +1,9 @@
 import { type BlockPlace, blockPayload } from '../block.ts';
 import type { BlockReference } from '../forest-types.ts';
+import { present } from '../std/assert.ts';
 import type { ChecksumFunction } from '../std/checksum.ts';
 import type { BlockCache } from './block-cache.ts';
+import type { BlockHold } from './block-hold.ts';
 import { isPage, type PagePlace } from './page.ts';
 import { addressAt, referenceAt, referenceBytes, referenceEquals } from './reference.ts';
 import { isLeafAlone } from './restore-walk.ts';
@@ -17,11 +19,23 @@ interface Wanted {
   readonly isSound: (bytes: Uint8Array) => boolean;
   /** As what a restore may remember it, when it names no other block. */
   readonly as: VerifiedAs | null;
+  /** With whom it stays when it comes. */
+  readonly holds: Set<BlockHold>;
+  /** Someone without a hold wants it: a checkpoint or a restore. */
+  awaited: boolean;
+  /** Stands among those that are read first. */
+  urgent: boolean;
+  /** `take` has named it. */
+  named: boolean;
 }
+
+/** Forgotten names among those that wait for `take`, at most, beside as many as are wanted. */
+const FORGOTTEN_MAX = 64;
 
 /**
  * Reads blocks from the cache, and remembers what was not there: readers try again when it has been
- * provided. Nothing is asked for twice.
+ * provided. Nothing is asked for twice. What a privileged hold, a checkpoint or a restore wants is
+ * named before what others want: execution does not wait for any number of queries.
  */
 export class BlockDemand implements BlockSource {
   private readonly cache: BlockCache;
@@ -31,8 +45,15 @@ export class BlockDemand implements BlockSource {
   private readonly wanted: Map<number, Wanted> = new Map();
   /** Moves when a wanted block came, and when all that was wanted is forgotten. */
   version = 0;
-  /** Wanted blocks that `take` has not named yet, in the order in which they were missed. */
-  private unnamed: Wanted[] = [];
+  /**
+   * Wanted blocks that `take` has not named yet, in the order in which they were missed, those that
+   * are urgent apart; some were forgotten since.
+   */
+  private ordinary: Wanted[] = [];
+  private urgent: Wanted[] = [];
+  private forgotten = 0;
+  /** Wanted blocks that holds wait for. */
+  private wantedByHolds = 0;
   /** What restores have seen. Kept over the next restore: most of it is in that tree too. */
   readonly verified: VerifiedBlocks = new VerifiedBlocks();
   /** Whether what comes is part of a restore of a whole tree. */
@@ -68,9 +89,16 @@ export class BlockDemand implements BlockSource {
 
   /** Wanted blocks that no earlier call has named, at most `limit`, longest wanted first. */
   take(limit: number): BlockReference[] {
-    const named = this.unnamed.slice(0, limit);
-    this.unnamed = this.unnamed.slice(limit);
-    return named.map(({ reference }) => reference);
+    const references: BlockReference[] = [];
+    while (references.length < limit) {
+      const wanted = this.urgent.shift() ?? this.ordinary.shift();
+      if (wanted === undefined) break;
+      if (wanted.named || this.wanted.get(wanted.reference.address) !== wanted) continue;
+      wanted.named = true;
+      references.push(wanted.reference);
+    }
+    if (this.urgent.length + this.ordinary.length === 0) this.forgotten = 0;
+    return references;
   }
 
   /** Whether a reader waits for just this block. */
@@ -81,6 +109,25 @@ export class BlockDemand implements BlockSource {
   /** Blocks that are wanted, named or not. */
   get size(): number {
     return this.wanted.size;
+  }
+
+  /** Blocks that holds keep or wait for, each counted once. */
+  get claimed(): number {
+    return this.cache.held + this.wantedByHolds;
+  }
+
+  /** The hold keeps nothing and waits for nothing any more. */
+  release(hold: BlockHold): void {
+    for (const address of hold.missing) {
+      const wanted = present(this.wanted.get(address), 'what a hold waits for is wanted');
+      wanted.holds.delete(hold);
+      if (wanted.holds.size > 0) continue;
+      this.wantedByHolds -= 1;
+      // What is being read comes all the same, and must find that it was wanted.
+      if (!wanted.named && !wanted.awaited) this.forget(wanted);
+    }
+    hold.missing.clear();
+    this.cache.release(hold);
   }
 
   /**
@@ -96,9 +143,9 @@ export class BlockDemand implements BlockSource {
     if (bytes?.length !== this.blockSize) return 'bad';
     if (this.checksum.hash(bytes) !== reference.checksum || !wanted.isSound(bytes)) return 'bad';
     this.note(wanted, bytes);
-    this.forget(wanted);
     this.version += 1;
-    this.cache.add(reference, bytes.slice(), { awaited: true });
+    this.cache.add(reference, bytes.slice(), { awaited: wanted.awaited, holds: wanted.holds });
+    this.forget(wanted);
     return 'accepted';
   }
 
@@ -106,18 +153,19 @@ export class BlockDemand implements BlockSource {
   written(reference: BlockReference, bytes: Uint8Array): void {
     const wanted = this.wanted.get(reference.address);
     this.verified.forget(reference.address);
-    if (wanted !== undefined) {
-      this.forget(wanted);
-      this.version += 1;
-    }
-    this.cache.add(reference, bytes, { awaited: false });
+    if (wanted !== undefined) this.version += 1;
+    const isSame = wanted?.reference.checksum === reference.checksum;
+    this.cache.add(reference, bytes, { awaited: false, holds: isSame ? wanted.holds : [] });
+    if (wanted !== undefined) this.forget(wanted);
   }
 
   /** Nobody wants anything any more: whoever still does will miss it again. */
   clear(): void {
     this.version += 1;
-    this.wanted.clear();
-    this.unnamed = [];
+    this.ordinary = [];
+    this.urgent = [];
+    for (const wanted of [...this.wanted.values()]) this.forget(wanted);
+    this.forgotten = 0;
     this.cache.forgetAwaited();
   }
 
@@ -128,14 +176,41 @@ export class BlockDemand implements BlockSource {
   ): Uint8Array | null {
     const known = this.wanted.get(addressAt(holder, at));
     if (known !== undefined) {
-      if (referenceEquals(known.name, holder, at)) return null;
+      if (referenceEquals(known.name, holder, at)) {
+        this.wantFor(known);
+        return null;
+      }
       this.forget(known); // Of a tree that is gone.
     }
     const reference = referenceAt(holder, at);
-    const wanted = { name: referenceBytes(reference), reference, ...expected };
+    const wanted: Wanted = {
+      name: referenceBytes(reference),
+      reference,
+      ...expected,
+      holds: new Set(),
+      awaited: false,
+      urgent: false,
+      named: false,
+    };
     this.wanted.set(reference.address, wanted);
-    this.unnamed.push(wanted);
+    this.wantFor(wanted);
+    if (!wanted.urgent) this.ordinary.push(wanted);
     return null;
+  }
+
+  /** Whoever looks at present wants it. */
+  private wantFor(wanted: Wanted): void {
+    const hold = this.cache.holder;
+    if (hold === null) wanted.awaited = true;
+    else if (!wanted.holds.has(hold)) {
+      if (wanted.holds.size === 0) this.wantedByHolds += 1;
+      wanted.holds.add(hold);
+      hold.missing.add(wanted.reference.address);
+    }
+    const urgent = hold === null || hold.privileged;
+    if (!urgent || wanted.urgent || wanted.named) return;
+    wanted.urgent = true;
+    this.urgent.push(wanted);
   }
 
   private note({ name, as }: Wanted, bytes: Uint8Array): void {
@@ -144,8 +219,17 @@ export class BlockDemand implements BlockSource {
   }
 
   private forget(wanted: Wanted): void {
-    this.wanted.delete(wanted.reference.address);
-    const index = this.unnamed.indexOf(wanted);
-    if (index >= 0) this.unnamed.splice(index, 1);
+    const { address } = wanted.reference;
+    this.wanted.delete(address);
+    if (wanted.holds.size > 0) this.wantedByHolds -= 1;
+    for (const hold of wanted.holds) hold.missing.delete(address);
+    wanted.holds.clear();
+    if (wanted.named) return;
+    this.forgotten += 1;
+    if (this.forgotten <= this.wanted.size + FORGOTTEN_MAX) return;
+    const isWanted = (each: Wanted): boolean => this.wanted.get(each.reference.address) === each;
+    this.ordinary = this.ordinary.filter(isWanted);
+    this.urgent = this.urgent.filter(isWanted);
+    this.forgotten = 0;
   }
 }

@@ -36,7 +36,8 @@ describe('fetching a range', () => {
     const host = coldHost();
     const table = host.forest.table(1);
     let rounds = 0;
-    host.forest.holding(() => {
+    const hold = host.forest.hold({ privileged: true });
+    host.forest.holding(hold, () => {
       while (!table.fetch(new Uint8Array(0), null, VALUES)) {
         rounds += 1;
         expect(host.provide(10_000)).toBeGreaterThan(0);
@@ -45,7 +46,7 @@ describe('fetching a range', () => {
     // Pages of two runs, level by level, then leaf by leaf; never value by value.
     expect(rounds).toBeLessThan(20);
     const before = host.reads;
-    const rows = host.forest.holding(() => table.range(new Uint8Array(0), null, VALUES));
+    const rows = host.forest.holding(hold, () => table.range(new Uint8Array(0), null, VALUES));
     expect(host.reads).toBe(before);
     expect(rows.map(({ key, value }) => [key[1], value[0]])).toEqual(
       Array.from({ length: VALUES }, (_, number) => number)

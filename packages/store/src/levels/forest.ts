@@ -5,6 +5,7 @@ import { assert, present } from '../std/assert.ts';
 import type { ChecksumFunction } from '../std/checksum.ts';
 import { BlockCache } from './block-cache.ts';
 import { BlockDemand, type ProvideResult } from './block-demand.ts';
+import { BlockHold } from './block-hold.ts';
 import { CheckpointJob } from './checkpoint-job.ts';
 import { LeveledTable } from './leveled-table.ts';
 import { PAGE_SIZE_MAX, PAGE_SIZE_MIN } from './page.ts';
@@ -52,6 +53,8 @@ export class Forest {
   private job: CheckpointJob | null = null;
   /** The restore between beginRestore and restored. */
   private restoring: Restore | null = null;
+  /** Holds that may have something. */
+  private readonly holds: Set<BlockHold> = new Set();
 
   constructor(options: ForestOptions) {
     const { checksum, blockSize } = options;
@@ -151,28 +154,74 @@ export class Forest {
     this.demand.clear();
   }
 
-  /** Every block at which `look` looks stays in memory until `release`. */
-  holding<T>(look: () => T): T {
-    return this.cache.whileHolding(look);
-  }
-
-  /** What was held may be evicted again. */
-  release(): void {
-    this.cache.release();
+  /** A hold of nothing yet; it must be released once `holding` was called with it. */
+  hold(options: { readonly privileged: boolean }): BlockHold {
+    return new BlockHold(options.privileged);
   }
 
   /**
-   * Drops everything in memory, a running checkpoint too, and restores the tree that `root` names:
-   * its metadata is read, and with `whole` every block of it, so that it is known to be there; but
-   * what an earlier restore has seen and nobody has written over since is not read again, so that
-   * one that is overtaken by the next loses nothing. The root must satisfy `isForestRoot`. The
-   * tables can't be used until `restored`.
+   * Blocks that `look` finds stay in memory until the hold is released, and those that it misses
+   * will when they come.
+   */
+  holding<T>(hold: BlockHold, look: () => T): T {
+    const { cache } = this;
+    const outer = cache.holder;
+    this.holds.add(hold);
+    cache.holder = hold;
+    const result = look();
+    cache.holder = outer;
+    return result;
+  }
+
+  /** What was held may be evicted again, what was wanted for it alone is wanted no more. */
+  release(hold: BlockHold): void {
+    this.demand.release(hold);
+    this.holds.delete(hold);
+  }
+
+  /** Bytes of the blocks that holds keep or wait for, each counted once. */
+  get claimedSize(): number {
+    return this.demand.claimed * this.format.blockSize;
+  }
+
+  /** The same of the privileged ones, counted for each of them. */
+  get privilegedSize(): number {
+    let blocks = 0;
+    for (const hold of this.holds) if (hold.privileged) blocks += hold.size;
+    return blocks * this.format.blockSize;
+  }
+
+  /**
+   * Bytes that holds without a privilege may claim together: half of the cache, so that the rest
+   * of it still serves those who find what they need in memory.
+   */
+  get claimedSizeMax(): number {
+    return Math.max(1, Math.floor(this.cache.capacity / 2)) * this.format.blockSize;
+  }
+
+  /** Whether they claim more: then whoever looked last must let go. */
+  get claimsTooMuch(): boolean {
+    return this.claimedSize - this.privilegedSize > this.claimedSizeMax;
+  }
+
+  /** Bytes of the blocks in memory. */
+  get cachedSize(): number {
+    return this.cache.size * this.format.blockSize;
+  }
+
+  /**
+   * Drops everything in memory, what is held and a running checkpoint too, and restores the tree
+   * that `root` names: its metadata is read, and with `whole` every block of it, so that it is
+   * known to be there; but what an earlier restore has seen, and nobody has written over since, is
+   * not read again, so that one that is overtaken by the next loses nothing. The root must satisfy
+   * `isForestRoot`. The tables can't be used until `restored`.
    */
   beginRestore(root: Uint8Array, options: { readonly whole: boolean }): void {
     const decoded = rootDecode(root, this.format.blockSize);
     assert(decoded !== 'bad', 'a root is checked before it is restored');
     this.job = null;
     this.demand.clear();
+    for (const hold of [...this.holds]) this.release(hold);
     this.cache.clear();
     this.restoring = null;
     this.adopt(treeEmpty(), { drop: true });

@@ -129,7 +129,7 @@ function beginOp(r: Replica, message: PrepareMessage): boolean {
     count: header.count,
     body: message.body,
   });
-  r.executing = beginExecution(message);
+  r.executing = beginExecution(r, message);
   return true;
 }
 

@@ -1,4 +1,4 @@
-import { assert } from '@kimberlite/store';
+import { assert, type BlockHold } from '@kimberlite/store';
 import {
   type BatchEntry,
   OPERATION_FORGET_FILES,
@@ -18,7 +18,7 @@ import { mayHaveCome } from './restore.ts';
 import { isPrimary } from './role.ts';
 import { compose, sendToClient } from './send.ts';
 import { type Session, sessionNumber } from './sessions.ts';
-import { releaseBlocks, sendReply } from './stored-reply.ts';
+import { sendReply } from './stored-reply.ts';
 import type { TraceEvent } from './trace.ts';
 
 type Outcome = Extract<TraceEvent, { kind: 'executed' }>['outcome'];
@@ -34,16 +34,29 @@ export interface Execution {
   waited: number;
   /** `demandVersion` of the forest when it was. */
   waitedAt: number;
+  /** Blocks of the request whose turn it is. */
+  readonly hold: BlockHold;
+  /** Those of requests behind it, by index. */
+  readonly ahead: Map<number, BlockHold>;
 }
 
 /** Requests behind the one that waits for blocks whose blocks are read at the same time. */
 const PREFETCH_AHEAD = 32;
 
 /** Begins a committed op. */
-export function beginExecution(message: PrepareMessage): Execution {
+export function beginExecution(r: Replica, message: PrepareMessage): Execution {
   const entries = readBatch(message.body, message.header.count);
   assert(entries !== null, 'a stored prepare was checked when it came');
-  return { header: message.header, entries, next: 0, waited: -1, waitedAt: 0 };
+  const hold = r.forest.hold({ privileged: true });
+  return {
+    header: message.header,
+    entries,
+    next: 0,
+    waited: -1,
+    waitedAt: 0,
+    hold,
+    ahead: new Map(),
+  };
 }
 
 /**
@@ -51,42 +64,70 @@ export function beginExecution(message: PrepareMessage): Execution {
  * while one of them waits for blocks. Nothing else waits for it: only execution does.
  */
 export function continueExecution(r: Replica, execution: Execution): boolean {
-  const { header, entries } = execution;
+  const { header, entries, hold } = execution;
   if (execution.waited >= 0 && !mayHaveCome(r, execution.waitedAt)) return false;
   // Reads are answered between ops: while some wait, an op begins with all its blocks at hand, as
   // far as can be told, or else it might stop in its middle each time.
-  if (r.reads.waiting.length > 0 && execution.waited < 0) {
-    const complete = r.forest.holding(() => prefetchFrom(r, execution, 0));
-    if (!complete) {
-      wait(r, execution, 0);
-      return false;
-    }
+  if (r.reads.waiting.length > 0 && execution.waited < 0 && !prefetchFrom(r, execution, 0)) {
+    wait(r, execution, 0);
+    return false;
   }
   for (; execution.next < entries.length; execution.next += 1) {
     const index = execution.next;
     const entry = entries[index];
     assert(entry !== undefined, 'a request of the op');
-    const executed = r.forest.holding(() => {
-      if (executeEntry(r, { header, entry, index })) return true;
+    if (!r.forest.holding(hold, () => executeEntry(r, { header, entry, index }))) {
       prefetchFrom(r, execution, index + 1);
+      wait(r, execution, index);
       return false;
-    });
-    if (executed) continue;
-    wait(r, execution, index);
-    return false;
+    }
+    r.forest.release(hold);
+    letGoOf(r, execution, index);
   }
-  releaseBlocks(r);
+  assert(execution.ahead.size === 0, 'what was held for a request went with it');
   return true;
 }
 
-/** Wants the blocks of the next requests; whether all of them are there already. */
-function prefetchFrom(r: Replica, { entries }: Execution, from: number): boolean {
+/**
+ * Wants the blocks of the next requests, as many as there is room for; whether all of them are
+ * there already.
+ */
+function prefetchFrom(r: Replica, execution: Execution, from: number): boolean {
+  const { forest } = r;
+  const { entries, ahead } = execution;
   let complete = true;
-  for (const { operation, body } of entries.slice(from, from + PREFETCH_AHEAD)) {
-    if (!isForMachine(r, { operation, body })) continue;
-    if (!prefetchRequest(r, { operation, body })) complete = false;
+  for (let index = from; index < Math.min(entries.length, from + PREFETCH_AHEAD); index += 1) {
+    const entry = entries[index];
+    assert(entry !== undefined, 'a request of the op');
+    const known = ahead.get(index);
+    if (known?.waits === true) complete = false;
+    if (known?.waits === true || !isForMachine(r, entry)) continue;
+    const hold = known ?? forest.hold({ privileged: true });
+    ahead.set(index, hold);
+    const { operation, body } = entry;
+    const ready = forest.holding(hold, () => prefetchRequest(r, { operation, body }));
+    if (heldAhead(r, execution) > forest.claimedSizeMax / 2) {
+      // It is read when its turn comes: one request always has room.
+      letGoOf(r, execution, index);
+      return complete;
+    }
+    if (!ready) complete = false;
   }
   return complete;
+}
+
+/** Bytes of what is held for requests whose turn it is not yet: a quarter of the cache at most. */
+function heldAhead(r: Replica, { ahead }: Execution): number {
+  let blocks = 0;
+  for (const { size } of ahead.values()) blocks += size;
+  return blocks * r.config.blockSize;
+}
+
+function letGoOf(r: Replica, { ahead }: Execution, index: number): void {
+  const hold = ahead.get(index);
+  if (hold === undefined) return;
+  r.forest.release(hold);
+  ahead.delete(index);
 }
 
 function wait(r: Replica, execution: Execution, index: number): void {

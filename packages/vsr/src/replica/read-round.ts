@@ -2,6 +2,7 @@ import type { Message } from '../message/message.ts';
 import { type SlotSet, setAdd, setCount } from '../std/bitset.ts';
 import { type Op, opMax } from '../std/numbers.ts';
 import { askForView } from './ask-view.ts';
+import { releaseQuery } from './query-blocks.ts';
 import type { PendingQuery, ReadRound } from './read-state.ts';
 import { isBeingReplaced } from './replacement.ts';
 import type { Replica } from './replica.ts';
@@ -124,7 +125,7 @@ export function awaitIndex(
 ): void {
   const { query, askedAt } = facts;
   const index = opMax(facts.index, query.message.header.floor);
-  r.reads.waiting.push({ query, index, askedAt, waitedAt: null });
+  r.reads.waiting.push({ query, index, askedAt, hold: null, claimedThen: null });
   if (index < r.reads.indexNext) r.reads.indexNext = index;
 }
 
@@ -177,8 +178,10 @@ export function carryReadsOver(r: Replica): void {
   const { reads } = r;
   for (const round of reads.rounds) reads.arriving.push(...round.queries);
   if (reads.asking !== null) reads.arriving.push(...reads.asking.queries);
-  for (const { query } of reads.waiting) {
-    if (query.level !== 'local') reads.arriving.push(query);
+  for (const waiting of reads.waiting) {
+    if (waiting.query.level === 'local') continue;
+    reads.arriving.push(waiting.query);
+    releaseQuery(r, waiting);
   }
   reads.waiting = reads.waiting.filter(({ query }) => query.level === 'local');
   reads.rounds = [];

@@ -1,3 +1,4 @@
+import type { BlockHold } from '@kimberlite/store';
 import type { ReadLevel } from '../message/layout.ts';
 import type { Message } from '../message/message.ts';
 import type { SlotSet } from '../std/bitset.ts';
@@ -26,8 +27,8 @@ export interface ReadState {
   indexNext: Op;
   /** Some of `waiting` can be answered, and are left for a later step. */
   backlog: boolean;
-  /** Some of `waiting` wait for blocks. */
-  blocked: boolean;
+  /** The one of `waiting` that may hold as many blocks as it needs; query-blocks.ts. */
+  beyond: WaitingQuery | null;
   /** The newest confirmed index, and the monotonic time at which its confirmation was asked for. */
   confirmed: { readonly index: Op; readonly askedAt: number } | null;
 }
@@ -46,8 +47,10 @@ export interface WaitingQuery {
   readonly index: Op;
   /** Monotonic time at which the confirmation of the index was asked for. */
   readonly askedAt: number;
-  /** `demandVersion` of the forest when it last had to wait for blocks; null before that. */
-  waitedAt: number | null;
+  /** What it has found while it waits for blocks; null before that, and while there is no room. */
+  hold: BlockHold | null;
+  /** `claimedSize` of the forest when there was no room for it; null before that. */
+  claimedThen: number | null;
 }
 
 /** Primary: one round of confirming that the view is still everyone's. */
@@ -84,7 +87,7 @@ export function firstReadState(): ReadState {
     waiting: [],
     indexNext: Op(Number.MAX_SAFE_INTEGER),
     backlog: false,
-    blocked: false,
+    beyond: null,
     confirmed: null,
   };
 }

@@ -11,14 +11,13 @@ import type { Message } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT, Op } from '../std/numbers.ts';
 import { queryGuarded } from './execute-guard.ts';
+import { mayLookAgain, releaseQuery, waitForBlocks } from './query-blocks.ts';
 import { askForIndex, awaitIndex, repeatReadQuestions, startRounds } from './read-round.ts';
 import type { PendingQuery, WaitingQuery } from './read-state.ts';
 import { refuse } from './refuse.ts';
 import type { Replica } from './replica.ts';
 import { drop, trace } from './report.ts';
-import { mayHaveCome } from './restore.ts';
 import { compose, sendToClient } from './send.ts';
-import { releaseBlocks } from './stored-reply.ts';
 
 /** Queries that may wait at one replica; beyond, clients are told to come back. */
 const QUERIES_MAX = 4096;
@@ -122,29 +121,31 @@ function answerWaiting(r: Replica, step: { readonly timed: boolean }): void {
   if (r.superblock.durable.view < r.view) return;
   const left: WaitingQuery[] = [];
   let tried = 0;
-  let answered = 0;
-  reads.blocked = false;
   for (const waiting of reads.waiting) {
     const { query, index } = waiting;
     const executed = index <= r.commitMin;
     if (!executed || (query.level === 'bounded' && !step.timed)) {
       left.push(waiting);
+    } else if (isTooStale(r, waiting)) {
+      // It was fresh when it was confirmed; executing that far took too long.
+      refuse(r, query.message, 'tooStale');
+      forget(r, waiting);
+    } else if (!mayLookAgain(r, waiting)) {
+      left.push(waiting);
     } else if (tried === ANSWERS_PER_STEP) {
       left.push(waiting);
-      reads.backlog = answered > 0; // Else all of them wait for blocks.
+      reads.backlog = true;
     } else {
       tried += 1;
-      if (answer(r, waiting)) {
-        answered += 1;
-        forget(r, query);
-      } else {
-        left.push(waiting);
-        reads.blocked = true;
-      }
+      if (answer(r, waiting)) forget(r, waiting);
+      else left.push(waiting);
     }
   }
   setWaiting(r, left);
-  if (r.executing === null) releaseBlocks(r);
+}
+
+function isTooStale(r: Replica, { query, askedAt }: WaitingQuery): boolean {
+  return query.level === 'bounded' && !isFresh(r, query, askedAt);
 }
 
 function setWaiting(r: Replica, waiting: WaitingQuery[]): void {
@@ -156,31 +157,32 @@ function setWaiting(r: Replica, waiting: WaitingQuery[]): void {
 
 /** False while it waits for blocks. */
 function answer(r: Replica, waiting: WaitingQuery): boolean {
-  const { query, askedAt, waitedAt } = waiting;
-  const { level, message } = query;
+  const { level, message } = waiting.query;
   const { client, query: number, checksum, operation, floor, lagMax } = message.header;
-  if (level === 'bounded' && !isFresh(r, query, askedAt)) {
-    // It was fresh when it was confirmed; executing that far took too long.
-    refuse(r, message, 'tooStale');
-    return true;
-  }
-  if (waitedAt !== null && !mayHaveCome(r, waitedAt)) return false;
   const op = r.commitMin;
   assert(op >= floor, 'a client never sees less than before');
-  const reply = r.forest.holding(() => queryGuarded(r, { operation, body: message.body }));
+  const hold = waiting.hold ?? r.forest.hold({ privileged: false });
+  const { body } = message;
+  const reply = r.forest.holding(hold, () => queryGuarded(r, { operation, body }));
   if (reply === null) {
-    waiting.waitedAt = r.forest.demandVersion;
+    waitForBlocks(r, waiting, hold);
     return false;
   }
+  waiting.hold = hold;
   assert(reply.length <= REPLY_BODY_MAX, 'a reply keeps its limit');
-  const { body } = message;
   trace(r, { kind: 'queried', op, level, lagMax, queryChecksum: checksum, operation, body, reply });
   const fields = { client, queryChecksum: checksum, query: number, op };
   sendToClient(r, client, compose(r, 'queryReply', fields, reply));
   return true;
 }
 
-function forget(r: Replica, { message }: PendingQuery): void {
+/** It was answered or refused. */
+function forget(r: Replica, waiting: WaitingQuery): void {
+  releaseQuery(r, waiting);
+  uncount(r, waiting.query);
+}
+
+function uncount(r: Replica, { message }: PendingQuery): void {
   r.reads.count -= 1;
   r.reads.bytes -= message.bytes.length;
   assert(r.reads.count >= 0 && r.reads.bytes >= 0, 'a query is forgotten once');
@@ -192,13 +194,17 @@ export function onReadTimeout(r: Replica): void {
   const keep = (query: PendingQuery): boolean => {
     if (r.tick < query.expiresAt) return true;
     refuse(r, query.message, 'tooStale');
-    forget(r, query);
+    uncount(r, query);
     return false;
   };
   reads.arriving = reads.arriving.filter(keep);
   setWaiting(
     r,
-    reads.waiting.filter(({ query }) => keep(query)),
+    reads.waiting.filter((waiting) => {
+      if (keep(waiting.query)) return true;
+      releaseQuery(r, waiting);
+      return false;
+    }),
   );
   for (const round of reads.rounds) round.queries = round.queries.filter(keep);
   if (reads.asking !== null) {

@@ -1,4 +1,4 @@
-import type { BlockReference, ChecksumFunction, Forest } from '@kimberlite/store';
+import type { BlockHold, BlockReference, ChecksumFunction, Forest } from '@kimberlite/store';
 import type { ClusterClock } from '../clock/cluster-clock.ts';
 import type { ClusterConfig } from '../config.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -200,7 +200,9 @@ export interface Replica {
   /** A start_view whose checkpoint is installed when no block and no superblock is in flight. */
   pendingSync: Message<'startView'> | null;
   /** Clients whose stored reply is being read from disk; stored-reply.ts. */
-  readonly repliesWaiting: Set<ClientId>;
+  readonly repliesWaiting: Map<ClientId, BlockHold>;
+  /** What loading the core's tables holds. Owner: restore.ts. */
+  readonly loading: BlockHold;
   /** Blocks being read for whoever wants them. */
   blockReads: number;
   /** Blocks of the tree that this disk lacks, by address (block-repair.ts). */

@@ -57,9 +57,9 @@ export function mayHaveCome(r: Replica, demandVersion: number): boolean {
 function finishRestore(r: Replica): void {
   if (!r.forest.restored || r.blockWrites > 0 || r.blockReads > 0) return;
   // All of the table is needed at once, however small the cache.
-  const loaded = r.forest.holding(() => r.sessions.load() && r.replacedFiles.load());
+  const loaded = r.forest.holding(r.loading, () => r.sessions.load() && r.replacedFiles.load());
   if (!loaded) return;
-  r.forest.release();
+  r.forest.release(r.loading);
   assert(r.missingBlocks.size === 0, 'nothing is missing');
   r.restored = true;
   adoptFiles(r);

@@ -3,6 +3,7 @@ import { TICK_MICROS } from '../std/tick.ts';
 import { heardCount } from './heard.ts';
 import { isDenied, unmetPeers } from './introduce.ts';
 import { pauseMicros } from './pacing.ts';
+import { isForRoom } from './query-blocks.ts';
 import type { Replica } from './replica.ts';
 import { isPrimary } from './role.ts';
 import { quorumRoundTrip } from './round-trip.ts';
@@ -31,6 +32,18 @@ export interface ReplicaSnapshot {
   readonly queueLength: number;
   /** Reads without a place in the log that have no answer yet. */
   readonly queries: number;
+  /** Of those, the ones that wait for blocks. */
+  readonly queriesForBlocks: number;
+  /** Those that wait until others hold fewer blocks. */
+  readonly queriesForRoom: number;
+  /** Bytes of the blocks that requests and reads hold or wait for. */
+  readonly claimedBytes: number;
+  /** Of those, what the few count that may go beyond the bound; at least what they alone hold. */
+  readonly privilegedBytes: number;
+  /** What the others may claim together. */
+  readonly claimedBytesMax: number;
+  /** Bytes of the blocks in memory. */
+  readonly cachedBytes: number;
   readonly sessions: number;
   /** Enough others were heard within two heartbeats for the cluster to go on. */
   readonly quorumSeen: boolean;
@@ -85,6 +98,12 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
     pipelineLength: r.primary.pipeline.length,
     queueLength: r.primary.queue.length,
     queries: r.reads.count,
+    queriesForBlocks: r.reads.waiting.filter(({ hold }) => hold !== null).length,
+    queriesForRoom: r.reads.waiting.filter(isForRoom).length,
+    claimedBytes: r.forest.claimedSize,
+    privilegedBytes: r.forest.privilegedSize,
+    claimedBytesMax: r.forest.claimedSizeMax,
+    cachedBytes: r.forest.cachedSize,
     sessions: r.sessions.count,
     quorumSeen: r.quorumSeen,
     votersHeard: heardCount(r),

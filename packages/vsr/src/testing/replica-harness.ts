@@ -11,6 +11,7 @@ import { SCRUB_DEFAULT, type ScrubOptions } from '../replica/scrub.ts';
 import { beginStartup } from '../replica/startup.ts';
 import { hasWork, step } from '../replica/step.ts';
 import type { TraceEvent } from '../replica/trace.ts';
+import type { StateMachine } from '../state-machine.ts';
 import { type ClientId, Op, View } from '../std/numbers.ts';
 import { Prng } from '../std/prng.ts';
 import { TICK_MICROS } from '../std/tick.ts';
@@ -62,6 +63,8 @@ export interface HarnessOptions {
   readonly config?: ClusterConfig;
   /** Blocks kept in memory; default many. */
   readonly cacheBlocks?: number;
+  /** A counter by default. */
+  readonly stateMachine?: StateMachine;
   /** Default true: all have met, and peers greet at the start. */
   readonly introduced?: boolean;
   /** A file that an earlier life has written; else a new one is formatted. */
@@ -122,7 +125,7 @@ export class ReplicaHarness {
       cluster: FIXTURE_CLUSTER,
       slot,
       release: 1,
-      stateMachine: counterMachine(),
+      stateMachine: options.stateMachine ?? counterMachine(),
       prng: new Prng(options.seed ?? 5n),
       scrub: options.scrub ?? SCRUB_DEFAULT,
       blockCacheSize: (options.cacheBlocks ?? 1000) * this.config.blockSize,

@@ -70,10 +70,11 @@ export class LeveledHost {
 
   /** Reads until nothing is wanted. */
   read<T>(look: () => T | 'wanted'): T {
+    const hold = this.forest.hold({ privileged: true });
     for (;;) {
-      const result = this.forest.holding(look);
+      const result = this.forest.holding(hold, look);
       if (result !== 'wanted') {
-        this.forest.release();
+        this.forest.release(hold);
         return result;
       }
       assert(this.provide() > 0, 'a read that waits wants blocks');
