@@ -258,8 +258,8 @@ describe('a file system without space', () => {
     const own = join(directory.path, 'own');
     mkdirSync(own);
     try {
-      disks = await DiskCluster.start(own, (slot) => {
-        return slot === 1 ? join(mountPoint, '1.data') : null;
+      disks = await DiskCluster.start(own, {
+        pathOf: (slot) => (slot === 1 ? join(mountPoint, '1.data') : null),
       });
       while (disks.cluster.fatal.length === 0 && disks.acknowledged.size < 300) {
         await disks.write(10, 40_000);

@@ -12,6 +12,8 @@ const SEED = BigInt(process.env['FLIP_SEED'] ?? 1);
 const PUTS = DISK_CONFIG.walSlots + 8;
 /** Blocks enough for flips to fall on. */
 const VALUE_SIZE = 1500;
+/** Few, so that reading the state means reading the disk. */
+const CACHE_BLOCKS = 4;
 
 vi.setConfig({
   testTimeout: 60_000 + FLIP_ZONES.length * (SINGLES + BURSTS) * 15_000,
@@ -23,7 +25,10 @@ let disks: DiskCluster;
 
 beforeEach(async () => {
   directory = temporaryDirectory();
-  disks = await DiskCluster.start(directory.path, () => null, 1);
+  disks = await DiskCluster.start(directory.path, {
+    scrubTourSeconds: 1,
+    blockCacheSize: CACHE_BLOCKS * DISK_CONFIG.blockSize,
+  });
 });
 afterEach(async () => {
   await disks.cluster.stopAll();

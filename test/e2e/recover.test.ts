@@ -1,8 +1,7 @@
 import { renameSync } from 'node:fs';
-import { type Io, runProgram } from '@kimberlite/cli';
-import { formatAddress } from '@kimberlite/server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DISK_CONFIG, DiskCluster } from '../support/disk-cluster.ts';
+import { type ProgramEnd, recoverMember } from '../support/recover-member.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -21,36 +20,8 @@ afterEach(async () => {
   directory.remove();
 });
 
-/** Runs `kimberlite recover` against the replicas that run. */
-async function recover(path: string): Promise<{ code: number; out: string; err: string }> {
-  const running = disks.cluster.replicas.flatMap((replica) => (replica === null ? [] : [replica]));
-  let out = '';
-  let err = '';
-  const io: Io = {
-    env: {},
-    errorIsTerminal: false,
-    readInput: () => Promise.resolve(new Uint8Array(0)),
-    askLine: () => Promise.resolve(null),
-    write: (chunk) => {
-      out += String(chunk);
-    },
-    writeError: (text) => {
-      err += text;
-    },
-  };
-  const http = running.map(({ httpAddress }) => httpAddress && formatAddress(httpAddress));
-  const code = await runProgram(
-    [
-      'recover',
-      `--data-file=${path}`,
-      `--replica=${SLOT}`,
-      `--endpoints=${running.map((each) => formatAddress(each.clientAddress)).join(',')}`,
-      `--http=${http.join(',')}`,
-      '--timeout=20000',
-    ],
-    io,
-  );
-  return { code, out, err };
+function recover(path: string): Promise<ProgramEnd> {
+  return recoverMember(disks.cluster, { slot: SLOT, path });
 }
 
 describe('a member whose disk is lost', () => {

@@ -10,7 +10,10 @@ import {
   SUPERBLOCK_COPY_SIZE,
 } from '@kimberlite/vsr';
 import { FaultyCalls } from '../../packages/server/src/testing/faulty-calls.ts';
-import { TestCluster } from '../../packages/server/src/testing/test-cluster.ts';
+import {
+  TestCluster,
+  type TestClusterOptions,
+} from '../../packages/server/src/testing/test-cluster.ts';
 import { until } from './until.ts';
 
 /** Small, so that files are made in no time, rings wrap and checkpoints come often. */
@@ -22,6 +25,11 @@ export const DISK_CONFIG: ClusterConfig = {
 export const DISK_REPLICAS = 3;
 const PATIENCE_MILLIS = 30_000;
 const CALL_MILLIS = 20_000;
+
+type DiskClusterOptions = Pick<
+  TestClusterOptions,
+  'pathOf' | 'scrubTourSeconds' | 'blockCacheSize'
+>;
 
 /**
  * Three replicas in this process, on real files and sockets, whose disks a test may spoil: each
@@ -42,11 +50,7 @@ export class DiskCluster {
   }
 
   /** Formats and starts three replicas; resolves when they are healthy. */
-  static async start(
-    directory: string,
-    pathOf: (slot: number) => string | null = (): null => null,
-    scrubTourSeconds = 86_400,
-  ): Promise<DiskCluster> {
+  static async start(directory: string, options: DiskClusterOptions = {}): Promise<DiskCluster> {
     const calls = Array.from({ length: DISK_REPLICAS }, () => new FaultyCalls());
     const cluster = new TestCluster({
       directory,
@@ -54,8 +58,7 @@ export class DiskCluster {
       config: DISK_CONFIG,
       powerLoss: 'none',
       calls: (slot) => calls[slot] ?? new FaultyCalls(),
-      pathOf,
-      scrubTourSeconds,
+      ...options,
     });
     await cluster.formatAll();
     await cluster.startAll();
@@ -89,6 +92,17 @@ export class DiskCluster {
         .filter(([key, value]) => found.get(key) !== value)
         .map(([key]) => key);
     });
+  }
+
+  /** Reads every value at one replica, which needs every block of its state. */
+  async readAllAt(slot: number): Promise<void> {
+    await this.#withClient(
+      async (client) => {
+        const local = { consistency: 'local', prefer: 'nearest' } as const;
+        for await (const _ of client.scan({ prefix: '' }, local)) continue;
+      },
+      [slot],
+    );
   }
 
   /** Until all replicas are normal and level, and none lacks or doubts anything. */
@@ -154,8 +168,12 @@ export class DiskCluster {
     return [...records, ...lines.slice(-40)].join('\n');
   }
 
-  async #withClient<T>(use: (client: Client) => Promise<T>): Promise<T> {
-    const endpoints = this.cluster.replicas.flatMap((replica) => {
+  async #withClient<T>(
+    use: (client: Client) => Promise<T>,
+    slots: readonly number[] = this.cluster.replicas.map((_, slot) => slot),
+  ): Promise<T> {
+    const endpoints = slots.flatMap((slot) => {
+      const replica = this.cluster.replicas[slot] ?? null;
       return replica === null ? [] : [formatAddress(replica.clientAddress)];
     });
     const client = new Client({ endpoints, requestTimeout: CALL_MILLIS });

@@ -1,7 +1,8 @@
-import { closeSync, copyFileSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { type Prng, SUPERBLOCK_COPIES, type Zone, zoneOffset, zoneSize } from '@kimberlite/vsr';
 import { DISK_CONFIG, type DiskCluster } from './disk-cluster.ts';
 import { FilePlaces, type Place, type Use } from './file-places.ts';
+import { recoverMember } from './recover-member.ts';
 import { until } from './until.ts';
 
 export const FLIP_ZONES: readonly Zone[] = ['superblock', 'wal_headers', 'wal_prepares', 'blocks'];
@@ -66,8 +67,6 @@ export class FlipRun {
     await soundPlaces(path);
     if (how === 'stopped') await cluster.stop(this.#victim);
     const places = this.#draw(await soundPlaces(path), zone, count);
-    const before = `${path}.before`;
-    if (how === 'stopped') copyFileSync(path, before);
     cluster.log.length = 0;
     const flipped = new Map<number, number>();
     for (const { offset } of places) {
@@ -77,19 +76,29 @@ export class FlipRun {
     if (how === 'stopped') {
       const fault = await cluster.tryStart(this.#victim);
       if (fault !== null) {
-        // The way back from this is `recover`; the copy stands for the file that it makes.
         if (!isQuorumLost(places) || fault.code !== 'data_file_damaged') {
           throw new Error(`${fault.code}: ${fault.message}`);
         }
         this.totals.refusals += 1;
         this.totals.foundBy.refused += places.length;
-        copyFileSync(before, path);
-        await cluster.start(this.#victim);
-        await this.#disks.healthy();
+        await this.#recover();
         return;
       }
+    } else if (zone === 'blocks' && this.#prng.chance(0.5)) {
+      await this.#disks.readAllAt(this.#victim);
     }
     await this.#found(places, flipped);
+    await this.#disks.healthy();
+  }
+
+  /** The way back for who is refused: a new file in place of the one that rotted. */
+  async #recover(): Promise<void> {
+    const { cluster } = this.#disks;
+    const path = cluster.path(this.#victim);
+    rmSync(path);
+    const { code, err } = await recoverMember(cluster, { slot: this.#victim, path });
+    if (code !== 0) throw new Error(`recover: ${err}`);
+    await cluster.start(this.#victim);
     await this.#disks.healthy();
   }
 

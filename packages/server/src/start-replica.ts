@@ -191,6 +191,7 @@ class ReplicaServer implements RunningReplica {
       slot,
       release: this.#self.release,
       timeouts: configuration.timeouts,
+      blockCacheSize: configuration.blockCacheSize,
       scrub: scrubPace({ tourSeconds: configuration.scrubTourSeconds, readRate }),
       fatal: (reason): void => this.#die(fatalFault(reason, file.path), onFatal),
     });

@@ -162,6 +162,7 @@ export {
 } from './message/recover-body.ts';
 export { releaseOf } from './message/release.ts';
 export { CORE_TABLES } from './replica/core-tables.ts';
+export { BLOCK_CACHE_SIZE_DEFAULT } from './replica/create-replica.ts';
 export type { FatalReason } from './replica/effect.ts';
 export { DROP_REASONS, type DropReason, VOTE_REASONS, type VoteReason } from './replica/reasons.ts';
 export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair-budget.ts';

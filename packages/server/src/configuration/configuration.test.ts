@@ -56,6 +56,7 @@ describe('loading the configuration', () => {
       profile: 'wan',
       'log-level': 'debug',
       'scrub-tour-seconds': '3600',
+      'block-cache-bytes': '2097152',
     };
     const rest = CONFIGURATION_KEYS.filter((key) => !key.startsWith('timeout-'));
     expect(Object.keys(texts)).toEqual(rest);
@@ -74,6 +75,7 @@ describe('loading the configuration', () => {
       profile = "wan"
       log-level = "debug"
       scrub-tour-seconds = 3600
+      block-cache-bytes = 2097152
     `);
     const all = [load({ file }), load({ env }), load({ flags: texts })];
     for (const { sources: _sources, ...values } of all) {
@@ -95,6 +97,7 @@ describe('loading the configuration', () => {
         timeouts: timeoutsOfProfile('wan'),
         logLevel: 'debug',
         scrubTourSeconds: 3600,
+        blockCacheSize: 2_097_152,
       });
     }
   });

@@ -44,6 +44,8 @@ export interface Configuration {
   readonly logLevel: LogLevel;
   /** Time in which the scrubber reads the whole data file once. */
   readonly scrubTourSeconds: number;
+  /** Bytes of blocks of the state that are kept in memory. */
+  readonly blockCacheSize: number;
   /** Where each value came from, by its TOML name. */
   readonly sources: ReadonlyMap<ConfigurationKey, ConfigurationSource>;
 }
@@ -206,6 +208,7 @@ function together(
     timeouts,
     logLevel: values['log-level'],
     scrubTourSeconds: values['scrub-tour-seconds'],
+    blockCacheSize: values['block-cache-bytes'],
     sources,
   };
 }

@@ -44,6 +44,8 @@ function valueOf(configuration: Configuration, key: ConfigurationKey): string | 
       return `"${configuration.logLevel}"`;
     case 'scrub-tour-seconds':
       return String(configuration.scrubTourSeconds);
+    case 'block-cache-bytes':
+      return String(configuration.blockCacheSize);
     default:
       return millisOf(configuration, key);
   }

@@ -1,4 +1,4 @@
-import { timeoutRow } from '@kimberlite/vsr';
+import { BLOCK_CACHE_SIZE_DEFAULT, timeoutRow } from '@kimberlite/vsr';
 import { z } from 'zod';
 import { parseAddress } from '../network/address.ts';
 import { LOG_LEVELS, type LogLevel } from '../observe/logger.ts';
@@ -7,6 +7,9 @@ import { TIMEOUT_KEYS, type TimeoutKey } from './timeout-keys.ts';
 /** Named sets of timeouts (docs/configuration.md). Sizes are chosen at format. */
 export const PROFILES = ['default', 'lan', 'wan'] as const;
 export type Profile = (typeof PROFILES)[number];
+
+/** Sixteen of the largest blocks: with fewer, reads would push out each other's. */
+const BLOCK_CACHE_SIZE_MIN = 1024 * 1024;
 
 const U128_LIMIT = 1n << 128n;
 
@@ -42,6 +45,7 @@ export interface ConfigurationValues extends TimeoutValues {
   readonly profile: Profile;
   readonly 'log-level': LogLevel;
   readonly 'scrub-tour-seconds': number;
+  readonly 'block-cache-bytes': number;
 }
 export type ConfigurationKey = keyof ConfigurationValues;
 
@@ -104,6 +108,13 @@ export const configurationSchema: z.ZodType<ConfigurationValues> = z.strictObjec
     .max(31_536_000)
     .default(86_400)
     .describe('Time in which the scrubber reads the whole data file once.'),
+  'block-cache-bytes': z
+    .number()
+    .int()
+    .min(BLOCK_CACHE_SIZE_MIN)
+    .max(2 ** 40)
+    .default(BLOCK_CACHE_SIZE_DEFAULT)
+    .describe('Blocks of the state kept in memory; what more there is stays on disk.'),
   ...timeoutShape,
 });
 
@@ -126,6 +137,7 @@ export const KEY_KINDS: Readonly<Record<ConfigurationKey, 'text' | 'number' | 'l
   profile: 'text',
   'log-level': 'text',
   'scrub-tour-seconds': 'number',
+  'block-cache-bytes': 'number',
   ...timeoutKinds,
 };
 

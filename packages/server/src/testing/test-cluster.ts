@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { createKernel } from '@kimberlite/kernel';
 import { present } from '@kimberlite/store';
-import { type ClusterConfig, Prng, type StoragePort, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
+import {
+  BLOCK_CACHE_SIZE_DEFAULT,
+  type ClusterConfig,
+  Prng,
+  type StoragePort,
+  TIMEOUTS_DEFAULT,
+} from '@kimberlite/vsr';
 import type { Configuration } from '../configuration/configuration.ts';
 import { isFault, type ServerFault } from '../errors.ts';
 import type { Address } from '../network/address.ts';
@@ -21,6 +27,8 @@ export interface TestClusterOptions {
   readonly calls?: (slot: number) => FileCalls;
   /** A day by default. */
   readonly scrubTourSeconds?: number;
+  /** Of each replica; 128 MiB by default. */
+  readonly blockCacheSize?: number;
   /** Where a file is that is not with the others; null for the others. */
   readonly pathOf?: (slot: number) => string | null;
 }
@@ -84,6 +92,7 @@ export class TestCluster {
       timeouts: TIMEOUTS_DEFAULT,
       logLevel: 'debug',
       scrubTourSeconds: this.#options.scrubTourSeconds ?? 86_400,
+      blockCacheSize: this.#options.blockCacheSize ?? BLOCK_CACHE_SIZE_DEFAULT,
       sources: new Map(),
       ...other,
     };

@@ -41,7 +41,8 @@ export interface ReplicaOptions {
   readonly scrub?: ScrubOptions;
 }
 
-const BLOCK_CACHE_SIZE_DEFAULT: number = 128 * 1024 * 1024;
+/** Bytes of blocks that a replica keeps in memory unless it is told otherwise. */
+export const BLOCK_CACHE_SIZE_DEFAULT: number = 128 * 1024 * 1024;
 
 /** What is not there before the superblock is open. */
 function unopened<T>(): T {
