@@ -265,6 +265,7 @@ describe('a file system without space', () => {
         await disks.write(10, 40_000);
       }
       expect(disks.cluster.fatal).toMatchObject([{ code: 'disk_full', exitCode: 30 }]);
+      expect(disks.logged('no room for the data file to grow')).toMatchObject([{ replica: 1 }]);
       expect(disks.logged('giving up')).toMatchObject([{ replica: 1, code: 'disk_full' }]);
       await disks.cluster.stop(1);
       await disks.write(5, 40_000);

@@ -125,6 +125,22 @@ export class DiskCluster {
     );
   }
 
+  /** Until those that run have a primary among them and are level, with others stopped. */
+  async level(): Promise<void> {
+    await until(
+      () => {
+        const records = this.statuses();
+        const led = records.some(({ state }) => state.isPrimary);
+        const [first] = records;
+        const isLevel = records.every(({ state }) => {
+          return state.status === 'normal' && state.commitMin === first?.state.op;
+        });
+        return led && isLevel ? true : null;
+      },
+      { within: PATIENCE_MILLIS, what: 'level replicas', explain: () => this.describe() },
+    );
+  }
+
   statuses(): StatusRecord[] {
     return this.cluster.replicas.flatMap((replica) => (replica === null ? [] : [replica.status()]));
   }

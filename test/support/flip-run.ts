@@ -96,6 +96,8 @@ export class FlipRun {
     const { cluster } = this.#disks;
     const path = cluster.path(this.#victim);
     rmSync(path);
+    // It may have led: the others must have noticed.
+    await this.#disks.level();
     const { code, err } = await recoverMember(cluster, { slot: this.#victim, path });
     if (code !== 0) throw new Error(`recover: ${err}`);
     await cluster.start(this.#victim);

@@ -32,7 +32,7 @@ import { VERSION } from './release.ts';
 import { scrubPace } from './scrub-pace.ts';
 import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
 import type { FileCalls } from './storage/file-calls.ts';
-import { FileStorage, THREAD_POOL_SIZE } from './storage/file-storage.ts';
+import { FileStorage, type GrowthResult, THREAD_POOL_SIZE } from './storage/file-storage.ts';
 import type { IoObserver } from './storage/io-queue.ts';
 import { measureReadRate } from './storage/read-rate.ts';
 import { systemTickerClock, Ticker } from './ticker.ts';
@@ -119,6 +119,8 @@ class ReplicaServer implements RunningReplica {
   readonly #listeners: (Listener | HttpListener)[];
   #silenceTimer: NodeJS.Timeout | null;
   #stopped: Promise<void> | null;
+  /** The device has no room for the block area to grow; nobody needs it yet. */
+  #growthRefused = false;
 
   constructor(options: StartReplicaOptions, file: OpenDataFile, readRate: number | null) {
     const { configuration } = options;
@@ -149,6 +151,7 @@ class ReplicaServer implements RunningReplica {
       config,
       onFatal: (fault): void => this.#die(fault, onFatal),
       observer: this.#ioObserver(),
+      onGrowth: (result): void => this.#onGrowth(result),
       ...(options.fileCalls === undefined ? {} : { calls: options.fileCalls }),
     });
     const prng = new Prng(randomBytes(8).readBigUInt64LE());
@@ -319,6 +322,19 @@ class ReplicaServer implements RunningReplica {
     this.#logger.error('storage', 'giving up', { code: fault.code, err: fault.message });
     this.#halt();
     onFatal(fault);
+  }
+
+  /** Logged when it begins and when it ends, since it is tried again at every write. */
+  #onGrowth(result: GrowthResult): void {
+    const { growths } = this.#instruments;
+    growths.add(result);
+    const refused = result === 'refused';
+    if (refused === this.#growthRefused) return;
+    this.#growthRefused = refused;
+    const { path } = this.#file;
+    const bytes = this.#storage.fileSize();
+    if (refused) this.#logger.warn('storage', 'no room for the data file to grow', { path, bytes });
+    else this.#logger.info('storage', 'the data file grows again', { path, bytes });
   }
 
   #ioObserver(): IoObserver {

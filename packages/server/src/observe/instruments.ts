@@ -117,6 +117,8 @@ export class Instruments {
   readonly scrubFindings: LabelledCounter = new LabelledCounter();
   readonly repairs: LabelledCounter = new LabelledCounter();
   readonly evictions: LabelledCounter = new LabelledCounter();
+  /** Of the data file, by result. */
+  readonly growths: LabelledCounter = new LabelledCounter();
   readonly ioBytes: LabelledCounter = new LabelledCounter();
   /** By result. */
   readonly backups: LabelledCounter = new LabelledCounter();

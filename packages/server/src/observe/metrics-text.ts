@@ -281,6 +281,12 @@ const COUNTERS: readonly Counter[] = [
     of: (instruments) => instruments.ioBytes,
   },
   {
+    name: 'vsr_storage_growths_total',
+    help: 'Times that the data file was to grow ahead of need: it has grown, or there was no room.',
+    label: 'result',
+    of: (instruments) => instruments.growths,
+  },
+  {
     name: 'vsr_backups_total',
     help: 'Backups that were asked for, by what came of them.',
     label: 'result',

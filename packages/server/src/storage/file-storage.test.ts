@@ -7,7 +7,7 @@ import { FaultyCalls } from '../testing/faulty-calls.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { BLOCK_AREA_INITIAL, formatDataFile } from './data-file-format.ts';
 import { type FileCalls, systemCalls } from './file-calls.ts';
-import { FileStorage } from './file-storage.ts';
+import { FileStorage, type GrowthResult } from './file-storage.ts';
 import { IO_MODES, type IoMode, ioFlags, openBestMode } from './io-mode.ts';
 
 const config = CONFIG_SIMULATION;
@@ -32,7 +32,12 @@ afterEach(async () => {
   directory.remove();
 });
 
-function openWith(fd: number, mode: IoMode, calls: FileCalls = systemCalls): FileStorage {
+function openWith(
+  fd: number,
+  mode: IoMode,
+  calls: FileCalls = systemCalls,
+  onGrowth: (result: GrowthResult) => void = (): void => {},
+): FileStorage {
   const storage = new FileStorage({
     fd,
     path,
@@ -41,6 +46,7 @@ function openWith(fd: number, mode: IoMode, calls: FileCalls = systemCalls): Fil
     config,
     onFatal: (fault) => fatal.push(fault),
     observer: { onIo: (): void => {} },
+    onGrowth,
     calls,
   });
   opened.push({ fd, storage });
@@ -155,6 +161,37 @@ describe('FileStorage', () => {
     await storage.close();
     expect(statSync(path).size).toBe(storage.fileSize());
     expect(statSync(path).blocks * 512).toBeGreaterThanOrEqual(storage.fileSize());
+  });
+
+  it('says that there is no room ahead of need, and when there is again', async () => {
+    const size = statSync(path).size;
+    let isFull = true;
+    const calls = new FaultyCalls(({ kind, position, length }) => {
+      const beyond = kind === 'write' && position + length > size;
+      return beyond && isFull ? { kind: 'error', code: 'ENOSPC' } : null;
+    });
+    const { fd, mode } = openBestMode(path, { create: false });
+    const results: GrowthResult[] = [];
+    let told: (result: GrowthResult) => void = () => {};
+    const storage = openWith(fd, mode, calls, (result) => {
+      results.push(result);
+      told(result);
+    });
+    const next = (): Promise<GrowthResult> => new Promise((resolve) => (told = resolve));
+    const last = size - zoneOffset(config, 'blocks') - SECTOR_SIZE;
+    for (let turn = 1; turn <= 2; turn += 1) {
+      const refused = next();
+      await write(storage, 'blocks', last, pattern(SECTOR_SIZE, turn));
+      expect(await refused).toBe('refused');
+    }
+    isFull = false;
+    const grown = next();
+    await write(storage, 'blocks', last, pattern(SECTOR_SIZE, 3));
+    expect(await grown).toBe('grown');
+    expect(results).toEqual(['refused', 'refused', 'grown']);
+    expect(storage.fileSize()).toBeGreaterThan(size);
+    expect(await read(storage, 'blocks', last, SECTOR_SIZE)).toEqual(pattern(SECTOR_SIZE, 3));
+    expect(fatal).toEqual([]);
   });
 
   it('goes on after a growth that was cut short at any byte', async () => {

@@ -27,6 +27,8 @@ export const THREAD_POOL_SIZE = 24;
 /** Block I/O, growth and reads in flight, at most: the rest of the threads are for the WAL. */
 export const BACKGROUND_IO_MAX = 8;
 
+export type GrowthResult = 'grown' | 'refused';
+
 export interface FileStorageOptions {
   readonly fd: number;
   readonly path: string;
@@ -36,6 +38,8 @@ export interface FileStorageOptions {
   /** Must not return into the replica: what could not be written ends the process. */
   readonly onFatal: (fault: ServerFault) => void;
   readonly observer: IoObserver;
+  /** The file was to grow ahead of need, and did; or there was no room. */
+  readonly onGrowth?: (result: GrowthResult) => void;
   /** Those of the system by default. */
   readonly calls?: FileCalls;
 }
@@ -143,6 +147,7 @@ export class FileStorage implements StoragePort {
   }
 
   #onGrowth(growth: Growth, ok: boolean): void {
+    this.#options.onGrowth?.(ok ? 'grown' : 'refused');
     if (!ok) {
       this.#area.onGrowthRefused(growth);
       return;
