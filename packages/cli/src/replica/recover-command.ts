@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { OperationClient } from '@kimberlite/client';
 import { formatDataFile, makeFault, randomU128, type StatusRecord } from '@kimberlite/server';
 import {
@@ -33,9 +34,15 @@ interface RecoverFlags extends ConnectionFlags, OutputFlags {
   readonly http?: string;
 }
 
-/** Fewer voters than this cannot do without one of them. */
 /** Milliseconds of one step: long enough for an election, and for the lost member to be missed. */
 const STEP_TIMEOUT_DEFAULT = 30_000;
+
+/**
+ * Milliseconds for which the others may still be settling: they have just lost a primary, or one of
+ * them catches up.
+ */
+const SETTLE_TIMEOUT = 10_000;
+const SETTLE_POLL_MILLIS = 100;
 
 /** Of one of the two forms alone. */
 const OF_MEMBER = ['dataFile', 'replica'] as const;
@@ -99,7 +106,12 @@ async function recoverMember(flags: RecoverFlags, io: Io): Promise<void> {
   if (existsSync(dataFile)) {
     throw ofServerFault(makeFault('data_file_exists', `${dataFile} is already there`));
   }
-  const reports = await askReplicas(flags, io);
+  const until = performance.now() + Math.min(SETTLE_TIMEOUT, flags.timeout ?? SETTLE_TIMEOUT);
+  let reports = await askReplicas(flags, io);
+  while (isSettling(reports, replica) && performance.now() < until) {
+    await pause(SETTLE_POLL_MILLIS);
+    reports = await askReplicas(flags, io);
+  }
   const refusal = recoverRefusal(reports, replica);
   if (refusal !== null) throw refusal;
   const made = await recover(flags, io);
@@ -118,10 +130,7 @@ export function recoverRefusal(
   reports: readonly ReplicaReport[],
   replica: number,
 ): CliError | null {
-  const found = new Map<number, StatusRecord>();
-  for (const report of reports) {
-    if ('status' in report) found.set(report.status.replica, report.status);
-  }
+  const found = statusesOf(reports);
   const [first] = found.values();
   if (first === undefined) {
     const remedy = 'Check that the replicas run and that --endpoints or --http name them.';
@@ -141,12 +150,33 @@ export function recoverRefusal(
     return cliError('refused', message, `${nothing} Stop it first, and destroy its file after.`);
   }
   const whole = [...found.values()].filter(isWhole).length;
-  const { replication, viewChange } = quorumsOf(replicaCount);
-  const needed = Math.max(replication, viewChange - 1);
+  const needed = othersNeeded(replicaCount);
   if (whole >= needed) return null;
   const message = `${whole} of the other replicas are healthy and level, ${needed} are needed`;
   const remedy = `${nothing} Until then the lost file may be the only one with some write.`;
   return cliError('refused', message, `${remedy} See \`kimberlite status\`.`);
+}
+
+/** Whether enough others answer, and are only not whole yet. */
+export function isSettling(reports: readonly ReplicaReport[], replica: number): boolean {
+  const found = statusesOf(reports);
+  const [first] = found.values();
+  if (first === undefined || found.has(replica)) return false;
+  if (first.replicaCount < RECOVERY_VOTERS_MIN) return false;
+  const needed = othersNeeded(first.replicaCount);
+  return found.size >= needed && [...found.values()].filter(isWhole).length < needed;
+}
+
+/** By slot, of those that answered. */
+function statusesOf(reports: readonly ReplicaReport[]): Map<number, StatusRecord> {
+  const answered = reports.flatMap((report) => ('status' in report ? [report.status] : []));
+  return new Map(answered.map((status) => [status.replica, status]));
+}
+
+/** How many others must be whole, so that what the lost file acknowledged is with one of them. */
+function othersNeeded(replicaCount: number): number {
+  const { replication, viewChange } = quorumsOf(replicaCount);
+  return Math.max(replication, viewChange - 1);
 }
 
 /** It takes part, and has all that it should have on its disk. */
