@@ -5,9 +5,14 @@ import { check } from './violation.ts';
 export const QUEUE_MAX = 4096;
 /** Reads without a place in the log that wait at a replica, at most. */
 const QUERIES_MAX = 4096;
+/** Repairs that one peer is asked for at once, at most: else the lagging flood the healthy. */
+const REPAIRS_PER_PEER_MAX = 2;
 
 /** Looks at a replica's numbers: what must not grow, and what must not pass what. */
-export function checkBounds(state: ReplicaSnapshot, config: ClusterConfig): void {
+export function checkBounds(
+  state: ReplicaSnapshot,
+  { config, replicaCount }: { readonly config: ClusterConfig; readonly replicaCount: number },
+): void {
   const { slot } = state;
   const within = (name: string, value: number, limit: number): void =>
     check('bounds', value <= limit, () => `replica ${slot}: ${name} ${value} is above ${limit}`);
@@ -16,6 +21,7 @@ export function checkBounds(state: ReplicaSnapshot, config: ClusterConfig): void
   within('queries', state.queries, QUERIES_MAX);
   within('blocks held', state.claimedBytes - state.privilegedBytes, state.claimedBytesMax);
   within('sessions', state.sessions, config.sessionsMax);
+  within('repairs', state.repairsInFlight, REPAIRS_PER_PEER_MAX * (replicaCount - 1));
   within('dirty slots', state.journalDirty, config.walSlots);
   within('faulty slots', state.journalFaulty, config.walSlots);
   within('commit_min', state.commitMin, state.commitMax);

@@ -206,7 +206,10 @@ const CANARIES: Readonly<Record<CheckerName, Canary>> = {
   },
   bounds: {
     planted: 'a pipeline of five',
-    plant: () => checkBounds(replicaState({ isPrimary: true, pipelineLength: 5 }), CONFIG),
+    plant: () => {
+      const state = replicaState({ isPrimary: true, pipelineLength: 5 });
+      checkBounds(state, { config: CONFIG, replicaCount: 3 });
+    },
   },
   recovery: {
     planted: 'a doubtful head over a log that was just formatted',

@@ -288,7 +288,9 @@ describe('other checkers', () => {
       sessions: 7,
     });
     const bounds = (change: Partial<ReplicaSnapshot>): string =>
-      broken(() => checkBounds({ ...state, ...change }, CONFIG_SIMULATION));
+      broken(() =>
+        checkBounds({ ...state, ...change }, { config: CONFIG_SIMULATION, replicaCount: 3 }),
+      );
     expect(bounds({})).toBe('nothing');
     expect(bounds({ commitMin: Op(41), commitMax: Op(41) })).toBe('bounds');
     expect(bounds({ commitMax: Op(37) })).toBe('bounds');

@@ -196,7 +196,7 @@ export class Checkers implements ClientObserver {
   }
 
   onSnapshot(state: ReplicaSnapshot): void {
-    checkBounds(state, this.config);
+    checkBounds(state, { config: this.config, replicaCount: this.disks.length });
     this.running.onSnapshot(state);
   }
 
@@ -238,9 +238,12 @@ export class Checkers implements ClientObserver {
 
   evicted(): void {}
 
-  /** The end of a run in which a core converged: it must hold whatever was answered. */
-  onConverged(states: readonly ReplicaSnapshot[]): void {
-    this.second?.onEnd();
+  /**
+   * The end of a run in which a core converged: it must hold whatever was answered. Returns what
+   * the second judge knows in the end; null where there is none.
+   */
+  onConverged(states: readonly ReplicaSnapshot[]): 'decided' | 'undecided' | null {
+    const decided = this.second?.onEnd();
     for (const state of states) {
       check(
         'acknowledged_writes',
@@ -248,5 +251,7 @@ export class Checkers implements ClientObserver {
         () => `replica ${state.slot} ends at op ${state.commitMin}, below an answered one`,
       );
     }
+    if (decided === undefined) return null;
+    return decided ? 'decided' : 'undecided';
   }
 }

@@ -83,4 +83,13 @@ describe('the second judge', () => {
     second.onIndefinite(ALICE);
     expect(() => second.onEnd()).toThrow('linearizable');
   });
+
+  it('says whether it knows', () => {
+    const unsure = new SecondJudge(() => ({ kind: 'undecided', steps: 1 }));
+    unsure.onInvoked(ALICE, add(1));
+    expect(unsure.onEnd()).toBe(false);
+    const sure = judge();
+    sure.onInvoked(ALICE, add(1));
+    expect(sure.onEnd()).toBe(true);
+  });
 });

@@ -50,8 +50,11 @@ export class SecondJudge {
     this.open.delete(client);
   }
 
-  /** The run is over: looks for an order. */
-  onEnd(): void {
+  /**
+   * The run is over: looks for an order. False when the search was given up before it knew: such a
+   * run counts as undecided, and shows nothing of what this judge looks at.
+   */
+  onEnd(): boolean {
     for (const client of [...this.open.keys()]) this.close(client, null);
     const verdict = this.judge(this.seen);
     check(
@@ -59,6 +62,7 @@ export class SecondJudge {
       verdict.kind !== 'not_linearizable',
       () => `no order of ${this.seen.length} requests explains what clients were answered`,
     );
+    return verdict.kind === 'linearizable';
   }
 
   private close(client: ClientId, output: Uint8Array | null): void {

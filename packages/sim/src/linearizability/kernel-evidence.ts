@@ -87,11 +87,22 @@ function readsOf(
     if (result.kind === 'range') {
       return result.entries.flatMap(({ key, ...record }) => found(namespace, key, record));
     }
+    const record = result.kind === 'put' ? result.previous : null;
+    if (operation?.kind === 'put' && record !== null)
+      return found(namespace, operation.key, record);
     if (operation?.kind !== 'get' || result.kind !== 'get' || result.record === null) return [];
     return found(namespace, operation.key, result.record);
   };
+  if (call.kind === 'getAt' && output.kind === 'get') {
+    return output.record === null ? [] : found(namespace, call.key, output.record);
+  }
+  if (call.kind === 'rangeAt' && output.kind === 'rangeAt') {
+    return output.entries.flatMap(({ key, ...record }) => found(namespace, key, record));
+  }
   if (call.kind !== 'txn') {
-    return call.kind === 'get' || call.kind === 'range' ? one(call, output) : [];
+    return call.kind === 'get' || call.kind === 'range' || call.kind === 'put'
+      ? one(call, output)
+      : [];
   }
   if (output.kind !== 'txn') return [];
   const branch = output.succeeded ? call.then : call.else;

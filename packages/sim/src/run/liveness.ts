@@ -69,7 +69,7 @@ export class LivenessPhase {
         waiting ||= client.queriesPending > 0;
       });
       if (!waiting && this.differences().length === 0) {
-        if (!this.isDeceived()) cluster.checkers.onConverged(this.states());
+        if (!this.isDeceived()) this.judgeHistory();
         return { kind: 'converged' };
       }
     }
@@ -80,6 +80,13 @@ export class LivenessPhase {
     const waiting = `${unanswered} clients and ${queries} queries wait`;
     const text = [waiting, ...this.differences()].join('; ');
     return { kind: 'stuck', reason: text };
+  }
+
+  private judgeHistory(): void {
+    const { checkers, totals } = this.cluster;
+    const judged = checkers.onConverged(this.states());
+    if (judged !== null) totals.historiesJudged += 1;
+    if (judged === 'undecided') totals.historiesUndecided += 1;
   }
 
   private states(): ReplicaSnapshot[] {

@@ -131,6 +131,9 @@ export interface Totals {
   partitionsSingleLink: number;
   partitionsBridge: number;
   partitionsRing: number;
+  /** Histories that the second judge looked at, and those of which it could not tell. */
+  historiesJudged: number;
+  historiesUndecided: number;
   /** Runs whose healed core could not go on for a reason outside what is promised. */
   unrecoverable: number;
   /** Runs in which what the scenario is about did not happen: they prove nothing. */
@@ -249,6 +252,8 @@ export function emptyTotals(): Totals {
     partitionsSingleLink: 0,
     partitionsBridge: 0,
     partitionsRing: 0,
+    historiesJudged: 0,
+    historiesUndecided: 0,
     unrecoverable: 0,
     witnessMissing: 0,
   };

@@ -17,7 +17,9 @@ import {
 } from '@kimberlite/kernel';
 import { present } from '@kimberlite/store';
 import type { Prng, StateMachine } from '@kimberlite/vsr';
+import { kernelJudge } from './kernel-judge.ts';
 import type {
+  HistoryJudge,
   QueryModel,
   QueryWorkload,
   ReplyModel,
@@ -48,6 +50,7 @@ export interface KernelWorkloadOptions {
 export class KernelWorkload implements Workload {
   readonly name: string;
   readonly queries: QueryWorkload;
+  readonly judge: HistoryJudge;
   private readonly options: WorkloadOptions & { readonly count: number };
   private known: KernelModel;
   noSpaceRefusals: number;
@@ -62,6 +65,7 @@ export class KernelWorkload implements Workload {
     const { stateBytesMax, historyRevisions } = config;
     this.newModel = () => new KernelModel(stateBytesMax, historyRevisions);
     this.name = 'kernel';
+    this.judge = kernelJudge(config);
     this.options = { ...WORKLOAD_DEFAULT, namespaces, count: callsMax };
     this.known = this.newModel();
     this.noSpaceRefusals = 0;
