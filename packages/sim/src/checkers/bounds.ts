@@ -19,7 +19,7 @@ export function checkBounds(
   within('pipeline', state.pipelineLength, config.pipelineMax);
   within('queue', state.queueLength, QUEUE_MAX);
   within('queries', state.queries, QUERIES_MAX);
-  within('blocks held', state.claimedBytes - state.privilegedBytes, state.claimedBytesMax);
+  within('blocks held', state.limitedBytes, state.limitedBytesMax);
   within('sessions', state.sessions, config.sessionsMax);
   within('repairs', state.repairsInFlight, REPAIRS_PER_PEER_MAX * (replicaCount - 1));
   within('dirty slots', state.journalDirty, config.walSlots);

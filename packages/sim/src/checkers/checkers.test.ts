@@ -296,9 +296,8 @@ describe('other checkers', () => {
     expect(bounds({ commitMax: Op(37) })).toBe('bounds');
     expect(bounds({ pipelineLength: 5 })).toBe('bounds');
     expect(bounds({ sessions: 8 })).toBe('bounds');
-    const held = { claimedBytes: 3 * 8192, privilegedBytes: 8192, claimedBytesMax: 2 * 8192 };
-    expect(bounds(held)).toBe('nothing');
-    expect(bounds({ ...held, claimedBytes: 4 * 8192 })).toBe('bounds');
+    expect(bounds({ limitedBytes: 8192, limitedBytesMax: 8192 })).toBe('nothing');
+    expect(bounds({ limitedBytes: 2 * 8192, limitedBytesMax: 8192 })).toBe('bounds');
     expect(bounds({ op: Op(65) })).toBe('bounds');
     expect(bounds({ logView: View(2) })).toBe('bounds');
   });

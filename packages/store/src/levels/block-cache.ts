@@ -21,6 +21,7 @@ export class BlockCache {
   private readonly ring: CachedBlock[] = [];
   private hand = 0;
   private heldNow = 0;
+  private limitedNow = 0;
 
   constructor(budget: number, blockSize: number) {
     this.capacity = Math.max(1, Math.floor(budget / blockSize));
@@ -34,6 +35,11 @@ export class BlockCache {
   /** Blocks that holds keep, each counted once; some may be of a tree that is gone. */
   get held(): number {
     return this.heldNow;
+  }
+
+  /** Of those, the ones that a hold without a privilege keeps. */
+  get limited(): number {
+    return this.limitedNow;
   }
 
   /** The block whose reference begins at `at`, or null. */
@@ -59,7 +65,7 @@ export class BlockCache {
     const { address } = reference;
     this.drop(address);
     const name = referenceBytes(reference);
-    const entry = { address, name, bytes, used: true, awaited, holds: 0, place: -1 };
+    const entry = { address, name, bytes, used: true, awaited, holds: 0, limited: 0, place: -1 };
     this.entries.set(address, entry);
     for (const hold of holds) this.keep(entry, hold);
     this.settle(entry);
@@ -68,6 +74,7 @@ export class BlockCache {
 
   /** The hold keeps nothing any more. */
   release(hold: BlockHold): void {
+    if (!hold.privileged) this.unlimit(hold);
     for (const entry of hold.found) {
       entry.holds -= 1;
       if (entry.holds > 0) continue;
@@ -77,6 +84,15 @@ export class BlockCache {
     hold.found.clear();
     assert(this.heldNow >= 0, 'a block is let go of once');
     this.shrink();
+  }
+
+  /** What the hold keeps counts for the limit no more. */
+  unlimit(hold: BlockHold): void {
+    for (const entry of hold.found) {
+      entry.limited -= 1;
+      if (entry.limited === 0) this.limitedNow -= 1;
+    }
+    assert(this.limitedNow >= 0, 'a block is let go of once');
   }
 
   /** Nobody awaits anything any more. */
@@ -98,6 +114,9 @@ export class BlockCache {
     hold.found.add(entry);
     entry.holds += 1;
     if (entry.holds === 1) this.heldNow += 1;
+    if (hold.privileged) return;
+    entry.limited += 1;
+    if (entry.limited === 1) this.limitedNow += 1;
   }
 
   /** Only what nobody keeps or awaits stands in the ring. */

@@ -21,6 +21,8 @@ interface Wanted {
   readonly as: VerifiedAs | null;
   /** With whom it stays when it comes. */
   readonly holds: Set<BlockHold>;
+  /** How many of them have no privilege. */
+  limited: number;
   /** Someone without a hold wants it: a checkpoint or a restore. */
   awaited: boolean;
   /** Stands among those that are read first. */
@@ -52,8 +54,9 @@ export class BlockDemand implements BlockSource {
   private ordinary: Wanted[] = [];
   private urgent: Wanted[] = [];
   private forgotten = 0;
-  /** Wanted blocks that holds wait for. */
+  /** Wanted blocks that holds wait for, and those that one without a privilege waits for. */
   private wantedByHolds = 0;
+  private wantedLimited = 0;
   /** What restores have seen. Kept over the next restore: most of it is in that tree too. */
   readonly verified: VerifiedBlocks = new VerifiedBlocks();
   /** Whether what comes is part of a restore of a whole tree. */
@@ -116,10 +119,36 @@ export class BlockDemand implements BlockSource {
     return this.cache.held + this.wantedByHolds;
   }
 
+  /** The same of holds without a privilege. */
+  get limited(): number {
+    return this.cache.limited + this.wantedLimited;
+  }
+
+  /** What the hold keeps and waits for counts for no limit any more. */
+  privilege(hold: BlockHold): void {
+    if (hold.privileged) return;
+    this.cache.unlimit(hold);
+    this.unlimit(hold);
+    hold.privileged = true;
+  }
+
+  private unlimit(hold: BlockHold): void {
+    for (const address of hold.missing) {
+      const wanted = this.wantedAt(address);
+      wanted.limited -= 1;
+      if (wanted.limited === 0) this.wantedLimited -= 1;
+    }
+  }
+
+  private wantedAt(address: number): Wanted {
+    return present(this.wanted.get(address), 'what a hold waits for is wanted');
+  }
+
   /** The hold keeps nothing and waits for nothing any more. */
   release(hold: BlockHold): void {
+    if (!hold.privileged) this.unlimit(hold);
     for (const address of hold.missing) {
-      const wanted = present(this.wanted.get(address), 'what a hold waits for is wanted');
+      const wanted = this.wantedAt(address);
       wanted.holds.delete(hold);
       if (wanted.holds.size > 0) continue;
       this.wantedByHolds -= 1;
@@ -188,6 +217,7 @@ export class BlockDemand implements BlockSource {
       reference,
       ...expected,
       holds: new Set(),
+      limited: 0,
       awaited: false,
       urgent: false,
       named: false,
@@ -205,6 +235,10 @@ export class BlockDemand implements BlockSource {
     else if (!wanted.holds.has(hold)) {
       if (wanted.holds.size === 0) this.wantedByHolds += 1;
       wanted.holds.add(hold);
+      if (!hold.privileged) {
+        if (wanted.limited === 0) this.wantedLimited += 1;
+        wanted.limited += 1;
+      }
       hold.missing.add(wanted.reference.address);
     }
     const urgent = hold === null || hold.privileged;
@@ -222,6 +256,7 @@ export class BlockDemand implements BlockSource {
     const { address } = wanted.reference;
     this.wanted.delete(address);
     if (wanted.holds.size > 0) this.wantedByHolds -= 1;
+    if (wanted.limited > 0) this.wantedLimited -= 1;
     for (const hold of wanted.holds) hold.missing.delete(address);
     wanted.holds.clear();
     if (wanted.named) return;

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BlockDisk } from '../testing/block-disk.ts';
+import type { BlockHold } from './block-hold.ts';
 import { LeveledHost, leveledForest } from './testing/leveled-disk.ts';
 
 const BLOCK_SIZE = 1024;
@@ -23,12 +24,30 @@ function coldHost(): LeveledHost {
   return host;
 }
 
+/** Blocks that the holds keep or wait for, each counted once. */
+function blocksOf(holds: readonly BlockHold[]): number {
+  const found = new Set(holds.flatMap((hold) => [...hold.found]));
+  return found.size + new Set(holds.flatMap((hold) => [...hold.missing])).size;
+}
+
 describe('holds', () => {
   it('keep what their readers have found, and no more, in any order', () => {
     const step = fc.record({
       hold: fc.nat({ max: 4 }),
       row: fc.nat({ max: ROWS - 1 }),
-      act: fc.constantFrom('look', 'look', 'look', 'provide', 'provide', 'release'),
+      act: fc.constantFrom(
+        ...[
+          'look',
+          'look',
+          'look',
+          'look',
+          'provide',
+          'provide',
+          'provide',
+          'release',
+          'privilege',
+        ],
+      ),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
@@ -42,8 +61,10 @@ describe('holds', () => {
           const look = (which: number): boolean =>
             forest.holding(hold, () => forest.table(1).lookup(Uint8Array.of(which))) !== 'wanted';
           if (act === 'provide') host.provide(3);
+          else if (act === 'privilege') forest.privilege(hold);
           else if (act === 'release') {
             forest.release(hold);
+            hold.privileged = false;
             kept[index]?.clear();
             expect([hold.size, hold.waits]).toEqual([0, false]);
           } else if (look(row)) kept[index]?.add(row);
@@ -51,7 +72,9 @@ describe('holds', () => {
           // Whatever one has found it finds again, however little the cache has room for.
           for (const found of kept[index] ?? []) expect(look(found)).toBe(true);
           const claimed = forest.claimedSize / BLOCK_SIZE;
-          expect(claimed).toBeLessThanOrEqual(holds.reduce((sum, { size }) => sum + size, 0));
+          expect(claimed).toBe(blocksOf(holds));
+          const limited = holds.filter(({ privileged }) => !privileged);
+          expect(forest.limitedSize / BLOCK_SIZE).toBe(blocksOf(limited));
           expect(forest.cachedSize / BLOCK_SIZE).toBeLessThanOrEqual(CACHE_BLOCKS + claimed);
         }
         for (const hold of holds) forest.release(hold);

@@ -7,8 +7,9 @@ export interface CachedBlock {
   used: boolean;
   /** Came because someone without a hold wants it, who has yet to look: not given up before. */
   awaited: boolean;
-  /** Holds that keep it. */
+  /** Holds that keep it, and how many of them count for the limit. */
   holds: number;
+  limited: number;
   /** Where it stands in the ring of what may be given up; -1 outside of it. */
   place: number;
 }
@@ -21,7 +22,7 @@ export interface CachedBlock {
 export class BlockHold {
   /**
    * What it keeps counts for no limit: it belongs to the one reader of its kind that may go on
-   * whatever the others hold. May be set while the hold is in use.
+   * whatever the others hold. Set at any time by `Forest.privilege`.
    */
   privileged: boolean;
   /** Owner: block-cache.ts. */

@@ -184,24 +184,27 @@ export class Forest {
     return this.demand.claimed * this.format.blockSize;
   }
 
-  /** The same of the privileged ones, counted for each of them. */
-  get privilegedSize(): number {
-    let blocks = 0;
-    for (const hold of this.holds) if (hold.privileged) blocks += hold.size;
-    return blocks * this.format.blockSize;
+  /** The same of holds without a privilege. */
+  get limitedSize(): number {
+    return this.demand.limited * this.format.blockSize;
   }
 
   /**
    * Bytes that holds without a privilege may claim together: half of the cache, so that the rest
    * of it still serves those who find what they need in memory.
    */
-  get claimedSizeMax(): number {
+  get limitedSizeMax(): number {
     return Math.max(1, Math.floor(this.cache.capacity / 2)) * this.format.blockSize;
   }
 
   /** Whether they claim more: then whoever looked last must let go. */
   get claimsTooMuch(): boolean {
-    return this.claimedSize - this.privilegedSize > this.claimedSizeMax;
+    return this.limitedSize > this.limitedSizeMax;
+  }
+
+  /** The hold counts for no limit from now on. */
+  privilege(hold: BlockHold): void {
+    this.demand.privilege(hold);
   }
 
   /** Bytes of the blocks in memory. */

@@ -106,7 +106,7 @@ function prefetchFrom(r: Replica, execution: Execution, from: number): boolean {
     ahead.set(index, hold);
     const { operation, body } = entry;
     const ready = forest.holding(hold, () => prefetchRequest(r, { operation, body }));
-    if (heldAhead(r, execution) > forest.claimedSizeMax / 2) {
+    if (heldAhead(r, execution) > forest.limitedSizeMax / 2) {
       // It is read when its turn comes: one request always has room.
       letGoOf(r, execution, index);
       return complete;

@@ -61,8 +61,7 @@ function answered(harness: ReplicaHarness): (number[] | 'refused')[] {
 
 /** Blocks that queries hold, that one left out that may hold more than its share. */
 function heldBlocks(harness: ReplicaHarness): number {
-  const { claimedBytes, privilegedBytes } = snapshotOf(harness.replica);
-  return (claimedBytes - privilegedBytes) / blockSize;
+  return snapshotOf(harness.replica).limitedBytes / blockSize;
 }
 
 describe('blocks that queries hold', () => {

@@ -3,7 +3,7 @@ import type { Replica } from './replica.ts';
 
 /**
  * Blocks that queries hold while others of theirs are read. Together they claim no more than
- * `claimedSizeMax` of the forest, half of the cache. A query that would need more lets go and waits
+ * `limitedSizeMax` of the forest, half of the cache. A query that would need more lets go and waits
  * until others have; so that this comes to an end, one at a time may go beyond: what a single
  * request may look at is bounded before it is taken.
  */
@@ -11,7 +11,7 @@ import type { Replica } from './replica.ts';
 /** Whether another look may get further than the last one did. */
 export function mayLookAgain(r: Replica, { hold, claimedThen }: WaitingQuery): boolean {
   if (hold !== null) return !hold.waits;
-  return claimedThen === null || r.reads.beyond === null || r.forest.claimedSize < claimedThen;
+  return claimedThen === null || r.reads.beyond === null || r.forest.limitedSize < claimedThen;
 }
 
 /** Whether it waits for others to let go of blocks. */
@@ -30,13 +30,13 @@ export function waitForBlocks(
   if (!forest.claimsTooMuch || hold.privileged) return;
   if (reads.beyond === null) {
     reads.beyond = waiting;
-    hold.privileged = true;
+    forest.privilege(hold);
     return;
   }
   forest.release(hold);
   waiting.hold = null;
   // Only when the others hold less there may be room.
-  waiting.claimedThen = forest.claimedSize;
+  waiting.claimedThen = forest.limitedSize;
 }
 
 /** The query is answered, or waits no longer: what was held for it may go. */

@@ -49,7 +49,7 @@ export interface WaitingQuery {
   readonly askedAt: number;
   /** What it has found while it waits for blocks; null before that, and while there is no room. */
   hold: BlockHold | null;
-  /** `claimedSize` of the forest when there was no room for it; null before that. */
+  /** `limitedSize` of the forest when there was no room for it; null before that. */
   claimedThen: number | null;
 }
 

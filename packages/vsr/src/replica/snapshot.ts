@@ -38,10 +38,9 @@ export interface ReplicaSnapshot {
   readonly queriesForRoom: number;
   /** Bytes of the blocks that requests and reads hold or wait for. */
   readonly claimedBytes: number;
-  /** Of those, what the few count that may go beyond the bound; at least what they alone hold. */
-  readonly privilegedBytes: number;
-  /** What the others may claim together. */
-  readonly claimedBytesMax: number;
+  /** Of those, what counts for the limit: all but what the few hold that may go beyond it. */
+  readonly limitedBytes: number;
+  readonly limitedBytesMax: number;
   /** Bytes of the blocks in memory. */
   readonly cachedBytes: number;
   readonly sessions: number;
@@ -101,8 +100,8 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
     queriesForBlocks: r.reads.waiting.filter(({ hold }) => hold !== null).length,
     queriesForRoom: r.reads.waiting.filter(isForRoom).length,
     claimedBytes: r.forest.claimedSize,
-    privilegedBytes: r.forest.privilegedSize,
-    claimedBytesMax: r.forest.claimedSizeMax,
+    limitedBytes: r.forest.limitedSize,
+    limitedBytesMax: r.forest.limitedSizeMax,
     cachedBytes: r.forest.cachedSize,
     sessions: r.sessions.count,
     quorumSeen: r.quorumSeen,

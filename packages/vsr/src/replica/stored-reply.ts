@@ -49,7 +49,7 @@ function waitForReply(
   client: ClientId,
   hold: BlockHold,
 ): void {
-  hold.privileged ||= ![...repliesWaiting.values()].some(({ privileged }) => privileged);
+  if (![...repliesWaiting.values()].some(({ privileged }) => privileged)) forest.privilege(hold);
   if (!hold.privileged && forest.claimsTooMuch) forest.release(hold);
   repliesWaiting.set(client, hold);
 }
