@@ -45,6 +45,23 @@ describe('disks that are slow for good', () => {
     },
   );
 
+  // A superblock alone takes 20 s then, and a view change needs three, one after the other.
+  it.each([3, 5])('come out of a view change: 5 s a write, %i replicas', (replicaCount) => {
+    const { script, primary } = settle({ replicaCount, clientCount: 1 });
+    slowDown(
+      script,
+      script.cluster.replicas.map(({ slot }) => slot),
+      5_000,
+    );
+    script.run(500);
+    script.crash(script.primary() ?? primary);
+    const answer = script.submit(addOne(1));
+    script.runUntil(() => answer.body !== null, 14_000);
+    const view = script.state(script.primary() ?? primary).view;
+    expect(answered(script, 3_000)).toBeGreaterThan(1);
+    expect(script.state(script.primary() ?? primary)).toMatchObject({ view, isPrimary: true });
+  });
+
   it.each([500, 1_000])('of one backup of two: %i ms a write', (millis) => {
     const { script, backups } = settle({ replicaCount: 2, clientCount: 2 });
     slowDown(script, backups, millis);

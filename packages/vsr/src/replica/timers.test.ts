@@ -140,6 +140,23 @@ describe('a timer that follows the round trip', () => {
   });
 });
 
+describe('a timer that follows the disk', () => {
+  it('lasts for its writes, from what the table says to sixteen times that', () => {
+    for (const name of NAMES) {
+      const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(1n));
+      const floor = TIMEOUTS_DEFAULT[name];
+      const { diskWrites } = timeoutRow(name);
+      for (const write of [0, 0.1, 1, 20, 100, 1_000, 100_000]) {
+        timers.adaptDisk(write);
+        const needed = Math.min(16 * floor, Math.ceil(diskWrites * write));
+        expect(timers.ticks(name)).toBe(Math.max(floor, needed));
+        expect(timers.diskTicks(name)).toBe(Math.ceil(diskWrites * write));
+        expect(timers.floor(name)).toBe(floor);
+      }
+    }
+  });
+});
+
 describe('a wait that is shortened', () => {
   it('ends within so many ticks, and never later than it would have', () => {
     const timers = new Timers(TIMEOUTS_DEFAULT, new Prng(1n));

@@ -9,10 +9,12 @@ import {
 } from './timeout-table.ts';
 
 /**
- * A slow network, or a slow disk, stretches what waits for it up to so many times its floor. No
- * more: a measurement that is wrong must not put a cluster to sleep.
+ * A slow network stretches what waits for it up to so many times its floor, a slow disk further:
+ * disks differ by more than links do. No more: a measurement that is wrong must not put a cluster
+ * to sleep.
  */
 const STRETCH_MAX = 4;
+const DISK_STRETCH_MAX = 16;
 
 /**
  * Countdown timers, advanced by ticks. A timer that fired stays off until started again. Those that
@@ -91,13 +93,19 @@ export class Timers {
   ticks(name: TimerName): number {
     const floor = this.table[name];
     const { roundTrips, diskWrites } = timeoutRow(name);
-    const needed = roundTrips * this.roundTrip + diskWrites * this.diskWrite;
-    return Math.min(STRETCH_MAX * floor, Math.max(floor, Math.ceil(needed)));
+    const answers = Math.min(STRETCH_MAX * floor, Math.ceil(roundTrips * this.roundTrip));
+    const writes = Math.min(DISK_STRETCH_MAX * floor, Math.ceil(diskWrites * this.diskWrite));
+    return Math.max(floor, answers, writes);
   }
 
-  /** How many times its floor it lasts now, 1 to 4. */
-  stretch(name: TimerName): number {
-    return this.ticks(name) / this.table[name];
+  /** Ticks that the table says: it never lasts shorter. */
+  floor(name: TimerName): number {
+    return this.table[name];
+  }
+
+  /** Ticks that its writes take on this disk, however many those are. */
+  diskTicks(name: TimerName): number {
+    return Math.ceil(timeoutRow(name).diskWrites * this.diskWrite);
   }
 
   /** A new estimate of the round trip to a quorum, in ticks; not necessarily whole. */

@@ -1,13 +1,15 @@
 import type { Op } from '../std/numbers.ts';
 import type { Replica } from './replica.ts';
 
-/** How much longer than the table says a view change may last, stretched and backed off. */
+/** How much longer than the table says a view change may last, stretched and backed off; */
 const LONGER_MAX = 16;
+/** and where this disk needs that long for its writes, which is believed step by step only. */
+const LONGER_MAX_SLOW = 64;
 
 /** By how much a view change may last longer: the more of them in a row came to nothing. */
 export function backOff(r: Replica): number {
   const doublings = Math.max(0, r.viewChange.attempts - 1);
-  return Math.min(2 ** doublings, LONGER_MAX / r.timers.stretch('viewChange'));
+  return Math.min(2 ** doublings, viewChangeTicksMax(r) / r.timers.ticks('viewChange'));
 }
 
 /** Ticks that this view change may last, before jitter. */
@@ -17,7 +19,9 @@ export function viewChangeTicks(r: Replica): number {
 
 /** The longest that any may last. */
 export function viewChangeTicksMax(r: Replica): number {
-  return (r.timers.ticks('viewChange') * LONGER_MAX) / r.timers.stretch('viewChange');
+  const floor = r.timers.floor('viewChange');
+  const writes = Math.min(LONGER_MAX_SLOW * floor, r.timers.diskTicks('viewChange'));
+  return Math.max(LONGER_MAX * floor, writes);
 }
 
 /** The view is normal here from now on. */
