@@ -75,37 +75,6 @@ describe('a primary that can still commit does not give way', () => {
   });
 });
 
-describe.each([2, 3, 4, 5, 6])('a primary of %i that can send but not hear', (replicaCount) => {
-  it('gives way while idle', () => {
-    const { script, primary, backups } = settle({ replicaCount });
-    const { view } = script.state(primary);
-    script.drop({ to: primary });
-    script.run(TIMEOUTS_DEFAULT.abdicate + 1);
-    script.runUntil(() => script.events('abdicated', primary).length > 0, 20);
-    expect(script.events('abdicated', primary)).toMatchObject([{ view, reason: 'unheard' }]);
-    if (replicaCount === 2) return; // Nobody else can lead without it.
-    script.runUntil(() => script.primary() !== primary && script.primary() !== null, 200);
-    expect(backups).toContain(script.primary());
-    expect(script.add(1, 1)).toBe(1);
-    script.heal();
-    script.runUntil(() => script.converged());
-  });
-
-  it('gives way while busy', () => {
-    const settled = settle({ replicaCount, clientCount: 3 });
-    const { script, primary } = settled;
-    script.drop({ to: primary, command: 'prepareOk' });
-    const answer = script.submit(addOne(2));
-    script.runUntil(() => script.events('abdicated', primary).length > 0, 150);
-    expect(script.events('abdicated', primary)).toMatchObject([{ reason: 'no_new_ack' }]);
-    script.runUntil(() => script.primary() !== primary && script.primary() !== null, 500);
-    script.runUntil(() => answer.body !== null);
-    expect(keepBusy(settled, 100)).toBeGreaterThan(0);
-    script.heal();
-    script.runUntil(() => script.converged());
-  });
-});
-
 describe.each([3, 4, 5, 6])('a primary of %i that can hear but not send', (replicaCount) => {
   it('is left while idle', () => {
     const { script, primary } = settle({ replicaCount });
