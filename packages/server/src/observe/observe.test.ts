@@ -184,6 +184,16 @@ describe('the HTTP listener', () => {
       expect(code).toBe(503);
       expect(text).toContain('[-]status_normal status is view_change');
       expect((await get('/livez'))[0]).toBe(200);
+      // The connections stand, and nothing comes: what the core hears is what counts.
+      changes = { state: { ...snapshot, quorumSeen: false, votersHeard: 1 } };
+      expect(await get('/readyz')).toEqual([503, expect.stringContaining('[-]heard 1 replicas')]);
+      expect(JSON.parse((await get('/status'))[1])).toMatchObject({
+        state: { quorum_seen: false, voters_heard: 1 },
+      });
+      expect((await get('/metrics'))[1]).toMatch(/^vsr_quorum_seen 0$/m);
+      changes = {};
+      expect((await get('/readyz'))[1]).toContain('[+]heard ok');
+      expect((await get('/metrics'))[1]).toMatch(/^vsr_quorum_seen 1$/m);
     } finally {
       http.close();
     }

@@ -1,4 +1,10 @@
-import { isCommand, REFUSAL_REASONS, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
+import {
+  isCommand,
+  REFUSAL_REASONS,
+  TIMEOUTS_DEFAULT,
+  type TimeoutTable,
+  timeoutsOfProfile,
+} from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { replicationQuorum } from '../cluster/quorums.ts';
 import { type LinkRule, messageIn } from '../testing/scripted-cluster.ts';
@@ -6,7 +12,11 @@ import { addOne, at, settle } from '../testing/settled.ts';
 
 const { heartbeat, quorumLoss } = TIMEOUTS_DEFAULT;
 /** Within two heartbeats, and the tick in which it looks. */
-const NOTICED = 2 * heartbeat + 1;
+const NOTICED = noticedBy(TIMEOUTS_DEFAULT);
+
+function noticedBy(timeouts: TimeoutTable): number {
+  return 2 * timeouts.heartbeat + 1;
+}
 
 function noQuorum({ packets }: LinkRule): number {
   return packets.filter((packet) => {
@@ -40,6 +50,35 @@ describe.each([2, 3, 4, 5, 6])('a primary of %i that loses its quorum', (replica
     script.run(10 * heartbeat);
     expect(script.events('quorum', primary).filter(({ seen }) => !seen)).toEqual([]);
     expect(script.add(1, 1)).toBe(1);
+  });
+});
+
+describe.each(['default', 'lan', 'wan'] as const)('with the timeouts of %s', (profile) => {
+  const timeouts = timeoutsOfProfile(profile);
+
+  it('a replica that hears nobody says so within two heartbeats, whoever it is', () => {
+    for (const slot of [0, 1, 2]) {
+      const { script } = settle({ replicaCount: 3, timeouts });
+      script.run(100);
+      // In whichever phase of its timers: from the last that it heard, not from a tick of its own.
+      script.run(slot);
+      script.drop({ to: slot });
+      script.run(noticedBy(timeouts));
+      expect(script.state(slot)).toMatchObject({ quorumSeen: false, votersHeard: 1 });
+      script.heal();
+      script.run(noticedBy(timeouts));
+      expect(script.state(slot)).toMatchObject({ quorumSeen: true });
+    }
+  });
+
+  it('and nobody says so while all is well, whatever the load', () => {
+    const { script } = settle({ replicaCount: 3, clientCount: 2, timeouts });
+    for (let round = 0; round < 40; round += 1) {
+      script.run(round % 7);
+      script.add(1, 1, round % 2);
+    }
+    script.run(20 * timeouts.heartbeat);
+    expect(script.events('quorum').filter(({ seen }) => !seen)).toEqual([]);
   });
 });
 

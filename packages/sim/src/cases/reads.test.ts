@@ -43,6 +43,56 @@ describe('a linearizable read', () => {
     expect(answer.value).toBe(1);
   });
 
+  it.each([2, 60])(
+    'that lay before a primary which slept %i ticks longer than the others waited sees their write',
+    (longer) => {
+      for (const seed of [1n, 2n]) {
+        const { script, primary, backups } = settle({ replicaCount: 3, clientCount: 2, seed });
+        script.add(1, 1);
+        script.pause(primary);
+        // What would tell it of their view comes later than the questions.
+        const late = script.cut(backups, [primary]);
+        // From before the others' write, and from after: only that one owes it.
+        const before = readAt(script, primary);
+        script.runUntil(() => script.primary() !== primary, 500);
+        expect(script.add(1, 1, 1)).toBe(2);
+        const after = readAt(script, primary);
+        script.run(longer);
+        script.unpause(primary);
+        script.run(5);
+        for (const rule of late) rule.remove();
+        script.runUntil(() => before.value !== null && after.value !== null);
+        expect(after.value).toBe(2);
+        expect([1, 2]).toContain(before.value);
+      }
+    },
+  );
+
+  it('waits at a new primary for the log that it began with', () => {
+    const { script, primary, backups } = settle({ replicaCount: 3, clientCount: 2 });
+    const next = at(backups, 0);
+    script.add(1, 1);
+    // Acknowledged by the old primary, and not known to be committed by those who go on.
+    script.drop({ from: primary, command: 'commit' });
+    // To another client: what the one that asks has seen itself would be waited for in any case.
+    expect(script.add(1, 1, 1)).toBe(2);
+    script.crash(primary);
+    // The last backup has it too, but its word is lost: the new one cannot commit what it inherits.
+    const acks = script.drop({ to: next, command: 'prepareOk' });
+    script.runUntil(() => script.state(next).isPrimary, 500);
+    const { commitMin, op } = script.state(next);
+    expect(commitMin).toBeLessThan(op);
+    const asked = script.watch({ to: next, command: 'query' });
+    const answer = readAt(script, next);
+    script.runUntil(() => asked.packets.length > 0, 40);
+    script.run(15);
+    expect(script.state(next)).toMatchObject({ isPrimary: true, commitMin });
+    expect(answer.value).toBeNull();
+    acks.remove();
+    script.runUntil(() => answer.value !== null);
+    expect(answer.value).toBe(2);
+  });
+
   it('is not answered by a primary that was cut off while others went on without it', () => {
     const { script, primary, backups } = settle({ replicaCount: 3, clientCount: 2 });
     script.add(1, 1);

@@ -197,6 +197,30 @@ describe('two that take themselves for primary', () => {
   });
 });
 
+describe('votes of long ago', () => {
+  const { silence, startViewChangeWindow } = TIMEOUTS_DEFAULT;
+
+  /** How far the view comes when three of five vote, each for itself, so many ticks apart. */
+  function viewsMoved(ticks: number): number {
+    const { script, primary, backups } = settle({ replicaCount: 5 });
+    const { view } = script.state(primary);
+    for (const slot of backups.slice(0, 3)) {
+      const deaf = script.cut([primary], [slot]);
+      script.runUntil(() => script.events('vote', slot).some((vote) => vote.view === view), 100);
+      for (const rule of deaf) rule.remove();
+      script.run(ticks - silence);
+    }
+    script.runUntil(() => script.converged());
+    return Math.max(...script.cluster.snapshots().map((state) => state.view)) - view;
+  }
+
+  it('are no reason to move now', () => {
+    expect(viewsMoved(startViewChangeWindow + silence)).toBe(0);
+    // Within the window they count together: nobody says that it has taken its own back.
+    expect(viewsMoved(startViewChangeWindow / 4)).toBe(1);
+  });
+});
+
 describe('a replica alone', () => {
   it('does not inflate the view, and disturbs nobody when it is back', () => {
     const { script, primary, backups } = settle({ replicaCount: 3 });
