@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CallFault, FileCall } from '../../packages/server/src/testing/faulty-calls.ts';
 import { DISK_CONFIG, DISK_REPLICAS, DiskCluster } from '../support/disk-cluster.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { until } from '../support/until.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -219,6 +220,15 @@ describe('a disk that lies about a write', () => {
   });
 });
 
+/** Until a replica has logged this. */
+function said(message: string): Promise<true> {
+  return until(() => (disks.logged(message).length > 0 ? true : null), {
+    within: 20_000,
+    what: `'${message}' in the log`,
+    explain: () => disks.describe(),
+  });
+}
+
 describe('a disk that hangs', () => {
   for (const role of ['primary', 'backup'] as const) {
     it(`of the ${role}: the cluster goes on, and the replica comes back`, async () => {
@@ -237,8 +247,10 @@ describe('a disk that hangs', () => {
         const reasons = disks.logged('primary gives way').map(({ reason }) => reason);
         expect(reasons).toContain('disk_stall');
       }
+      await said('the disk does nothing');
       disks.calls[slot]?.setFault(null);
       await disks.healthy();
+      await said('the disk goes on');
       expect(disks.cluster.fatal).toEqual([]);
       await nothingWasLost();
     });

@@ -44,6 +44,7 @@ export function answer(
       scrubProgress: 0,
       scrubBytes: 0,
       scrubFindings: 0,
+      diskHangs: false,
       quorumSeen: true,
       votersHeard: 2,
       commitStalled: false,

@@ -126,6 +126,11 @@ function writeState(text: MetricsText, status: StatusRecord): void {
     ],
     ['vsr_scrub_tours_completed', 'Whole scrub tours since the start.', state.scrubTours],
     [
+      'vsr_disk_hangs',
+      '1 while the disk does nothing, with something asked of it.',
+      state.diskHangs ? 1 : 0,
+    ],
+    [
       'vsr_quorum_seen',
       '1 while enough replicas are heard for the cluster to go on.',
       state.quorumSeen ? 1 : 0,

@@ -126,6 +126,10 @@ function lineOf(event: TraceEvent): Line | null {
     }
     case 'abdication_withdrawn':
       return { level: 'info', msg: 'primary goes on', fields: { view: event.view } };
+    case 'disk_hangs':
+      return { level: 'warn', msg: 'the disk does nothing', fields: { work: event.work } };
+    case 'disk_goes_on':
+      return { level: 'info', msg: 'the disk goes on', fields: { work: event.work } };
     case 'commit_stalled': {
       const { view, commit, waiting } = event;
       return { level: 'warn', msg: 'commits stand still', fields: { view, commit, waiting } };

@@ -34,6 +34,7 @@ export const snapshot: ReplicaSnapshot = {
   scrubProgress: 0,
   scrubBytes: 0,
   scrubFindings: 0,
+  diskHangs: false,
   quorumSeen: true,
   votersHeard: 2,
   commitStalled: false,

@@ -33,6 +33,7 @@ export function replicaState(changes: Partial<ReplicaSnapshot>): ReplicaSnapshot
     scrubProgress: 0,
     scrubBytes: 0,
     scrubFindings: 0,
+    diskHangs: false,
     quorumSeen: true,
     votersHeard: 2,
     commitStalled: false,

@@ -2,7 +2,8 @@ import { nextView, primarySlot } from '../membership.ts';
 import { setHas } from '../std/bitset.ts';
 import { TICK_MICROS } from '../std/tick.ts';
 import { holdsUpRequests, noteGaveWay, peersWith, watchCheckpointLag } from './checkpoint-lag.ts';
-import { watchDisk } from './disk-pace.ts';
+import { watchDiskHang } from './disk-hang.ts';
+import { diskLimit, watchDisk } from './disk-pace.ts';
 import { heardInView } from './heard.ts';
 import { sendHeartbeat } from './heartbeat.ts';
 import type { VoteReason } from './reasons.ts';
@@ -24,6 +25,7 @@ import { checkpointRequired } from './window.ts';
  */
 export function watchSelf(r: Replica, stalled: boolean): void {
   watchDisk(r);
+  watchDiskHang(r);
   if (!isPrimary(r) || r.replicaCount === 1) return;
   if (stalled) {
     // What the others did meanwhile is unknown: only what is heard from now on counts.
@@ -100,10 +102,9 @@ function ackLimit(r: Replica): number {
  */
 function isDiskStalled(r: Replica): boolean {
   const { disk, primary } = r;
-  const limit = (usual: number): number =>
-    Math.max(r.timers.ticks('abdicate'), Math.min(USUAL_TIMES * usual, viewChangeTicksMax(r)));
-  if (primary.queue.length > 0 && r.tick - disk.writeProgress > limit(disk.writeTicks)) return true;
-  const readLimit = limit(disk.readTicks);
+  const writeLimit = diskLimit(r, disk.writeTicks);
+  if (primary.queue.length > 0 && r.tick - disk.writeProgress > writeLimit) return true;
+  const readLimit = diskLimit(r, disk.readTicks);
   if (r.commitReading !== null && r.tick - r.commitReadingSince > readLimit) return true;
   return r.commitMin < r.commitMax && r.tick - disk.readProgress > readLimit;
 }

@@ -1,5 +1,7 @@
+import type { DiskWork } from './disk-hang.ts';
 import type { Completion } from './effect.ts';
 import type { Replica } from './replica.ts';
+import { viewChangeTicksMax } from './view-change-pace.ts';
 
 /**
  * How this replica's own disk does. Reads are kept apart from writes: a disk may give back what it
@@ -16,6 +18,8 @@ export interface DiskPace {
   /** Ticks at which writes under way were asked for: by WAL slot, and of the superblock's copy. */
   readonly preparesSince: Map<number, number>;
   superblockSince: number;
+  /** What it has stopped doing, once that was said. */
+  hangs: DiskWork | null;
 }
 
 export function firstDiskPace(): DiskPace {
@@ -26,6 +30,7 @@ export function firstDiskPace(): DiskPace {
     readTicks: 0,
     preparesSince: new Map(),
     superblockSince: 0,
+    hangs: null,
   };
 }
 
@@ -35,6 +40,17 @@ export function watchDisk(r: Replica): void {
   if (!writing) r.disk.writeProgress = r.tick;
   const reading = r.blockReads + r.pipelineReading.size > 0 || r.commitReading !== null;
   if (!reading) r.disk.readProgress = r.tick;
+}
+
+/** So many times as long as usual, and a write or a read is overdue. */
+const OVERDUE_TIMES = 4;
+
+/** Ticks without any progress after which the disk is taken to hang. */
+export function diskLimit(r: Replica, usual: number): number {
+  return Math.max(
+    r.timers.ticks('abdicate'),
+    Math.min(OVERDUE_TIMES * usual, viewChangeTicksMax(r)),
+  );
 }
 
 /** A body of the log goes to disk. */

@@ -44,6 +44,8 @@ export interface ReplicaSnapshot {
   /** Bytes of the blocks in memory. */
   readonly cachedBytes: number;
   readonly sessions: number;
+  /** Its disk does nothing, with something asked of it. */
+  readonly diskHangs: boolean;
   /** Enough others were heard within two heartbeats for the cluster to go on. */
   readonly quorumSeen: boolean;
   /** Voters heard within two heartbeats, including this replica. */
@@ -104,6 +106,7 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
     limitedBytesMax: r.forest.limitedSizeMax,
     cachedBytes: r.forest.cachedSize,
     sessions: r.sessions.count,
+    diskHangs: r.disk.hangs !== null,
     quorumSeen: r.quorumSeen,
     votersHeard: heardCount(r),
     commitStalled: r.primary.stalled,

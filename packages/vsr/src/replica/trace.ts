@@ -1,5 +1,6 @@
 import type { ReadLevel } from '../message/layout.ts';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
+import type { DiskWork } from './disk-hang.ts';
 import type { Denial } from './introduce.ts';
 import type { DropReason, VoteReason } from './reasons.ts';
 import type { Status } from './status.ts';
@@ -95,6 +96,9 @@ export type TraceEvent =
   | { readonly kind: 'sync_finished'; readonly op: Op }
   | { readonly kind: 'abdicated'; readonly view: View; readonly reason: VoteReason }
   | { readonly kind: 'abdication_withdrawn'; readonly view: View }
+  /** This replica's own disk does nothing, with something asked of it; and does something again. */
+  | { readonly kind: 'disk_hangs'; readonly work: DiskWork }
+  | { readonly kind: 'disk_goes_on'; readonly work: DiskWork }
   /** Primary: too much waits and nothing has committed for a while. */
   | {
       readonly kind: 'commit_stalled';
