@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { CONFIGURATION_KEYS } from '@kimberlite/server';
+import { scenarioNamed, TIMEOUT_SCENARIOS } from '@kimberlite/sim';
 import { TIMER_NAMES } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { withParts } from './markdown.ts';
@@ -15,12 +16,16 @@ describe('docs/timeouts.md', () => {
     expect(withParts(page, TIMEOUT_PARTS)).toBe(page);
   });
 
-  it.each(TIMER_NAMES)('names for %s a handler, a metric and a case that exist', (name) => {
-    const { handler, metric, shownBy } = TIMEOUTS_SHOWN[name];
-    const source = read(`packages/vsr/src/replica/${handler[1]}`);
-    expect(source).toMatch(new RegExp(`(function |^  )${handler[0]}\\(`, 'm'));
-    expect(existsSync(new URL(`packages/sim/src/cases/${shownBy}`, root))).toBe(true);
-    if (metric !== null) expect(read('docs/metrics.md')).toContain(`\`${metric.split('{')[0]}\``);
-    expect(CONFIGURATION_KEYS).toContain(timeoutKeyOf(name));
-  });
+  it.each(TIMER_NAMES)(
+    'names for %s a handler, a metric, a case and a scenario that exist',
+    (name) => {
+      const { handler, metric, shownBy } = TIMEOUTS_SHOWN[name];
+      const source = read(`packages/vsr/src/replica/${handler[1]}`);
+      expect(source).toMatch(new RegExp(`(function |^  )${handler[0]}\\(`, 'm'));
+      expect(existsSync(new URL(`packages/sim/src/cases/${shownBy}`, root))).toBe(true);
+      expect(read('docs/metrics.md')).toContain(`\`${metric.split('{')[0]}\``);
+      expect(CONFIGURATION_KEYS).toContain(timeoutKeyOf(name));
+      expect(scenarioNamed(TIMEOUT_SCENARIOS[name])?.name).toBe(TIMEOUT_SCENARIOS[name]);
+    },
+  );
 });

@@ -1,3 +1,4 @@
+import { TIMEOUT_SCENARIOS } from '@kimberlite/sim';
 import { TIMEOUT_RELATIONS, TIMER_NAMES, type TimerName, timeoutRow } from '@kimberlite/vsr';
 import { table } from './markdown.ts';
 
@@ -5,7 +6,7 @@ interface Shown {
   /** Function and file under packages/vsr/src/replica/ that acts when it ends. */
   readonly handler: readonly [name: string, file: string];
   /** What shows it besides `vsr_timeouts_total`, which counts them all. */
-  readonly metric: string | null;
+  readonly metric: string;
   /** The cluster case that shows it, under packages/sim/src/cases/. */
   readonly shownBy: string;
 }
@@ -64,7 +65,7 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
   },
   startViewChangeWindow: {
     handler: ['onVoteWindowTimeout', 'vote.ts'],
-    metric: null,
+    metric: 'vsr_timeouts_total{timeout="start_view_change_window"}',
     shownBy: 'view-change.test.ts',
   },
   doViewChange: {
@@ -165,11 +166,12 @@ function shown(): string {
     return [
       `\`${timeoutKeyOf(name)}\``,
       `\`${handler[0]}\` in \`${handler[1]}\``,
-      metric === null ? '' : `\`${metric}\``,
+      `\`${metric}\``,
       `\`${shownBy}\``,
+      `\`${TIMEOUT_SCENARIOS[name]}\``,
     ];
   });
-  return table(['key', 'what acts', 'metric', 'shown by'], rows);
+  return table(['key', 'what acts', 'metric', 'shown by', 'ends in the scenario'], rows);
 }
 
 function relations(): string {

@@ -50,6 +50,7 @@ export { describeOptions, drawSwarm } from './run/swarm.ts';
 export { addTotals, emptyTotals, type Totals } from './run/totals.ts';
 export { SCENARIOS, scenarioNamed, scenarioOptions } from './scenarios/registry.ts';
 export { SCENARIO_GROUPS, type Scenario, type ScenarioGroup } from './scenarios/scenario.ts';
+export { TIMEOUT_SCENARIOS } from './scenarios/timeout-scenarios.ts';
 export type { Damage } from './storage/sector-memory.ts';
 export { STORAGE_CALM, type StorageOptions } from './storage/storage.ts';
 export { ScriptedCluster, type ScriptedOptions } from './testing/scripted-cluster.ts';

@@ -159,6 +159,18 @@ describe('network', () => {
     expect(other.received).toHaveLength(1);
   });
 
+  it('loses packets of one command to one node only', () => {
+    const { net, received, drain } = network({
+      lossByCommand: { startViewChange: 1 },
+      lossByCommandTo: 2,
+    });
+    net.send(0, 1, vote(1));
+    net.send(0, 2, vote(1));
+    drain();
+    expect(received.map(({ to }) => to)).toEqual([1]);
+    expect(net.counts.lostByCommand).toBe(1);
+  });
+
   it('loses what an ill node sends, or is sent, as its illness says', () => {
     const { net, received, drain } = network({});
     net.health.set(0, { ...NODE_HEALTHY, muted: true });

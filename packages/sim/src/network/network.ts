@@ -16,6 +16,8 @@ export interface NetworkOptions {
   readonly lossByCommand: Readonly<Partial<Record<Command, number>>>;
   /** From this time of the run on, in microseconds. */
   readonly lossByCommandFrom: number;
+  /** Only of packets to this node; null for all. */
+  readonly lossByCommandTo: number | null;
   /** A delivered packet is delivered once more, later; possibly again and again. */
   readonly replayProbability: number;
   /**
@@ -50,6 +52,7 @@ export const NETWORK_CALM: NetworkOptions = {
   lossProbability: 0,
   lossByCommand: {},
   lossByCommandFrom: 0,
+  lossByCommandTo: null,
   replayProbability: 0,
   replayRequests: false,
   echoProbability: 0,
@@ -222,9 +225,11 @@ export class Network {
 
   /** Losses that have a cause: the packet's command, a congested link, an end that is ill. */
   private isLostOtherwise({ from, to, command }: Packet): boolean {
-    const byCommand = this.options.lossByCommand[command] ?? 0;
+    const { lossByCommand, lossByCommandTo } = this.options;
+    const byCommand = lossByCommand[command] ?? 0;
     if (
       byCommand > 0 &&
+      (lossByCommandTo === null || lossByCommandTo === to) &&
       this.queue.now >= this.options.lossByCommandFrom &&
       this.prng.chance(byCommand) &&
       (this.faults?.allow('command_loss', from, to) ?? true)

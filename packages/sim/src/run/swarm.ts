@@ -216,6 +216,7 @@ function drawNetwork(prng: Prng): NetworkOptions {
     lossProbability: rate(prng, prng.pick([0.05, 0.3]), 0.3),
     lossByCommand: {},
     lossByCommandFrom: 0,
+    lossByCommandTo: null,
     replayProbability: rate(prng, prng.pick([0.1, 0.5]), 0.3),
     replayRequests: prng.chance(0.3),
     echoProbability: rate(prng, 0.02, 0.5),

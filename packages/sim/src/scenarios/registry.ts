@@ -31,6 +31,7 @@ import { byzantineViewChangeMerge } from './byzantine/byzantine-view-change-merg
 import { strayState } from './byzantine/stray-state.ts';
 import { clockBackwardJump } from './clock/clock-backward-jump.ts';
 import { clockDrift } from './clock/clock-drift.ts';
+import { clockLostPrimary } from './clock/clock-lost-primary.ts';
 import { clockNtpFailure } from './clock/clock-ntp-failure.ts';
 import { clockOffsetExceeded } from './clock/clock-offset-exceeded.ts';
 import { baseline } from './core/baseline.ts';
@@ -166,6 +167,7 @@ export const SCENARIOS: readonly Scenario[] = [
   raceCommitDuringDvc,
   clockDrift,
   clockOffsetExceeded,
+  clockLostPrimary,
   clockNtpFailure,
   clockBackwardJump,
   clientSessionCrash,

@@ -1,7 +1,10 @@
+import { TIMER_NAMES } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
+import type { Cluster } from '../cluster/cluster.ts';
 import { type RunResult, runSeed } from '../run/run-seed.ts';
 import { SCENARIOS, scenarioOptions } from './registry.ts';
 import type { Scenario } from './scenario.ts';
+import { TIMEOUT_SCENARIOS } from './timeout-scenarios.ts';
 
 /** Requests of a short run: the witnesses decide how long it really is. */
 const REQUESTS = 32;
@@ -9,10 +12,28 @@ const REQUESTS = 32;
 const SEEDS: readonly bigint[] = Array.from({ length: 16 }, (_, place) => BigInt(place + 1));
 const TIMEOUT_MILLISECONDS = 120_000;
 
-function runOf(name: string, seed: bigint): RunResult {
+interface ShortRun extends RunResult {
+  readonly cluster: Cluster | null;
+}
+
+function runOf(name: string, seed: bigint): ShortRun {
   const options = scenarioOptions(name, seed);
   if (options === null) throw new Error('it is in the registry');
-  return runSeed({ seed, simulation: { ...options, requestsTarget: REQUESTS } });
+  let cluster: Cluster | null = null;
+  const onCluster = (made: Cluster): void => {
+    cluster = made;
+  };
+  const simulation = { ...options, requestsTarget: REQUESTS };
+  return { ...runSeed({ seed, simulation, onCluster }), cluster };
+}
+
+/** Timeouts that are said to end in this scenario, and ended nowhere. */
+function neverEnded(name: string, { cluster }: ShortRun): string[] {
+  const states = cluster?.snapshots() ?? [];
+  return TIMER_NAMES.filter((timer) => {
+    if (TIMEOUT_SCENARIOS[timer] !== name || timer === 'scrub') return false;
+    return states.every(({ timeouts }) => timeouts[timer] === 0);
+  });
 }
 
 /** How much is asked and how far the log comes is what a short run leaves out. */
@@ -32,7 +53,9 @@ describe('the scenario', () => {
         const result = runOf(name, seed);
         const { verdict, message } = result;
         expect({ seed, verdict, message }).toMatchObject({ verdict: 'ok' });
-        if (isSeen(result, scenario)) return;
+        if (!isSeen(result, scenario)) continue;
+        expect(neverEnded(name, result)).toEqual([]);
+        return;
       }
       expect.unreachable('its witnesses were seen in no seed');
     });
