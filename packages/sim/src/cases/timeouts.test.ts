@@ -34,6 +34,25 @@ describe('the commit message', () => {
   });
 });
 
+describe('a primary whose heartbeats are lost', () => {
+  const { silence } = TIMEOUTS_DEFAULT;
+
+  it('leads on while its prepares say that it lives, and is left when they end', () => {
+    const { script, primary } = settle({ replicaCount: 3, clientCount: 2 });
+    const { view } = script.state(primary);
+    script.drop({ from: primary, command: 'commit' });
+    for (let tick = 0; tick < 2 * silence; tick += 1) {
+      for (const client of script.cluster.clients)
+        if (client.registered && !client.busy) client.submit(addOne(1), null);
+      script.run(1);
+    }
+    expect(script.state(primary)).toMatchObject({ view, isPrimary: true });
+    expect(script.events('vote').filter((vote) => vote.view === view)).toEqual([]);
+    // Pings of an idle one are no proof that it can still lead.
+    script.runUntil(() => script.primary() !== null && script.primary() !== primary, 3 * silence);
+  });
+});
+
 describe('commits that stand still', () => {
   it('are noticed before the primary gives way, turn requests away, and end by themselves', () => {
     const { script, primary } = settle({ replicaCount: 3, clientCount: 6 });
