@@ -142,7 +142,7 @@ export class HistoryClient {
           { prefix: 'k', limit },
           { namespace: NAMESPACE, prefer },
         );
-        return { kind: 'range', entries: page.entries, more: page.more };
+        return { kind: 'range', entries: page.entries, more: page.more, reached: null };
       },
     };
   }

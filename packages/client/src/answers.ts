@@ -18,7 +18,7 @@ export interface KeyValue extends KeyRecord {
 
 /**
  * A part of a range. Pages are each consistent; two pages are two moments, but at a revision all
- * are one. A page at a revision may be empty and not the last.
+ * are one. A page may be empty and not the last: among many deleted keys.
  */
 export interface RangePage {
   readonly entries: readonly KeyEntry[];
@@ -98,8 +98,7 @@ export function ownRecord(record: KeyRecord): KeyRecord {
 
 /** The page that a result is, and where the next one begins. */
 export function rangePage(result: RangeResult | RangeAtResult): RangePage {
-  const { entries, more } = result;
-  const reached = result.kind === 'rangeAt' ? result.reached : null;
+  const { entries, more, reached } = result;
   const last = entries.at(-1)?.key ?? reached;
   const next = more && last !== null ? keyAfter(last) : null;
   return { entries: entries.map(ownEntry), more, next };

@@ -14,6 +14,13 @@ import {
 import { executeTxn } from './execute-txn.ts';
 import type { Quota } from './quota.ts';
 
+interface CallScope {
+  readonly revision: number;
+  readonly kept: number;
+  /** See rangePlan. */
+  readonly looks: number;
+}
+
 /**
  * Runs one call; `revision` is the one that it takes if it changes something, `kept` how many older
  * ones stay readable, `quota` counts what it adds where there is one. A refused call has changed
@@ -21,7 +28,7 @@ import type { Quota } from './quota.ts';
  */
 export function executeCall(
   call: Call,
-  scope: { readonly revision: number; readonly kept: number; readonly quota: Quota | null },
+  scope: CallScope & { readonly quota: Quota | null },
   context: ExecuteContext,
 ): Result {
   const fault = callFault(call);
@@ -35,21 +42,17 @@ export function executeCall(
   return result;
 }
 
-function run(
-  call: Call,
-  { revision, kept }: { readonly revision: number; readonly kept: number },
-  context: ExecuteContext,
-): Result {
+function run(call: Call, { revision, kept, looks }: CallScope, context: ExecuteContext): Result {
   const keeps = kept > 0;
-  const revisions = { newest: revision - 1, kept };
+  const revisions = { newest: revision - 1, kept, looks };
   switch (call.kind) {
     case 'put':
     case 'get':
     case 'delete':
     case 'range':
-      return executeOperation(call, { namespace: call.namespace, revision, keeps }, context);
+      return executeOperation(call, { namespace: call.namespace, revision, keeps, looks }, context);
     case 'txn':
-      return executeTxn(call, { revision, keeps }, context);
+      return executeTxn(call, { revision, keeps, looks }, context);
     case 'streamCreate':
       return executeStreamCreate(call, revision, context);
     case 'streamAppend':

@@ -1,4 +1,4 @@
-import { unreachable } from '@kimberlite/store';
+import { assert, present, unreachable } from '@kimberlite/store';
 import type { ExecuteContext, TableReader } from '@kimberlite/vsr';
 import type {
   DeleteOperation,
@@ -18,7 +18,13 @@ import type {
 } from './codec/result.ts';
 import { entrySize } from './codec/result-sizes.ts';
 import { type Change, keepDeleted, keepReplaced } from './history.ts';
-import { combineRecords, putDelta, readRecord, type StoredRecord } from './key-record.ts';
+import {
+  combineRecords,
+  putDelta,
+  RECORD_HEAD_SIZE,
+  readRecord,
+  type StoredRecord,
+} from './key-record.ts';
 import { rangePlan } from './read-plan.ts';
 import { KEYS_TABLE, namespacedKey, namespacedKeyStart } from './tables.ts';
 
@@ -26,6 +32,8 @@ import { KEYS_TABLE, namespacedKey, namespacedKeyStart } from './tables.ts';
 export interface OperationScope extends Change {
   /** What it replaces or deletes is kept. */
   readonly keeps: boolean;
+  /** See rangePlan. */
+  readonly looks: number;
 }
 
 /** Runs one operation on keys whose sizes are in order. */
@@ -42,7 +50,7 @@ export function executeOperation(
     case 'delete':
       return executeDelete(operation, scope, context);
     case 'range':
-      return executeRange(operation, scope.namespace, context);
+      return executeRange(operation, scope, context);
     default:
       return unreachable(operation);
   }
@@ -111,25 +119,35 @@ function executeDelete(
  */
 export function executeRange(
   operation: RangeOperation,
-  namespace: Uint8Array,
+  { namespace, looks }: Pick<OperationScope, 'namespace' | 'looks'>,
   reader: TableReader,
 ): RangeResult {
-  const plan = rangePlan(namespace, operation);
-  if (plan === null) return { kind: 'range', entries: [], more: false };
-  const rows = reader.range(KEYS_TABLE, plan.from, plan.to, plan.limit);
+  const plan = rangePlan(namespace, operation, looks);
+  if (plan === null) return { kind: 'range', entries: [], more: false, reached: null };
+  const { rows, stoppedAt } = reader.walk(KEYS_TABLE, plan);
   const start = namespacedKeyStart(namespace);
   const entries: KeyEntry[] = [];
   let room = operation.bytesMax;
   for (const row of rows.slice(0, operation.limit)) {
     const key = row.key.subarray(start);
-    const stored = readRecord(row.value);
-    let value = operation.keysOnly ? null : stored.value;
-    if (entries.length === 0 && entrySize(key, value) > room) value = null;
-    room -= entrySize(key, value);
+    const valueSize = row.size - RECORD_HEAD_SIZE;
+    const bare = entrySize(key, null);
+    const tooLong = entries.length === 0 && bare + valueSize > room;
+    const withheld = operation.keysOnly || tooLong;
+    room -= bare + (withheld ? 0 : valueSize);
     if (room < 0) break;
-    entries.push({ key, ...withValue(stored, value) });
+    const { value, ...numbers } = readRecord(present(row.part, 'what there is room for was read'));
+    assert(withheld || value.length === valueSize, 'a value is whole');
+    entries.push({ key, ...numbers, valueSize, value: withheld ? null : value });
   }
-  return { kind: 'range', entries, more: rows.length > entries.length };
+  const more = rows.length > entries.length || stoppedAt !== null;
+  const end = rows.length === 0 ? (stoppedAt?.subarray(start) ?? null) : null;
+  return { kind: 'range', entries, more, reached: tellable(end, operation.bytesMax) };
+}
+
+/** A key that a range tells it has reached must fit where entries would. */
+function tellable(reached: Uint8Array | null, bytesMax: number): Uint8Array | null {
+  return reached !== null && 2 + reached.length <= bytesMax ? reached : null;
 }
 
 /** A record as an answer shows it: without its value when that is longer than `bytesMax`. */

@@ -5,11 +5,11 @@ import { callFault } from './codec/call-fault.ts';
 import { isReadCall } from './codec/read-call.ts';
 import { type Result, refused } from './codec/result.ts';
 import { executeGet, executeRange } from './execute-operation.ts';
-import { executeGetAt, executeRangeAt, type Revisions } from './execute-revision.ts';
+import { executeGetAt, executeRangeAt, type LookingBack } from './execute-revision.ts';
 import { executeStreamLength, executeStreamRead } from './execute-stream.ts';
 
 /** Answers one call of a query as a logged request with it would be answered in the same state. */
-export function executeQuery(call: Call, revisions: Revisions, reader: TableReader): Result {
+export function executeQuery(call: Call, revisions: LookingBack, reader: TableReader): Result {
   assert(isReadCall(call), 'a query only reads');
   const fault = callFault(call);
   if (fault !== null) return refused(fault);
@@ -17,7 +17,7 @@ export function executeQuery(call: Call, revisions: Revisions, reader: TableRead
     case 'get':
       return executeGet(call, call.namespace, reader);
     case 'range':
-      return executeRange(call, call.namespace, reader);
+      return executeRange(call, { namespace: call.namespace, looks: revisions.looks }, reader);
     case 'streamRead':
       return executeStreamRead(call, reader);
     case 'streamLength':

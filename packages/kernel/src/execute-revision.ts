@@ -1,5 +1,5 @@
-import { compareBytes, readU64, writeU64 } from '@kimberlite/store';
-import type { ExecuteContext, TableReader } from '@kimberlite/vsr';
+import { compareBytes, present, readU64, type Walked, writeU64 } from '@kimberlite/store';
+import type { ExecuteContext, TableEntry, TableReader } from '@kimberlite/vsr';
 import type { CompactCall, GetAtCall, RangeAtCall } from './codec/call.ts';
 import {
   type CompactResult,
@@ -31,6 +31,12 @@ export interface Revisions {
   readonly kept: number;
 }
 
+/** The same, and how far a range may look. */
+export interface LookingBack extends Revisions {
+  /** See rangePlan. */
+  readonly looks: number;
+}
+
 /** The lowest revision that can be read. */
 export function watermark({ newest, kept }: Revisions, reader: TableReader): number {
   const bytes = reader.get(META_TABLE, COMPACTED_KEY);
@@ -56,9 +62,9 @@ export function executeGetAt(
 ): GetResult | RefusedResult {
   const fault = revisionFault(revision, revisions, reader);
   if (fault !== null) return fault;
-  const present = readKey(reader, namespace, key);
-  const isPresent = present !== null && present.modRevision <= revision;
-  const record = isPresent ? present : readReplaced({ namespace, key }, revision, reader);
+  const now = readKey(reader, namespace, key);
+  const isPresent = now !== null && now.modRevision <= revision;
+  const record = isPresent ? now : readReplaced({ namespace, key }, revision, reader);
   return { kind: 'get', record: shownRecord(record, bytesMax) };
 }
 
@@ -68,12 +74,12 @@ export function executeGetAt(
  */
 export function executeRangeAt(
   call: RangeAtCall,
-  revisions: Revisions,
+  revisions: LookingBack,
   reader: TableReader,
 ): RangeAtResult | RefusedResult {
   const fault = revisionFault(call.revision, revisions, reader);
   if (fault !== null) return fault;
-  const { candidates, end } = readCandidates(call, reader);
+  const { candidates, end } = readCandidates(call, revisions.looks, reader);
   const entries: KeyEntry[] = [];
   let room = call.bytesMax;
   let more = end !== null;
@@ -113,15 +119,15 @@ export interface Candidates {
   readonly end: Uint8Array | null;
 }
 
-export function readCandidates(call: RangeAtCall, reader: TableReader): Candidates {
-  const plan = rangeAtPlan(call.namespace, call);
+export function readCandidates(call: RangeAtCall, looks: number, reader: TableReader): Candidates {
+  const plan = rangeAtPlan(call.namespace, call, looks);
   if (plan === null) return { candidates: [], end: null };
   const start = namespacedKeyStart(call.namespace);
-  const rows = reader.range(KEYS_TABLE, plan.from, plan.to, plan.limit);
-  const tombstones = reader.range(TOMBSTONES_TABLE, plan.from, plan.to, plan.limit);
-  const ends = [rows[plan.limit - 1]?.key, tombstones[plan.limit - 1]?.key].filter(
-    (key) => key !== undefined,
-  );
+  const walks = [KEYS_TABLE, TOMBSTONES_TABLE].map((table) => reader.walk(table, plan));
+  const [rows = [], tombstones = []] = walks.map((walked) => wholeRows(walked));
+  const ends = walks.flatMap(({ rows: found, stoppedAt }) => {
+    return stoppedAt ?? found[plan.limit - 1]?.key ?? [];
+  });
   const [first, other] = ends;
   const last =
     first === undefined || other === undefined || compareBytes(first, other) < 0
@@ -143,6 +149,11 @@ export function readCandidates(call: RangeAtCall, reader: TableReader): Candidat
     if (order >= 0) deadAt += 1;
   }
   return { candidates, end: last?.subarray(start) ?? null };
+}
+
+/** Rows without a bound of their room have their whole values. */
+function wholeRows({ rows }: Walked): TableEntry[] {
+  return rows.map(({ key, part }) => ({ key, value: present(part) }));
 }
 
 /** How two keys stand; an absent one comes last. */

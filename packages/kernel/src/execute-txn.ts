@@ -15,15 +15,15 @@ import { executeOperation, readKey } from './execute-operation.ts';
  */
 export function executeTxn(
   call: TxnCall,
-  change: { readonly revision: number; readonly keeps: boolean },
+  change: { readonly revision: number; readonly keeps: boolean; readonly looks: number },
   context: ExecuteContext,
 ): TxnResult | RefusedResult {
   const { namespace } = call;
   const succeeded = call.compares.every((compare) => compareHolds(compare, namespace, context));
   if (!succeeded && call.else.length === 0) return refused('compare_failed');
   const branch = succeeded ? call.then : call.else;
-  const { revision, keeps } = change;
-  const scope = { namespace, revision, keeps };
+  const { revision } = change;
+  const scope = { namespace, ...change };
   const results = branch.map((operation) => executeOperation(operation, scope, context));
   const changed = results.some(takesRevision);
   return { kind: 'txn', succeeded, revision: changed ? revision : null, results };

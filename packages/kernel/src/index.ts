@@ -14,6 +14,7 @@ export * from './codec/result.ts';
 export { revisionTaken } from './execute-call.ts';
 export { createKernel } from './kernel.ts';
 export { KernelModel } from './model.ts';
+export { modelAdmits } from './model-admits.ts';
 export { modelAccepts } from './model-fault.ts';
 export { CHAIN_START, chainNext } from './stream-record.ts';
 export {

@@ -177,7 +177,7 @@ describe('a range', () => {
     expect(kernel.do({ ...range, to: null, limit: 2 })).toMatchObject({ more: false });
     expect(kernel.do({ ...range, to: null, limit: 1 })).toMatchObject({ more: true });
     expect(kernel.do({ ...range, to: utf8Encode('b'), limit: 1 })).toMatchObject({ more: false });
-    const nothing = { kind: 'range', entries: [], more: false };
+    const nothing = { kind: 'range', entries: [], more: false, reached: null };
     expect(kernel.do({ ...range, to: utf8Encode('a'), limit: 1 })).toEqual(nothing);
   });
 

@@ -9,6 +9,7 @@ import {
 } from '@kimberlite/vsr';
 import { KERNEL_CALLS } from './codec/call.ts';
 import { encodeResults } from './codec/encode-results.ts';
+import { LOOKS_SHARED } from './codec/limits.ts';
 import { isReadCall } from './codec/read-call.ts';
 import type { Result } from './codec/result.ts';
 import { type DecodedBody, DecodedMemo } from './decoded-memo.ts';
@@ -19,11 +20,18 @@ import { nameReplaced } from './name-replaced.ts';
 import { Quota } from './quota.ts';
 import { KERNEL_TABLES, META_TABLE, REVISION_KEY } from './tables.ts';
 
+export interface KernelOptions {
+  /** LOOKS_SHARED, or fewer for a simulation; the same on every replica, for ever. */
+  readonly looksShared: number;
+}
+
+const KERNEL_OPTIONS: KernelOptions = { looksShared: LOOKS_SHARED };
+
 /**
  * The built-in state machine: keys with revisions, transactions and event streams, in namespaces
  * (docs/kernel.md). It has no state of its own; everything is in its tables.
  */
-export function createKernel(): StateMachine {
+export function createKernel({ looksShared }: KernelOptions = KERNEL_OPTIONS): StateMachine {
   const memo = new DecodedMemo();
   /** Bytes that the state may take; 0 without a limit. */
   let bytesMax = 0;
@@ -31,6 +39,8 @@ export function createKernel(): StateMachine {
   let kept = 0;
   /** Who was answered that there is another round of names. */
   let asked: KeyNames | null = null;
+  /** What each range of a request may look at beside its rows. */
+  const looksOf = ({ walks }: DecodedBody): number => Math.floor(looksShared / Math.max(1, walks));
   return {
     tables: KERNEL_TABLES,
     open: ({ stateBytesMax, historyRevisions }): void => {
@@ -43,14 +53,21 @@ export function createKernel(): StateMachine {
       return decoded?.sharable === true && decoded.replyLimit <= REPLY_BODY_MAX;
     },
     replyLimit: (operation, body): number => validBody(memo, { operation, body }).replyLimit,
+    looks: (operation, body): number => {
+      const { rows, walks } = validBody(memo, { operation, body });
+      return rows + (walks === 0 ? 0 : looksShared);
+    },
     prefetch: (request: Request, names: KeyNames, read: TableReader): boolean => {
-      const { calls } = validBody(memo, request);
+      const decoded = validBody(memo, request);
+      const { calls } = decoded;
+      const looks = looksOf(decoded);
       if (asked === names) {
         asked = null;
-        nameReplaced(calls, names, read);
+        nameReplaced(calls, names, { reader: read, looks });
         return false;
       }
-      nameReads(calls, names, { putsRead: bytesMax > 0 || kept > 0, counted: bytesMax > 0 });
+      const putsRead = bytesMax > 0 || kept > 0;
+      nameReads(calls, names, { putsRead, counted: bytesMax > 0, looks });
       const again = calls.some(({ kind }) => kind === 'rangeAt');
       asked = again ? names : null;
       return again;
@@ -58,12 +75,15 @@ export function createKernel(): StateMachine {
     isQuery: (operation, body): boolean =>
       validBody(memo, { operation, body }).calls.every(isReadCall),
     query: (request, reader): Uint8Array => {
-      const { calls } = validBody(memo, request);
-      const revisions = { newest: readRevision(reader), kept };
+      const decoded = validBody(memo, request);
+      const { calls } = decoded;
+      const revisions = { newest: readRevision(reader), kept, looks: looksOf(decoded) };
       return encodeResults(calls.map((call) => executeQuery(call, revisions, reader)));
     },
-    execute: (request, context): Uint8Array =>
-      execute(validBody(memo, request), context, { bytesMax, kept }),
+    execute: (request, context): Uint8Array => {
+      const decoded = validBody(memo, request);
+      return execute(decoded, context, { bytesMax, kept, looks: looksOf(decoded) });
+    },
   };
 }
 
@@ -71,14 +91,15 @@ export function createKernel(): StateMachine {
 function execute(
   { calls }: DecodedBody,
   context: ExecuteContext,
-  { bytesMax, kept }: { readonly bytesMax: number; readonly kept: number },
+  limits: { readonly bytesMax: number; readonly kept: number; readonly looks: number },
 ): Uint8Array {
+  const { bytesMax, kept, looks } = limits;
   const quota = bytesMax === 0 ? null : new Quota(bytesMax, context);
   const before = readRevision(context);
   let revision = before;
   const results: Result[] = [];
   for (const call of calls) {
-    const result = executeCall(call, { revision: revision + 1, kept, quota }, context);
+    const result = executeCall(call, { revision: revision + 1, kept, looks, quota }, context);
     const taken = revisionTaken(result);
     assert(taken === null || taken === revision + 1, 'revisions have no gap');
     if (taken !== null) revision = taken;

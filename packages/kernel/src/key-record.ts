@@ -10,8 +10,9 @@ import { assert, Slab } from '@kimberlite/store';
 const CREATE_OFFSET = 0;
 const MOD_OFFSET = 8;
 const VERSION_OFFSET = 16;
-/** Bytes in front of the value. */
-const VALUE_OFFSET = 24;
+/** Bytes in front of the value: the head of a row, which says all but the value. */
+export const RECORD_HEAD_SIZE = 24;
+const VALUE_OFFSET = RECORD_HEAD_SIZE;
 
 /** A record in place: the numbers read, the value a view. */
 export interface StoredRecord {

@@ -286,7 +286,7 @@ function rangeOf(
       version: key.version,
     });
   }
-  return { kind: 'range', entries, more: entries.length < found.length };
+  return { kind: 'range', entries, more: entries.length < found.length, reached: null };
 }
 
 function shown(key: ModelKey | null | undefined, bytesMax: number): KeyRecord | null {

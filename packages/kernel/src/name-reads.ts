@@ -29,12 +29,13 @@ import {
 export function nameReads(
   calls: readonly Call[],
   names: KeyNames,
-  limits: { readonly counted: boolean; readonly putsRead: boolean },
+  limits: { readonly counted: boolean; readonly putsRead: boolean; readonly looks: number },
 ): void {
   names.key(META_TABLE, REVISION_KEY);
   if (limits.counted) names.key(META_TABLE, BYTES_KEY);
   if (calls.some(asksWatermark)) names.key(META_TABLE, COMPACTED_KEY);
-  const naming: Naming = { names, deletesBefore: 0, putsRead: limits.putsRead };
+  const { putsRead, looks } = limits;
+  const naming: Naming = { names, changesBefore: 0, deletesBefore: 0, putsRead, looks };
   for (const call of calls) {
     if (callFault(call) === null) nameCall(call, naming);
   }
@@ -53,6 +54,10 @@ interface Naming {
    * what it returns may lie that much further on than it does now.
    */
   deletesBefore: number;
+  /** Those, and keys that they may put. */
+  changesBefore: number;
+  /** See rangePlan. */
+  readonly looks: number;
 }
 
 function nameCall(call: Call, naming: Naming): void {
@@ -84,7 +89,7 @@ function nameCall(call: Call, naming: Naming): void {
       return names.range(HISTORY_TABLE, from, to, 1);
     }
     case 'rangeAt':
-      return nameRangeAt(call, names);
+      return nameRangeAt(call, naming);
     case 'compact':
       return;
     default:
@@ -93,11 +98,11 @@ function nameCall(call: Call, naming: Naming): void {
 }
 
 /** The keys that it looks at; nameReplaced goes on from there. Nothing beside it deletes. */
-function nameRangeAt(call: RangeAtCall, names: KeyNames): void {
-  const plan = rangeAtPlan(call.namespace, call);
+function nameRangeAt(call: RangeAtCall, { names, looks }: Naming): void {
+  const plan = rangeAtPlan(call.namespace, call, looks);
   if (plan === null) return;
-  names.range(KEYS_TABLE, plan.from, plan.to, plan.limit);
-  names.range(TOMBSTONES_TABLE, plan.from, plan.to, plan.limit);
+  names.walk(KEYS_TABLE, plan, 0);
+  names.walk(TOMBSTONES_TABLE, plan, 0);
 }
 
 function nameTxn(call: TxnCall, naming: Naming): void {
@@ -112,6 +117,7 @@ function nameOperation(namespace: Uint8Array, operation: KeyOperation, naming: N
   const { names } = naming;
   switch (operation.kind) {
     case 'put':
+      naming.changesBefore += 1;
       if (operation.previousBytesMax === null && !naming.putsRead) return;
       return names.key(KEYS_TABLE, namespacedKey(namespace, operation.key));
     case 'get':
@@ -119,11 +125,16 @@ function nameOperation(namespace: Uint8Array, operation: KeyOperation, naming: N
     case 'delete':
       for (const key of operation.keys) names.key(KEYS_TABLE, namespacedKey(namespace, key));
       naming.deletesBefore += operation.keys.length;
+      naming.changesBefore += operation.keys.length;
       return;
     case 'range': {
-      const plan = rangePlan(namespace, operation);
+      const plan = rangePlan(namespace, operation, naming.looks);
       if (plan === null) return;
-      return names.range(KEYS_TABLE, plan.from, plan.to, plan.limit + naming.deletesBefore);
+      const { changesBefore, deletesBefore } = naming;
+      // What they change may take more room than it does now, or less.
+      const room = changesBefore === 0 ? plan.room : null;
+      const limit = plan.limit + deletesBefore;
+      return names.walk(KEYS_TABLE, { ...plan, limit, room }, changesBefore);
     }
     default:
       return unreachable(operation);

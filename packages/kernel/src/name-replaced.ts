@@ -11,15 +11,23 @@ import { HISTORY_TABLE } from './tables.ts';
  * what is found now is what will be found when it runs, unless requests before it change that: then
  * it is named again.
  */
-export function nameReplaced(calls: readonly Call[], names: KeyNames, reader: TableReader): void {
+export function nameReplaced(
+  calls: readonly Call[],
+  names: KeyNames,
+  scope: { readonly reader: TableReader; readonly looks: number },
+): void {
   for (const call of calls) {
-    if (call.kind === 'rangeAt' && callFault(call) === null) nameOne(call, names, reader);
+    if (call.kind === 'rangeAt' && callFault(call) === null) nameOne(call, names, scope);
   }
 }
 
-function nameOne(call: RangeAtCall, names: KeyNames, reader: TableReader): void {
+function nameOne(
+  call: RangeAtCall,
+  names: KeyNames,
+  { reader, looks }: { readonly reader: TableReader; readonly looks: number },
+): void {
   const { namespace, revision } = call;
-  for (const [key, present] of readCandidates(call, reader).candidates) {
+  for (const [key, present] of readCandidates(call, looks, reader).candidates) {
     if (!isReplacedSince(present, revision)) continue;
     const { from, to } = historyPlan(namespace, key, revision);
     names.range(HISTORY_TABLE, from, to, 1);

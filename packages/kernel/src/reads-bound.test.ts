@@ -1,4 +1,4 @@
-import { assert } from '@kimberlite/store';
+import { assert, type Walk, type Walked } from '@kimberlite/store';
 import { type KeyNames, Prng, type TableEntry, type TableReader } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { type Call, KERNEL_CALLS, type KeyOperation } from './codec/call.ts';
@@ -44,6 +44,13 @@ class FullTables implements TableReader {
       return { key, value: table === KEYS_TABLE ? CHANGED : DELETED };
     });
   }
+
+  walk(table: number, { from, to, limit }: Walk): Walked {
+    const rows = this.range(table, from, to, limit).map(({ key, value }) => {
+      return { key, size: value.length, part: value };
+    });
+    return { rows, stoppedAt: null };
+  }
 }
 
 const CHANGED = combineRecords(putDelta(0, KEY), putDelta(Number.MAX_SAFE_INTEGER, KEY));
@@ -61,6 +68,9 @@ function rowsNamed(body: Uint8Array): number {
       rows += 1;
     },
     range: (_table, _from, _to, limit) => {
+      rows += limit;
+    },
+    walk: (_table, { limit }) => {
       rows += limit;
     },
   };

@@ -1,7 +1,7 @@
 import { present, readU64, type TableOptions } from '@kimberlite/store';
 import { TABLE_USER_MIN } from '@kimberlite/vsr';
 import { prefixEnd } from './codec/bytes.ts';
-import { combineRecords } from './key-record.ts';
+import { combineRecords, RECORD_HEAD_SIZE } from './key-record.ts';
 
 /**
  * The kernel's tables and the layout of their keys. Every key begins with its namespace behind the
@@ -23,7 +23,7 @@ export const HISTORY_TABLE: number = TABLE_USER_MIN + 4;
 export const TOMBSTONES_TABLE: number = TABLE_USER_MIN + 5;
 
 export const KERNEL_TABLES: readonly TableOptions[] = [
-  { id: KEYS_TABLE, name: 'keys', combine: combineRecords },
+  { id: KEYS_TABLE, name: 'keys', combine: combineRecords, headSize: RECORD_HEAD_SIZE },
   { id: META_TABLE, name: 'meta', combine: null },
   { id: STREAMS_TABLE, name: 'streams', combine: null },
   { id: EVENTS_TABLE, name: 'events', combine: null },

@@ -10,6 +10,12 @@ export interface TableOptions {
    * before they meet a value. Null for a table that takes none.
    */
   readonly combine: ((older: Uint8Array | null, delta: Uint8Array) => Uint8Array) | null;
+  /**
+   * For a table of which often only the first bytes of values are asked for: as many, 256 at most.
+   * The value of a key then has the size of its newest record, and its head follows from the heads
+   * of its records: `combine` of heads gives the head of what it gives.
+   */
+  readonly headSize?: number;
   /** For a table whose records end by themselves; left out: they stay until they are deleted. */
   readonly expiry?: Expiry;
 }

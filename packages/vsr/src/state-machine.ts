@@ -1,4 +1,4 @@
-import type { TableOptions } from '@kimberlite/store';
+import type { TableOptions, Walk, Walked } from '@kimberlite/store';
 import type { Op } from './std/numbers.ts';
 
 /**
@@ -25,6 +25,12 @@ export interface StateMachine {
    * Upper bound of the reply's body in bytes, at most REPLY_BODY_MAX; pure, for a valid request.
    */
   replyLimit(operation: number, body: Uint8Array): number;
+
+  /**
+   * Upper bound of the keys and rows that executing a valid request looks at; pure. A primary puts
+   * no more of them into one op than execute in one go. Left out: 0.
+   */
+  readonly looks?: (operation: number, body: Uint8Array) => number;
 
   /**
    * Names the keys and ranges that `execute` may read. May read what was named so far and name
@@ -68,6 +74,13 @@ export interface KeyNames {
   key(table: number, key: Uint8Array): void;
   /** Keys from `from` (included) to `to` (excluded; null for the end), at most `limit` of them. */
   range(table: number, from: Uint8Array, to: Uint8Array | null, limit: number): void;
+  /**
+   * A range that looks at a bounded number of keys, deleted ones included, and reads the values of
+   * those rows only that there is room for. `added` is how many keys the request may put or delete
+   * before it walks; with such changes before it, `limit` must have room for what they delete, and
+   * `room` be null.
+   */
+  walk(table: number, walk: Walk, added: number): void;
 }
 
 export interface TableEntry {
@@ -80,6 +93,11 @@ export interface TableReader {
   get(table: number, key: Uint8Array): Uint8Array | null;
   /** Ascending by bytes. The same bounds as named, or tighter. */
   range(table: number, from: Uint8Array, to: Uint8Array | null, limit: number): TableEntry[];
+  /**
+   * The same bounds as named; a lower limit, and room where all was named. Of an op that executes
+   * it is the same on every replica; for a query it may end earlier or later on another one.
+   */
+  walk(table: number, walk: Walk): Walked;
 }
 
 /** What an execution may use. Writes are seen by later reads of the same and later requests. */

@@ -6,6 +6,7 @@ import {
   type KeyEntry,
   type KeyOperationResult,
   type KeyRecord,
+  RANGE_REACHED,
   REFUSAL_CODES,
   REFUSED_CODE,
   type RefusedResult,
@@ -83,9 +84,13 @@ function readKeyResult(reader: ByteReader, code: number): KeyOperationResult {
       return { kind: 'delete', revision, deleted };
     }
     case CALL_CODES.range: {
-      const more = reader.flag();
+      const state = reader.u8();
+      if (state > RANGE_REACHED) reader.fail();
+      const reached = state === RANGE_REACHED ? reader.bytes16() : null;
       const entries = reader.list(readEntry);
-      return { kind: 'range', entries, more };
+      // It tells how far a page went that has nothing else to tell it.
+      if (reached !== null && (entries.length > 0 || reached.length === 0)) reader.fail();
+      return { kind: 'range', entries, more: state > 0, reached };
     }
     default:
       reader.fail();

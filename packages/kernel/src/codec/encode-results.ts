@@ -5,11 +5,18 @@ import { CALLS_MAX, CHAIN_SIZE, LIST_HEADER_SIZE } from './limits.ts';
 import {
   type KeyEntry,
   type KeyRecord,
+  RANGE_REACHED,
   REFUSAL_CODES,
   REFUSED_CODE,
   type Result,
 } from './result.ts';
-import { entrySize, RANGE_AT_SIZE, recordSize, STREAM_READ_SIZE } from './result-sizes.ts';
+import {
+  entrySize,
+  RANGE_AT_SIZE,
+  RANGE_SIZE,
+  recordSize,
+  STREAM_READ_SIZE,
+} from './result-sizes.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -34,7 +41,7 @@ export function resultSize(result: Result): number {
     case 'delete':
       return 1 + 8 + 4;
     case 'range': {
-      let size = 1 + 1 + 2;
+      let size = RANGE_SIZE + (result.reached === null ? 0 : 2 + result.reached.length);
       for (const entry of result.entries) size += entrySize(entry.key, entry.value);
       return size;
     }
@@ -85,7 +92,12 @@ function writeResult(writer: ByteWriter, result: Result): void {
       writer.u64(result.revision ?? 0);
       return writer.u32(result.deleted);
     case 'range':
-      writer.flag(result.more);
+      assert(
+        result.reached === null || (result.more && result.entries.length === 0),
+        'entries tell how far it went',
+      );
+      writer.u8(result.reached === null ? Number(result.more) : RANGE_REACHED);
+      if (result.reached !== null) writer.bytes16(result.reached);
       writer.u16(result.entries.length);
       for (const entry of result.entries) writeEntry(writer, entry);
       return;

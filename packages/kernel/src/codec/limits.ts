@@ -34,6 +34,12 @@ export const EVENTS_MAX = 1024;
  * what is named is held in memory at one moment, and executed in one step, on every replica.
  */
 export const ROWS_READ_MAX = 4096;
+/**
+ * Keys beside the rows that they return that the ranges of one request may look at, shared evenly:
+ * such as were deleted, and have not gone from the tables yet. A range ends when it has used up its
+ * share, and says how far it came.
+ */
+export const LOOKS_SHARED = 1024;
 /** Calls of one request: 1 to this many. */
 export const CALLS_MAX = 4096;
 

@@ -17,6 +17,10 @@ export interface RequestWeight {
    * looked up for each such range.)
    */
   readonly sharable: boolean;
+  /** Keys and rows that they look at, at most, those left aside that are deleted. */
+  readonly rows: number;
+  /** Walks over tables among which LOOKS_SHARED is shared. */
+  readonly walks: number;
 }
 
 /** Weighs the calls of a request. Pure: a primary refuses by it what every replica would. */
@@ -27,6 +31,7 @@ export function weighCalls(calls: readonly Call[]): RequestWeight {
   let deletes = 0;
   let changes = false;
   let looksBack = false;
+  let walks = 0;
   for (const call of calls) {
     if (call.kind === 'rangeAt') looksBack = true;
     else if (!isReadCall(call)) changes = true;
@@ -35,13 +40,21 @@ export function weighCalls(calls: readonly Call[]): RequestWeight {
       continue;
     }
     replyLimit += resultSizeLimit(call);
+    walks += walksOf(call);
     const reads = acceptedReads(call);
     rows += reads.rows;
     ranges += reads.ranges;
     deletes += reads.deletes;
   }
-  const sharable = rowsRead({ rows, ranges, deletes }) <= ROWS_READ_MAX && !(looksBack && changes);
-  return { replyLimit, sharable };
+  const read = rowsRead({ rows, ranges, deletes });
+  const sharable = read <= ROWS_READ_MAX && !(looksBack && changes);
+  return { replyLimit, sharable, rows: read, walks };
+}
+
+/** A range at a revision walks over keys that are there, and over such as were deleted. */
+function walksOf(call: Call): number {
+  if (call.kind === 'rangeAt') return 2;
+  return call.kind === 'range' || call.kind === 'txn' ? acceptedReads(call).ranges : 0;
 }
 
 /** What a call reads; nothing when it is refused for its sizes. */

@@ -46,10 +46,15 @@ export interface RangeResult {
   readonly kind: 'range';
   readonly entries: readonly KeyEntry[];
   /**
-   * The range holds more: go on from `keyAfter` of the last key. With no entry at all: not even
-   * the next key fitted, ask again with a larger `bytesMax`.
+   * The range was not looked at to its end: go on from `keyAfter` of the last key, or of `reached`
+   * where there is no entry. With neither: ask again with a larger `bytesMax`.
    */
   readonly more: boolean;
+  /**
+   * No key up to this one, included, is there: so many were deleted that the range ended among
+   * them. Null where there are entries.
+   */
+  readonly reached: Uint8Array | null;
 }
 
 export type KeyOperationResult = PutResult | GetResult | DeleteResult | RangeResult;
@@ -150,6 +155,9 @@ export type Result =
   | RangeAtResult
   | CompactResult
   | RefusedResult;
+
+/** In the place of a range's flag `more`: there is more, and a key follows that was reached. */
+export const RANGE_REACHED = 2;
 
 /** First byte of a refused result. */
 export const REFUSED_CODE = 0;

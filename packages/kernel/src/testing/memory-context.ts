@@ -1,4 +1,4 @@
-import { assert, compareBytes } from '@kimberlite/store';
+import { assert, compareBytes, type Walk, type Walked } from '@kimberlite/store';
 import {
   type ExecuteContext,
   type KeyNames,
@@ -97,6 +97,7 @@ class NamedReads implements TableReader {
     this.names = {
       key: (table, key) => this.keys.add(rowName(table, key)),
       range: (table, from, to, limit) => this.ranges.push({ table, from, to, limit }),
+      walk: (table, { from, to, limit }) => this.ranges.push({ table, from, to, limit }),
     };
   }
 
@@ -133,6 +134,14 @@ class NamedReads implements TableReader {
     }
     return entries;
   }
+
+  /** Nothing deleted is left in memory, and there is room for all. */
+  walk(table: number, { from, to, limit }: Walk): Walked {
+    const rows = this.range(table, from, to, limit).map(({ key, value }) => {
+      return { key, size: value.length, part: value };
+    });
+    return { rows, stoppedAt: null };
+  }
 }
 
 function executeContext(
@@ -143,6 +152,7 @@ function executeContext(
   return {
     get: (table, key) => reads.get(table, key),
     range: (table, from, to, limit) => reads.range(table, from, to, limit),
+    walk: (table, walk) => reads.walk(table, walk),
     put: (table, key, value) => {
       reads.noteWrite(table, key);
       tables.put(table, key, value);

@@ -22,7 +22,7 @@ describe('honest peers', () => {
       return { op: 5, checksum: 1n, timestamp: 1, slot: 0, requests };
     };
     const config = { stateBytesMax: 0, historyRevisions: 0 };
-    const workload = new KernelWorkload({ callsMax: 4, namespaces: 1, config });
+    const workload = new KernelWorkload({ callsMax: 4, namespaces: 1, looksShared: 4, config });
     const namespace = Uint8Array.of(1);
     const keys = Array.from({ length: 1024 }, () => Uint8Array.of(1));
     const remove = (count: number): Uint8Array =>

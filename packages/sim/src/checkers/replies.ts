@@ -26,6 +26,9 @@ function after(first: Place, other: Place): boolean {
  */
 export class Replies {
   private readonly history: OneHistory;
+  private readonly model: ReplyModel;
+  /** Outcomes of which a replica has told its reply: all others must give the same. */
+  private readonly given: WeakSet<ModelOutcome>;
   private readonly sessions: SessionModel;
   /** By op - 1: outcomes of its requests. */
   private readonly outcomes: (readonly ModelOutcome[])[];
@@ -41,6 +44,8 @@ export class Replies {
 
   constructor(history: OneHistory, config: ClusterConfig, model: ReplyModel) {
     this.history = history;
+    this.model = model;
+    this.given = new WeakSet();
     this.sessions = new SessionModel(config.sessionsMax, model);
     this.outcomes = [];
     this.executedChecksums = new Set();
@@ -104,9 +109,16 @@ export class Replies {
     if (outcome.kind !== 'executed' || outcome.reply === null || event.reply === null) return;
     const expected = outcome.reply;
     const given = event.reply;
+    if (!sameBytes(expected, given) && !this.given.has(outcome)) {
+      const request = this.history.at(op)?.requests[index];
+      if (request !== undefined && this.model.admits?.(request, expected, given) === true) {
+        outcome.reply = given.slice();
+      }
+    }
+    this.given.add(outcome);
     check(
       'replies',
-      sameBytes(expected, given),
+      sameBytes(outcome.reply, given),
       () => `request ${index} of op ${op}: wrong answer`,
     );
   }

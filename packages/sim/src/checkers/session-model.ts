@@ -14,8 +14,8 @@ import type { HistoryEntry } from './history.ts';
 export type ModelOutcome =
   | {
       readonly kind: 'executed';
-      /** Null for what belongs to the core. */
-      readonly reply: Uint8Array | null;
+      /** Null for what belongs to the core. Of several right ones the first that was given. */
+      reply: Uint8Array | null;
       /** The session that a register pushed out. */
       readonly evicted: bigint | null;
     }

@@ -52,6 +52,7 @@ function guarded(machine: StateMachine, shared: Shared): StateMachine {
     open: (limits) => host.run(() => machine.open?.(limits)),
     validate: (operation, body) => host.run(() => machine.validate(operation, body)),
     replyLimit: (operation, body) => host.run(() => machine.replyLimit(operation, body)),
+    looks: (operation, body) => host.run(() => machine.looks?.(operation, body) ?? 0),
     prefetch: (request: Request, names: KeyNames, read: TableReader) =>
       host.run(() => machine.prefetch(request, names, read)),
     execute: (request: Request, context: ExecuteContext) =>
@@ -122,6 +123,7 @@ class EffectRecorder {
     this.context = {
       get: (table, key) => inner.get(table, key),
       range: (table, from, to, limit) => inner.range(table, from, to, limit),
+      walk: (table, walk) => inner.walk(table, walk),
       put: (table, key, value) => {
         this.note('put', table, [key, value]);
         inner.put(table, key, value);

@@ -2,11 +2,13 @@ import {
   type Call,
   createKernel,
   decodeCalls,
+  decodeResults,
   encodeCalls,
   encodeResults,
   KERNEL_CALLS,
   KernelModel,
   modelAccepts,
+  modelAdmits,
   type Result,
   randomCalls,
   randomEdge,
@@ -38,6 +40,8 @@ export interface KernelWorkloadOptions {
   /** Calls in one request, at most. */
   readonly callsMax: number;
   readonly namespaces: number;
+  /** Deleted keys that the ranges of a request may come by; few, so that they end among them. */
+  readonly looksShared: number;
   /** What the cluster is formatted with: the limit of the state, 0 for none, and the history. */
   readonly config: { readonly stateBytesMax: number; readonly historyRevisions: number };
 }
@@ -52,6 +56,7 @@ export class KernelWorkload implements Workload {
   readonly queries: QueryWorkload;
   readonly judge: HistoryJudge;
   private readonly options: WorkloadOptions & { readonly count: number };
+  private readonly looksShared: number;
   private known: KernelModel;
   noSpaceRefusals: number;
   revisionReads: number;
@@ -61,7 +66,8 @@ export class KernelWorkload implements Workload {
 
   private readonly newModel: () => KernelModel;
 
-  constructor({ callsMax, namespaces, config }: KernelWorkloadOptions) {
+  constructor({ callsMax, namespaces, looksShared, config }: KernelWorkloadOptions) {
+    this.looksShared = looksShared;
     const { stateBytesMax, historyRevisions } = config;
     this.newModel = () => new KernelModel(stateBytesMax, historyRevisions);
     this.name = 'kernel';
@@ -92,7 +98,7 @@ export class KernelWorkload implements Workload {
   }
 
   stateMachine(): StateMachine {
-    return createKernel();
+    return createKernel({ looksShared: this.looksShared });
   }
 
   model(): ReplyModel {
@@ -135,5 +141,13 @@ function modelOf(model: KernelModel, onResult: (call: Call, result: Result) => v
     calls.forEach((call, at) => onResult(call, present(results[at])));
     return encodeResults(results);
   };
-  return { execute: apply, query: apply };
+  return { execute: apply, query: apply, admits };
+}
+
+function admits(request: WorkloadRequest, expected: Uint8Array, given: Uint8Array): boolean {
+  const calls = decodeCalls(request.body);
+  const [answers, results] = [decodeResults(expected), decodeResults(given)];
+  if (calls === null || answers === null || results === null) return false;
+  if (answers.length !== calls.length || results.length !== calls.length) return false;
+  return calls.every((call, at) => modelAdmits(call, present(answers[at]), present(results[at])));
 }

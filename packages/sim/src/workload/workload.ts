@@ -15,6 +15,11 @@ export interface WorkloadRequest {
 export interface ReplyModel {
   /** The reply's body that the state machine must give. */
   execute(request: WorkloadRequest, context: ModelContext): Uint8Array;
+  /**
+   * Whether another answer is as right as the one that the model gave. Left out: none is. All
+   * replicas must still give the same one.
+   */
+  admits?(request: WorkloadRequest, expected: Uint8Array, given: Uint8Array): boolean;
 }
 
 export interface ModelContext {

@@ -101,6 +101,7 @@ export class Forest {
       return { table: id, combine, expiry: expiry ?? null, frozen: table.frozen };
     });
     const state = { tables: frozen, horizon: this.horizonNow };
+    for (const table of this.ordered) table.settled = false;
     this.job = new CheckpointJob({ format, demand }, this.current, state);
   }
 
@@ -129,6 +130,11 @@ export class Forest {
    */
   nextWrites(budget: number): BlockWrite[] {
     return this.running().next(budget);
+  }
+
+  /** Whether a checkpoint was frozen and is not durable yet. */
+  get checkpointing(): boolean {
+    return this.job !== null;
   }
 
   /** Whether the work of the checkpoint waits for a wanted block. */
@@ -302,6 +308,7 @@ export class Forest {
       const own = tree.tables.find((each) => each.table === table.options.id);
       const levels = own?.levels ?? [];
       table.horizon = this.horizonNow;
+      table.settled = true;
       if (options.drop) table.load(levels);
       else table.saved(levels);
     }

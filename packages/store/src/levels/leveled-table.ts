@@ -4,13 +4,14 @@ import { Layer } from '../layer.ts';
 import { RecordKind } from '../record.ts';
 import { assert, present } from '../std/assert.ts';
 import { LayerSource, MergedCursor, type RecordSource } from './merged-cursor.ts';
-import { pageKeySizeMax, recordKind, valueSizeMax } from './page.ts';
+import { PAGE_SIZE_MIN, pageKeySizeMax, recordKind, valueSizeMax } from './page.ts';
 import { RecordFold } from './record-fold.ts';
 import { recordValue } from './record-value.ts';
 import type { BlockSource } from './run.ts';
 import { RunCursor } from './run-cursor.ts';
 import { runLookup } from './run-lookup.ts';
 import { type Level, type RunView, runViews } from './table-levels.ts';
+import { fetchRows, type Walk, type Walked, type WalkedTable, walkRows } from './table-walk.ts';
 
 export interface StoredEntry {
   readonly key: Uint8Array;
@@ -33,6 +34,8 @@ export class LeveledTable {
   readonly options: TableOptions;
   /** Records that expire at or below are not seen. Set by the forest. */
   horizon = 0;
+  /** No checkpoint is in the making: the runs are those that every replica has. Set likewise. */
+  settled = true;
   private readonly blockSize: number;
   private readonly source: BlockSource;
   private active: Layer = new Layer();
@@ -40,6 +43,7 @@ export class LeveledTable {
   private levelsNow: readonly Level[] = [];
   private views: readonly RunView[] = [];
   private readonly fold: RecordFold;
+  private readonly walked: WalkedTable;
 
   constructor(
     options: TableOptions,
@@ -49,6 +53,14 @@ export class LeveledTable {
     this.blockSize = storage.blockSize;
     this.source = storage.source;
     this.fold = new RecordFold(options.combine);
+    assert((options.headSize ?? 0) <= PAGE_SIZE_MIN, 'a head lies in one block');
+    this.walked = {
+      headSize: options.headSize ?? null,
+      seen:
+        options.expiry === undefined
+          ? null
+          : (key, value): boolean => this.seen(key, value) !== null,
+    };
   }
 
   get frozen(): Layer | null {
@@ -136,6 +148,31 @@ export class LeveledTable {
       if (rows === limit) return complete;
       cursor.advance();
     }
+  }
+
+  /** The rows of a walk; 'wanted' while blocks that it takes are not in memory. */
+  walk(walk: Walk): Walked | 'wanted' {
+    const cursor = new MergedCursor(this.sources(walk.from, walk.to), this.options.combine);
+    return walkRows(cursor, walk, this.walked);
+  }
+
+  /**
+   * Whether `walk` finds all that it takes in memory; what is missing is wanted. With `exact` it
+   * says no as well while the walk's end might not be that of every replica in this state.
+   *
+   * How many deleted keys a walk comes by follows from the runs and the layers, and not from the
+   * state alone: while a checkpoint is being written, one replica may have it already, with its
+   * merges done and tombstones gone, and another not. As soon as it is durable here they are equal:
+   * its runs are the same everywhere, and so is the layer of what came after it. A checkpoint only
+   * takes keys away. So a walk that comes to its end without `lookMax` having ended it, comes to
+   * the same end with the checkpoint, and need not wait for it. `added` is how many keys the
+   * request itself may add before it walks.
+   */
+  fetchWalk(walk: Walk, options: { readonly exact: boolean; readonly added: number }): boolean {
+    const cursor = new MergedCursor(this.sources(walk.from, walk.to), this.options.combine);
+    const { complete, looked } = fetchRows(cursor, walk, this.walked);
+    if (options.exact && !this.settled && looked + options.added >= walk.lookMax) return false;
+    return complete;
   }
 
   put(key: Uint8Array, value: Uint8Array): void {

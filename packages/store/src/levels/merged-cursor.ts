@@ -16,6 +16,10 @@ export interface RecordSource {
   value(): Uint8Array | null;
   /** Whether all blocks of the value are in memory; those that are not are wanted. */
   ready(): boolean;
+  /** Bytes of the value; known without its blocks. */
+  valueSize(): number;
+  /** At least its first `size` bytes, or all; null while the block of them must be read first. */
+  head(size: number): Uint8Array | null;
   /** Bytes that the record counts for; see `recordSize`. */
   weight(): number;
   advance(): void;
@@ -49,6 +53,14 @@ export class LayerSource implements RecordSource {
 
   ready(): boolean {
     return true;
+  }
+
+  valueSize(): number {
+    return this.layer.heap.valueSize(this.cursor.slot);
+  }
+
+  head(): Uint8Array {
+    return this.value();
   }
 
   weight(): number {
@@ -103,15 +115,63 @@ export class MergedCursor {
 
   /** What the key has; null while blocks of values are not in memory. */
   resolve(): RecordFold | null {
-    const { fold } = this;
+    return this.foldOf((source) => source.value());
+  }
+
+  /**
+   * The same from the heads of the values, in a table that has them: of what comes out the first
+   * `size` bytes are the value's.
+   */
+  resolveHead(size: number): RecordFold | null {
+    return this.foldOf((source) => source.head(size));
+  }
+
+  /** Whether all blocks that `resolveHead` takes are in memory; those that are not are wanted. */
+  fetchHead(size: number): boolean {
+    const key = this.keyAt();
+    let ready = true;
+    for (let index = 0; index < this.sources.length; index += 1) {
+      if (!this.isAt(index, key)) continue;
+      const source = this.source(index);
+      const kind = source.kind();
+      if (kind === RecordKind.tombstone) break;
+      if (source.head(size) === null) ready = false;
+      if (kind === RecordKind.put) break;
+    }
+    return ready;
+  }
+
+  /** Whether the key has a value, whatever that is: it was not deleted last. */
+  isLive(): boolean {
+    return this.newest().kind() !== RecordKind.tombstone;
+  }
+
+  /** Bytes of its newest record's value: of the key's, in a table with heads. */
+  valueSize(): number {
+    return this.newest().valueSize();
+  }
+
+  private newest(): RecordSource {
+    const key = this.keyAt();
+    const index = this.sources.findIndex((_, at) => this.isAt(at, key));
+    return this.source(index);
+  }
+
+  private keyAt(): Uint8Array {
     const key = this.keyNow;
     assert(key !== null, 'a cursor at its end has no record');
+    return key;
+  }
+
+  private foldOf(read: (source: RecordSource) => Uint8Array | null): RecordFold | null {
+    const { fold } = this;
+    const key = this.keyAt();
     fold.begin();
     for (let index = 0; index < this.sources.length; index += 1) {
       if (!this.isAt(index, key)) continue;
       const source = this.source(index);
       const kind = source.kind();
-      const value = source.value();
+      const value = read(source);
       if (value === null) return null;
       if (fold.older(kind, value)) break;
     }

@@ -93,11 +93,15 @@ export function outlineSize(part: Uint8Array): number {
   return readU32(part, 0);
 }
 
+/** Bytes of a record's value, inline or not. */
+export function recordValueSize(page: Uint8Array, at: number): number {
+  const part = recordPart(page, at);
+  return recordIsOutline(page, at) ? outlineSize(part) : part.length;
+}
+
 /** Bytes that a record counts for in the size of a run. */
 export function pageRecordWeight(page: Uint8Array, at: number): number {
-  const part = recordPart(page, at);
-  const valueSize = recordIsOutline(page, at) ? outlineSize(part) : part.length;
-  return recordSize(u16(page, at), valueSize);
+  return recordSize(u16(page, at), recordValueSize(page, at));
 }
 
 /** Where the reference of the child begins that entry `index` of an index page names. */

@@ -48,6 +48,12 @@ export class RecordFold {
     this.kindNow = RecordKind.put;
   }
 
+  /** The value of a key that has one, when all its records were handed in. */
+  get whole(): Uint8Array {
+    this.end();
+    return present(this.value, 'a key that is there has a value');
+  }
+
   /** The key's value after `end`; null when it has none. */
   get value(): Uint8Array | null {
     return this.kindNow === RecordKind.put ? this.valueNow : null;

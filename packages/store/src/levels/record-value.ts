@@ -1,4 +1,5 @@
 import { REFERENCE_SIZE } from '../block.ts';
+import { assert } from '../std/assert.ts';
 import { outlineSize, recordIsOutline, recordPart } from './page.ts';
 import type { BlockSource } from './run.ts';
 
@@ -31,4 +32,20 @@ export function recordReady(page: Uint8Array, at: number, source: BlockSource): 
     if (source.raw(part, name) === null) ready = false;
   }
   return ready;
+}
+
+/**
+ * At least the first `size` bytes of that value, or all when it has fewer; null while the block
+ * that has them is not in memory: it is wanted.
+ */
+export function recordHead(
+  page: Uint8Array,
+  at: number,
+  { size, source }: { readonly size: number; readonly source: BlockSource },
+): Uint8Array | null {
+  const part = recordPart(page, at);
+  if (!recordIsOutline(page, at)) return part;
+  const block = source.raw(part, 4);
+  assert(block === null || block.length >= size, 'a head lies in one block');
+  return block === null ? null : block.subarray(0, Math.min(block.length, outlineSize(part)));
 }

@@ -10,8 +10,9 @@ import {
   recordCompare,
   recordKey,
   recordKind,
+  recordValueSize,
 } from './page.ts';
-import { recordReady, recordValue } from './record-value.ts';
+import { recordHead, recordReady, recordValue } from './record-value.ts';
 import type { BlockSource, Run } from './run.ts';
 
 /** Siblings of a wanted leaf that are wanted with it, when the walk may need them. */
@@ -97,6 +98,20 @@ export class RunCursor {
   ready(): boolean {
     const page = this.page(0);
     return recordReady(page, pageRecord(page, this.position(0)), this.options.source);
+  }
+
+  valueSize(): number {
+    const page = this.page(0);
+    return recordValueSize(page, pageRecord(page, this.position(0)));
+  }
+
+  /** At least the first bytes of the value; null while the block of them is not in memory. */
+  head(size: number): Uint8Array | null {
+    const page = this.page(0);
+    return recordHead(page, pageRecord(page, this.position(0)), {
+      size,
+      source: this.options.source,
+    });
   }
 
   weight(): number {

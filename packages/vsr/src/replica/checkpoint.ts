@@ -50,10 +50,11 @@ export function freezeCheckpoint(r: Replica, header: PrepareHeader): void {
 
 /**
  * How many slices of a checkpoint a tick may do: 1 at first, more as the ops come that have to wait
- * for it, without a limit once the next pipeline would. Done as fast as it goes, the work would
- * delay each of those ops instead of none, on all replicas at the same time.
+ * for it, without a limit once the next pipeline would, or one does already. Done as fast as it
+ * goes, the work would delay each of those ops instead of none, on all replicas at the same time.
  */
 function slicesPerTick(r: Replica, work: CheckpointWork): number {
+  if (r.executing?.needsCheckpoint === true) return Number.POSITIVE_INFINITY;
   const deadline = checkpointDeadline(r.config);
   const left = work.record.op + deadline - r.op - r.config.pipelineMax;
   return left <= 0 ? Number.POSITIVE_INFINITY : Math.floor(deadline / left);

@@ -1,4 +1,4 @@
-import { assert, compareBytes, type Forest } from '@kimberlite/store';
+import { assert, compareBytes, type Forest, type Walk, type Walked } from '@kimberlite/store';
 import type { KeyNames, Request, TableEntry, TableReader } from '../state-machine.ts';
 import { TABLE_USER_MIN } from '../state-machine.ts';
 import type { Checksum, Op } from '../std/numbers.ts';
@@ -37,11 +37,16 @@ class Names implements KeyNames {
   private readonly ranges: NamedRange[] = [];
   /** The largest limit of each range, by its bounds: a request may name thousands. */
   private readonly limits: Map<string, number> = new Map();
+  /** By their bounds as well. */
+  private readonly walks: Map<string, Walk[]> = new Map();
+  /** Walks must end where they end on every replica: for what executes. */
+  private readonly exact: boolean;
   /** Everything that was named can be read from memory. */
   complete = true;
 
-  constructor(forest: Forest) {
+  constructor(forest: Forest, exact: boolean) {
     this.forest = forest;
+    this.exact = exact;
   }
 
   key(table: number, key: Uint8Array): void {
@@ -57,6 +62,29 @@ class Names implements KeyNames {
     const text = rangeText(named);
     this.limits.set(text, Math.max(limit, this.limits.get(text) ?? 0));
     if (!this.forest.table(table).fetch(from, to, limit)) this.complete = false;
+  }
+
+  walk(table: number, walk: Walk, added: number): void {
+    assert(table >= TABLE_USER_MIN, 'a table of the state machine');
+    assert(added === 0 || walk.room === null, 'what is changed before may make room for more');
+    const text = rangeText({ table, ...walk });
+    const named = this.walks.get(text);
+    if (named === undefined) this.walks.set(text, [walk]);
+    else named.push(walk);
+    const options = { exact: this.exact, added };
+    if (!this.forest.table(table).fetchWalk(walk, options)) this.complete = false;
+  }
+
+  assertWalk(table: number, wanted: Walk): void {
+    const covered = this.walks
+      .get(rangeText({ table, ...wanted }))
+      ?.some(
+        (named) =>
+          named.limit >= wanted.limit &&
+          named.lookMax >= wanted.lookMax &&
+          (named.room === null || isSameRoom(named, wanted)),
+      );
+    assert(covered === true, 'only what was named is read');
   }
 
   assertKey(table: number, key: Uint8Array): void {
@@ -76,6 +104,12 @@ class Names implements KeyNames {
   }
 }
 
+function isSameRoom({ room: first }: Walk, { room: other }: Walk): boolean {
+  if (first === null || other === null) return first === other;
+  const { bytes, perRow, headsOnly } = first;
+  return bytes === other.bytes && perRow === other.perRow && headsOnly === other.headsOnly;
+}
+
 export interface GuardedExecution {
   readonly request: Request;
   readonly op: Op;
@@ -89,8 +123,12 @@ export interface GuardedExecution {
  * Names what a request reads, so that the blocks it takes are wanted; null while one of them is not
  * in memory. What is named here may still be changed by requests before it.
  */
-function nameReads(r: Replica, request: Request): TableReader | null {
-  const names = new Names(r.forest);
+function nameReads(
+  r: Replica,
+  request: Request,
+  options: { readonly exact: boolean },
+): TableReader | null {
+  const names = new Names(r.forest, options.exact);
   const reader: TableReader = {
     get: (table, key): Uint8Array | null => {
       names.assertKey(table, key);
@@ -99,6 +137,12 @@ function nameReads(r: Replica, request: Request): TableReader | null {
     range: (table, from, to, limit): TableEntry[] => {
       names.assertRange({ table, from, to, limit });
       return r.forest.table(table).range(from, to, limit);
+    },
+    walk: (table, walk): Walked => {
+      names.assertWalk(table, walk);
+      const walked = r.forest.table(table).walk(walk);
+      assert(walked !== 'wanted', 'what is read was fetched before');
+      return walked;
     },
   };
   let rounds = 0;
@@ -112,15 +156,16 @@ function nameReads(r: Replica, request: Request): TableReader | null {
 
 /** Wants the blocks of a request whose turn it is not yet; whether all are there already. */
 export function prefetchRequest(r: Replica, request: Request): boolean {
-  return nameReads(r, request) !== null;
+  return nameReads(r, request, { exact: false }) !== null;
 }
 
 /**
  * Runs the state machine on one request with a context that holds it to its names. Null, with
- * nothing changed, while blocks that it may read are not in memory.
+ * nothing changed, while blocks that it may read are not in memory, and while it is not certain yet
+ * how far a walk comes: then a checkpoint is in the making, and it is certain when that is durable.
  */
 export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Array | null {
-  const reader = nameReads(r, execution.request);
+  const reader = nameReads(r, execution.request, { exact: true });
   if (reader === null) return null;
   let random: Prng | null = null;
   let horizon = 0;
@@ -147,6 +192,6 @@ export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Ar
 /** Answers a valid query from the state as it now is; null while blocks of it are not in memory. */
 export function queryGuarded(r: Replica, request: Request): Uint8Array | null {
   assert(r.stateMachine.query !== undefined, 'a machine with queries answers them');
-  const reader = nameReads(r, request);
+  const reader = nameReads(r, request, { exact: false });
   return reader === null ? null : r.stateMachine.query(request, reader);
 }

@@ -34,6 +34,8 @@ export interface Execution {
   waited: number;
   /** `demandVersion` of the forest when it was. */
   waitedAt: number;
+  /** The request waits for no block, but for the checkpoint that is in the making. */
+  needsCheckpoint: boolean;
   /** Blocks of the request whose turn it is. */
   readonly hold: BlockHold;
   /** Those of requests behind it, by index. */
@@ -54,6 +56,7 @@ export function beginExecution(r: Replica, message: PrepareMessage): Execution {
     next: 0,
     waited: -1,
     waitedAt: 0,
+    needsCheckpoint: false,
     hold,
     ahead: new Map(),
   };
@@ -65,7 +68,9 @@ export function beginExecution(r: Replica, message: PrepareMessage): Execution {
  */
 export function continueExecution(r: Replica, execution: Execution): boolean {
   const { header, entries, hold } = execution;
+  if (execution.needsCheckpoint && r.forest.checkpointing) return false;
   if (execution.waited >= 0 && !mayHaveCome(r, execution.waitedAt)) return false;
+  execution.needsCheckpoint = false;
   // Reads are answered between ops: while some wait, an op begins with all its blocks at hand, as
   // far as can be told, or else it might stop in its middle each time.
   if (r.reads.waiting.length > 0 && execution.waited < 0 && !prefetchFrom(r, execution, 0)) {
@@ -77,6 +82,8 @@ export function continueExecution(r: Replica, execution: Execution): boolean {
     const entry = entries[index];
     assert(entry !== undefined, 'a request of the op');
     if (!r.forest.holding(hold, () => executeEntry(r, { header, entry, index }))) {
+      execution.needsCheckpoint = !hold.waits;
+      assert(hold.waits || r.forest.checkpointing, 'it waits for something');
       prefetchFrom(r, execution, index + 1);
       wait(r, execution, index);
       return false;

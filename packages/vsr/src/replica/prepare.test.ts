@@ -5,6 +5,7 @@ import type { PrepareMessage } from '../message/message.ts';
 import { setSlots } from '../std/bitset.ts';
 import { Op } from '../std/numbers.ts';
 import { checkpointIdAfter } from '../testing/checkpoint-id.ts';
+import { counterMachine, OPERATION_ADD } from '../testing/counter-machine.ts';
 import { heartbeatOf, leadViewOne, prepareOkOf } from '../testing/lead.ts';
 import {
   chainOf,
@@ -14,6 +15,7 @@ import {
   prepareAfter,
 } from '../testing/log-fixture.ts';
 import { fromPeer, ReplicaHarness } from '../testing/replica-harness.ts';
+import { sessionNumber } from './sessions.ts';
 
 const CHAIN = chainOf(12);
 
@@ -219,8 +221,8 @@ describe('a backup', () => {
 });
 
 describe('a primary', () => {
-  function primary(chain = [fixtureRoot()]): ReplicaHarness {
-    const harness = new ReplicaHarness({ slot: 1 }).start();
+  function primary(chain = [fixtureRoot()], stateMachine = counterMachine()): ReplicaHarness {
+    const harness = new ReplicaHarness({ slot: 1, stateMachine }).start();
     leadViewOne(harness, chain);
     expect(harness.replica).toMatchObject({ status: 'normal', view: 1 });
     harness.takeAll();
@@ -344,6 +346,33 @@ describe('a primary', () => {
     for (const slot of [0, 2]) harness.deliver(prepareOkOf({ slot, view: 1 }, first));
     const next = harness.take('prepare').filter(({ to }) => to === 0);
     expect(next.map(({ message }) => message.header.count)).toEqual([3]);
+  });
+
+  it('puts no more requests into an op than look at 16,384 rows together', () => {
+    const harness = primary([fixtureRoot()], { ...counterMachine(), looks: () => 6000 });
+    const committed = (): number[] => {
+      const sent = harness.take('prepare').filter(({ to }) => to === 0);
+      for (const { message } of sent) {
+        for (const slot of [0, 2]) harness.deliver(prepareOkOf({ slot, view: 1 }, message));
+      }
+      harness.settle();
+      return sent.map(({ message }) => message.header.count);
+    };
+    const { pipelineMax, sessionsMax } = harness.config;
+    for (let client = 1; client <= sessionsMax; client += 1) {
+      const operation = OPERATION_REGISTER;
+      harness.deliver(makeRequest({ client, session: 0, request: 0, operation }));
+      expect(committed()).toEqual([1]);
+    }
+    for (let client = 1; client <= sessionsMax; client += 1) {
+      const session = sessionNumber(Op(client), 0);
+      const body = Uint8Array.of(1);
+      const operation = OPERATION_ADD;
+      harness.deliver(makeRequest({ client, session, request: 1, operation, body }));
+    }
+    // The first fill the pipeline one by one; three wait, of which two go together.
+    expect(committed()).toEqual(Array.from({ length: pipelineMax }, () => 1));
+    expect(committed()).toEqual([2, 1]);
   });
 
   it('does not prepare the same request twice while it is in flight', () => {

@@ -21,6 +21,12 @@ import { checkpointAllows, expectedCheckpointId } from './window.ts';
  */
 const BATCH_REPLIES_MAX = 4 * 1024 * 1024;
 
+/**
+ * Sum of the keys and rows that one op's requests look at, at most, of more than one request: an op
+ * executes in one go, when nothing else is done.
+ */
+const BATCH_LOOKS_MAX = 16_384;
+
 /** A prepare is large above this part of the largest message. */
 const LARGE_SHARE = 4;
 
@@ -45,16 +51,19 @@ export function prepareQueued(r: Replica): void {
   }
 }
 
-/** As many waiting requests as fit in one message and in the bound of their replies. */
+/** As many waiting requests as fit in one message and in the bounds of what they take. */
 function takeBatch(r: Replica): Message<'request'>[] {
   const { primary } = r;
   const batch: Message<'request'>[] = [];
   let size = HEADER_SIZE;
   let replies = 0;
-  for (const { message, replyLimit } of primary.queue) {
+  let looks = 0;
+  for (const { message, ...weight } of primary.queue) {
     size += batchEntrySize(message.body.length);
-    replies += replyLimit;
-    const fits = size <= r.config.messageSizeMax && replies <= BATCH_REPLIES_MAX;
+    replies += weight.replyLimit;
+    looks += weight.looks;
+    const fits =
+      size <= r.config.messageSizeMax && replies <= BATCH_REPLIES_MAX && looks <= BATCH_LOOKS_MAX;
     if (!fits && batch.length > 0) break;
     assert(size <= r.config.messageSizeMax, 'one request always fits');
     batch.push(message);

@@ -63,11 +63,17 @@ export interface Following {
   readonly commit: Op;
 }
 
-/** A request that waits for a place in the log. */
-export interface QueuedRequest {
-  readonly message: Message<'request'>;
-  /** Bytes that its reply can have at most, asked of the state machine once. */
+/** What a request may take of replicas, asked of the state machine once. */
+export interface RequestWeight {
+  /** Bytes that its reply can have at most. */
   readonly replyLimit: number;
+  /** Keys and rows that executing it looks at, at most. */
+  readonly looks: number;
+}
+
+/** A request that waits for a place in the log. */
+export interface QueuedRequest extends RequestWeight {
+  readonly message: Message<'request'>;
 }
 
 /** Before the first view. */

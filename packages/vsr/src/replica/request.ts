@@ -12,7 +12,7 @@ import { RECOVERED_SIZE } from '../message/recover-body.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
 import { sendEviction } from './execute.ts';
-import type { QueuedRequest } from './primary-state.ts';
+import type { QueuedRequest, RequestWeight } from './primary-state.ts';
 import { isQuorumLost } from './quorum.ts';
 import { isMemberAlive, isRecoveryValid } from './recover-op.ts';
 import { refuse } from './refuse.ts';
@@ -25,6 +25,7 @@ import { sendReply } from './stored-reply.ts';
 /** Requests and bytes that may wait at the primary; beyond, clients are told to come back. */
 const QUEUE_REQUESTS_MAX = 4096;
 const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
+const NO_WEIGHT: RequestWeight = { replyLimit: 0, looks: 0 };
 /** Requests forwarded between two heartbeats, at most. */
 const FORWARDED_MAX = 1024;
 
@@ -35,15 +36,15 @@ export function onRequest(r: Replica, message: Message<'request'>): void {
     drop(r, message, 'bad_client');
     return;
   }
-  const replyLimit = replyLimitOf(r, message);
-  if (replyLimit === null) {
+  const weight = weightOf(r, message);
+  if (weight === null) {
     refuse(r, message, 'invalid');
     return;
   }
   if (isQuorumLost(r)) {
     refuseWithoutQuorum(r, message);
   } else if (isPrimary(r) && r.primary.abdicated === null) {
-    acceptRequest(r, { message, replyLimit });
+    acceptRequest(r, { message, ...weight });
   } else if (!answerFromTable(r, message)) {
     forward(r, message);
   }
@@ -71,24 +72,29 @@ export function refuseQueued(r: Replica): void {
 }
 
 /**
- * Bytes that the reply can have at most. Null for what no replica would ever execute: it is refused
- * before it is given a place in the log.
+ * What the request may take of replicas at most. Null for what no replica would ever execute: it is
+ * refused before it is given a place in the log.
  */
-function replyLimitOf(r: Replica, { header, body }: Message<'request'>): number | null {
+function weightOf(r: Replica, { header, body }: Message<'request'>): RequestWeight | null {
   if (HEADER_SIZE + batchEntrySize(body.length) > r.config.messageSizeMax) return null;
   const { operation } = header;
   if (operation === OPERATION_REGISTER) {
-    return body.length === 0 && header.request === 0 && header.session === 0 ? 0 : null;
+    const isSound = body.length === 0 && header.request === 0 && header.session === 0;
+    return isSound ? NO_WEIGHT : null;
   }
   if (header.request === 0 || header.session === 0) return null;
-  if (operation === OPERATION_NOOP) return body.length === 0 ? 0 : null;
+  if (operation === OPERATION_NOOP) return body.length === 0 ? NO_WEIGHT : null;
   if (operation === OPERATION_FORGET_FILES) {
-    return body.length === 0 && r.replicaCount === 1 ? 0 : null;
+    return body.length === 0 && r.replicaCount === 1 ? NO_WEIGHT : null;
   }
-  if (operation === OPERATION_RECOVER) return isRecoveryValid(r, body) ? RECOVERED_SIZE : null;
-  if (operation < OPERATION_USER_MIN || !r.stateMachine.validate(operation, body)) return null;
-  const limit = r.stateMachine.replyLimit(operation, body);
-  return limit <= REPLY_BODY_MAX ? limit : null;
+  if (operation === OPERATION_RECOVER) {
+    return isRecoveryValid(r, body) ? { replyLimit: RECOVERED_SIZE, looks: 0 } : null;
+  }
+  const { stateMachine } = r;
+  if (operation < OPERATION_USER_MIN || !stateMachine.validate(operation, body)) return null;
+  const replyLimit = stateMachine.replyLimit(operation, body);
+  const looks = stateMachine.looks?.(operation, body) ?? 0;
+  return replyLimit <= REPLY_BODY_MAX ? { replyLimit, looks } : null;
 }
 
 /** The last reply of the client's session, when this is a retry of just that request. */
