@@ -76,6 +76,7 @@ const EXIT_NAMES: Readonly<Record<ClientErrorCode, ExitName>> = {
   wrong_version: 'wrong_peer',
   rejected: 'wrong_peer',
   no_quorum: 'refused',
+  overloaded: 'refused',
   too_stale: 'no_answer',
   evicted: 'no_answer',
   refused: 'refused',

@@ -26,6 +26,8 @@ const RECONNECT_MILLIS_MAX = 1_000;
 const SEND_BUFFER_MAX: number = 8 * 1024 * 1024;
 /** No cluster's messages are larger; the cluster's own limit comes with its hello. */
 const MESSAGE_SIZE_LIMIT: number = 1024 * 1024;
+/** What a slow link takes in a millisecond: 1 Mbit/s. Silence is borne for longer by that. */
+const SLOW_LINK_BYTES_A_MILLI = 125;
 const HTTP_PORT = 'this is an HTTP port; give the client port of a replica';
 
 /**
@@ -34,6 +36,19 @@ const HTTP_PORT = 'this is an HTTP port; give the client port of a replica';
  * slowly.
  */
 export type ConnectionState = 'connecting' | 'connected' | 'disconnected' | 'rejected' | 'closed';
+
+/**
+ * What became of a message. `held`: the same one is still being written out here, so a second copy
+ * would only stand behind it. `unsent`: there is no connection, or no room in it.
+ */
+export type SendResult = 'sent' | 'held' | 'unsent';
+
+/** A message of which the system has not taken every byte yet. */
+interface Writing {
+  readonly message: AnyMessage;
+  /** Bytes of the socket up to its end. */
+  readonly end: number;
+}
 
 /** What happened to a connection; nothing of it is called after `close`. */
 export interface ConnectionEvents {
@@ -71,6 +86,12 @@ export class Connection {
   private rejectionNow: RejectionReason | null;
   private failedAtNow: number;
   private unansweredSince: number | null;
+  /** Bytes sent since then. */
+  private unansweredBytes: number;
+  /** Bytes handed to the socket in its life. */
+  private handedBytes: number;
+  /** Oldest first; looked at when something is sent. */
+  private writing: Writing[];
   /** What answers before any greeting speaks HTTP. */
   private speaksHttp: boolean;
 
@@ -87,6 +108,9 @@ export class Connection {
     this.rejectionNow = null;
     this.failedAtNow = Number.NEGATIVE_INFINITY;
     this.unansweredSince = null;
+    this.unansweredBytes = 0;
+    this.handedBytes = 0;
+    this.writing = [];
     this.speaksHttp = false;
   }
 
@@ -123,6 +147,8 @@ export class Connection {
     const { host, port } = this.endpoint;
     const socket = createConnection({ host, port, noDelay: true, keepAlive: true });
     this.socket = socket;
+    this.handedBytes = 0;
+    this.writing = [];
     this.speaksHttp = false;
     this.decoder = new FrameDecoder({
       messageSizeMax: MESSAGE_SIZE_LIMIT,
@@ -132,7 +158,9 @@ export class Connection {
     socket.on('connect', () => {
       sentCluster = this.options.cluster() ?? 0n;
       const { release, checksum } = this.options;
-      socket.write(clientHello({ cluster: sentCluster, release, checksum }).bytes);
+      const { bytes } = clientHello({ cluster: sentCluster, release, checksum });
+      this.handedBytes += bytes.length;
+      socket.write(bytes);
     });
     socket.on('data', (chunk) => this.onData(socket, chunk, sentCluster));
     socket.on('error', (error) => this.onEnd(socket, describe(error)));
@@ -142,21 +170,32 @@ export class Connection {
     }, GREETING_TIMEOUT_MILLIS);
   }
 
-  /** Sends, or drops what cannot be sent now; the sessions ask again. True when it was written. */
-  send(message: AnyMessage): boolean {
+  /** Sends, unless it cannot be sent now, or is on its way already; the sessions ask again. */
+  send(message: AnyMessage): SendResult {
     const socket = this.socket;
-    if (this.stateNow !== 'connected' || socket === null || !socket.writable) return false;
-    if (socket.writableLength > SEND_BUFFER_MAX) return false;
+    if (this.stateNow !== 'connected' || socket === null || !socket.writable) return 'unsent';
+    const written = this.handedBytes - socket.writableLength;
+    this.writing = this.writing.filter(({ end }) => end > written);
+    if (this.writing.some((writing) => writing.message === message)) return 'held';
+    if (socket.writableLength > SEND_BUFFER_MAX) return 'unsent';
     this.unansweredSince ??= this.options.now();
+    this.unansweredBytes += message.bytes.length;
+    this.handedBytes += message.bytes.length;
     socket.write(message.bytes);
-    return true;
+    if (socket.writableLength > 0) this.writing.push({ message, end: this.handedBytes });
+    return 'sent';
   }
 
-  /** Breaks a connection that has said nothing for so long since it was sent something. */
+  /**
+   * Breaks a connection that has said nothing for so long since it was sent something. What was
+   * sent may take a while to get there: up to a large message's time on a slow link is added.
+   */
   breakIfSilent(silenceMillis: number): void {
     const { socket, unansweredSince } = this;
     if (socket === null || this.stateNow !== 'connected' || unansweredSince === null) return;
-    if (this.options.now() - unansweredSince < silenceMillis) return;
+    const bytes = Math.min(this.unansweredBytes, MESSAGE_SIZE_LIMIT);
+    const patience = silenceMillis + bytes / SLOW_LINK_BYTES_A_MILLI;
+    if (this.options.now() - unansweredSince < patience) return;
     this.fail(socket, 'the replica stopped answering', null);
   }
 
@@ -180,6 +219,7 @@ export class Connection {
     if (this.stateNow !== 'connected') this.speaksHttp ||= beginsHttp(chunk);
     decoder.push(chunk);
     this.unansweredSince = null;
+    this.unansweredBytes = 0;
     while (socket === this.socket) {
       const result = decoder.next();
       if (result === null) return;
@@ -250,6 +290,7 @@ export class Connection {
     this.rejectionNow = null;
     this.pauseMillis = RECONNECT_MILLIS_MIN;
     this.unansweredSince = null;
+    this.unansweredBytes = 0;
     this.options.events.onConnected(this, header);
   }
 
@@ -264,6 +305,7 @@ export class Connection {
     this.rejectionNow = rejection;
     this.failedAtNow = this.options.now();
     this.unansweredSince = null;
+    this.unansweredBytes = 0;
     this.stateNow = rejection === null ? 'disconnected' : 'rejected';
     const pause = rejection === null ? this.pauseMillis : RECONNECT_MILLIS_MAX;
     this.pauseMillis = Math.min(this.pauseMillis * 2, RECONNECT_MILLIS_MAX);

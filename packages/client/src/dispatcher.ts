@@ -16,17 +16,18 @@ import { ClientError, type ClientErrorCode, problemError } from './errors.ts';
 import { type ClusterFacts, Lane, type LaneHost, randomClientId } from './lane.ts';
 import type { ClientSettings } from './options.ts';
 import { outlookOf } from './outlook.ts';
-import { abortedError, PendingCall } from './pending-call.ts';
+import { abortedError, type DefiniteRefusal, PendingCall } from './pending-call.ts';
 import type { ReadMode } from './read-mode.ts';
 import { Reader } from './reader.ts';
+import { isRefusalTwice } from './refusal-twice.ts';
 import { VERSION } from './release.ts';
 import { type ClientStatus, type ConnectionEvent, statusOf } from './status.ts';
 
 const TICK_MILLIS = 10;
 /** Late ticks that are made up for; more would only repeat retransmissions. */
 const TICKS_LATE_MAX = 5;
-/** For so long, in milliseconds, a replica's word that it sees no quorum says why nothing moves. */
-const NO_QUORUM_MILLIS = 1_000;
+/** For so long, in milliseconds, a replica's word that it takes nothing says why nothing moves. */
+const TOLD_MILLIS = 1_000;
 /** A connection that is silent for so long while a request waits is broken and made anew. */
 const SILENCE_MILLIS = 3_000;
 /** Bytes that padding may add to a request inside a prepare. */
@@ -71,8 +72,10 @@ export class Dispatcher {
   private tickedAt: number;
   /** At or before the earliest deadline of all calls. */
   private deadlineNext: number;
-  /** When a replica last said that it sees no quorum. */
-  private noQuorumAt: number;
+  /** What a replica last said of why it takes nothing, */
+  private toldReason: DefiniteRefusal;
+  /** and when. */
+  private toldAt: number;
   private closing: Promise<void> | null;
 
   constructor(
@@ -102,7 +105,7 @@ export class Dispatcher {
     });
     this.reader = new Reader({
       host: {
-        send: (slot, message) => this.bySlot.get(slot)?.send(message) ?? false,
+        send: (slot, message) => this.bySlot.get(slot)?.send(message) ?? 'unsent',
         connected: () => [...this.bySlot.keys()],
         onReady: () => this.scheduleFlush(),
         now: () => this.clock.now(),
@@ -120,7 +123,8 @@ export class Dispatcher {
     this.stopTicks = null;
     this.tickedAt = 0;
     this.deadlineNext = Number.POSITIVE_INFINITY;
-    this.noQuorumAt = Number.NEGATIVE_INFINITY;
+    this.toldReason = 'no_quorum';
+    this.toldAt = Number.NEGATIVE_INFINITY;
     this.closing = null;
   }
 
@@ -216,7 +220,8 @@ export class Dispatcher {
       onCluster: (cluster) => {
         this.cluster ??= cluster;
       },
-      onMessage: (_connection, message) => {
+      onMessage: (connection, message) => {
+        if (isRefusalTwice(connection, message, this.bySlot)) return;
         for (const lane of this.lanes) lane.onMessage(message);
         this.reader.onMessage(message);
       },
@@ -226,11 +231,12 @@ export class Dispatcher {
 
   private laneHost(): LaneHost {
     return {
-      send: (slot: number, message: AnyMessage) => this.bySlot.get(slot)?.send(message) ?? false,
+      send: (slot: number, message: AnyMessage) => this.bySlot.get(slot)?.send(message) ?? 'unsent',
       // At the end of the turn: callers that were just answered may join with their next call.
       onReady: () => this.scheduleFlush(),
-      onNoQuorum: () => {
-        this.noQuorumAt = this.clock.now();
+      onTold: (reason) => {
+        this.toldReason = reason;
+        this.toldAt = this.clock.now();
       },
       onReturned: (batch) => {
         this.queue.unshift(batch);
@@ -353,15 +359,21 @@ export class Dispatcher {
     const millis = Math.round(pending.deadline - pending.startedAt);
     const outcome = OVERDUE[pending.outcome];
     const outlook = outlookOf(this.connections);
-    const told = this.clock.now() - this.noQuorumAt <= NO_QUORUM_MILLIS;
-    if (definite && (pending.noQuorum || told)) {
-      const message = 'the replicas that answer see no quorum; the call was not executed';
-      return new ClientError({ code: 'no_quorum', message, definite });
+    const refusedFor = pending.refusedFor ?? this.toldFor(pending);
+    if (definite && refusedFor !== null) {
+      const message = `${REFUSED[refusedFor]}; the call was not executed`;
+      return new ClientError({ code: refusedFor, message, definite });
     }
     const code: ClientErrorCode = outlook.connected ? 'timeout' : outlook.code;
     const why = outlook.connected ? '' : `; ${outlook.message}`;
     const message = `no answer within ${millis} ms; ${outcome}${why}`;
     return new ClientError({ code, message, definite });
+  }
+
+  /** What was said lately of all that is asked for. Writes are full apart from reads. */
+  private toldFor(pending: PendingCall): DefiniteRefusal | null {
+    if (this.clock.now() - this.toldAt > TOLD_MILLIS) return null;
+    return this.toldReason === 'overloaded' && pending.isQuery ? null : this.toldReason;
   }
 
   private endWaiters(now: number): void {
@@ -400,6 +412,11 @@ export class Dispatcher {
     for (const connection of this.connections) connection.breakIfSilent(SILENCE_MILLIS);
   }
 }
+
+const REFUSED: Readonly<Record<DefiniteRefusal, string>> = {
+  no_quorum: 'the replicas that answer see no quorum',
+  overloaded: 'the cluster had more requests than it can take',
+};
 
 const OVERDUE: Readonly<Record<PendingCall['outcome'], string>> = {
   not_sent: 'it was not sent',

@@ -12,6 +12,7 @@ export type ClientErrorCode =
   | 'wrong_version'
   | 'rejected'
   | 'no_quorum'
+  | 'overloaded'
   | 'too_stale'
   | 'evicted'
   | 'refused'
@@ -42,6 +43,9 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
   wrong_version: 'Client and replica speak different protocol versions. Upgrade the older one.',
   rejected: 'Check that the endpoint is the client port of a replica.',
   no_quorum: 'Start the replicas that are down, or heal the network between them, and try again.',
+  overloaded:
+    'The cluster is asked for more than it can do, or cannot write now. Slow down, and try again ' +
+    'later with growing pauses (docs/client.md, Overload).',
   too_stale:
     'Allow a larger bound, ask for a linearizable read, or check `kimberlite status`: a replica ' +
     'may lag or be cut off.',

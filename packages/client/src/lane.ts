@@ -14,9 +14,11 @@ import {
   snake,
   unreachable,
 } from '@kimberlite/vsr';
+import { BusyPause } from './busy-pause.ts';
 import { sha256 } from './checksum.ts';
+import type { SendResult } from './connection.ts';
 import { ClientError } from './errors.ts';
-import type { PendingCall } from './pending-call.ts';
+import type { DefiniteRefusal, PendingCall } from './pending-call.ts';
 
 /** Milliseconds before a session is registered again that did not live long; doubles. */
 const REGISTER_PAUSE_MIN = 100;
@@ -28,12 +30,12 @@ const NO_QUORUM_PAUSE = 100;
 
 /** What a lane needs from the client around it. */
 export interface LaneHost {
-  /** Sends to the replica in that slot; false when there is no connection to it. */
-  send(slot: number, message: AnyMessage): boolean;
+  /** Sends to the replica in that slot. */
+  send(slot: number, message: AnyMessage): SendResult;
   /** Something may be sent now: a session is ready. */
   onReady(): void;
-  /** A replica said that it sees no quorum. */
-  onNoQuorum(): void;
+  /** A replica said that it sees no quorum, or that it is full. */
+  onTold(reason: DefiniteRefusal): void;
   /** Calls that definitely did not happen go back to the front of the queue. */
   onReturned(batch: readonly PendingCall[]): void;
   /** A reply came: what it says of the op and the view. */
@@ -71,6 +73,8 @@ export class Lane {
   private registerPause: number;
   /** No register and no request before this. */
   private pausedUntil: number;
+  /** No request while this is on. */
+  private readonly busyPause: BusyPause;
 
   constructor(options: LaneOptions) {
     this.host = options.host;
@@ -82,11 +86,14 @@ export class Lane {
     this.registeredAt = 0;
     this.registerPause = REGISTER_PAUSE_MIN;
     this.pausedUntil = 0;
+    this.busyPause = new BusyPause(options.prng);
   }
 
   /** Whether a batch may be submitted now. */
   isReady(): boolean {
-    return this.session?.state === 'ready' && this.host.now() >= this.pausedUntil;
+    const now = this.host.now();
+    if (now < this.pausedUntil || this.busyPause.isOn(now)) return false;
+    return this.session?.state === 'ready';
   }
 
   isRegistering(): boolean {
@@ -175,10 +182,14 @@ export class Lane {
     act(session, out);
     // Grows while it is walked: a send that finds no connection may lead to another.
     for (const effect of out) {
-      if (effect.kind !== 'send') this.onEffect(effect);
-      else if (!this.host.send(effect.replica, effect.message) && session.state === 'busy') {
-        session.onDisconnect(effect.replica, out);
+      if (effect.kind !== 'send') {
+        this.onEffect(effect);
+        continue;
       }
+      const { replica, message } = effect;
+      const result = this.host.send(replica, message);
+      if (result === 'held') session.onHeld(message);
+      else if (result === 'unsent') session.onUnsent(replica, message, out);
     }
   }
 
@@ -193,7 +204,9 @@ export class Lane {
       case 'refused':
         return this.onRefused(effect.reason, effect.definite);
       case 'no_quorum':
-        return this.host.onNoQuorum();
+        return this.host.onTold('no_quorum');
+      case 'busy':
+        return this.host.onTold('overloaded');
       case 'evicted':
         return this.onEvicted(effect.reason);
       default:
@@ -203,6 +216,7 @@ export class Lane {
 
   private onReply(message: Message<'reply'>): void {
     const batch = this.takeBatch();
+    this.busyPause.onAnswer();
     // Before anybody is told: what they then read must not lie behind this.
     this.host.onSeen(message.header);
     const results = decodeResults(message.body);
@@ -220,10 +234,13 @@ export class Lane {
 
   private onRefused(reason: RefusalReason, definite: boolean): void {
     const batch = this.takeBatch();
-    if (reason === 'noQuorum' && definite) {
-      // Nothing happened, so trying elsewhere until the deadline is safe.
-      for (const pending of batch) pending.noQuorum = true;
-      this.pausedUntil = this.host.now() + NO_QUORUM_PAUSE;
+    if (definite && (reason === 'noQuorum' || reason === 'busy')) {
+      // Nothing happened, so trying again until the deadline is safe, whoever is asked.
+      const refusedFor = reason === 'busy' ? 'overloaded' : 'no_quorum';
+      for (const pending of batch) pending.refusedFor = refusedFor;
+      if (reason === 'busy') this.busyPause.onBusy(this.host.now());
+      else this.pausedUntil = this.host.now() + NO_QUORUM_PAUSE;
+      this.host.onTold(refusedFor);
       this.host.onReturned(batch);
       return;
     }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import {
-  type AnyMessage,
   assert,
   type ClientEffect,
   ClientId,
@@ -13,10 +12,12 @@ import {
   sizesOf,
   snake,
 } from '@kimberlite/vsr';
+import { BusyPause } from './busy-pause.ts';
 import { sha256 } from './checksum.ts';
 import { Connection } from './connection.ts';
 import { ClientError, invalidArgument } from './errors.ts';
 import { BATCH_SIZE_MIN, settingsOf, type Timeouts, timeoutOf } from './options.ts';
+import { isRefusalTwice } from './refusal-twice.ts';
 import { VERSION } from './release.ts';
 
 /** Milliseconds of a tick of the session. */
@@ -53,6 +54,8 @@ interface Waiting {
   readonly reject: (error: ClientError) => void;
   readonly begin: (session: ClientSession, out: ClientEffect[]) => void;
   readonly timer: NodeJS.Timeout;
+  /** The cluster has refused it, definitely, as it was full; it is asked again. */
+  overloaded: boolean;
 }
 
 /**
@@ -68,6 +71,7 @@ export class OperationClient {
   #description: ClusterDescription | null;
   #cluster: bigint | null;
   #session: ClientSession | null;
+  readonly #busyPause: BusyPause;
   /** The one that is asked comes first. */
   readonly #waiting: Waiting[];
   #ticker: NodeJS.Timeout | null;
@@ -82,6 +86,7 @@ export class OperationClient {
     this.#bySlot = new Map();
     this.#description = null;
     this.#session = null;
+    this.#busyPause = new BusyPause(this.#prng);
     this.#waiting = [];
     this.#ticker = null;
     this.#closed = false;
@@ -95,7 +100,10 @@ export class OperationClient {
         now: () => performance.now(),
         events: {
           onConnected: (connection, hello) => this.#onConnected(connection, hello),
-          onMessage: (_, message) => this.#drive((session, out) => session.onMessage(message, out)),
+          onMessage: (connection, message) => {
+            if (isRefusalTwice(connection, message, this.#bySlot)) return;
+            this.#drive((session, out) => session.onMessage(message, out));
+          },
           onCluster: (cluster) => {
             this.#cluster ??= cluster;
           },
@@ -113,8 +121,8 @@ export class OperationClient {
 
   /**
    * Asks for an operation of the state machine (from 16 on) or of the core (noop, recover,
-   * forget_files). Rejects with ClientError: `timeout` (it may have happened), `refused`,
-   * `evicted`, `closed`.
+   * forget_files). Rejects with ClientError: `timeout` (it may have happened), `overloaded` (it did
+   * not), `refused`, `evicted`, `closed`.
    */
   request(
     operation: number,
@@ -138,7 +146,7 @@ export class OperationClient {
     const timeout = timeoutOf(options.timeout, bytes.length > BATCH_SIZE_MIN ? batch : write);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#giveUp(waiting, timeout), timeout);
-      const waiting: Waiting = { resolve, reject, begin, timer };
+      const waiting: Waiting = { resolve, reject, begin, timer, overloaded: false };
       this.#waiting.push(waiting);
       this.#ticker ??= setInterval(() => this.#onTick(), TICK_MILLIS);
       this.#next();
@@ -192,7 +200,7 @@ export class OperationClient {
         release: releaseOf(VERSION),
       });
       this.#drive((session, out) => session.register(out));
-    } else if (this.#session.state === 'ready') {
+    } else if (this.#session.state === 'ready' && !this.#busyPause.isOn(performance.now())) {
       this.#drive((session, out) => first.begin(session, out));
     }
   }
@@ -208,7 +216,8 @@ export class OperationClient {
     const [connection] = this.#connections;
     const unreachable = this.#bySlot.size === 0;
     const why = unreachable ? ` (${connection?.reason ?? ''})` : '';
-    const code = unreachable && !asked ? 'unreachable' : 'timeout';
+    const overdue = waiting.overloaded && !asked ? 'overloaded' : 'timeout';
+    const code = unreachable && !asked ? 'unreachable' : overdue;
     const message = `no answer within ${timeout} ms${why}`;
     waiting.reject(new ClientError({ code, message, definite: !asked }));
     if (this.#waiting.length === 0) this.#stopTicking();
@@ -225,15 +234,24 @@ export class OperationClient {
     if (session === null) return;
     const out: ClientEffect[] = [];
     act(session, out);
+    // Grows while it is walked: a send that finds no connection may lead to another.
     for (const effect of out) {
-      if (effect.kind === 'send') this.#send(effect.replica, effect.message);
-      else this.#settle(effect);
+      if (effect.kind !== 'send') {
+        this.#settle(effect);
+        continue;
+      }
+      const { replica, message } = effect;
+      const result = this.#bySlot.get(replica)?.send(message) ?? 'unsent';
+      if (result === 'held') session.onHeld(message);
+      else if (result === 'unsent') session.onUnsent(replica, message, out);
     }
   }
 
-  #send(slot: number, message: AnyMessage): void {
-    // The session sends again what could not go.
-    this.#bySlot.get(slot)?.send(message);
+  /** Nothing has happened, so it is asked again, until its time is up. */
+  #onBusy(): void {
+    const [first] = this.#waiting;
+    if (first !== undefined) first.overloaded = true;
+    this.#busyPause.onBusy(performance.now());
   }
 
   #settle(effect: Exclude<ClientEffect, { readonly kind: 'send' }>): void {
@@ -242,13 +260,18 @@ export class OperationClient {
       return;
     }
     // It asks on by itself, until its time is up.
-    if (effect.kind === 'no_quorum') return;
+    if (effect.kind === 'no_quorum' || effect.kind === 'busy') return;
+    if (effect.kind === 'refused' && effect.reason === 'busy' && effect.definite) {
+      this.#onBusy();
+      return;
+    }
     if (effect.kind === 'evicted') this.#session = null;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) return;
     clearTimeout(waiting.timer);
     if (this.#waiting.length === 0) this.#stopTicking();
     if (effect.kind === 'reply') {
+      this.#busyPause.onAnswer();
       const { header, body } = effect.message;
       waiting.resolve({ body: body.slice(), op: header.op, view: header.view });
     } else {

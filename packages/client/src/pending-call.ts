@@ -8,6 +8,9 @@ import {
 } from '@kimberlite/kernel';
 import { ClientError } from './errors.ts';
 
+/** Why a cluster refuses what it could do at another time, as codes of errors. */
+export type DefiniteRefusal = 'no_quorum' | 'overloaded';
+
 export interface PendingCallOptions {
   readonly call: Call;
   /** It is asked as a query: it changes nothing, wherever it ends. */
@@ -35,8 +38,8 @@ export class PendingCall {
   readonly promise: Promise<Result>;
   /** `sent` as soon as a request with it was handed to a session: from then on, indefinite. */
   state: 'queued' | 'sent' | 'settled';
-  /** The cluster's last definite answer was that it has no quorum. */
-  noQuorum: boolean;
+  /** Why the cluster last refused it, definitely; null when it did not. */
+  refusedFor: DefiniteRefusal | null;
   private readonly signal: AbortSignal | null;
   private readonly onSettledQueued: (pending: PendingCall) => void;
   private readonly onAbort: () => void;
@@ -58,7 +61,7 @@ export class PendingCall {
       this.rejectPromise = reject;
     });
     this.state = 'queued';
-    this.noQuorum = false;
+    this.refusedFor = null;
     this.signal = options.signal;
     this.onSettledQueued = options.onSettledQueued;
     this.onAbort = () => this.reject(abortedError(this.signal, this.outcome));

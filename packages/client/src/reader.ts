@@ -15,6 +15,7 @@ import {
 } from '@kimberlite/vsr';
 import { CallQueue } from './call-queue.ts';
 import { sha256 } from './checksum.ts';
+import type { SendResult } from './connection.ts';
 import { ClientError } from './errors.ts';
 import { Fastest } from './fastest.ts';
 import type { ClusterFacts } from './lane.ts';
@@ -25,8 +26,8 @@ import type { ReadMode } from './read-mode.ts';
 const QUERIES_MAX = 16;
 
 export interface ReaderHost {
-  /** Sends to the replica in that slot; false when there is no connection to it. */
-  send(slot: number, message: AnyMessage): boolean;
+  /** Sends to the replica in that slot. */
+  send(slot: number, message: AnyMessage): SendResult;
   /** Slots of the replicas that are connected. */
   connected(): readonly number[];
   /** An answer came: more may be sent. */
@@ -215,7 +216,8 @@ export class Reader {
     for (const effect of out) {
       switch (effect.kind) {
         case 'send':
-          if (!this.options.host.send(effect.replica, effect.message)) {
+          // What is held is on its way to this replica already.
+          if (this.options.host.send(effect.replica, effect.message) === 'unsent') {
             session.onDisconnect(effect.replica, out);
           }
           break;
@@ -224,6 +226,11 @@ export class Reader {
           break;
         case 'refused':
           this.onRefused(effect.id, effect.reason);
+          break;
+        case 'busy':
+          for (const pending of this.asked.get(effect.id)?.batch ?? []) {
+            pending.refusedFor = 'overloaded';
+          }
           break;
         default:
           unreachable(effect);

@@ -173,6 +173,16 @@ export class FakeReplica {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
+  /** Reads nothing more of what is sent to it, */
+  pause(): void {
+    for (const socket of this.sockets) socket.pause();
+  }
+
+  /** until now. */
+  resume(): void {
+    for (const socket of this.sockets) socket.resume();
+  }
+
   async stop(): Promise<void> {
     this.breakAll();
     if (!this.server.listening) return;
@@ -228,6 +238,11 @@ export class FakeReplica {
       reason: REFUSAL_REASONS[reason],
     };
     this.send(socket, 'refusal', fields, null);
+  }
+
+  /** On every connection, as a replica does that two endpoints name. */
+  refuseEverywhere(request: Message<'request'>, reason: RefusalReason): void {
+    for (const socket of this.sockets) this.refuse(request, socket, reason);
   }
 
   evict(request: Message<'request'>, socket: Socket, reason: EvictionReason): void {

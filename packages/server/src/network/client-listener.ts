@@ -1,5 +1,12 @@
 import type { Socket } from 'node:net';
-import { type AnyMessage, type ClientId, isCommand, type Message } from '@kimberlite/vsr';
+import {
+  type AnyMessage,
+  type ClientId,
+  isCommand,
+  type Message,
+  REFUSAL_REASONS,
+  reasonName,
+} from '@kimberlite/vsr';
 import type { Logger } from '../observe/logger.ts';
 import { Connection, type NetworkObserver } from './connection.ts';
 import { clientHelloFault, makeHello, rejectionText, type SelfIdentity } from './greeting.ts';
@@ -76,6 +83,10 @@ export class ClientListener {
 
   /** Dropped where the client has no connection. */
   send(id: ClientId, message: AnyMessage): void {
+    if (isCommand(message, 'refusal')) {
+      const reason = reasonName(REFUSAL_REASONS, message.header.reason);
+      if (reason !== null) this.#options.observer.onRefusal(reason);
+    }
     const clients = this.#routes.get(id);
     if (clients === undefined) {
       this.#options.observer.onDropped('client_unreachable');

@@ -7,6 +7,7 @@ import {
   frameSizeMax,
   HEADER_SIZE,
   type Message,
+  type RefusalReason,
   type RejectionReason,
 } from '@kimberlite/vsr';
 import { formatAddress } from './address.ts';
@@ -23,6 +24,8 @@ const KEEPALIVE_MILLIS = 10_000;
 export interface NetworkObserver {
   onReceived(message: AnyMessage): void;
   onSent(command: Command, bytes: number): void;
+  /** A client was told that this replica will not do what it asked. */
+  onRefusal(reason: RefusalReason): void;
   onDropped(reason: NetworkDropReason): void;
   onFrameFault(fault: FrameFault): void;
   onRejection(direction: 'sent' | 'received', reason: RejectionReason): void;

@@ -103,6 +103,8 @@ export class Instruments {
   /** By reason. */
   readonly messagesDropped: LabelledCounter = new LabelledCounter();
   readonly frameFaults: LabelledCounter = new LabelledCounter();
+  /** By reason. */
+  readonly refusals: LabelledCounter = new LabelledCounter();
   readonly rejectionsSent: LabelledCounter = new LabelledCounter();
   readonly rejectionsReceived: LabelledCounter = new LabelledCounter();
   /** By kind of trace event. */

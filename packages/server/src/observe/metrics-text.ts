@@ -220,6 +220,12 @@ const COUNTERS: readonly Counter[] = [
     of: (instruments) => instruments.frameFaults,
   },
   {
+    name: 'vsr_refusals_total',
+    help: 'Requests and reads of clients that this replica refused, before it did anything for them.',
+    label: 'reason',
+    of: (instruments) => instruments.refusals,
+  },
+  {
     name: 'vsr_rejections_sent_total',
     help: 'Connections that this replica refused or closed, and said why.',
     label: 'reason',

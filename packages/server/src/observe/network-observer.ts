@@ -1,4 +1,4 @@
-import { type Command, type RejectionReason, snake } from '@kimberlite/vsr';
+import { type Command, type RefusalReason, type RejectionReason, snake } from '@kimberlite/vsr';
 import type { NetworkObserver } from '../network/connection.ts';
 import type { Instruments } from './instruments.ts';
 
@@ -14,6 +14,9 @@ export function networkObserver(instruments: Instruments): NetworkObserver {
       const label = labelOf(command);
       instruments.messagesSent.add(label);
       instruments.bytesSent.add(label, bytes);
+    },
+    onRefusal(reason): void {
+      instruments.refusals.add(labelOf(reason));
     },
     onDropped(reason): void {
       instruments.messagesDropped.add(reason);
@@ -31,7 +34,7 @@ export function networkObserver(instruments: Instruments): NetworkObserver {
 const LABELS = new Map<string, string>();
 
 /** The name as metrics spell it; kept, as this is asked for with every message. */
-function labelOf(name: Command | RejectionReason): string {
+function labelOf(name: Command | RefusalReason | RejectionReason): string {
   let label = LABELS.get(name);
   if (label === undefined) {
     label = snake(name);

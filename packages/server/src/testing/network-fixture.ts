@@ -33,6 +33,7 @@ export interface Seen {
   readonly what:
     | 'received'
     | 'sent'
+    | 'refusal'
     | 'dropped'
     | 'fault'
     | 'rejection_sent'
@@ -43,6 +44,7 @@ export interface Seen {
 export function recordingObserver(seen: Recorder<Seen>): NetworkObserver {
   return {
     onReceived: (message): void => seen.add({ what: 'received', name: message.header.command }),
+    onRefusal: (reason): void => seen.add({ what: 'refusal', name: reason }),
     onSent: (command): void => seen.add({ what: 'sent', name: command }),
     onDropped: (reason): void => seen.add({ what: 'dropped', name: reason }),
     onFrameFault: (fault): void => seen.add({ what: 'fault', name: fault }),

@@ -97,6 +97,7 @@ export class TestClient {
         this.#finish().reject(new Error(refusalText(effect.reason, effect.definite)));
         return;
       case 'no_quorum':
+      case 'busy':
         return; // It goes on asking.
     }
   }

@@ -71,16 +71,19 @@ describe('a primary with a full queue', () => {
     script.runUntil(() => busyRefusals(refusals) >= over, TIMEOUTS_DEFAULT.abdicate / 2);
     expect(refusals.packets).toHaveLength(over);
     expect(script.state(primary)).toMatchObject({ view, queueLength: QUEUE_REQUESTS });
-    // A client that is told so comes back by itself.
+    // A client is told so at once, and that what it asked for has not happened.
     const answer = script.submit(addOne(1));
     script.runUntil(() => refusals.packets.length > over, 10);
     const last = messageIn(at(refusals.packets, over));
     expect(isCommand(last, 'refusal') && last.header.client).toBe(script.cluster.clients[0]?.id);
+    script.runUntil(() => script.cluster.totals.definiteRefusals === 1, 10);
     expect(answer.body).toBeNull();
     acks.remove();
     script.runUntil(() => script.state(primary).queueLength === 0);
     script.runUntil(() => script.converged());
-    // Its own session made room for those of the many.
+    // Its own session made room for those of the many, which it learns when it asks again.
+    script.submit(addOne(1));
+    script.runUntil(() => script.cluster.totals.sessionsEvicted === 1);
     const value = script.read(1);
     script.add(1, 1);
     expect(script.read(1)).toBe(value + 1);
@@ -104,15 +107,23 @@ describe('a primary with a full queue', () => {
     const refusals = script.watch({ from: primary, command: 'refusal' });
     const body = new Uint8Array(size);
     body.set([1, 1]);
-    const answers = script.cluster.clients.map((_, client) => {
+    const { clients, totals } = script.cluster;
+    const ask = (client: number): { readonly body: Uint8Array | null } => {
       return script.submit({ operation: OPERATION_ADD, body }, client);
-    });
+    };
+    const answers = clients.map((_, client) => ask(client));
     script.runUntil(() => busyRefusals(refusals) > 0, TIMEOUTS_DEFAULT.abdicate / 2);
     const { queueLength, pipelineLength } = script.state(primary);
     expect(pipelineLength).toBe(config.pipelineMax);
     expect(queueLength).toBe(Math.floor(QUEUE_BYTES / (HEADER_SIZE + size)));
+    expect(totals.definiteRefusals).toBeGreaterThan(0);
     acks.remove();
-    script.runUntil(() => answers.every(({ body: reply }) => reply !== null));
+    script.runUntil(() => clients.every(({ busy }) => !busy));
+    const refused = answers.flatMap(({ body: reply }, client) => (reply === null ? [client] : []));
+    expect(refused).toHaveLength(totals.definiteRefusals);
+    // Whoever was refused asks again, under the same number; each adds once.
+    const again = refused.map(ask);
+    script.runUntil(() => again.every(({ body: reply }) => reply !== null));
     expect(script.add(1, 1)).toBe(clientCount + 1);
   });
 });

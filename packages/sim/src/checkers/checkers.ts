@@ -6,7 +6,7 @@ import {
   type ReplicaSnapshot,
   type TraceEvent,
 } from '@kimberlite/vsr';
-import type { ClientObserver } from '../client/simulated-client.ts';
+import type { ClientObserver, DefiniteRefusal } from '../client/simulated-client.ts';
 import type { DiskEvidence } from '../storage/disk-evidence.ts';
 import type { Workload, WorkloadRequest } from '../workload/workload.ts';
 import { AcknowledgedQuorum } from './acknowledged-quorum.ts';
@@ -225,7 +225,11 @@ export class Checkers implements ClientObserver {
 
   unanswered(): void {}
 
-  refusedDefinitely(client: ClientId, _request: WorkloadRequest, checksum: bigint): void {
+  refusedDefinitely(
+    client: ClientId,
+    _request: WorkloadRequest,
+    { checksum }: DefiniteRefusal,
+  ): void {
     // Where links duplicate requests, even what was refused may happen.
     if (this.checkRefusals) this.second?.onRefusedDefinitely(client);
     else this.second?.onIndefinite(client);

@@ -119,6 +119,8 @@ export class QueryDriver {
           onReply?.(effect.message.body);
           break;
         }
+        case 'busy':
+          break; // The session asks elsewhere by itself.
         case 'refused':
           this.waiting.delete(effect.id);
           this.setup.onRefused();

@@ -8,6 +8,7 @@ import {
   OPERATION_USER_MIN,
   type Prng,
   type ReadLevel,
+  type RefusalReason,
   type View,
 } from '@kimberlite/vsr';
 import type { Workload, WorkloadRequest } from '../workload/workload.ts';
@@ -35,6 +36,12 @@ export const CLIENTS_BUSY: ClientOptions = {
   crashProbability: 0,
 };
 
+/** Which bytes were refused, and why. */
+export interface DefiniteRefusal {
+  readonly checksum: bigint;
+  readonly reason: RefusalReason;
+}
+
 /** What a client tells about its request; checkers judge it. */
 export interface ClientObserver {
   /** About to be sent for the first time. */
@@ -43,7 +50,7 @@ export interface ClientObserver {
   sending(checksum: bigint): void;
   replied(client: ClientId, request: WorkloadRequest, reply: Message<'reply'>): void;
   /** Refused for sure: it must never execute. */
-  refusedDefinitely(client: ClientId, request: WorkloadRequest, checksum: bigint): void;
+  refusedDefinitely(client: ClientId, request: WorkloadRequest, refusal: DefiniteRefusal): void;
   /** Given up or evicted: nobody knows. */
   indefinite(client: ClientId, request: WorkloadRequest): void;
   evicted(client: ClientId): void;
@@ -266,6 +273,7 @@ export class SimulatedClient {
           break;
         case 'registered':
         case 'no_quorum':
+        case 'busy':
           break;
         case 'reply':
           this.takeReply(effect.message);
@@ -275,7 +283,7 @@ export class SimulatedClient {
           this.crash();
           break;
         case 'refused':
-          this.takeRefusal(effect.definite);
+          this.takeRefusal(effect);
           break;
         default:
           unreachable(effect);
@@ -294,7 +302,13 @@ export class SimulatedClient {
     if (onReply !== null) onReply(reply.body);
   }
 
-  private takeRefusal(definite: boolean): void {
+  private takeRefusal({
+    definite,
+    reason,
+  }: {
+    readonly definite: boolean;
+    readonly reason: RefusalReason;
+  }): void {
     const { pending } = this;
     assert(pending !== null, 'a refusal answers a request');
     if (!definite) {
@@ -303,6 +317,7 @@ export class SimulatedClient {
     }
     this.pending = null;
     this.onReply = null;
-    this.setup.observer.refusedDefinitely(this.idNow, pending, this.pendingChecksum);
+    const checksum = this.pendingChecksum;
+    this.setup.observer.refusedDefinitely(this.idNow, pending, { checksum, reason });
   }
 }

@@ -17,9 +17,10 @@ export function clientObserver({
     invoked: (client, request) => judge(() => checkers.invoked(client, request)),
     sending: (checksum) => judge(() => checkers.sending(checksum)),
     replied: (client, request, reply) => judge(() => checkers.replied(client, request, reply)),
-    refusedDefinitely: (client, request, checksum) => {
+    refusedDefinitely: (client, request, refusal) => {
       totals.definiteRefusals += 1;
-      judge(() => checkers.refusedDefinitely(client, request, checksum));
+      if (refusal.reason === 'busy') totals.busyRefusals += 1;
+      judge(() => checkers.refusedDefinitely(client, request, refusal));
     },
     indefinite: (client) => {
       totals.indefiniteReplies += 1;

@@ -4,6 +4,7 @@ const EXECUTE = 'vsr/src/replica/execute.ts';
 const PREPARE = 'vsr/src/replica/prepare.ts';
 const SESSIONS = 'vsr/src/replica/sessions.ts';
 const REQUEST = 'vsr/src/replica/request.ts';
+const CLIENT_SESSION = 'vsr/src/client/client-session.ts';
 
 /** Client sessions: at most once, and the same table everywhere. */
 export const SESSION_MUTANTS: readonly Mutant[] = [
@@ -138,6 +139,30 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
         file: EXECUTE,
         find: "return entry.requestChecksum === session.requestChecksum ? 'duplicate' : 'collision';",
         replace: "return 'executed';",
+      },
+    ],
+  },
+  {
+    name: 'earlier_copy_forgotten',
+    bug: 'a client takes one refusal for the end of all its copies',
+    scenario: 'refused_requests',
+    edits: [
+      {
+        file: CLIENT_SESSION,
+        find: 'const definite = inFlight.unrefused === 0;',
+        replace: 'const definite = true;',
+      },
+    ],
+  },
+  {
+    name: 'refused_and_queued',
+    bug: 'a primary says that it is full, and takes the request',
+    scenario: 'full_primaries',
+    edits: [
+      {
+        file: REQUEST,
+        find: "    refuse(r, message, 'busy');\n    return;\n",
+        replace: "    refuse(r, message, 'busy');\n",
       },
     ],
   },

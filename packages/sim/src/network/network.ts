@@ -21,8 +21,8 @@ export interface NetworkOptions {
   /** A delivered packet is delivered once more, later; possibly again and again. */
   readonly replayProbability: number;
   /**
-   * Whether requests are replayed too. A client may report a definite refusal only over transports
-   * that duplicate nothing, so the checker of those is off where this is on.
+   * Whether requests and their refusals are replayed too. A client may report a definite refusal
+   * only over transports that duplicate neither, so the checker of those is off where this is on.
    */
   readonly replayRequests: boolean;
   /**
@@ -347,7 +347,7 @@ export class Network {
     const { replayProbability, replayRequests } = this.options;
     if (
       replayProbability > 0 &&
-      (replayRequests || packet.command !== 'request') &&
+      (replayRequests || !isCounted(packet)) &&
       this.prng.chance(replayProbability) &&
       (this.faults?.allow('replay', packet.from, packet.to) ?? true)
     ) {
@@ -368,7 +368,7 @@ export class Network {
 
   private echo(link: Link, packet: Packet): void {
     const { echoMeanMicros, echoCommands, replayRequests } = this.options;
-    if (packet.command === 'request' && !replayRequests) return;
+    if (isCounted(packet) && !replayRequests) return;
     if (echoCommands !== null && !echoCommands.includes(packet.command)) return;
     const delay = drawExponential(this.prng, echoMeanMicros);
     if (this.faults?.allow('echo', packet.from, packet.to) === false) return;
@@ -378,4 +378,9 @@ export class Network {
       else this.deliver(link, packet);
     });
   }
+}
+
+/** Clients count their copies of a request and the refusals of these: what comes twice misleads. */
+function isCounted({ command }: Packet): boolean {
+  return command === 'request' || command === 'refusal';
 }

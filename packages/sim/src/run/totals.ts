@@ -74,6 +74,8 @@ export interface Totals {
   clientCrashes: number;
   indefiniteReplies: number;
   definiteRefusals: number;
+  /** Of those, the ones of a primary that was full, or whose commits stood still. */
+  busyRefusals: number;
   duplicateRequests: number;
   /** Calls that the kernel refused because the state had reached its limit. */
   noSpaceRefusals: number;
@@ -205,6 +207,7 @@ export function emptyTotals(): Totals {
     clientCrashes: 0,
     indefiniteReplies: 0,
     definiteRefusals: 0,
+    busyRefusals: 0,
     duplicateRequests: 0,
     noSpaceRefusals: 0,
     revisionReads: 0,

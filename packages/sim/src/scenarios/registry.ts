@@ -83,6 +83,7 @@ import { scrubTriggersRepair } from './scrub/scrub-triggers-repair.ts';
 import { clientSessionCrash } from './sessions/client-session-crash.ts';
 import { clientSessionEviction } from './sessions/client-session-eviction.ts';
 import { clientSessionViewChangeLockout } from './sessions/client-session-view-change-lockout.ts';
+import { fullPrimaries } from './sessions/full-primaries.ts';
 import { refusedRequests } from './sessions/refused-requests.ts';
 import { repeatedRequests } from './sessions/repeated-requests.ts';
 import { commitMessageFallback } from './timeouts/commit-message-fallback.ts';
@@ -175,6 +176,7 @@ export const SCENARIOS: readonly Scenario[] = [
   clientSessionEviction,
   repeatedRequests,
   refusedRequests,
+  fullPrimaries,
   repairBudgetPreventsStorm,
   repairEwmaSelection,
   repairSyncTimeout,

@@ -46,8 +46,13 @@ export interface ClientSessionOptions extends RetryOptions {
 /** The request that is being asked for, and what became of its copies. */
 interface InFlight {
   readonly message: Message<'request'>;
-  /** Copies handed to the transport. Above one, no refusal is definite any more. */
-  transmissions: number;
+  /**
+   * Copies handed to the transport that no replica has refused: each may be in a log, or may yet
+   * come to be. While there is one, no refusal is definite.
+   */
+  unrefused: number;
+  /** Who said that it is full, since the last timeout: asked again alone. Null for nobody. */
+  full: number | null;
   /** Slot that the newest copy went to. */
   target: number;
   /** Copies since the last timeout that were refused and moved to the next replica at once. */
@@ -67,12 +72,23 @@ interface InFlight {
  *
  * - Request numbers grow by one, and a number is used for other bytes only when no copy of the
  *   first ones can be in a log: after a definite refusal.
- * - `refused` is reported for `invalid`, which every replica refuses alike, and for `noQuorum`
- *   when the one and only copy was refused (the caller may then submit again or give up; nothing
- *   has happened). `busy`, `notPrimary`, and `noQuorum` after a retransmission are not reported:
- *   an earlier copy may still execute, so the session goes on asking and the caller's deadline
- *   ends it, as indefinite.
- * - That a refused copy was the only one relies on a transport that duplicates nothing (TCP).
+ * - `refused` is reported for `invalid`, which every replica refuses alike, and for `busy` and
+ *   `noQuorum` when as many refusals as copies have come: then nothing has happened or will, and
+ *   the caller may submit again or give up. Until then an earlier copy may still execute, so the
+ *   session goes on asking and the caller's deadline ends it, as indefinite. `notPrimary` is never
+ *   reported, but counts: another replica is asked.
+ * - Counting is enough because a replica that refuses a copy keeps none of it, and no copy is
+ *   refused twice: it is put into the queue, answered, passed on, dropped or refused, and from the
+ *   queue it goes into a prepare, or is dropped, or is refused. A backup that passes it on keeps
+ *   and answers nothing, so the one copy stays one, whoever refuses it in the end. A copy that was
+ *   lost, with its connection or its replica, or is answered with silence, is never refused; so
+ *   from then on the request is indefinite until it is answered.
+ * - It relies on a transport that duplicates neither requests nor refusals (TCP). A request that
+ *   came twice might be refused once and executed once; a refusal that came twice would stand for
+ *   a copy that is still on its way.
+ *
+ * Whoever drives it says what the transport did not take: `onUnsent` when there is no connection,
+ * `onHeld` while an earlier copy to the same replica is still being written out.
  *
  * The register goes to every replica, so that the primary of this view or of the next knows the
  * connection on which this client is answered.
@@ -196,6 +212,24 @@ export class ClientSession {
     this.sendTo(this.nextBesides(replica), inFlight, out);
   }
 
+  /** The transport has no connection to this replica: the copy has not left, and never will. */
+  onUnsent(replica: number, message: AnyMessage, out: ClientEffect[]): void {
+    const inFlight = this.inFlight;
+    if (inFlight === null || inFlight.message !== message) return;
+    takeBack(inFlight);
+    // A register has gone to all the others already, and goes to this one when it connects.
+    if (this.stateNow === 'busy') this.onDisconnect(replica, out);
+  }
+
+  /**
+   * The transport still writes out an earlier copy to this replica, and did not take this one: a
+   * second would only stand behind the first, and take its time on a link that is slow already.
+   */
+  onHeld(message: AnyMessage): void {
+    const inFlight = this.inFlight;
+    if (inFlight !== null && inFlight.message === message) takeBack(inFlight);
+  }
+
   private begin(operation: number, body: Uint8Array, out: ClientEffect[]): void {
     assert(this.inFlight === null, 'nothing else is in flight');
     const message = encodeMessage(
@@ -215,11 +249,12 @@ export class ClientSession {
       body,
       this.checksum,
     );
-    const pauseTicks = this.firstPause();
+    const pauseTicks = this.firstPause(message.bytes.length);
     const ticksLeft = this.retry.jittered(pauseTicks);
     const inFlight: InFlight = {
       message,
-      transmissions: 0,
+      unrefused: 0,
+      full: null,
       target: 0,
       hops: 0,
       pauseTicks,
@@ -293,7 +328,8 @@ export class ClientSession {
     if (header.requestChecksum !== inFlight.message.header.checksum) return;
     const reason = reasonName(REFUSAL_REASONS, header.reason);
     if (reason === null) return;
-    const definite = inFlight.transmissions === 1;
+    inFlight.unrefused = Math.max(0, inFlight.unrefused - 1);
+    const definite = inFlight.unrefused === 0;
     const user = this.stateNow === 'busy';
     switch (reason) {
       case 'invalid':
@@ -312,9 +348,15 @@ export class ClientSession {
         this.guess.forget(header.replica);
         this.hop(inFlight, header.replica, out);
         return;
-      case 'tooStale': // Said of queries alone.
       case 'busy':
-        // The primary is alive and full: the timer brings the request back to it.
+        if (user && definite) {
+          this.endRefused(reason, definite, out);
+        } else {
+          out.push({ kind: 'busy' });
+          inFlight.full = header.replica;
+        }
+        return;
+      case 'tooStale': // Said of queries alone.
         return;
       default:
         unreachable(reason);
@@ -323,7 +365,7 @@ export class ClientSession {
 
   /** The number stays unused: no copy of this request is or will be in a log. */
   private endRefused(reason: RefusalReason, definite: boolean, out: ClientEffect[]): void {
-    assert(definite || reason === 'invalid', 'only an invalid request ends after a second copy');
+    assert(definite || reason === 'invalid', 'a copy that nobody has refused may execute');
     this.inFlight = null;
     this.stateNow = 'ready';
     out.push({ kind: 'refused', reason, definite });
@@ -332,9 +374,12 @@ export class ClientSession {
   /** To the next replica at once, but once round at most: then the timer paces it. */
   private hop(inFlight: InFlight, refuser: number, out: ClientEffect[]): void {
     if (this.stateNow === 'registering') return; // Every replica has a copy already.
-    if (inFlight.hops >= this.replicaCount - 1) {
-      // None of them leads: the next view is being made, and will be there soon.
-      inFlight.ticksLeft = Math.min(inFlight.ticksLeft, this.retry.jittered(NOBODY_LEADS_TICKS));
+    const size = inFlight.message.bytes.length;
+    if (inFlight.hops >= this.replicaCount - 1 || this.retry.isLarge(size)) {
+      // None of them leads: the next view is being made, and will be there soon. What is large does
+      // not go round: in a view change, all sessions at once would send it to all replicas.
+      const ticks = this.retry.first(size, 0) - this.retry.ticksMin + NOBODY_LEADS_TICKS;
+      inFlight.ticksLeft = Math.min(inFlight.ticksLeft, this.retry.jittered(ticks));
       return;
     }
     inFlight.hops += 1;
@@ -342,11 +387,23 @@ export class ClientSession {
   }
 
   private onRetryTimeout(inFlight: InFlight, out: ClientEffect[]): void {
+    const { full } = inFlight;
     inFlight.hops = 0;
-    inFlight.pauseTicks = this.retry.longer(inFlight.pauseTicks);
+    inFlight.full = null;
+    inFlight.pauseTicks = this.retry.longer(inFlight.pauseTicks, inFlight.message.bytes.length);
     inFlight.ticksLeft = this.retry.jittered(inFlight.pauseTicks);
+    if (full !== null && full < this.replicaCount) {
+      // It lives, and leads: others would pass more copies on to where there are too many already.
+      this.sendTo(full, inFlight, out);
+      return;
+    }
     if (this.stateNow === 'registering') {
       this.sendToAll(inFlight, out);
+      return;
+    }
+    if (this.retry.isLarge(inFlight.message.bytes.length)) {
+      // Each in its turn, also the one that is believed to lead: it may be gone, or deaf.
+      this.sendTo(this.nextBesides(inFlight.target), inFlight, out);
       return;
     }
     const primary = this.guess.slot;
@@ -363,7 +420,7 @@ export class ClientSession {
 
   private sendTo(replica: number, inFlight: InFlight, out: ClientEffect[]): void {
     assert(replica >= 0 && replica < this.replicaCount, 'the replica exists');
-    inFlight.transmissions += 1;
+    inFlight.unrefused += 1;
     inFlight.target = replica;
     out.push({ kind: 'send', replica, message: inFlight.message });
   }
@@ -377,9 +434,14 @@ export class ClientSession {
     return this.cursor;
   }
 
-  /** Twice the usual time to an answer, within the bounds. */
-  private firstPause(): number {
-    const usual = Math.ceil(this.latencyEighths / 4);
-    return Math.min(Math.max(usual, this.retry.ticksMin), this.retry.ticksMax);
+  /** Twice the usual time to an answer, within the bounds for a message of this size. */
+  private firstPause(size: number): number {
+    return this.retry.first(size, Math.ceil(this.latencyEighths / 4));
   }
+}
+
+/** A copy that was counted has not been handed over. */
+function takeBack(inFlight: InFlight): void {
+  assert(inFlight.unrefused > 0, 'what was not taken was counted');
+  inFlight.unrefused -= 1;
 }

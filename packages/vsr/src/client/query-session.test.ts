@@ -240,7 +240,7 @@ describe('a query session', () => {
   it('tells what every replica would refuse, and waits where one is busy', () => {
     const session = make();
     const asked = ask(session);
-    expect(hear(session, refusal(asked, 'busy'))).toEqual([]);
+    expect(hear(session, refusal(asked, 'busy'))).toEqual([{ kind: 'busy', id: asked.id }]);
     expect(hear(session, refusal(asked, 'invalid'))).toEqual([
       { kind: 'refused', id: asked.id, reason: 'invalid' },
     ]);

@@ -18,7 +18,9 @@ export type QueryEffect =
   | { readonly kind: 'send'; readonly replica: number; readonly message: AnyMessage }
   | { readonly kind: 'answered'; readonly id: number; readonly message: Message<'queryReply'> }
   /** Every replica would say the same (`invalid`), or all that could be asked have (`tooStale`). */
-  | { readonly kind: 'refused'; readonly id: number; readonly reason: RefusalReason };
+  | { readonly kind: 'refused'; readonly id: number; readonly reason: RefusalReason }
+  /** A replica has more queries than it can take: it is asked for again elsewhere, later. */
+  | { readonly kind: 'busy'; readonly id: number };
 
 export interface QuerySessionOptions extends RetryOptions {
   readonly cluster: bigint;
@@ -139,7 +141,7 @@ export class QuerySession {
       body,
       checksum,
     );
-    const pauseTicks = this.retry.ticksMin;
+    const pauseTicks = this.retry.first(message.bytes.length, 0);
     const ticksLeft = this.retry.jittered(pauseTicks);
     const asked: InFlight = {
       id,
@@ -179,7 +181,7 @@ export class QuerySession {
       if (asked.ticksLeft > 0) continue;
       if (asked.stale && this.endsStale(asked, out)) continue;
       asked.hops = 0;
-      asked.pauseTicks = this.retry.longer(asked.pauseTicks);
+      asked.pauseTicks = this.retry.longer(asked.pauseTicks, asked.message.bytes.length);
       asked.ticksLeft = this.retry.jittered(asked.pauseTicks);
       this.sendTo((asked.target + 1) % this.options.replicaCount, asked, out);
     }
@@ -235,7 +237,9 @@ export class QuerySession {
         this.hop(asked, out);
         return;
       case 'busy':
-        return; // The timer brings it elsewhere: at once would only fill the next queue.
+        // The timer brings it elsewhere: at once would only fill the next queue.
+        out.push({ kind: 'busy', id: asked.id });
+        return;
       default:
         unreachable(reason);
     }
