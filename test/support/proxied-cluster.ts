@@ -15,6 +15,8 @@ export interface ClusterFiles {
   readonly cluster: bigint;
   /** Whether the replicas run behind calls of the system that `tell` can hold up. */
   readonly disksMayHang?: boolean;
+  /** Settings of every replica, as on the command line. */
+  readonly settings?: readonly string[];
 }
 
 /**
@@ -26,6 +28,7 @@ export class ProxiedCluster {
   readonly #directory: string;
   readonly #cluster: bigint;
   readonly #disksMayHang: boolean;
+  readonly #settings: readonly string[];
   readonly #processes: (ServerProcess | null)[];
   readonly #clientProxies: readonly Proxy[];
   /** By `from * REPLICAS + to`. */
@@ -40,6 +43,7 @@ export class ProxiedCluster {
     this.#directory = files.directory;
     this.#cluster = files.cluster;
     this.#disksMayHang = files.disksMayHang ?? false;
+    this.#settings = files.settings ?? [];
     this.#processes = slots().map(() => null);
     this.#clientProxies = clientProxies;
     this.#links = links;
@@ -49,7 +53,7 @@ export class ProxiedCluster {
   /** Formats the data files and opens the proxies; nothing runs yet. */
   static async make(
     directory: string,
-    more: Pick<ClusterFiles, 'disksMayHang'> = {},
+    more: Pick<ClusterFiles, 'disksMayHang' | 'settings'> = {},
   ): Promise<ProxiedCluster> {
     for (const slot of slots()) {
       const path = dataFile(directory, slot);
@@ -84,7 +88,7 @@ export class ProxiedCluster {
     const server = await ServerProcess.start({
       dataFile: this.path(slot),
       addresses: this.peerAddresses(slot),
-      more: [`--cluster=${this.#cluster}`, `--replica=${slot}`],
+      more: [`--cluster=${this.#cluster}`, `--replica=${slot}`, ...this.#settings],
       ...(this.#disksMayHang ? { wrap: withFaultyDisk } : {}),
     });
     this.#processes[slot] = server;
