@@ -53,27 +53,42 @@ export async function manySessions(cluster: ProxiedCluster): Promise<SessionsRep
     const releasedAt = performance.now();
     await Promise.all([...held, spike]);
     const recoveredMillis = Math.round(performance.now() - releasedAt);
-    for (const error of refused) {
-      expect(error).toBeInstanceOf(ClientError);
-      expect(error).toMatchObject({ code: 'overloaded', definite: true });
-    }
-    await holds(patient);
+    const open = refused.flatMap((error, number) => (isDefinite(error) ? [] : [number]));
+    await holds(patient, open);
+    const overloadedCalls = REFUSED - open.length;
+    expect(overloadedCalls).toBeGreaterThan(0);
     const busyRefusals = await busyRefusalsOf(cluster, primary);
-    expect(busyRefusals).toBeGreaterThan(REFUSED);
-    return { overloadedCalls: refused.length, busyRefusals, recoveredMillis };
+    expect(busyRefusals).toBeGreaterThanOrEqual(overloadedCalls);
+    return { overloadedCalls, busyRefusals, recoveredMillis };
   } finally {
     await Promise.all(clients.map((client) => client.close()));
   }
 }
 
-/** What was acknowledged is there, and what was refused for sure is not, and will not be. */
-async function holds(client: Client): Promise<void> {
+/**
+ * Whether it was refused for sure. Where the machine is so slow that a refusal takes longer than
+ * the first pause of a session, there are copies that nobody answers, and its end is open.
+ */
+function isDefinite(error: unknown): boolean {
+  if (!(error instanceof ClientError)) throw new Error('it was refused', { cause: error });
+  const { code, definite } = error;
+  expect([code, definite]).toEqual(definite ? ['overloaded', true] : ['timeout', false]);
+  return definite;
+}
+
+/**
+ * What was acknowledged is there, and what was refused for sure is not, and will not be. Of some,
+ * by their numbers, nobody knows.
+ */
+async function holds(client: Client, open: readonly number[]): Promise<void> {
   const keys: string[] = [];
   for (const prefix of ['held ', 'patient', 'refused ']) {
     for await (const { key } of client.scan({ prefix })) keys.push(Buffer.from(key).toString());
   }
+  const unknown = open.map((number) => `refused ${number}`);
+  const known = keys.filter((key) => !unknown.includes(key));
   const expected = Array.from({ length: HELD }, (_, number) => `held ${number}`);
-  expect(keys.toSorted()).toEqual([...expected, 'patient'].toSorted());
+  expect(known.toSorted()).toEqual([...expected, 'patient'].toSorted());
 }
 
 /** Requests and reads that this replica refused as it was full. */
