@@ -31,7 +31,8 @@ export async function mutantsCommand(options: MutantArguments): Promise<number> 
   if (!options.json) {
     process.stdout.write(`${killed} of ${harmful.length} mutants killed\n`);
     const gaps = UNCAUGHT_MUTANTS.map(({ name }) => name).join(', ');
-    if (options.names.length === 0) process.stdout.write(`not caught yet: ${gaps}\n`);
+    if (options.names.length === 0 && gaps !== '')
+      process.stdout.write(`not caught yet: ${gaps}\n`);
   }
   return killed === harmful.length ? 0 : 1;
 }

@@ -130,4 +130,21 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'late_header_vouches',
+    bug: 'the header of an op that comes back counts, though another body was written over it',
+    scenario: 'late_headers',
+    edits: [
+      {
+        file: JOURNAL,
+        find: "'never two writes in one slot');\n    this.voidHeader(slot);",
+        replace: "'never two writes in one slot');",
+      },
+      {
+        file: JOURNAL,
+        find: "assert(this.writing[slot] === null, 'what is being written over is not vouched for');",
+        replace: 'if (this.writing[slot] !== null) continue;',
+      },
+    ],
+  },
 ];

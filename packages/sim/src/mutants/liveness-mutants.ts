@@ -5,6 +5,8 @@ const COMMIT_STALL = 'vsr/src/replica/commit-stall.ts';
 const QUORUM = 'vsr/src/replica/quorum.ts';
 const REPAIR_BUDGET = 'vsr/src/replica/repair-budget.ts';
 const REQUEST = 'vsr/src/replica/request.ts';
+const JOURNAL = 'vsr/src/journal/journal.ts';
+const VIEW_CHANGE_PACE = 'vsr/src/replica/view-change-pace.ts';
 
 /** What keeps a cluster going: giving way, budgets that are given back, refusals that are true. */
 export const LIVENESS_MUTANTS: readonly Mutant[] = [
@@ -65,6 +67,52 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
         file: QUORUM,
         find: 'return isLostAt(r, r.tick) && !seesQuorum(r);',
         replace: 'return isLostAt(r, r.tick);',
+      },
+    ],
+  },
+  {
+    name: 'repair_without_limit',
+    bug: 'a peer is asked for everything at once',
+    edits: [
+      {
+        file: REPAIR_BUDGET,
+        find: 'return Math.max(0, peer.places - peer.inFlight.size);',
+        replace: 'return Math.max(1, peer.places - peer.inFlight.size);',
+      },
+      {
+        file: REPAIR_BUDGET,
+        find: "    assert(peer.inFlight.size < MAX_INFLIGHT_PER_REPLICA, 'never above the limit');\n",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'write_dropped_when_busy',
+    bug: 'a prepare that comes while as many are written as may be is never tried again',
+    edits: [
+      {
+        file: JOURNAL,
+        find: '    this.queue.push(message);\n    this.pump();',
+        replace:
+          '    if (this.writesInFlight < this.writesMax) this.queue.push(message);\n' +
+          '    this.pump();',
+      },
+      {
+        file: 'vsr/src/replica/repair.ts',
+        find: '  if (body === null) return true;\n  r.journal.write(body);\n  return false;',
+        replace: '  return body === null;',
+      },
+    ],
+  },
+  {
+    name: 'back_off_of_nothing',
+    bug: 'the time of a view change doubles from nothing: it is over as soon as it begins',
+    edits: [
+      {
+        file: VIEW_CHANGE_PACE,
+        find: 'const doublings = Math.max(0, r.viewChange.attempts - 1);\n  return Math.min(2 ** doublings, ',
+        replace:
+          'const doublings = Math.max(0, r.viewChange.attempts - 1);\n  return Math.min(0 * 2 ** doublings, ',
       },
     ],
   },

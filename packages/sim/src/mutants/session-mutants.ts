@@ -4,6 +4,8 @@ const EXECUTE = 'vsr/src/replica/execute.ts';
 const PREPARE = 'vsr/src/replica/prepare.ts';
 const SESSIONS = 'vsr/src/replica/sessions.ts';
 const REQUEST = 'vsr/src/replica/request.ts';
+const REPLIES = 'sim/src/checkers/replies.ts';
+const SESSION_MODEL = 'sim/src/checkers/session-model.ts';
 const CLIENT_SESSION = 'vsr/src/client/client-session.ts';
 
 /** Client sessions: at most once, and the same table everywhere. */
@@ -163,6 +165,40 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
         file: REQUEST,
         find: "    refuse(r, message, 'busy');\n    return;\n",
         replace: "    refuse(r, message, 'busy');\n",
+      },
+    ],
+  },
+  {
+    name: 'any_reply_of_the_session',
+    bug: 'a client takes any reply of its session for the answer to its request',
+    edits: [
+      {
+        file: CLIENT_SESSION,
+        find: '    if (header.requestChecksum !== inFlight.message.header.checksum) return;\n    this.guess',
+        replace: '    this.guess',
+      },
+    ],
+  },
+  {
+    name: 'executed_twice_by_the_model_too',
+    bug: 'a request that comes again executes again, and who wrote the model thought so too',
+    scenario: 'repeated_requests',
+    edits: [
+      {
+        file: EXECUTE,
+        find: "return entry.requestChecksum === session.requestChecksum ? 'duplicate' : 'collision';",
+        replace: "return 'executed';",
+      },
+      {
+        file: SESSION_MODEL,
+        find: "return same ? { kind: 'duplicate' } : { kind: 'collision' };\n    }\n    if (request.request !== session.request + 1)",
+        replace:
+          "if (!same) return { kind: 'collision' };\n    } else if (request.request !== session.request + 1)",
+      },
+      {
+        file: REPLIES,
+        find: '!this.executedChecksums.has(requestChecksum),',
+        replace: 'true,',
       },
     ],
   },

@@ -217,4 +217,45 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'whoever_has_a_quorum_leads',
+    bug: 'do_view_change goes to everyone, and who has a quorum of them begins the view',
+    edits: [
+      {
+        file: DO_VIEW_CHANGE,
+        find:
+          '    contradictsAnother(r, dvc);\n' +
+          '    collectDvc(r, dvc);\n' +
+          '    return;\n' +
+          '  }',
+        replace: '  }\n  contradictsAnother(r, dvc);\n  collectDvc(r, dvc);',
+      },
+      {
+        file: DO_VIEW_CHANGE,
+        find: "send(r, primarySlot(r.view), 'doViewChange',",
+        replace: "broadcast(r, 'doViewChange',",
+      },
+      {
+        file: DO_VIEW_CHANGE,
+        find: "import { send } from './send.ts';",
+        replace: "import { broadcast } from './send.ts';",
+      },
+      {
+        file: DO_VIEW_CHANGE,
+        find: 'if (header.view < r.view || primarySlot(header.view) !== r.slot) {',
+        replace: 'if (header.view < r.view) {',
+      },
+    ],
+  },
+  {
+    name: 'commit_number_of_the_last_heartbeat',
+    bug: 'the commit number of a heartbeat takes the place of a higher one that a prepare told',
+    edits: [
+      {
+        file: HEARTBEAT,
+        find: '  r.commitMax = opMax(r.commitMax, header.commit);\n  if (header.op > r.op',
+        replace: '  r.commitMax = opMax(r.commitMin, header.commit);\n  if (header.op > r.op',
+      },
+    ],
+  },
 ];

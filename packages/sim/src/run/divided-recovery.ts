@@ -214,7 +214,7 @@ export class DividedRecovery {
 
   /** No superblock hangs. */
   private remember(): void {
-    if (this.forgetful !== null) this.cluster.storage(this.forgetful).hangSuperblock(false);
+    if (this.forgetful !== null) this.cluster.storage(this.forgetful).hang([]);
     this.forgetful = null;
   }
 
@@ -229,7 +229,7 @@ export class DividedRecovery {
     if (!this.forgets || cluster.replica(slot).snapshot()?.isPrimary !== false) return;
     this.forgets = false;
     this.forgetful = slot;
-    cluster.storage(slot).hangSuperblock(true);
+    cluster.storage(slot).hang(['superblock']);
   }
 }
 

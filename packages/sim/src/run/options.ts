@@ -87,6 +87,8 @@ export interface SimulationOptions {
   readonly lostDisk: LostDiskOptions;
   /** Files take the place of lost ones while the cluster is divided; of five replicas only. */
   readonly dividedRecovery: boolean;
+  /** Headers reach the disk after their slots were given away and back; of five replicas only. */
+  readonly lateHeaders: boolean;
   /** Faults that the disks may have at all, where the atlas allows them. */
   readonly atlas: Pick<AtlasOptions, 'wal' | 'blocks' | 'rotten'>;
   readonly processes: ProcessFaultOptions;

@@ -18,6 +18,7 @@ import { DividedRecovery } from './divided-recovery.ts';
 import { GrayFaults } from './gray-faults.ts';
 import { outcomeOfLies, outcomeOfStop } from './judge-lies.ts';
 import { hasLastCopy } from './last-copies.ts';
+import { LateHeaders } from './late-headers.ts';
 import { LivenessPhase } from './liveness.ts';
 import { LostDisk } from './lost-disk.ts';
 import type { SimulationOptions } from './options.ts';
@@ -145,6 +146,7 @@ class Simulator {
   private readonly prng: Prng;
   private readonly livenessPrng: Prng;
   private readonly gray: GrayFaults;
+  private readonly lateHeaders: LateHeaders;
   private idle: boolean;
   private readonly watchesLastCopies: boolean;
 
@@ -168,6 +170,7 @@ class Simulator {
     this.gray = new GrayFaults(cluster, prng.fork(), options.gray);
     const { dividedRecovery } = options;
     this.dividedRecovery = new DividedRecovery(cluster, prng.fork(), dividedRecovery);
+    this.lateHeaders = new LateHeaders(cluster, prng.fork(), options.lateHeaders);
     this.idle = false;
     this.watchesLastCopies = options.witnesses.some(({ counter }) => counter === 'lastCopies');
   }
@@ -178,6 +181,7 @@ class Simulator {
       const enough = this.safetyPhase();
       const excess = this.excess();
       this.gray.healAll();
+      this.lateHeaders.end();
       this.processes.end();
       this.lostDisk.end();
       this.dividedRecovery.end();
@@ -269,6 +273,7 @@ class Simulator {
     this.lostDisk.tick();
     this.dividedRecovery.tick();
     this.gray.tick();
+    this.lateHeaders.tick();
     this.cluster.network.tick();
     this.cluster.tickClocks();
     for (const storage of this.cluster.storages) storage.tick();

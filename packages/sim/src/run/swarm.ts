@@ -62,6 +62,7 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     introduced: prng.chance(0.75),
     lostDisk: LOST_DISK_OFF,
     dividedRecovery: false,
+    lateHeaders: false,
     gray: GRAY_OFF,
     byzantine: null,
     witnesses: [],

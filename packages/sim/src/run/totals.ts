@@ -69,6 +69,8 @@ export interface Totals {
   hiddenHeads: number;
   tornSectors: number;
   lostWrites: number;
+  /** Headers that reached a disk after another body had stood in their slot. */
+  lateHeaders: number;
   decodeFaults: number;
   sessionsEvicted: number;
   clientCrashes: number;
@@ -202,6 +204,7 @@ export function emptyTotals(): Totals {
     hiddenHeads: 0,
     tornSectors: 0,
     lostWrites: 0,
+    lateHeaders: 0,
     decodeFaults: 0,
     sessionsEvicted: 0,
     clientCrashes: 0,

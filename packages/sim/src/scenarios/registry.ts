@@ -66,6 +66,7 @@ import { duellingViews } from './race/duelling-views.ts';
 import { ghostPrepares } from './race/ghost-prepares.ts';
 import { lastCopies } from './race/last-copies.ts';
 import { lateAcknowledgements } from './race/late-acknowledgements.ts';
+import { lateHeaders } from './race/late-headers.ts';
 import { raceCommitDuringDvc } from './race/race-commit-during-dvc.ts';
 import { raceConcurrentViewChanges } from './race/race-concurrent-view-changes.ts';
 import { newPrimaryReads } from './reads/new-primary-reads.ts';
@@ -155,6 +156,7 @@ export const SCENARIOS: readonly Scenario[] = [
   grayFailureIntermittentNetwork,
   duellingViews,
   lateAcknowledgements,
+  lateHeaders,
   ghostPrepares,
   lastCopies,
   scrubDetectsCorruption,

@@ -16,6 +16,7 @@ import { checkHeaderWrite } from './disk-order.ts';
 import type { FaultAtlas } from './fault-atlas.ts';
 import { type FaultPlaces, mayRot, misdirectPlaces } from './fault-places.ts';
 import { hideHead } from './hidden-head.ts';
+import { HungZones } from './hung-zones.ts';
 import { type Damage, SectorMemory } from './sector-memory.ts';
 import { checkSuperblockWrite } from './superblock-order.ts';
 import { WrongCopies } from './wrong-copies.ts';
@@ -116,9 +117,7 @@ export class SimulatedStorage implements StoragePort {
   /** What every latency is multiplied with. */
   private slowdown: number;
   private inFlight: Write[];
-  /** Writes of the superblock do not end; the one that was asked for, when it may go on. */
-  private superblockHangs: boolean;
-  private hanging: (() => void) | null;
+  private readonly hung: HungZones;
   private readonly wrongCopies: WrongCopies;
   /** Moves with every crash; completions of an older one are dead. */
   private generation: number;
@@ -147,8 +146,7 @@ export class SimulatedStorage implements StoragePort {
     });
     this.slowdown = 1;
     this.inFlight = [];
-    this.superblockHangs = false;
-    this.hanging = null;
+    this.hung = new HungZones();
     this.wrongCopies = new WrongCopies(this.memory.superblock, setup.prng.fork());
     this.generation = 0;
     this.latentPrng = setup.prng.fork();
@@ -173,12 +171,12 @@ export class SimulatedStorage implements StoragePort {
     this.slowdown = factor;
   }
 
-  /** From now on no write of the superblock ends, or each does again; a crash decides as ever. */
-  hangSuperblock(hangs: boolean): void {
-    const { hanging } = this;
-    this.superblockHangs = hangs;
-    this.hanging = null;
-    if (hanging !== null) hanging();
+  /**
+   * From now on no write that is asked for in these zones ends; what waits elsewhere goes on. A
+   * crash decides as ever, and the disk hangs on after it.
+   */
+  hang(zones: readonly Zone[]): void {
+    this.hung.set(zones);
   }
 
   setOptions(options: StorageOptions): void {
@@ -239,8 +237,7 @@ export class SimulatedStorage implements StoragePort {
       });
     }
     this.inFlight.push(write);
-    if (zone === 'superblock' && this.superblockHangs) this.hanging = () => this.land(write, done);
-    else this.land(write, done);
+    this.hung.begin(zone, () => this.land(write, done));
   }
 
   private land(write: Write, done: () => void): void {
@@ -261,7 +258,7 @@ export class SimulatedStorage implements StoragePort {
   /** The power goes: what is in flight is torn, lost or done, and nobody hears of it. */
   crash(): void {
     this.generation += 1;
-    this.hanging = null;
+    this.hung.onCrash();
     const torn = this.inFlight;
     this.inFlight = [];
     this.wrongCopies.onCrash();
