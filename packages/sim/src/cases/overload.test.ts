@@ -13,6 +13,7 @@ import {
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { NETWORK_CALM, type Packet } from '../network/network.ts';
+import { STORAGE_CALM } from '../storage/storage.ts';
 import { type LinkRule, messageIn, type ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { addOne, at, settle } from '../testing/settled.ts';
 import { counterMachine, counterWorkload, OPERATION_ADD } from '../workload/counter-machine.ts';
@@ -125,6 +126,48 @@ describe('a primary with a full queue', () => {
     const again = refused.map(ask);
     script.runUntil(() => again.every(({ body: reply }) => reply !== null));
     expect(script.add(1, 1)).toBe(clientCount + 1);
+  });
+});
+
+describe('a primary with more to do than its callers wait for', () => {
+  it('turns new ones away at once, though it commits all the time, until the old are done', () => {
+    const config = { ...CONFIG_SIMULATION, sessionsMax: 64 };
+    const clientCount = 48;
+    const workload: Workload = {
+      ...counterWorkload,
+      stateMachine: () => ({ ...counterMachine, validate: (_, body) => body.length >= 2 }),
+    };
+    const { script, primary } = settle({ replicaCount: 3, clientCount, config, workload });
+    const { clients, totals } = script.cluster;
+    for (let slot = 0; slot < 3; slot += 1) {
+      script.cluster
+        .storage(slot)
+        .setOptions({ ...STORAGE_CALM, writeMinMicros: 100_000, writeMeanMicros: 100_000 });
+    }
+    // One fills an op.
+    const body = new Uint8Array(config.messageSizeMax / 2 + 1);
+    body.set([1, 1]);
+    const ask = (client: number): { readonly body: Uint8Array | null } => {
+      return script.submit({ operation: OPERATION_ADD, body }, client);
+    };
+    const late = clientCount - 1;
+    const spike = clients.slice(0, late).map((_, client) => ask(client));
+    script.runUntil(() => script.state(primary).queueLength > 20);
+    const answered = (): number => spike.filter(({ body: reply }) => reply !== null).length;
+    script.run(200);
+    expect(answered()).toBeGreaterThan(0);
+    expect(script.state(primary).queueLength).toBeGreaterThan(0);
+    const before = totals.definiteRefusals;
+    const turnedAway = ask(late);
+    script.runUntil(() => totals.definiteRefusals > before, 10);
+    expect(turnedAway.body).toBeNull();
+    expect(script.events('commit_stalled')).toEqual([]);
+    script.runUntil(() => script.state(primary).queueLength === 0, 2_000);
+    const again = ask(late);
+    script.runUntil(() => again.body !== null, 200);
+    expect(totals.definiteRefusals).toBe(before + 1);
+    script.runUntil(() => answered() === spike.length, 2_000);
+    expect(script.primary()).toBe(primary);
   });
 });
 

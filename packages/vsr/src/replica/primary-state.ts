@@ -74,6 +74,8 @@ export interface RequestWeight {
 /** A request that waits for a place in the log. */
 export interface QueuedRequest extends RequestWeight {
   readonly message: Message<'request'>;
+  /** Tick at which it came. */
+  readonly since: number;
 }
 
 /** Before the first view. */

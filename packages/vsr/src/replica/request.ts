@@ -11,6 +11,7 @@ import type { Message } from '../message/message.ts';
 import { RECOVERED_SIZE } from '../message/recover-body.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
+import { TICK_MICROS } from '../std/tick.ts';
 import { sendEviction } from './execute.ts';
 import type { QueuedRequest, RequestWeight } from './primary-state.ts';
 import { isQuorumLost } from './quorum.ts';
@@ -44,7 +45,7 @@ export function onRequest(r: Replica, message: Message<'request'>): void {
   if (isQuorumLost(r)) {
     refuseWithoutQuorum(r, message);
   } else if (isPrimary(r) && r.primary.abdicated === null) {
-    acceptRequest(r, { message, ...weight });
+    acceptRequest(r, { message, since: r.tick, ...weight });
   } else if (!answerFromTable(r, message)) {
     forward(r, message);
   }
@@ -167,11 +168,26 @@ function acceptRequest(r: Replica, request: QueuedRequest): void {
   }
 }
 
+/** A request that waits so many times as long as a commit takes waits for others to be made. */
+const USUAL_TIMES = 4;
+
+/**
+ * Whether requests wait for so long that one more would wait in vain: the caller gives up first, and
+ * what a spike has left behind is then done for nobody, while those who come after it wait behind.
+ */
+function isQueueLate(r: Replica): boolean {
+  const [oldest] = r.primary.queue;
+  if (oldest === undefined) return false;
+  const usual = (USUAL_TIMES * r.pacing.commitMicros) / TICK_MICROS;
+  return r.tick - oldest.since > Math.max(r.timers.ticks('commitStall'), usual);
+}
+
 function enqueue(r: Replica, request: QueuedRequest): void {
   const { primary } = r;
   const { message } = request;
   const full =
     primary.stalled ||
+    isQueueLate(r) ||
     primary.queue.length >= QUEUE_REQUESTS_MAX ||
     primary.queueBytes + message.bytes.length > QUEUE_BYTES_MAX;
   if (full) {
