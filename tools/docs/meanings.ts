@@ -195,7 +195,7 @@ export const BODY_MEANINGS: Partial<Record<Command, string>> = {
 
 export const REFUSAL_MEANINGS: Readonly<Record<RefusalReason, string>> = {
   notPrimary: 'this replica is not the primary and knows of none: ask another',
-  busy: "the primary's queue is full, or nothing commits: try again later",
+  busy: "the primary's queue is full or waits too long, or nothing commits: try again later",
   invalid: 'no valid request of the state machine, or too large; every replica says the same',
   noQuorum: 'this replica has seen no quorum for some time (`timeout-quorum-loss`)',
   tooStale: 'a query: no answer that is fresh enough could be had here in time',

@@ -172,8 +172,8 @@ function acceptRequest(r: Replica, request: QueuedRequest): void {
 const USUAL_TIMES = 4;
 
 /**
- * Whether requests wait for so long that one more would wait in vain: the caller gives up first, and
- * what a spike has left behind is then done for nobody, while those who come after it wait behind.
+ * Whether requests wait for so long that one more would wait in vain: its caller gives up first,
+ * and what a spike has left behind is then done for nobody, while those who come after it wait.
  */
 function isQueueLate(r: Replica): boolean {
   const [oldest] = r.primary.queue;
