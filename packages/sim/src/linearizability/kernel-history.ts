@@ -2,6 +2,7 @@ import {
   type Call,
   encodeResults,
   KernelModel,
+  modelAdmits,
   type Result,
   revisionTaken,
 } from '@kimberlite/kernel';
@@ -47,7 +48,8 @@ export function kernelHistoryModel(
       const after = call.kind === 'get' || call.kind === 'range' ? state : state.copy();
       const result = after.apply(call);
       if (output === null) return evidence.agrees(after) ? after : null;
-      return resultKey(result) === (encoded.get(output) ?? resultKey(output)) ? after : null;
+      const same = resultKey(result) === (encoded.get(output) ?? resultKey(output));
+      return same || modelAdmits(call, result, output) ? after : null;
     },
     key: (state): string => state.digest(),
     readsOnly: (_, output): boolean => revisionTaken(output) === null,

@@ -1,4 +1,5 @@
 import {
+  type Call,
   decodeCalls,
   encodeCalls,
   encodeResults,
@@ -75,6 +76,32 @@ describe('the judge of what clients of the kernel saw', () => {
         : operation;
     });
     expect(judge(swapped).kind).toBe('not_linearizable');
+  });
+
+  it('lets a range end early among deleted keys, and leave out nothing on its way', () => {
+    const [namespace, first, second] = [Uint8Array.of(1), Uint8Array.of(1), Uint8Array.of(2)];
+    const put: Call = { kind: 'put', namespace, key: second, value: first, previousBytesMax: null };
+    const range: Call = {
+      kind: 'range',
+      namespace,
+      from: new Uint8Array(0),
+      to: null,
+      limit: 10,
+      keysOnly: false,
+      bytesMax: 1_000,
+    };
+    const stored = encodeResults(new KernelModel(0, 0).answer([put]));
+    const judge = kernelJudge({ stateBytesMax: 0, historyRevisions: 0 });
+    const upTo = (reached: Uint8Array): string => {
+      const ended = encodeResults([{ kind: 'range', entries: [], more: true, reached }]);
+      const asked = (call: Call, output: Uint8Array, start: number): Seen => {
+        const input = { operation: KERNEL_CALLS, body: encodeCalls([call]) };
+        return { client: 1, input, output, start, end: start + 1 };
+      };
+      return judge([asked(put, stored, 0), asked(range, ended, 2)]).kind;
+    };
+    expect(upTo(first)).toBe('linearizable');
+    expect(upTo(second)).toBe('not_linearizable');
   });
 
   it('takes an answer that is no list of results for a wrong one', () => {
