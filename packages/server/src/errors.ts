@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'diverged'
   | 'data_file_replaced'
   | 'data_file_rolled_back'
+  | 'state_machine_failed'
   | 'internal';
 
 export interface ErrorEntry {
@@ -159,6 +160,14 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     remedy:
       'It stopped before it could do harm. Start the member with its newest file; never put an ' +
       `older copy in its place. ${KEEP_OTHERS}`,
+  },
+  state_machine_failed: {
+    exitCode: 37,
+    summary: 'The state machine threw, or did what it may not do.',
+    remedy:
+      'Nothing acknowledged is lost. An op that it cannot execute is in the log, and stops each ' +
+      'replica alike until it can: correct the machine, on all replicas the same, and start them ' +
+      'again on their files. If it is not your own machine, report it with the lines above.',
   },
   internal: {
     exitCode: 70,

@@ -24,6 +24,21 @@ describe('exitOnBug', () => {
     expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^error: impossible\. .+ \[internal\]$/);
   });
 
+  it('says what a state machine did wrong, where it threw, and what to do', () => {
+    const vsr = import.meta.resolve('@kimberlite/vsr');
+    const { code, stderr } = runWithExitOnBug(
+      `const { StateMachineError } = await import(${JSON.stringify(vsr)});
+      const cause = new RangeError('not today');
+      const error = new StateMachineError("the state machine's execute threw", cause);
+      setTimeout(() => { throw error });`,
+    );
+    expect(code).toBe(37);
+    expect(stderr).toMatch(/^RangeError: not today\n {4}at /);
+    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(
+      /^error: the state machine's execute threw\. Nothing .+ \[state_machine_failed\]$/,
+    );
+  });
+
   it('leaves a process alone that has no bug', () => {
     expect(runWithExitOnBug('')).toEqual({ code: 0, stderr: '' });
   });

@@ -1,4 +1,4 @@
-import type { FatalReason } from '@kimberlite/vsr';
+import { type FatalReason, StateMachineError } from '@kimberlite/vsr';
 import { faultLine, makeFault, type ServerFault } from './errors.ts';
 
 /** Why the core gives up, as one of the server's errors. */
@@ -24,10 +24,23 @@ export function exitWith(fault: ServerFault): void {
   process.exit(fault.exitCode);
 }
 
-/** Ends the process at a bug, with its own exit code, before it can answer wrongly. */
+/**
+ * Ends the process at a bug, with its own exit code, before it can answer wrongly: one of this
+ * program, or one of the state machine that it runs.
+ */
 export function exitOnBug(): void {
   process.on('uncaughtException', (error) => {
-    process.stderr.write(`${error.stack ?? String(error)}\n`);
+    if (error instanceof StateMachineError) {
+      // Where the machine threw tells more than where that was seen.
+      process.stderr.write(`${stackOf(error.cause ?? error)}\n`);
+      exitWith(makeFault('state_machine_failed', error.message));
+      return;
+    }
+    process.stderr.write(`${stackOf(error)}\n`);
     exitWith(makeFault('internal', error.message));
   });
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? String(error)) : String(error);
 }

@@ -222,7 +222,13 @@ describe('replica processes', () => {
     const refused = await startReplica({ configuration, stateMachine, writeLog: () => {} });
     expect(refused).toMatchObject({ code: 'port_in_use' });
     expect(readFileSync(path).equals(before)).toBe(true);
-    // Nothing was left open by the refusal.
+    const mislaid = { ...stateMachine, tables: [{ id: 3, name: 'mine', combine: null }] };
+    const misnumbered = { configuration, stateMachine: mislaid, writeLog: (): void => {} };
+    expect(await startReplica(misnumbered)).toMatchObject({
+      code: 'state_machine_failed',
+      message: 'the state machine has a table mine with the id 3; ids are from 16 to 4294967295',
+    });
+    // Nothing was left open by the refusals.
     const free = other.configuration(slot);
     const started = await startReplica({ configuration: free, stateMachine, writeLog: () => {} });
     if (isFault(started)) throw new Error(started.message);

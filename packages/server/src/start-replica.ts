@@ -9,11 +9,12 @@ import {
   releaseOf,
   type StateMachine,
   type StoragePort,
+  stateMachineFault,
 } from '@kimberlite/vsr';
 import { BackupService } from './backup/backup-service.ts';
 import { sha256 } from './checksum.ts';
 import type { Configuration } from './configuration/configuration.ts';
-import { isFault, type ServerFault } from './errors.ts';
+import { isFault, makeFault, type ServerFault } from './errors.ts';
 import { type Address, formatAddress } from './network/address.ts';
 import { ClientListener } from './network/client-listener.ts';
 import type { SelfIdentity } from './network/greeting.ts';
@@ -76,7 +77,11 @@ export interface RunningReplica {
 export async function startReplica(
   options: StartReplicaOptions,
 ): Promise<RunningReplica | ServerFault> {
-  const { configuration } = options;
+  const { configuration, stateMachine } = options;
+  const machineFault = stateMachineFault(stateMachine);
+  if (machineFault !== null) {
+    return makeFault('state_machine_failed', `the state machine ${machineFault}`);
+  }
   const file = await openDataFile({
     path: configuration.dataFile,
     checksum: sha256,

@@ -195,6 +195,7 @@ export {
   type TableEntry,
   type TableReader,
 } from './state-machine.ts';
+export { StateMachineError, stateMachineFault } from './state-machine-error.ts';
 export type { SlotSet } from './std/bitset.ts';
 export { Checksum, ClientId, Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
 export { Prng } from './std/prng.ts';

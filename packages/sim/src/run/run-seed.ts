@@ -1,6 +1,6 @@
 import { LOOKS_SHARED } from '@kimberlite/kernel';
 import { AssertionError, type ChecksumFunction, mix128, sha256Checksum } from '@kimberlite/store';
-import { Prng } from '@kimberlite/vsr';
+import { Prng, StateMachineError } from '@kimberlite/vsr';
 import { type CheckerName, Violation } from '../checkers/violation.ts';
 import type { SimulatedClient } from '../client/simulated-client.ts';
 import { Cluster } from '../cluster/cluster.ts';
@@ -348,7 +348,8 @@ class Simulator {
   }
 }
 
-function outcomeOf(error: unknown): Outcome {
+function outcomeOf(thrown: unknown): Outcome {
+  const error = namedError(thrown);
   if (error instanceof Violation) {
     const { checker, message } = error;
     const stack = error.stack ?? null;
@@ -360,6 +361,17 @@ function outcomeOf(error: unknown): Outcome {
     return { verdict: 'crash', checker: null, message, stack: error.stack ?? null };
   }
   return { verdict: 'crash', checker: null, message: String(error), stack: null };
+}
+
+/**
+ * What went wrong inside a state machine: a checker's word or an assertion is what it is; all else
+ * that the machine throws or answers is a promise of its own that it broke.
+ */
+function namedError(thrown: unknown): unknown {
+  if (!(thrown instanceof StateMachineError)) return thrown;
+  const { cause, message } = thrown;
+  if (cause instanceof Violation || cause instanceof AssertionError) return cause;
+  return new Violation('determinism', message);
 }
 
 /** The checksum function of that name. */

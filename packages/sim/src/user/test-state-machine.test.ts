@@ -106,6 +106,13 @@ describe('testing a state machine', { timeout: 120_000 }, () => {
     expect(messageOf(changes)).toMatch(/execute changes its request/);
   });
 
+  it('catches a reply above its limit, as production does', () => {
+    const report = tested(() => () => new Uint8Array(100), 'baseline');
+    expect(messageOf(report)).toMatch(
+      /^determinism: the state machine's execute at op \d+, .* 100 bytes, above its replyLimit 8$/,
+    );
+  });
+
   it('catches an answer that the model does not give', () => {
     const report = tested(
       (sound) => (request, context) => {
@@ -151,7 +158,9 @@ describe('testing a state machine', { timeout: 120_000 }, () => {
       }),
       test,
     );
-    expect(messageOf(report)).toBe('RangeError: forgotten');
+    expect(messageOf(report)).toMatch(
+      /^determinism: the state machine's execute at op \d+, .* threw RangeError: forgotten$/,
+    );
     expect(report.failure?.explanation).toMatch(/smallest run: \d+ faults, \d+ clients/);
     expect(report.failure?.explanation).toMatch(/^replica 0 /m);
   });

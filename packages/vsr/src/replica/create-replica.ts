@@ -4,6 +4,7 @@ import { assertConfig, type ClusterConfig } from '../config.ts';
 import type { Journal } from '../journal/journal.ts';
 import { quorumsOf, SLOT_COUNT } from '../membership.ts';
 import type { StateMachine } from '../state-machine.ts';
+import { StateMachineError, stateMachineFault } from '../state-machine-error.ts';
 import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
@@ -12,6 +13,7 @@ import { firstCheckpointLag } from './checkpoint-lag.ts';
 import { CORE_TABLES } from './core-tables.ts';
 import { firstDiskPace } from './disk-pace.ts';
 import { noPromise } from './introduce.ts';
+import { watchedTable } from './machine-calls.ts';
 import { firstPacingState } from './pacing.ts';
 import { firstPrimaryState } from './primary-state.ts';
 import { firstReadState } from './read-state.ts';
@@ -62,13 +64,15 @@ export function createReplica(options: ReplicaOptions): Replica {
   const { config, checksum, stateMachine, prng, slot } = options;
   assertConfig(config);
   assert(slot >= 0 && slot < SLOT_COUNT, 'slot in range');
+  const fault = stateMachineFault(stateMachine);
+  if (fault !== null) throw new StateMachineError(`the state machine ${fault}`);
   const { stateBytesMax, historyRevisions } = config;
   stateMachine.open?.({ stateBytesMax, historyRevisions });
   const forest = new Forest({
     checksum,
     blockSize: config.blockSize,
     cacheSize: options.blockCacheSize ?? BLOCK_CACHE_SIZE_DEFAULT,
-    tables: [...CORE_TABLES, ...stateMachine.tables],
+    tables: [...CORE_TABLES, ...stateMachine.tables.map(watchedTable)],
   });
   return {
     config,

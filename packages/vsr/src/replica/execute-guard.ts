@@ -1,8 +1,17 @@
-import { assert, compareBytes, type Forest, type Walk, type Walked } from '@kimberlite/store';
+import {
+  assert,
+  compareBytes,
+  type Forest,
+  type LeveledTable,
+  type Walk,
+  type Walked,
+} from '@kimberlite/store';
 import type { KeyNames, Request, TableEntry, TableReader } from '../state-machine.ts';
 import { TABLE_USER_MIN } from '../state-machine.ts';
+import { type MachinePlace, machineThrew } from '../state-machine-error.ts';
 import type { Checksum, Op } from '../std/numbers.ts';
 import { Prng } from '../std/prng.ts';
+import { checkedReply } from './machine-calls.ts';
 import type { Replica } from './replica.ts';
 
 interface NamedRange {
@@ -126,9 +135,9 @@ export interface GuardedExecution {
 function nameReads(
   r: Replica,
   request: Request,
-  options: { readonly exact: boolean },
+  { exact, op }: { readonly exact: boolean; readonly op: Op },
 ): TableReader | null {
-  const names = new Names(r.forest, options.exact);
+  const names = new Names(r.forest, exact);
   const reader: TableReader = {
     get: (table, key): Uint8Array | null => {
       names.assertKey(table, key);
@@ -146,17 +155,21 @@ function nameReads(
     },
   };
   let rounds = 0;
-  while (r.stateMachine.prefetch(request, names, reader)) {
-    if (!names.complete) return null; // The next round may read what this one has named.
-    rounds += 1;
-    assert(rounds <= PREFETCH_ROUNDS_MAX, 'prefetch comes to an end');
+  try {
+    while (r.stateMachine.prefetch(request, names, reader)) {
+      if (!names.complete) return null; // The next round may read what this one has named.
+      rounds += 1;
+      assert(rounds <= PREFETCH_ROUNDS_MAX, 'prefetch comes to an end');
+    }
+  } catch (error) {
+    throw machineThrew({ call: 'prefetch', operation: request.operation, op }, error);
   }
   return names.complete ? reader : null;
 }
 
 /** Wants the blocks of a request whose turn it is not yet; whether all are there already. */
-export function prefetchRequest(r: Replica, request: Request): boolean {
-  return nameReads(r, request, { exact: false }) !== null;
+export function prefetchRequest(r: Replica, request: Request, op: Op): boolean {
+  return nameReads(r, request, { exact: false, op }) !== null;
 }
 
 /**
@@ -165,33 +178,58 @@ export function prefetchRequest(r: Replica, request: Request): boolean {
  * how far a walk comes: then a checkpoint is in the making, and it is certain when that is durable.
  */
 export function executeGuarded(r: Replica, execution: GuardedExecution): Uint8Array | null {
-  const reader = nameReads(r, execution.request, { exact: true });
+  const { request, op } = execution;
+  const reader = nameReads(r, request, { exact: true, op });
   if (reader === null) return null;
   let random: Prng | null = null;
   let horizon = 0;
-  const reply = r.stateMachine.execute(execution.request, {
-    ...reader,
-    put: (table, key, value): void => r.forest.table(table).put(key, value),
-    merge: (table, key, delta): void => r.forest.table(table).merge(key, delta),
-    delete: (table, key): void => r.forest.table(table).delete(key),
-    expire: (expired): void => {
-      horizon = Math.max(horizon, expired);
-    },
-    now: execution.now,
-    random: (): number => {
-      random ??= new Prng(BigInt.asUintN(64, execution.seed) + BigInt(execution.index));
-      return random.u32();
-    },
-    op: execution.op,
-    index: execution.index,
-  });
+  const place: MachinePlace = { call: 'execute', operation: request.operation, op };
+  const reply = called(place, () =>
+    r.stateMachine.execute(request, {
+      ...reader,
+      put: (table, key, value): void => tableOf(r, table).put(key, value),
+      merge: (table, key, delta): void => tableOf(r, table).merge(key, delta),
+      delete: (table, key): void => tableOf(r, table).delete(key),
+      expire: (expired): void => {
+        horizon = Math.max(horizon, expired);
+      },
+      now: execution.now,
+      random: (): number => {
+        random ??= new Prng(BigInt.asUintN(64, execution.seed) + BigInt(execution.index));
+        return random.u32();
+      },
+      op,
+      index: execution.index,
+    }),
+  );
+  const checked = checkedReply(r, place, { request, reply });
   r.forest.expire(horizon);
-  return reply;
+  return checked;
+}
+
+/** What the machine gives, which nobody has looked at yet. */
+function called(place: MachinePlace, call: () => unknown): unknown {
+  try {
+    return call();
+  } catch (error) {
+    throw machineThrew(place, error);
+  }
+}
+
+function tableOf(r: Replica, table: number): LeveledTable {
+  assert(table >= TABLE_USER_MIN, 'a table of the state machine');
+  return r.forest.table(table);
 }
 
 /** Answers a valid query from the state as it now is; null while blocks of it are not in memory. */
 export function queryGuarded(r: Replica, request: Request): Uint8Array | null {
-  assert(r.stateMachine.query !== undefined, 'a machine with queries answers them');
-  const reader = nameReads(r, request, { exact: false });
-  return reader === null ? null : r.stateMachine.query(request, reader);
+  const { stateMachine, commitMin: op } = r;
+  const reader = nameReads(r, request, { exact: false, op });
+  if (reader === null) return null;
+  const place: MachinePlace = { call: 'query', operation: request.operation, op };
+  const reply = called(place, () => {
+    assert(stateMachine.query !== undefined, 'a machine with queries answers them');
+    return stateMachine.query(request, reader);
+  });
+  return checkedReply(r, place, { request, reply });
 }

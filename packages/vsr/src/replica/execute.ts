@@ -9,8 +9,9 @@ import {
 } from '../message/batch.ts';
 import { EVICTION_REASONS, type EvictionReason } from '../message/layout.ts';
 import type { PrepareHeader, PrepareMessage } from '../message/message.ts';
-import { REPLY_BODY_MAX } from '../state-machine.ts';
+import type { Op } from '../std/numbers.ts';
 import { executeGuarded, prefetchRequest } from './execute-guard.ts';
+import { isValidBody } from './machine-calls.ts';
 import { executeRecovery, forgetFiles } from './recover-op.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
@@ -101,18 +102,18 @@ export function continueExecution(r: Replica, execution: Execution): boolean {
  */
 function prefetchFrom(r: Replica, execution: Execution, from: number): boolean {
   const { forest } = r;
-  const { entries, ahead } = execution;
+  const { header, entries, ahead } = execution;
   let complete = true;
   for (let index = from; index < Math.min(entries.length, from + PREFETCH_AHEAD); index += 1) {
     const entry = entries[index];
     assert(entry !== undefined, 'a request of the op');
     const known = ahead.get(index);
     if (known?.waits === true) complete = false;
-    if (known?.waits === true || !isForMachine(r, entry)) continue;
+    if (known?.waits === true || !isForMachine(r, entry, header.op)) continue;
     const hold = known ?? forest.hold({ privileged: true });
     ahead.set(index, hold);
     const { operation, body } = entry;
-    const ready = forest.holding(hold, () => prefetchRequest(r, { operation, body }));
+    const ready = forest.holding(hold, () => prefetchRequest(r, { operation, body }, header.op));
     if (heldAhead(r, execution) > forest.limitedSizeMax / 2) {
       // It is read when its turn comes: one request always has room.
       letGoOf(r, execution, index);
@@ -179,7 +180,6 @@ function executeEntry(r: Replica, execution: EntryExecution): boolean {
   if (outcome === 'executed') {
     reply = apply(r, execution);
     if (reply === null) return false;
-    assert(reply.length <= REPLY_BODY_MAX, 'a reply keeps its limit');
     if (session === null && r.sessions.full) {
       const client = r.sessions.evictOldest();
       trace(r, { kind: 'session_evicted', client, op: header.op, index });
@@ -219,14 +219,15 @@ function executeEntry(r: Replica, execution: EntryExecution): boolean {
 function isForMachine(
   r: Replica,
   { operation, body }: Pick<BatchEntry, 'operation' | 'body'>,
+  op: Op,
 ): boolean {
-  return operation >= OPERATION_USER_MIN && r.stateMachine.validate(operation, body);
+  return operation >= OPERATION_USER_MIN && isValidBody(r, { operation, body }, op);
 }
 
 function apply(r: Replica, { header, entry, index }: EntryExecution): Uint8Array | null {
   if (entry.operation === OPERATION_RECOVER) return executeRecovery(r, header.op, entry.body);
   if (entry.operation === OPERATION_FORGET_FILES) forgetFiles(r);
-  if (!isForMachine(r, entry)) return EMPTY;
+  if (!isForMachine(r, entry, header.op)) return EMPTY;
   return executeGuarded(r, {
     request: { operation: entry.operation, body: entry.body },
     op: header.op,

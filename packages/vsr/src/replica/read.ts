@@ -11,6 +11,7 @@ import type { Message } from '../message/message.ts';
 import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT, Op } from '../std/numbers.ts';
 import { queryGuarded } from './execute-guard.ts';
+import { isQueryBody, isValidBody, machineWeight } from './machine-calls.ts';
 import { mayLookAgain, releaseQuery, waitForBlocks } from './query-blocks.ts';
 import { askForIndex, awaitIndex, repeatReadQuestions, startRounds } from './read-round.ts';
 import type { PendingQuery, WaitingQuery } from './read-state.ts';
@@ -66,11 +67,10 @@ export function onQuery(r: Replica, message: Message<'query'>): void {
 
 function isValidQuery(r: Replica, { header, body }: Message<'query'>): boolean {
   const { operation } = header;
-  const { stateMachine } = r;
+  const request = { operation, body };
   if (HEADER_SIZE + body.length > r.config.messageSizeMax) return false;
-  if (operation < OPERATION_USER_MIN || !stateMachine.validate(operation, body)) return false;
-  if (stateMachine.isQuery?.(operation, body) !== true) return false;
-  return stateMachine.replyLimit(operation, body) <= REPLY_BODY_MAX;
+  if (operation < OPERATION_USER_MIN || !isValidBody(r, request, null)) return false;
+  return isQueryBody(r, request) && machineWeight(r, request).replyLimit <= REPLY_BODY_MAX;
 }
 
 function expiryTicks({ header }: Message<'query'>, level: ReadLevel): number {
@@ -169,7 +169,6 @@ function answer(r: Replica, waiting: WaitingQuery): boolean {
     return false;
   }
   waiting.hold = hold;
-  assert(reply.length <= REPLY_BODY_MAX, 'a reply keeps its limit');
   trace(r, { kind: 'queried', op, level, lagMax, queryChecksum: checksum, operation, body, reply });
   const fields = { client, queryChecksum: checksum, query: number, op };
   sendToClient(r, client, compose(r, 'queryReply', fields, reply));

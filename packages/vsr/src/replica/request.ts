@@ -13,6 +13,7 @@ import { REPLY_BODY_MAX } from '../state-machine.ts';
 import { NO_CLIENT } from '../std/numbers.ts';
 import { TICK_MICROS } from '../std/tick.ts';
 import { sendEviction } from './execute.ts';
+import { isValidBody, machineWeight } from './machine-calls.ts';
 import type { QueuedRequest, RequestWeight } from './primary-state.ts';
 import { isQuorumLost } from './quorum.ts';
 import { isMemberAlive, isRecoveryValid } from './recover-op.ts';
@@ -91,11 +92,10 @@ function weightOf(r: Replica, { header, body }: Message<'request'>): RequestWeig
   if (operation === OPERATION_RECOVER) {
     return isRecoveryValid(r, body) ? { replyLimit: RECOVERED_SIZE, looks: 0 } : null;
   }
-  const { stateMachine } = r;
-  if (operation < OPERATION_USER_MIN || !stateMachine.validate(operation, body)) return null;
-  const replyLimit = stateMachine.replyLimit(operation, body);
-  const looks = stateMachine.looks?.(operation, body) ?? 0;
-  return replyLimit <= REPLY_BODY_MAX ? { replyLimit, looks } : null;
+  const request = { operation, body };
+  if (operation < OPERATION_USER_MIN || !isValidBody(r, request, null)) return null;
+  const weight = machineWeight(r, request);
+  return weight.replyLimit <= REPLY_BODY_MAX ? weight : null;
 }
 
 /** The last reply of the client's session, when this is a retry of just that request. */

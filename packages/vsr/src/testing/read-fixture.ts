@@ -12,7 +12,7 @@ import { ClientId, Op, View } from '../std/numbers.ts';
 import { OPERATION_READ } from './counter-machine.ts';
 import { doViewChangeOf, leadViewOne, startViewOf } from './lead.ts';
 import { chainOf, FIXTURE_CLUSTER, fixtureRoot, makeRequest } from './log-fixture.ts';
-import { fromPeer, ReplicaHarness } from './replica-harness.ts';
+import { fromPeer, type HarnessOptions, ReplicaHarness } from './replica-harness.ts';
 
 export const CHAIN: readonly PrepareMessage[] = chainOf(8);
 let queryNext = 1;
@@ -68,8 +68,11 @@ export function echo(slot: number, round: number, view = 1): Message<'viewConfir
 }
 
 /** Slot 1 of three, primary of view 1, with a log in which everything has committed. */
-export function primary(chain: readonly PrepareMessage[] = [fixtureRoot()]): ReplicaHarness {
-  const harness = new ReplicaHarness({ slot: 1 }).start();
+export function primary(
+  chain: readonly PrepareMessage[] = [fixtureRoot()],
+  options: Pick<HarnessOptions, 'stateMachine'> = {},
+): ReplicaHarness {
+  const harness = new ReplicaHarness({ slot: 1, ...options }).start();
   leadViewOne(harness, chain);
   assert(harness.replica.status === 'normal', 'it leads');
   harness.takeAll();
