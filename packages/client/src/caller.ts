@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { type Call, callSize, type ReadCall, type Result } from '@kimberlite/kernel';
+import { argumentError, signalOf } from './arguments.ts';
 import { toBytes } from './bytes.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { BATCH_SIZE_MIN, type CallOptions, type Timeouts, timeoutOf } from './options.ts';
@@ -32,15 +33,20 @@ export class Caller {
     make: (namespace: Uint8Array) => Call,
     read: ReadMode | null,
   ): Promise<Result> {
-    const call = make(this.namespaceOf(options));
-    const { write, batch } = this.timeouts;
-    const usual = callSize(call) > BATCH_SIZE_MIN ? batch : write;
-    return this.dispatcher.call({
-      call,
-      read,
-      timeout: timeoutOf(options.timeout, read === null ? usual : this.timeouts.read),
-      signal: options.signal ?? null,
-    });
+    // All that can be wrong with a call is found here, before it is queued beside those of others.
+    try {
+      const call = make(this.namespaceOf(options));
+      const { write, batch } = this.timeouts;
+      const usual = callSize(call) > BATCH_SIZE_MIN ? batch : write;
+      return this.dispatcher.call({
+        call,
+        read,
+        timeout: timeoutOf(options.timeout, read === null ? usual : this.timeouts.read),
+        signal: signalOf(options.signal),
+      });
+    } catch (error) {
+      return Promise.reject(argumentError(error));
+    }
   }
 
   /** Options for several calls that together must end within the timeout of one. */

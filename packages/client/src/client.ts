@@ -9,27 +9,39 @@ import {
   rangePage,
   type TxnOutcome,
 } from './answers.ts';
+import {
+  checkObject,
+  flag,
+  NO_OPTIONS,
+  natural,
+  objectShape,
+  optionsShape,
+  reading,
+  type Shape,
+  shown,
+} from './arguments.ts';
 import { type Bytes, own, toBytes } from './bytes.ts';
 import { Caller } from './caller.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { invalidArgument } from './errors.ts';
 import {
+  CALL_FIELDS,
   type CallOptions,
   type ClientOptions,
+  clientSettings,
   NAMESPACE_DEFAULT,
-  settingsOf,
   timeoutOf,
 } from './options.ts';
-import type { KeyReadOptions } from './read-mode.ts';
+import { KEY_READ_FIELDS, type KeyReadOptions } from './read-mode.ts';
 import {
-  branchOf,
-  compareOf,
   keysOf,
-  natural,
   type RangeRequest,
   rangeOf,
+  type ScanRequest,
+  scanOf,
   type TxnCompare,
   type TxnRequest,
+  txnOf,
 } from './requests.ts';
 import type { ClientStatus, ConnectionEvent } from './status.ts';
 import { Streams } from './streams.ts';
@@ -44,6 +56,34 @@ export interface PutOptions extends CallOptions {
 
 /** What a key must be for `compareAndSwap`: absent (null), of this value, or of this revision. */
 export type Expectation = Bytes | null | { readonly modRevision: number };
+
+/** What `compareAndSwap` makes of a key. */
+export interface Swap {
+  readonly expected: Expectation;
+  /** Null deletes the key. */
+  readonly value: Bytes | null;
+}
+
+export interface ConnectedOptions {
+  /** Milliseconds; default: those of a write. */
+  readonly timeout?: number;
+}
+
+const PUT: Shape<PutOptions> = optionsShape('put', { ...CALL_FIELDS, previous: true });
+const GET: Shape<KeyReadOptions> = optionsShape('get', KEY_READ_FIELDS);
+const DELETE: Shape<CallOptions> = optionsShape('delete', CALL_FIELDS);
+const RANGE: Shape<KeyReadOptions> = optionsShape('range', KEY_READ_FIELDS);
+const SCAN: Shape<KeyReadOptions> = optionsShape('scan', KEY_READ_FIELDS);
+const COMPACT: Shape<CallOptions> = optionsShape('compact', CALL_FIELDS);
+const TXN: Shape<CallOptions> = optionsShape('txn', CALL_FIELDS);
+const COMPARE_AND_SWAP: Shape<CallOptions> = optionsShape('compareAndSwap', CALL_FIELDS);
+const CONNECTED: Shape<ConnectedOptions> = optionsShape('connected', { timeout: true });
+const SWAP: Shape<Swap> = objectShape('the change of a compareAndSwap', {
+  expected: true,
+  value: true,
+});
+const REVISION_EXPECTED: Shape<Extract<Expectation, { readonly modRevision: number }>> =
+  objectShape('an expected revision', { modRevision: true });
 
 /**
  * A client of one cluster. Calls may be made at any time and from anywhere: concurrent ones share
@@ -60,8 +100,10 @@ export class Client implements AsyncDisposable {
 
   /** Begins to connect; throws ClientError `invalid_argument` for options that make no sense. */
   constructor(options: ClientOptions) {
-    const settings = settingsOf(options);
-    const namespace = toBytes(options.namespace ?? NAMESPACE_DEFAULT, 'a namespace');
+    const { settings, namespace } = reading(() => ({
+      settings: clientSettings(options),
+      namespace: toBytes(namespaceOf(options), 'a namespace'),
+    }));
     this.listeners = new Set();
     this.connectTimeout = settings.timeouts.write;
     this.dispatcher = new Dispatcher(settings, (event) => this.tell(event));
@@ -71,7 +113,8 @@ export class Client implements AsyncDisposable {
   }
 
   /** Resolves once a replica is connected; rejects when none can be, or within the timeout. */
-  async connected(options: { readonly timeout?: number } = {}): Promise<void> {
+  async connected(options: ConnectedOptions = NO_OPTIONS): Promise<void> {
+    checkObject(options, CONNECTED);
     await this.dispatcher.connected(timeoutOf(options.timeout, this.connectTimeout));
   }
 
@@ -79,25 +122,28 @@ export class Client implements AsyncDisposable {
   async put(
     key: Bytes,
     value: Bytes,
-    options: PutOptions = {},
+    options: PutOptions = NO_OPTIONS,
   ): Promise<{ readonly revision: number; readonly previous: KeyRecord | null }> {
-    const previousBytesMax = options.previous === true ? BYTES_DEFAULT : null;
+    checkObject(options, PUT);
     const result = await this.caller.perform(options, (namespace) => ({
       kind: 'put',
       namespace,
       key: toBytes(key, 'a key'),
       value: toBytes(value, 'a value'),
-      previousBytesMax,
+      previousBytesMax: flag('previous', options.previous) ? BYTES_DEFAULT : null,
     }));
     const { revision, previous } = expectKind(result, 'put');
     return { revision, previous: previous === null ? null : ownRecord(previous) };
   }
 
   /** Reads a key; null when it is absent. */
-  async get(key: Bytes, options: KeyReadOptions = {}): Promise<KeyValue | null> {
-    const bytes = toBytes(key, 'a key');
-    const revision = revisionOf(options);
-    const shared = this.caller.shared(options);
+  async get(key: Bytes, options: KeyReadOptions = NO_OPTIONS): Promise<KeyValue | null> {
+    checkObject(options, GET);
+    const { bytes, revision, shared } = reading(() => ({
+      bytes: toBytes(key, 'a key'),
+      revision: revisionOf(options),
+      shared: this.caller.shared(options),
+    }));
     // A small reservation lets many gets share a request; a value that is longer (and may have
     // grown since) is read again with room for it.
     for (let bytesMax = GET_BYTES_FIRST; ; ) {
@@ -115,8 +161,9 @@ export class Client implements AsyncDisposable {
   /** Removes a key, or several in one revision. `revision` is null when none was there. */
   async delete(
     key: Bytes | readonly Bytes[],
-    options: CallOptions = {},
+    options: CallOptions = NO_OPTIONS,
   ): Promise<{ readonly revision: number | null; readonly deleted: number }> {
+    checkObject(options, DELETE);
     const result = await this.caller.perform(options, (namespace) => {
       return { kind: 'delete', namespace, keys: keysOf(key) };
     });
@@ -125,10 +172,13 @@ export class Client implements AsyncDisposable {
   }
 
   /** Reads one page of keys; consistent in itself. */
-  async range(request: RangeRequest, options: KeyReadOptions = {}): Promise<RangePage> {
-    const revision = revisionOf(options);
-    const operation = rangeOf(request);
-    const shared = this.caller.shared(options);
+  async range(request: RangeRequest, options: KeyReadOptions = NO_OPTIONS): Promise<RangePage> {
+    checkObject(options, RANGE);
+    const { operation, revision, shared } = reading(() => ({
+      operation: rangeOf(request),
+      revision: revisionOf(options),
+      shared: this.caller.shared(options),
+    }));
     const ask = async (changes: Partial<typeof operation>): Promise<RangePage> => {
       const result = await this.caller.read(shared(), (namespace) => {
         const range = { ...operation, namespace, ...changes };
@@ -148,20 +198,19 @@ export class Client implements AsyncDisposable {
 
   /** All entries of a range, page by page; each page has a timeout of its own. */
   async *scan(
-    request: Omit<RangeRequest, 'limit'>,
-    options: KeyReadOptions = {},
+    request: ScanRequest,
+    options: KeyReadOptions = NO_OPTIONS,
   ): AsyncGenerator<KeyEntry, void, undefined> {
-    const { to } = rangeOf(request);
-    let page: RangePage = await this.range(
-      { ...request, limit: 1024, bytesMax: BYTES_MAX },
-      options,
-    );
-    const { prefix: _prefix, from: _from, to: _to, ...rest } = request;
-    for (;;) {
+    checkObject(options, SCAN);
+    const { to, from, limit, keysOnly, bytesMax } = reading(() => scanOf(request));
+    const end = to === null ? {} : { to };
+    for (let start: Uint8Array | null = from; start !== null; ) {
+      const page: RangePage = await this.range(
+        { from: start, ...end, limit, keysOnly, bytesMax },
+        options,
+      );
       yield* page.entries;
-      if (page.next === null) return;
-      const bounds = to === null ? { from: page.next } : { from: page.next, to };
-      page = await this.range({ ...rest, ...bounds, limit: 1024, bytesMax: BYTES_MAX }, options);
+      start = page.next;
     }
   }
 
@@ -171,24 +220,21 @@ export class Client implements AsyncDisposable {
    */
   async compact(
     revision: number,
-    options: CallOptions = {},
+    options: CallOptions = NO_OPTIONS,
   ): Promise<{ readonly watermark: number }> {
-    const lowest = natural('revision', revision);
+    checkObject(options, COMPACT);
     const result = await this.caller.perform(options, (namespace) => {
-      return { kind: 'compact', namespace, revision: lowest };
+      return { kind: 'compact', namespace, revision: natural('revision', revision) };
     });
     return { watermark: expectKind(result, 'compact').watermark };
   }
 
   /** Compares, then does one of two lists of operations, all in one revision. */
-  async txn(request: TxnRequest, options: CallOptions = {}): Promise<TxnOutcome> {
-    const result = await this.caller.perform(options, (namespace) => ({
-      kind: 'txn',
-      namespace,
-      then: branchOf(request.then ?? []),
-      compares: (request.compares ?? []).map(compareOf),
-      else: branchOf(request.else ?? []),
-    }));
+  async txn(request: TxnRequest, options: CallOptions = NO_OPTIONS): Promise<TxnOutcome> {
+    checkObject(options, TXN);
+    const result = await this.caller.perform(options, (namespace) => {
+      return { kind: 'txn', namespace, ...txnOf(request) };
+    });
     if (result.kind === 'refused' && result.reason === 'compare_failed') {
       return { succeeded: false, revision: null, results: [] };
     }
@@ -199,23 +245,31 @@ export class Client implements AsyncDisposable {
   /** Sets a key, or deletes it (`value` null), if it is as expected; otherwise tells what it is. */
   async compareAndSwap(
     key: Bytes,
-    change: { readonly expected: Expectation; readonly value: Bytes | null },
-    options: CallOptions = {},
+    change: Swap,
+    options: CallOptions = NO_OPTIONS,
   ): Promise<{
     readonly succeeded: boolean;
     readonly revision: number | null;
     /** What the key is when it was not as expected; its value when that has at most 16 KiB. */
     readonly current: KeyRecord | null;
   }> {
-    const { expected, value } = change;
-    const { succeeded, revision, results } = await this.txn(
-      {
-        compares: [expectationOf(key, expected)],
-        then: [value === null ? { kind: 'delete', key } : { kind: 'put', key, value }],
-        else: [{ kind: 'get', key }],
-      },
-      options,
-    );
+    checkObject(options, COMPARE_AND_SWAP);
+    checkObject(change, SWAP);
+    const request = reading((): TxnRequest => {
+      const { expected, value } = change;
+      // Checked here, for a list of keys may be deleted too.
+      const bytes = toBytes(key, 'a key');
+      return {
+        compares: [expectationOf(bytes, expected)],
+        then: [
+          value === null
+            ? { kind: 'delete', key: bytes }
+            : { kind: 'put', key: bytes, value: toBytes(value, 'a value') },
+        ],
+        else: [{ kind: 'get', key: bytes }],
+      };
+    });
+    const { succeeded, revision, results } = await this.txn(request, options);
     const [first] = results;
     const current = !succeeded && first?.kind === 'get' ? first.record : null;
     return { succeeded, revision, current };
@@ -228,6 +282,9 @@ export class Client implements AsyncDisposable {
 
   /** Hears of every change of a connection; the returned function ends that. */
   onConnection(listener: (event: ConnectionEvent) => void): () => void {
+    if (typeof listener !== 'function') {
+      throw invalidArgument('a listener is a function');
+    }
     this.listeners.add(listener);
     return () => {
       this.listeners.delete(listener);
@@ -270,6 +327,10 @@ export async function connect(options: ClientOptions): Promise<Client> {
   }
 }
 
+function namespaceOf({ namespace = NAMESPACE_DEFAULT }: ClientOptions): Bytes {
+  return namespace;
+}
+
 function revisionOf({ revision }: KeyReadOptions): number | null {
   return revision === undefined ? null : natural('revision', revision);
 }
@@ -280,7 +341,9 @@ function expectationOf(key: Bytes, expected: Expectation): TxnCompare {
     return { key, target: 'value', value: expected };
   }
   if (typeof expected !== 'object') {
-    throw invalidArgument('a key is expected to be null, a value, or { modRevision }');
+    const rule = 'a key is expected to be null, a value, or { modRevision }';
+    throw invalidArgument(`${rule}, not ${shown(expected)}`);
   }
+  checkObject(expected, REVISION_EXPECTED);
   return { key, target: 'modRevision', operand: natural('modRevision', expected.modRevision) };
 }

@@ -1,22 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { type Call, callProblem, LIST_HEADER_SIZE, type Result } from '@kimberlite/kernel';
-import {
-  type AnyMessage,
-  BATCH_ENTRY_SIZE,
-  HEADER_SIZE,
-  type HeaderOf,
-  Prng,
-  releaseOf,
-} from '@kimberlite/vsr';
+import { type AnyMessage, type HeaderOf, Prng, releaseOf } from '@kimberlite/vsr';
 import { CallQueue } from './call-queue.ts';
 import { sha256 } from './checksum.ts';
 import { type ClientClock, systemClock } from './client-clock.ts';
 import { Connection } from './connection.ts';
-import { ClientError, type ClientErrorCode, problemError } from './errors.ts';
+import { ClientError, type ClientErrorCode, problemError, tooLargeError } from './errors.ts';
 import { type ClusterFacts, Lane, type LaneHost, randomClientId } from './lane.ts';
-import type { ClientSettings } from './options.ts';
+import { bodySizeMax, type ClientSettings } from './options.ts';
 import { outlookOf } from './outlook.ts';
-import { abortedError, type DefiniteRefusal, PendingCall } from './pending-call.ts';
+import { abortedError, type DefiniteRefusal, PendingCall, REFUSED } from './pending-call.ts';
 import type { ReadMode } from './read-mode.ts';
 import { Reader } from './reader.ts';
 import { isRefusalTwice } from './refusal-twice.ts';
@@ -30,8 +23,6 @@ const TICKS_LATE_MAX = 5;
 const TOLD_MILLIS = 1_000;
 /** A connection that is silent for so long while a request waits is broken and made anew. */
 const SILENCE_MILLIS = 3_000;
-/** Bytes that padding may add to a request inside a prepare. */
-const PADDING_MAX = 8;
 
 export interface CallRequest {
   readonly call: Call;
@@ -254,7 +245,7 @@ export class Dispatcher {
     this.facts ??= {
       cluster: hello.cluster,
       replicaCount: hello.replicaCount,
-      bodyMax: hello.messageSizeMax - HEADER_SIZE - BATCH_ENTRY_SIZE - PADDING_MAX,
+      bodyMax: bodySizeMax(hello.messageSizeMax),
     };
     this.bySlot.set(hello.replica, connection);
     this.onEvent({ kind: 'connected', endpoint: connection.endpoint.name, slot: hello.replica });
@@ -413,11 +404,6 @@ export class Dispatcher {
   }
 }
 
-const REFUSED: Readonly<Record<DefiniteRefusal, string>> = {
-  no_quorum: 'the replicas that answer see no quorum',
-  overloaded: 'the cluster had more requests than it can take',
-};
-
 const OVERDUE: Readonly<Record<PendingCall['outcome'], string>> = {
   not_sent: 'it was not sent',
   nothing_changed: 'nothing was changed',
@@ -435,9 +421,4 @@ function closedError(outcome: PendingCall['outcome']): ClientError {
     message: `the client was closed; ${what[outcome]}`,
     definite: outcome !== 'unknown',
   });
-}
-
-function tooLargeError(size: number, most: number): ClientError {
-  const message = `the call takes ${size} bytes; a message of this cluster has room for ${most}`;
-  return new ClientError({ code: 'too_large', message, definite: true });
 }

@@ -83,6 +83,8 @@ export interface ClientErrorOptions {
   readonly length?: number | null;
   /** `compacted`, `future_revision`: the lowest, or the highest, revision that can be read. */
   readonly revision?: number | null;
+  /** What to do next, where that of the code does not fit. */
+  readonly remedy?: string;
 }
 
 /** The one error that calls reject with. */
@@ -105,7 +107,7 @@ export class ClientError extends Error {
     super(options.message, options.cause === undefined ? {} : { cause: options.cause });
     this.code = options.code;
     this.definite = options.definite;
-    const remedy = CLIENT_ERRORS[options.code];
+    const remedy = options.remedy ?? CLIENT_ERRORS[options.code];
     this.remedy = options.definite ? remedy : `${remedy} ${FIND_OUT}`;
     this.length = options.length ?? null;
     this.revision = options.revision ?? null;
@@ -119,6 +121,12 @@ export function problemError(problem: CallProblem): ClientError {
   const message = `${found}; allowed are ${least} to ${most}`;
   const code = fault === 'invalid' ? 'invalid_argument' : fault;
   return new ClientError({ code, message, definite: true });
+}
+
+/** Refuses what does not fit into a message of the cluster. */
+export function tooLargeError(size: number, most: number): ClientError {
+  const message = `the call takes ${size} bytes; a message of this cluster has room for ${most}`;
+  return new ClientError({ code: 'too_large', message, definite: true });
 }
 
 /** Refuses an argument before anything is sent. */

@@ -1,7 +1,14 @@
 export type { KeyEntry, KeyOperationResult, KeyRecord, Relation } from '@kimberlite/kernel';
 export type { KeyValue, RangePage, TxnOutcome } from './answers.ts';
 export { type Bytes, text } from './bytes.ts';
-export { Client, connect, type Expectation, type PutOptions } from './client.ts';
+export {
+  Client,
+  type ConnectedOptions,
+  connect,
+  type Expectation,
+  type PutOptions,
+  type Swap,
+} from './client.ts';
 export type { ConnectionState } from './connection.ts';
 export {
   CLIENT_ERRORS,
@@ -13,6 +20,7 @@ export {
   type ClusterDescription,
   OperationClient,
   type OperationClientOptions,
+  type OperationOptions,
   type OperationReply,
 } from './operation-client.ts';
 export {
@@ -24,7 +32,16 @@ export {
   REQUEST_TIMEOUT_DEFAULT,
 } from './options.ts';
 export type { Consistency, KeyReadOptions, ReadOptions } from './read-mode.ts';
-export type { RangeRequest, TxnCompare, TxnOperation, TxnRequest } from './requests.ts';
+export type {
+  NumberCompare,
+  PresenceCompare,
+  RangeRequest,
+  ScanRequest,
+  TxnCompare,
+  TxnOperation,
+  TxnRequest,
+  ValueCompare,
+} from './requests.ts';
 export type { ClientStatus, ConnectionEvent, EndpointStatus } from './status.ts';
 export type {
   Appended,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { decodeResults, encodeCalls, KERNEL_CALLS } from '@kimberlite/kernel';
+import { decodeResults, KERNEL_CALLS } from '@kimberlite/kernel';
 import {
   type AnyMessage,
   assert,
@@ -17,6 +17,7 @@ import {
 import { BusyPause } from './busy-pause.ts';
 import { sha256 } from './checksum.ts';
 import type { SendResult } from './connection.ts';
+import { encodeBatch } from './encode-batch.ts';
 import { ClientError } from './errors.ts';
 import type { DefiniteRefusal, PendingCall } from './pending-call.ts';
 
@@ -152,9 +153,11 @@ export class Lane {
   /** Sends calls that the queue has marked as sent; at least one. */
   submit(batch: readonly PendingCall[]): void {
     assert(this.batch === null && batch.length > 0, 'one batch at a time');
-    this.batch = batch;
+    const encoded = encodeBatch(batch);
+    if (encoded === null) return;
+    const { calls, body } = encoded;
+    this.batch = calls;
     this.submittedAt = this.host.now();
-    const body = encodeCalls(batch.map((pending) => pending.call));
     this.drive((session, out) => session.submit(KERNEL_CALLS, body, out));
   }
 

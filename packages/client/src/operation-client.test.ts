@@ -74,4 +74,53 @@ describe('a client for operations', () => {
     await ended;
     await expect(client.request(20, new Uint8Array(0))).rejects.toMatchObject({ code: 'closed' });
   });
+
+  it('refuses arguments that make no sense, each alone', async () => {
+    const replica = await startReplica();
+    const misspelt = { endpoints: [replica.endpoint], lanes: 4 };
+    expect(() => makeClient(misspelt)).toThrow('lanes is not an option of a client for operations');
+    const client = makeClient({ endpoints: [replica.endpoint] });
+    replica.script = (request, peer, socket) => peer.refuse(request, socket, 'invalid');
+    const { request } = client as unknown as {
+      request: (...values: unknown[]) => Promise<unknown>;
+    }; // SAFETY: as JavaScript calls it.
+    const body = new Uint8Array(1);
+    const cases: [unknown[], string][] = [
+      [[20, body, { timout: 5 }], 'timout is not an option of request (did you mean timeout?)'],
+      [[20, body, null], 'the options of request must be a plain object, not null'],
+      [[20, 'text'], "a body is a Uint8Array, not 'text'"],
+      [[20], 'a body is a Uint8Array, not undefined'],
+      [
+        ['20', body],
+        "operation '20' does not exist; operations of a state machine are 16 to 65535",
+      ],
+      [[5, body], 'operation 5 does not exist; operations of a state machine are 16 to 65535'],
+    ];
+    for (const [values, message] of cases) {
+      await expect(request.apply(client, values)).rejects.toMatchObject({
+        code: 'invalid_argument',
+        message,
+      });
+    }
+    const large = client.request(20, new Uint8Array(300_000));
+    const innocent = client.request(20, body);
+    await expect(large).rejects.toMatchObject({ code: 'too_large', definite: true });
+    await expect(innocent).rejects.toMatchObject({
+      code: 'refused',
+      message: "the cluster's state machine does not take this operation with this body",
+      remedy: expect.stringMatching(/docs\/state-machine\.md/),
+    });
+    expect(replica.received.filter(({ header }) => header.request > 0)).toHaveLength(1);
+  });
+
+  it('asks a cluster without a quorum again until the deadline, then says so', async () => {
+    const replica = await startReplica();
+    const client = makeClient({ endpoints: [replica.endpoint] });
+    replica.script = (request, peer, socket) => peer.refuse(request, socket, 'noQuorum');
+    await expect(client.request(20, new Uint8Array(1), { timeout: 300 })).rejects.toMatchObject({
+      code: 'no_quorum',
+      definite: true,
+    });
+    expect(replica.received.filter(({ header }) => header.request > 0).length).toBeGreaterThan(1);
+  });
 });

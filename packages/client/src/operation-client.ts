@@ -6,17 +6,22 @@ import {
   ClientSession,
   type ClusterConfig,
   type HeaderOf,
+  OPERATION_FORGET_FILES,
+  OPERATION_NOOP,
+  OPERATION_RECOVER,
   OPERATION_USER_MIN,
   Prng,
   releaseOf,
   sizesOf,
   snake,
 } from '@kimberlite/vsr';
+import { checkObject, NO_OPTIONS, optionsShape, reading, type Shape, shown } from './arguments.ts';
 import { BusyPause } from './busy-pause.ts';
 import { sha256 } from './checksum.ts';
 import { Connection } from './connection.ts';
-import { ClientError, invalidArgument } from './errors.ts';
-import { BATCH_SIZE_MIN, settingsOf, type Timeouts, timeoutOf } from './options.ts';
+import { ClientError, invalidArgument, tooLargeError } from './errors.ts';
+import { BATCH_SIZE_MIN, bodySizeMax, settingsOf, type Timeouts, timeoutOf } from './options.ts';
+import { type DefiniteRefusal, REFUSED } from './pending-call.ts';
 import { isRefusalTwice } from './refusal-twice.ts';
 import { VERSION } from './release.ts';
 
@@ -32,6 +37,11 @@ export interface OperationClientOptions {
   readonly requestTimeout?: number;
   /** The same for a body of more than 16 KiB; default 15,000, or `requestTimeout` if given. */
   readonly batchTimeout?: number;
+}
+
+export interface OperationOptions {
+  /** Milliseconds until the request ends in any case, above zero. */
+  readonly timeout?: number;
 }
 
 export interface OperationReply {
@@ -52,11 +62,21 @@ export interface ClusterDescription {
 interface Waiting {
   readonly resolve: (reply: OperationReply) => void;
   readonly reject: (error: ClientError) => void;
-  readonly begin: (session: ClientSession, out: ClientEffect[]) => void;
+  readonly operation: number;
+  readonly body: Uint8Array;
   readonly timer: NodeJS.Timeout;
-  /** The cluster has refused it, definitely, as it was full; it is asked again. */
-  overloaded: boolean;
+  /** Why the cluster last refused it, definitely; it is asked again. Null when it did not. */
+  refusedFor: DefiniteRefusal | null;
 }
+
+const CLIENT: Shape<OperationClientOptions> = {
+  whole: 'the options of a client',
+  part: 'an option of a client for operations',
+  fields: { endpoints: true, cluster: true, requestTimeout: true, batchTimeout: true },
+};
+const REQUEST: Shape<OperationOptions> = optionsShape('request', { timeout: true });
+/** What a client may ask of the core. */
+const OF_CORE: readonly number[] = [OPERATION_NOOP, OPERATION_RECOVER, OPERATION_FORGET_FILES];
 
 /**
  * Requests of a state machine of one's own, as bytes: one session, one request at a time, each sent
@@ -79,7 +99,8 @@ export class OperationClient {
 
   /** Begins to connect; throws ClientError `invalid_argument` for options that make no sense. */
   constructor(options: OperationClientOptions) {
-    const settings = settingsOf(options);
+    checkObject(options, CLIENT);
+    const settings = reading(() => settingsOf(options));
     this.#timeouts = settings.timeouts;
     this.#cluster = settings.cluster;
     this.#prng = new Prng(BigInt(`0x${randomBytes(8).toString('hex')}`));
@@ -121,32 +142,29 @@ export class OperationClient {
 
   /**
    * Asks for an operation of the state machine (from 16 on) or of the core (noop, recover,
-   * forget_files). Rejects with ClientError: `timeout` (it may have happened), `overloaded` (it did
-   * not), `refused`, `evicted`, `closed`.
+   * forget_files). Rejects with ClientError: `timeout` (it may have happened), `no_quorum` and
+   * `overloaded` (it did not), `refused`, `evicted`, `closed`, `invalid_argument`, `too_large`.
    */
-  request(
+  async request(
     operation: number,
     body: Uint8Array,
-    options: { readonly timeout?: number } = {},
+    options: OperationOptions = NO_OPTIONS,
   ): Promise<OperationReply> {
     if (this.#closed) {
       const message = 'the client was closed';
-      return Promise.reject(new ClientError({ code: 'closed', message, definite: true }));
+      throw new ClientError({ code: 'closed', message, definite: true });
     }
-    if (!Number.isSafeInteger(operation) || operation < 2 || operation > 0xffff) {
-      return Promise.reject(invalidArgument(`operation ${operation} does not exist`));
-    }
-    const bytes = body.slice();
-    const ofCore = operation < OPERATION_USER_MIN;
-    const begin: Waiting['begin'] = (session, out) => {
-      if (ofCore) session.administer(operation, bytes, out);
-      else session.submit(operation, bytes, out);
-    };
-    const { write, batch } = this.#timeouts;
-    const timeout = timeoutOf(options.timeout, bytes.length > BATCH_SIZE_MIN ? batch : write);
-    return new Promise((resolve, reject) => {
+    checkOperation(operation);
+    checkObject(options, REQUEST);
+    const { bytes, timeout } = reading(() => {
+      const copy = bodyOf(body);
+      const { write, batch } = this.#timeouts;
+      const usual = copy.length > BATCH_SIZE_MIN ? batch : write;
+      return { bytes: copy, timeout: timeoutOf(options.timeout, usual) };
+    });
+    return await new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#giveUp(waiting, timeout), timeout);
-      const waiting: Waiting = { resolve, reject, begin, timer, overloaded: false };
+      const waiting: Waiting = { resolve, reject, operation, body: bytes, timer, refusedFor: null };
       this.#waiting.push(waiting);
       this.#ticker ??= setInterval(() => this.#onTick(), TICK_MILLIS);
       this.#next();
@@ -201,8 +219,33 @@ export class OperationClient {
       });
       this.#drive((session, out) => session.register(out));
     } else if (this.#session.state === 'ready' && !this.#busyPause.isOn(performance.now())) {
-      this.#drive((session, out) => first.begin(session, out));
+      this.#begin(first);
     }
+  }
+
+  /** Sends what waits first; what can't be sent is rejected, and the next one's turn comes. */
+  #begin(first: Waiting): void {
+    const { operation, body } = first;
+    const problem = this.#problemOf(first);
+    if (problem !== null) {
+      this.#waiting.shift();
+      clearTimeout(first.timer);
+      if (this.#waiting.length === 0) this.#stopTicking();
+      first.reject(problem);
+      this.#next();
+      return;
+    }
+    this.#drive((session, out) => {
+      if (OF_CORE.includes(operation)) session.administer(operation, body, out);
+      else session.submit(operation, body, out);
+    });
+  }
+
+  /** Requests are taken before the cluster's sizes are known. */
+  #problemOf({ body }: Waiting): ClientError | null {
+    assert(this.#description !== null, 'a session has a cluster');
+    const most = bodySizeMax(this.#description.config.messageSizeMax);
+    return body.length > most ? tooLargeError(body.length, most) : null;
   }
 
   /** Nobody knows what became of a request that is given up: its session ends with it. */
@@ -216,9 +259,14 @@ export class OperationClient {
     const [connection] = this.#connections;
     const unreachable = this.#bySlot.size === 0;
     const why = unreachable ? ` (${connection?.reason ?? ''})` : '';
-    const overdue = waiting.overloaded && !asked ? 'overloaded' : 'timeout';
-    const code = unreachable && !asked ? 'unreachable' : overdue;
-    const message = `no answer within ${timeout} ms${why}`;
+    const refusedFor = asked ? null : waiting.refusedFor;
+    const code = unreachable && !asked ? 'unreachable' : (refusedFor ?? 'timeout');
+    const outcome = asked ? 'it may have happened' : 'the request was not executed';
+    const what =
+      code === 'timeout' || refusedFor === null
+        ? `no answer within ${timeout} ms${why}`
+        : REFUSED[refusedFor];
+    const message = `${what}; ${outcome}`;
     waiting.reject(new ClientError({ code, message, definite: !asked }));
     if (this.#waiting.length === 0) this.#stopTicking();
   }
@@ -248,9 +296,9 @@ export class OperationClient {
   }
 
   /** Nothing has happened, so it is asked again, until its time is up. */
-  #onBusy(): void {
+  #onTold(refusedFor: DefiniteRefusal): void {
     const [first] = this.#waiting;
-    if (first !== undefined) first.overloaded = true;
+    if (first !== undefined) first.refusedFor = refusedFor;
     this.#busyPause.onBusy(performance.now());
   }
 
@@ -261,9 +309,10 @@ export class OperationClient {
     }
     // It asks on by itself, until its time is up.
     if (effect.kind === 'no_quorum' || effect.kind === 'busy') return;
-    if (effect.kind === 'refused' && effect.reason === 'busy' && effect.definite) {
-      this.#onBusy();
-      return;
+    if (effect.kind === 'refused' && effect.definite) {
+      const { reason } = effect;
+      if (reason === 'busy') return this.#onTold('overloaded');
+      if (reason === 'noQuorum') return this.#onTold('no_quorum');
     }
     if (effect.kind === 'evicted') this.#session = null;
     const waiting = this.#waiting.shift();
@@ -275,11 +324,48 @@ export class OperationClient {
       const { header, body } = effect.message;
       waiting.resolve({ body: body.slice(), op: header.op, view: header.view });
     } else {
-      const definite = effect.kind === 'refused' && effect.definite;
-      const message = `the cluster answered ${snake(effect.reason)}`;
-      waiting.reject(new ClientError({ code: effect.kind, message, definite }));
+      waiting.reject(endedError(effect));
     }
     assert(this.#waiting.length === 0 || this.#ticker !== null, 'what waits has a clock');
     this.#next();
   }
+}
+
+function checkOperation(operation: number): void {
+  const ofMachine =
+    Number.isSafeInteger(operation) && operation >= OPERATION_USER_MIN && operation <= 0xffff;
+  if (ofMachine || OF_CORE.includes(operation)) return;
+  const rule = `operations of a state machine are ${OPERATION_USER_MIN} to ${0xffff}`;
+  throw invalidArgument(`operation ${shown(operation)} does not exist; ${rule}`);
+}
+
+/** Bytes of our own: the request waits, and may be sent again. */
+function bodyOf(body: Uint8Array): Uint8Array {
+  if (body instanceof Uint8Array) return new Uint8Array(body);
+  throw invalidArgument(`a body is a Uint8Array, not ${shown(body)}`);
+}
+
+/** What the cluster said instead of a reply. */
+function endedError(
+  effect: Extract<ClientEffect, { readonly kind: 'refused' | 'evicted' }>,
+): ClientError {
+  if (effect.kind === 'evicted') {
+    const why = `the session was evicted (${snake(effect.reason)})`;
+    const message = `${why}; the request may have happened`;
+    return new ClientError({ code: 'evicted', message, definite: false });
+  }
+  const { reason, definite } = effect;
+  if (reason !== 'invalid') {
+    const message = `the cluster refused the request (${snake(reason)})`;
+    return new ClientError({ code: 'refused', message, definite });
+  }
+  return new ClientError({
+    code: 'refused',
+    message: "the cluster's state machine does not take this operation with this body",
+    definite,
+    remedy:
+      'Correct the operation or its body to what `validate` of the state machine takes, with a ' +
+      '`replyLimit` that fits into a reply (docs/state-machine.md); check that the replicas run ' +
+      'the state machine that this program asks.',
+  });
 }

@@ -1,4 +1,5 @@
-import { nearestName } from '@kimberlite/vsr';
+import { BATCH_ENTRY_SIZE, HEADER_SIZE } from '@kimberlite/vsr';
+import { checkObject, type Shape, shown } from './arguments.ts';
 import { invalidArgument } from './errors.ts';
 
 /** How a client reaches its cluster. */
@@ -69,24 +70,41 @@ const BATCH_TIMEOUT_DEFAULT = 15_000;
 /** Bytes above which a write is a batch. */
 export const BATCH_SIZE_MIN: number = 16 * 1024;
 export const NAMESPACE_DEFAULT = 'default';
-/** Every option of a client; the type keeps the list complete. */
-const OPTION_NAMES: Readonly<Record<keyof ClientOptions, true>> = {
-  endpoints: true,
-  cluster: true,
-  requestTimeout: true,
-  batchTimeout: true,
-  readTimeout: true,
-  namespace: true,
-  lanes: true,
-  queueCallsMax: true,
-  queueBytesMax: true,
+const CLIENT_OPTIONS: Shape<ClientOptions> = {
+  whole: 'the options of a client',
+  part: 'an option of a client',
+  fields: {
+    endpoints: true,
+    cluster: true,
+    requestTimeout: true,
+    batchTimeout: true,
+    readTimeout: true,
+    namespace: true,
+    lanes: true,
+    queueCallsMax: true,
+    queueBytesMax: true,
+  },
 };
+/** The fields of `CallOptions`, for the shapes of all that extend it. */
+export const CALL_FIELDS: Shape<CallOptions>['fields'] = {
+  signal: true,
+  timeout: true,
+  namespace: true,
+};
+/** Bytes that padding may add to a request inside a prepare. */
+const PADDING_MAX = 8;
 const TIMEOUT_MAX = 24 * 60 * 60 * 1000;
 
 /** Checks the options of a client; throws `invalid_argument`. */
+export function clientSettings(options: ClientOptions): ClientSettings {
+  checkObject(options, CLIENT_OPTIONS);
+  return settingsOf(options);
+}
+
+/** The same for options whose names were checked. */
 export function settingsOf(options: ClientOptions): ClientSettings {
-  refuseUnknown(options);
-  const { endpoints, cluster } = options;
+  const { endpoints, cluster, lanes = LANES_MAX } = options;
+  const { queueCallsMax = 100_000, queueBytesMax = 64 * 1024 * 1024 } = options;
   if (typeof endpoints === 'string') {
     throw invalidArgument(`endpoints must be a list of strings, such as ['${String(endpoints)}']`);
   }
@@ -97,32 +115,23 @@ export function settingsOf(options: ClientOptions): ClientSettings {
     throw invalidArgument('a cluster id is a bigint of 1 to 128 bits');
   }
   return {
-    endpoints: endpoints.map(parseEndpoint),
+    endpoints: [...endpoints].map(parseEndpoint),
     cluster: cluster ?? null,
     timeouts: timeoutsOf(options),
-    lanes: count('lanes', options.lanes ?? LANES_MAX, LANES_MAX),
-    queueCallsMax: count('queueCallsMax', options.queueCallsMax ?? 100_000),
-    queueBytesMax: count('queueBytesMax', options.queueBytesMax ?? 64 * 1024 * 1024),
+    lanes: count('lanes', lanes, LANES_MAX),
+    queueCallsMax: count('queueCallsMax', queueCallsMax),
+    queueBytesMax: count('queueBytesMax', queueBytesMax),
   };
 }
 
-/** A misspelt option that was silently ignored would be found out on the day it matters. */
-function refuseUnknown(options: ClientOptions): void {
-  const names = Object.keys(OPTION_NAMES);
-  for (const name of Object.keys(options)) {
-    if (names.includes(name)) continue;
-    const nearest = nearestName(name, names);
-    const hint = nearest === null ? '' : ` (did you mean ${nearest}?)`;
-    throw invalidArgument(`${name} is not an option of a client${hint}`);
-  }
-}
-
 /** Who sets one time means it for every call, unless another kind is named too. */
-function timeoutsOf({ requestTimeout, batchTimeout, readTimeout }: ClientOptions): Timeouts {
+function timeoutsOf(options: ClientOptions): Timeouts {
+  const { requestTimeout } = options;
+  const { batchTimeout = requestTimeout, readTimeout = requestTimeout } = options;
   return {
     write: timeoutOf(requestTimeout, REQUEST_TIMEOUT_DEFAULT),
-    batch: timeoutOf(batchTimeout ?? requestTimeout, BATCH_TIMEOUT_DEFAULT),
-    read: timeoutOf(readTimeout ?? requestTimeout, REQUEST_TIMEOUT_DEFAULT),
+    batch: timeoutOf(batchTimeout, BATCH_TIMEOUT_DEFAULT),
+    read: timeoutOf(readTimeout, REQUEST_TIMEOUT_DEFAULT),
   };
 }
 
@@ -131,9 +140,14 @@ export function timeoutOf(timeout: number | undefined, otherwise: number): numbe
   if (timeout === undefined) return otherwise;
   if (typeof timeout !== 'number' || !(timeout > 0) || timeout > TIMEOUT_MAX) {
     const rule = 'a timeout is a number of milliseconds, above zero and at most a day';
-    throw invalidArgument(`${rule}, not ${String(timeout)}`);
+    throw invalidArgument(`${rule}, not ${shown(timeout)}`);
   }
   return timeout;
+}
+
+/** Bytes of the largest body of a request, in a cluster whose messages have at most so many. */
+export function bodySizeMax(messageSizeMax: number): number {
+  return messageSizeMax - HEADER_SIZE - BATCH_ENTRY_SIZE - PADDING_MAX;
 }
 
 /** Reads `host:port` or `[address]:port`; throws `invalid_argument`. */
@@ -150,5 +164,5 @@ export function parseEndpoint(name: string): Endpoint {
 
 function count(name: string, value: number, most: number = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
-  throw invalidArgument(`${name} is a whole number of 1 to ${most}, not ${String(value)}`);
+  throw invalidArgument(`${name} is a whole number of 1 to ${most}, not ${shown(value)}`);
 }

@@ -11,6 +11,12 @@ import { ClientError } from './errors.ts';
 /** Why a cluster refuses what it could do at another time, as codes of errors. */
 export type DefiniteRefusal = 'no_quorum' | 'overloaded';
 
+/** The same for people. */
+export const REFUSED: Readonly<Record<DefiniteRefusal, string>> = {
+  no_quorum: 'the replicas that answer see no quorum',
+  overloaded: 'the cluster had more requests than it can take',
+};
+
 export interface PendingCallOptions {
   readonly call: Call;
   /** It is asked as a query: it changes nothing, wherever it ends. */

@@ -1,6 +1,7 @@
 import type { ReadLevel } from '@kimberlite/vsr';
+import { checkObject, meant, objectShape, type Shape, shown } from './arguments.ts';
 import { invalidArgument } from './errors.ts';
-import type { CallOptions } from './options.ts';
+import { CALL_FIELDS, type CallOptions } from './options.ts';
 
 /**
  * How fresh an answer must be. `linearizable`: every write that was answered to anybody before the
@@ -30,6 +31,17 @@ export interface KeyReadOptions extends ReadOptions {
   readonly revision?: number;
 }
 
+/** The fields of `ReadOptions`, for the shapes of all that extend it. */
+export const READ_FIELDS: Shape<ReadOptions>['fields'] = {
+  ...CALL_FIELDS,
+  consistency: true,
+  prefer: true,
+};
+export const KEY_READ_FIELDS: Shape<KeyReadOptions>['fields'] = { ...READ_FIELDS, revision: true };
+const BOUND: Shape<Extract<Consistency, object>> = objectShape('a bounded consistency', {
+  boundedMillis: true,
+});
+
 /** The same, checked. */
 export interface ReadMode {
   readonly level: ReadLevel;
@@ -49,19 +61,22 @@ export function readModeOf(options: ReadOptions): ReadMode {
   }
   const prefer = preferenceOf(options, 'nearest');
   if (consistency === 'local') return { level: 'local', lagMax: 0, prefer };
-  const bound: unknown =
-    typeof consistency === 'object' && consistency !== null ? consistency.boundedMillis : null;
-  if (typeof bound !== 'number' || !Number.isSafeInteger(bound) || bound < 1 || bound > BOUND_MAX) {
-    throw invalidArgument(
-      "consistency is 'linearizable', 'local' or { boundedMillis } with whole milliseconds of 1 " +
-        'to a day',
-    );
+  const rule =
+    "consistency is 'linearizable', 'local' or { boundedMillis } with whole milliseconds of 1 to " +
+    'a day';
+  if (typeof consistency !== 'object' || consistency === null) {
+    const hint = meant(consistency, ['linearizable', 'local']);
+    throw invalidArgument(`${rule}, not ${shown(consistency)}${hint}`);
   }
+  checkObject(consistency, BOUND);
+  const { boundedMillis: bound } = consistency;
+  if (!Number.isSafeInteger(bound) || bound < 1 || bound > BOUND_MAX) throw invalidArgument(rule);
   return { level: 'bounded', lagMax: bound, prefer };
 }
 
 function preferenceOf({ prefer }: ReadOptions, otherwise: ReadMode['prefer']): ReadMode['prefer'] {
   if (prefer === undefined) return otherwise;
   if (prefer === 'primary' || prefer === 'nearest') return prefer;
-  throw invalidArgument("prefer is 'primary' or 'nearest'");
+  const hint = meant(prefer, ['primary', 'nearest']);
+  throw invalidArgument(`prefer is 'primary' or 'nearest', not ${shown(prefer)}${hint}`);
 }

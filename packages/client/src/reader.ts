@@ -1,4 +1,4 @@
-import { decodeResults, encodeCalls, KERNEL_CALLS } from '@kimberlite/kernel';
+import { decodeResults, KERNEL_CALLS } from '@kimberlite/kernel';
 import {
   type AnyMessage,
   assert,
@@ -16,6 +16,7 @@ import {
 import { CallQueue } from './call-queue.ts';
 import { sha256 } from './checksum.ts';
 import type { SendResult } from './connection.ts';
+import { encodeBatch } from './encode-batch.ts';
 import { ClientError } from './errors.ts';
 import { Fastest } from './fastest.ts';
 import type { ClusterFacts } from './lane.ts';
@@ -180,12 +181,13 @@ export class Reader {
   }
 
   private ask({ mode, queue }: Gathering, facts: ClusterFacts): void {
-    const batch = queue.take(facts.bodyMax);
-    if (batch.length === 0) return;
+    const taken = queue.take(facts.bodyMax);
+    const encoded = taken.length === 0 ? null : encodeBatch(taken);
+    if (encoded === null) return;
+    const { calls: batch, body } = encoded;
     const session = this.sessionOf(facts);
     const { host } = this.options;
     if (mode.prefer === 'nearest') session.setNearest(this.fastest.pick(host.connected()));
-    const body = encodeCalls(batch.map((pending) => pending.call));
     this.drive((_session, out) => {
       const id = session.ask({ ...mode, operation: KERNEL_CALLS, body }, out);
       this.asked.set(id, { batch, mode, askedAt: host.now() });

@@ -1,5 +1,6 @@
 import {
   BYTES_DEFAULT,
+  BYTES_MAX,
   type Compare,
   type KeyOperation,
   type NumberTarget,
@@ -8,8 +9,19 @@ import {
   type RangeOperation,
   type Relation,
 } from '@kimberlite/kernel';
+import {
+  checkObject,
+  expectObject,
+  flag,
+  listOf,
+  meant,
+  natural,
+  objectShape,
+  type Shape,
+  shown,
+} from './arguments.ts';
 import { type Bytes, toBytes } from './bytes.ts';
-import { invalidArgument } from './errors.ts';
+import { type ClientError, invalidArgument } from './errors.ts';
 
 /** Which keys, in ascending byte order: all, those with a prefix, or `from` (in) to `to` (out). */
 export interface RangeRequest {
@@ -25,20 +37,26 @@ export interface RangeRequest {
 }
 
 /** A condition of a transaction. A value is compared for equality unless `relation` says else. */
-export type TxnCompare =
-  | { readonly key: Bytes; readonly target: 'exists' | 'absent' }
-  | {
-      readonly key: Bytes;
-      readonly target: 'value';
-      readonly relation?: Relation;
-      readonly value: Bytes;
-    }
-  | {
-      readonly key: Bytes;
-      readonly target: NumberTarget;
-      readonly relation?: Relation;
-      readonly operand: number;
-    };
+export type TxnCompare = PresenceCompare | ValueCompare | NumberCompare;
+
+export interface PresenceCompare {
+  readonly key: Bytes;
+  readonly target: 'exists' | 'absent';
+}
+
+export interface ValueCompare {
+  readonly key: Bytes;
+  readonly target: 'value';
+  readonly relation?: Relation;
+  readonly value: Bytes;
+}
+
+export interface NumberCompare {
+  readonly key: Bytes;
+  readonly target: NumberTarget;
+  readonly relation?: Relation;
+  readonly operand: number;
+}
 
 /** Something that a transaction does. */
 export type TxnOperation =
@@ -53,6 +71,9 @@ export type TxnOperation =
   | { readonly kind: 'delete'; readonly key: Bytes | readonly Bytes[] }
   | ({ readonly kind: 'range' } & RangeRequest);
 
+/** All keys of a range, however many. `bytesMax` is of each page that is asked for. */
+export type ScanRequest = Omit<RangeRequest, 'limit'>;
+
 export interface TxnRequest {
   /** All must hold for `then`; none at all holds. */
   readonly compares?: readonly TxnCompare[];
@@ -64,32 +85,142 @@ const RANGE_LIMIT_DEFAULT = 100;
 /** Reply bytes that the reads of one branch share when they do not say how much they want. */
 const BRANCH_BYTES: number = 48 * 1024;
 
-export function compareOf(compare: TxnCompare): Compare {
-  const key = toBytes(compare.key, 'a key');
+const SCAN_FIELDS: Shape<ScanRequest>['fields'] = {
+  prefix: true,
+  from: true,
+  to: true,
+  keysOnly: true,
+  bytesMax: true,
+};
+const RANGE_FIELDS: Shape<RangeRequest>['fields'] = { ...SCAN_FIELDS, limit: true };
+const RANGE: Shape<RangeRequest> = objectShape('a range', RANGE_FIELDS);
+const SCAN: Shape<ScanRequest> = objectShape('a scan', SCAN_FIELDS);
+const TXN: Shape<TxnRequest> = objectShape('a transaction', {
+  compares: true,
+  then: true,
+  else: true,
+});
+
+const COMPARED = { key: true, target: true } as const;
+const PRESENCE: Shape<PresenceCompare> = objectShape('a compare of presence', COMPARED);
+const VALUE: Shape<ValueCompare> = objectShape('a compare of a value', {
+  ...COMPARED,
+  relation: true,
+  value: true,
+});
+const NUMBER: Shape<NumberCompare> = objectShape('a compare of a revision or version', {
+  ...COMPARED,
+  relation: true,
+  operand: true,
+});
+/** Every target; the type keeps the list complete. */
+const TARGETS: Readonly<Record<TxnCompare['target'], true>> = {
+  exists: true,
+  absent: true,
+  value: true,
+  createRevision: true,
+  modRevision: true,
+  version: true,
+};
+const RELATIONS: Readonly<Record<Relation, true>> = {
+  equal: true,
+  notEqual: true,
+  greater: true,
+  less: true,
+};
+/** What other languages, and the command line, write for them. */
+const RELATION_SIGNS: ReadonlyMap<unknown, Relation> = new Map<unknown, Relation>([
+  ['=', 'equal'],
+  ['==', 'equal'],
+  ['===', 'equal'],
+  ['!=', 'notEqual'],
+  ['!==', 'notEqual'],
+  ['<>', 'notEqual'],
+  ['>', 'greater'],
+  ['<', 'less'],
+]);
+
+type Operation<K extends TxnOperation['kind']> = Extract<TxnOperation, { readonly kind: K }>;
+/** A shape for each kind; the type keeps the list complete. */
+const OPERATIONS: { readonly [K in TxnOperation['kind']]: Shape<Operation<K>> } = {
+  put: objectShape('a put in a transaction', {
+    kind: true,
+    key: true,
+    value: true,
+    previous: true,
+  }),
+  get: objectShape('a get in a transaction', { kind: true, key: true, bytesMax: true }),
+  delete: objectShape('a delete in a transaction', { kind: true, key: true }),
+  range: objectShape('a range in a transaction', { kind: true, ...RANGE_FIELDS }),
+};
+
+/** The parts of a transaction, checked; throws `invalid_argument`. */
+export function txnOf(request: TxnRequest): {
+  readonly compares: readonly Compare[];
+  readonly then: readonly KeyOperation[];
+  readonly else: readonly KeyOperation[];
+} {
+  checkObject(request, TXN);
+  const { compares = [], then = [], else: other = [] } = request;
+  return {
+    compares: listOf(compares, 'compares').map(compareOf),
+    then: branchOf(listOf(then, 'then')),
+    else: branchOf(listOf(other, 'else')),
+  };
+}
+
+function compareOf(compare: TxnCompare): Compare {
+  expectObject(compare, 'a compare');
   switch (compare.target) {
     case 'exists':
     case 'absent':
-      return { target: compare.target, key };
+      checkObject(compare, PRESENCE);
+      return { target: compare.target, key: toBytes(compare.key, 'a key') };
     case 'value': {
+      checkObject(compare, VALUE);
       const value = toBytes(compare.value, 'a value');
-      return { target: 'value', key, relation: compare.relation ?? 'equal', value };
+      const relation = relationOf(compare.relation);
+      return { target: 'value', key: toBytes(compare.key, 'a key'), relation, value };
     }
     case 'createRevision':
     case 'modRevision':
     case 'version': {
+      checkObject(compare, NUMBER);
       const { target, operand } = compare;
       if (!Number.isSafeInteger(operand) || operand < 0) {
-        throw invalidArgument(`${target} is compared with a whole number, not ${String(operand)}`);
+        throw invalidArgument(`${target} is compared with a whole number, not ${shown(operand)}`);
       }
-      return { target, key, relation: compare.relation ?? 'equal', operand };
+      const relation = relationOf(compare.relation);
+      return { target, key: toBytes(compare.key, 'a key'), relation, operand };
     }
     default:
-      throw invalidArgument('a compare looks at exists, absent, value, a revision or the version');
+      throw unknownTarget(compare);
   }
 }
 
+function unknownTarget({ target }: { readonly target: unknown }): ClientError {
+  const names = Object.keys(TARGETS);
+  const message = `the target of a compare is ${oneOf(names)}, not ${shown(target)}`;
+  return invalidArgument(`${message}${meant(target, names)}`);
+}
+
+function relationOf(relation: Relation | undefined): Relation {
+  if (relation === undefined) return 'equal';
+  if (typeof relation === 'string' && Object.hasOwn(RELATIONS, relation)) return relation;
+  const names = Object.keys(RELATIONS);
+  const same = RELATION_SIGNS.get(relation);
+  const hint = same === undefined ? meant(relation, names) : ` (did you mean ${same}?)`;
+  throw invalidArgument(`a relation is ${oneOf(names)}, not ${shown(relation)}${hint}`);
+}
+
+/** `a, b or c`. */
+function oneOf(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+}
+
 /** The operations of a branch; its reads share the room of the reply. */
-export function branchOf(operations: readonly TxnOperation[]): KeyOperation[] {
+function branchOf(operations: readonly TxnOperation[]): KeyOperation[] {
+  for (const operation of operations) checkOperation(operation);
   const reads = operations.filter((operation) => {
     return operation.kind !== 'delete' && !(operation.kind === 'put' && !operation.previous);
   });
@@ -97,57 +228,89 @@ export function branchOf(operations: readonly TxnOperation[]): KeyOperation[] {
   return operations.map((operation) => operationOf(operation, share));
 }
 
+function checkOperation(operation: TxnOperation): void {
+  expectObject(operation, 'an operation');
+  switch (operation.kind) {
+    case 'put':
+      return checkObject(operation, OPERATIONS.put);
+    case 'get':
+      return checkObject(operation, OPERATIONS.get);
+    case 'delete':
+      return checkObject(operation, OPERATIONS.delete);
+    case 'range':
+      return checkObject(operation, OPERATIONS.range);
+    default:
+      throw unknownKind(operation);
+  }
+}
+
+function unknownKind({ kind }: { readonly kind: unknown }): ClientError {
+  const names = Object.keys(OPERATIONS);
+  const message = `the kind of an operation is ${oneOf(names)}, not ${shown(kind)}`;
+  return invalidArgument(`${message}${meant(kind, names)}`);
+}
+
 function operationOf(operation: TxnOperation, share: number): KeyOperation {
   switch (operation.kind) {
     case 'put': {
       const key = toBytes(operation.key, 'a key');
       const value = toBytes(operation.value, 'a value');
-      return { kind: 'put', key, value, previousBytesMax: operation.previous ? share : null };
+      const previousBytesMax = flag('previous', operation.previous) ? share : null;
+      return { kind: 'put', key, value, previousBytesMax };
     }
-    case 'get':
+    case 'get': {
+      const { key, bytesMax = share } = operation;
       return {
         kind: 'get',
-        key: toBytes(operation.key, 'a key'),
-        bytesMax: natural('bytesMax', operation.bytesMax ?? share),
+        key: toBytes(key, 'a key'),
+        bytesMax: natural('bytesMax', bytesMax),
       };
+    }
     case 'delete':
       return { kind: 'delete', keys: keysOf(operation.key) };
     case 'range':
-      return rangeOf({ bytesMax: share, ...operation });
+      return operationOfRange({ bytesMax: share, ...operation });
     default:
-      throw invalidArgument('an operation is a put, get, delete or range');
+      throw unknownKind(operation);
   }
 }
 
 export function keysOf(keys: Bytes | readonly Bytes[]): Uint8Array[] {
   if (typeof keys === 'string' || keys instanceof Uint8Array) return [toBytes(keys, 'a key')];
   if (!Array.isArray(keys)) throw invalidArgument('keys are a key or a list of keys');
-  return keys.map((key: Bytes) => toBytes(key, 'a key'));
+  return [...keys].map((key: Bytes) => toBytes(key, 'a key'));
 }
 
+/** Checks a range; throws `invalid_argument`. */
 export function rangeOf(request: RangeRequest): RangeOperation {
+  checkObject(request, RANGE);
+  return operationOfRange(request);
+}
+
+/** The same for all entries of a range, as its first page. */
+export function scanOf(request: ScanRequest): RangeOperation {
+  checkObject(request, SCAN);
+  return operationOfRange({ bytesMax: BYTES_MAX, ...request, limit: RANGE_LIMIT_MAX });
+}
+
+function operationOfRange(request: RangeRequest): RangeOperation {
   const { prefix, from, to } = request;
   if (prefix !== undefined && (from !== undefined || to !== undefined)) {
     throw invalidArgument('a range has a prefix, or from and to, not both');
   }
-  const start = toBytes(prefix ?? from ?? '', 'a bound of a range');
+  const { limit = RANGE_LIMIT_DEFAULT, bytesMax = BYTES_DEFAULT } = request;
+  const [start = ''] = [prefix, from].filter((bound) => bound !== undefined);
+  const first = toBytes(start, 'a bound of a range');
   const end = to === undefined ? null : toBytes(to, 'a bound of a range');
-  const limit = natural('limit', request.limit ?? RANGE_LIMIT_DEFAULT);
-  if (limit < 1 || limit > RANGE_LIMIT_MAX) {
+  if (natural('limit', limit) < 1 || limit > RANGE_LIMIT_MAX) {
     throw invalidArgument(`a range's limit is 1 to ${RANGE_LIMIT_MAX}, not ${limit}`);
   }
   return {
     kind: 'range',
-    from: start,
-    to: prefix === undefined ? end : prefixEnd(start),
+    from: first,
+    to: prefix === undefined ? end : prefixEnd(first),
     limit,
-    keysOnly: request.keysOnly ?? false,
-    bytesMax: natural('bytesMax', request.bytesMax ?? BYTES_DEFAULT),
+    keysOnly: flag('keysOnly', request.keysOnly),
+    bytesMax: natural('bytesMax', bytesMax),
   };
-}
-
-/** A natural number of at most 53 bits; throws `invalid_argument`. */
-export function natural(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw invalidArgument(`${name} is a whole number, 0 or more, not ${String(value)}`);
 }

@@ -1,11 +1,19 @@
 import { BYTES_MAX, type Call, type ReadCall } from '@kimberlite/kernel';
 import { expectKind } from './answers.ts';
+import {
+  checkObject,
+  listOf,
+  NO_OPTIONS,
+  natural,
+  optionsShape,
+  reading,
+  type Shape,
+} from './arguments.ts';
 import { type Bytes, own, toBytes } from './bytes.ts';
 import type { Caller } from './caller.ts';
 import { invalidArgument } from './errors.ts';
-import type { CallOptions } from './options.ts';
-import type { ReadOptions } from './read-mode.ts';
-import { natural } from './requests.ts';
+import { CALL_FIELDS, type CallOptions } from './options.ts';
+import { READ_FIELDS, type ReadOptions } from './read-mode.ts';
 
 export interface AppendOptions extends CallOptions {
   /** The length that the stream must have; otherwise `wrong_offset`. Left out: any. */
@@ -41,6 +49,18 @@ export interface StreamPage {
   readonly chain: Uint8Array;
 }
 
+const CREATE: Shape<CallOptions> = optionsShape('stream.create', CALL_FIELDS);
+const APPEND: Shape<AppendOptions> = optionsShape('stream.append', {
+  ...CALL_FIELDS,
+  expectedOffset: true,
+});
+const READ: Shape<StreamReadOptions> = optionsShape('stream.read', {
+  ...READ_FIELDS,
+  offset: true,
+  limit: true,
+});
+const LENGTH: Shape<ReadOptions> = optionsShape('stream.length', READ_FIELDS);
+
 /** Event streams. All of these reject with ClientError. */
 export class Streams {
   private readonly caller: Caller;
@@ -50,7 +70,11 @@ export class Streams {
   }
 
   /** Makes an empty stream; `stream_exists` when there is one. */
-  async create(stream: Bytes, options: CallOptions = {}): Promise<{ readonly revision: number }> {
+  async create(
+    stream: Bytes,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<{ readonly revision: number }> {
+    checkObject(options, CREATE);
     const result = await this.perform(stream, options, (place) => {
       return { kind: 'streamCreate', ...place };
     });
@@ -61,15 +85,15 @@ export class Streams {
   async append(
     stream: Bytes,
     events: Bytes | readonly Bytes[],
-    options: AppendOptions = {},
+    options: AppendOptions = NO_OPTIONS,
   ): Promise<Appended> {
-    const { expectedOffset } = options;
-    const list = typeof events === 'string' || events instanceof Uint8Array ? [events] : events;
+    checkObject(options, APPEND);
+    const one = typeof events === 'string' || events instanceof Uint8Array;
+    const list = one ? [events] : reading(() => listOf(events, 'events'));
     const result = await this.perform(stream, options, (place) => ({
       kind: 'streamAppend',
       ...place,
-      expectedOffset:
-        expectedOffset === undefined ? null : natural('expectedOffset', expectedOffset),
+      expectedOffset: expectedOffsetOf(options),
       events: list.map((event) => toBytes(event, 'an event')),
     }));
     const { revision, offset, length, chain } = expectKind(result, 'streamAppend');
@@ -77,10 +101,11 @@ export class Streams {
   }
 
   /** Reads a page of events. */
-  async read(stream: Bytes, options: StreamReadOptions = {}): Promise<StreamPage> {
-    const offset = natural('offset', options.offset ?? 0);
-    const limit = natural('limit', options.limit ?? 100);
-    if (limit < 1) throw invalidArgument('limit is at least 1');
+  async read(stream: Bytes, options: StreamReadOptions = NO_OPTIONS): Promise<StreamPage> {
+    checkObject(options, READ);
+    const { offset = 0, limit = 100 } = reading(() => ({ ...options }));
+    natural('offset', offset);
+    if (natural('limit', limit) < 1) throw invalidArgument('limit is at least 1');
     const result = await this.ask(stream, options, (place) => {
       return { kind: 'streamRead', ...place, offset, limit, bytesMax: BYTES_MAX };
     });
@@ -97,8 +122,9 @@ export class Streams {
   /** Number of events, and the chain hash of the last (32 zero bytes for none). */
   async length(
     stream: Bytes,
-    options: ReadOptions = {},
+    options: ReadOptions = NO_OPTIONS,
   ): Promise<{ readonly length: number; readonly chain: Uint8Array }> {
+    checkObject(options, LENGTH);
     const result = await this.ask(stream, options, (place) => {
       return { kind: 'streamLength', ...place };
     });
@@ -111,7 +137,7 @@ export class Streams {
     options: CallOptions,
     make: (place: { readonly namespace: Uint8Array; readonly stream: Uint8Array }) => Call,
   ): ReturnType<Caller['perform']> {
-    const name = toBytes(stream, 'a stream');
+    const name = reading(() => toBytes(stream, 'a stream'));
     return this.caller.perform(options, (namespace) => make({ namespace, stream: name }));
   }
 
@@ -120,7 +146,11 @@ export class Streams {
     options: ReadOptions,
     make: (place: { readonly namespace: Uint8Array; readonly stream: Uint8Array }) => ReadCall,
   ): ReturnType<Caller['read']> {
-    const name = toBytes(stream, 'a stream');
+    const name = reading(() => toBytes(stream, 'a stream'));
     return this.caller.read(options, (namespace) => make({ namespace, stream: name }));
   }
+}
+
+function expectedOffsetOf({ expectedOffset }: AppendOptions): number | null {
+  return expectedOffset === undefined ? null : natural('expectedOffset', expectedOffset);
 }
