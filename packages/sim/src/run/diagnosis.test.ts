@@ -1,6 +1,7 @@
 import { assert } from '@kimberlite/store';
-import { isCommand, type PrepareMessage } from '@kimberlite/vsr';
+import { isCommand, type PrepareMessage, SECTOR_SIZE } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
+import { checkpointTables } from '../checkers/whole-checkpoint.ts';
 import { loseSlot, tearBody } from '../testing/log-faults.ts';
 import { type LinkRule, messageIn, type ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { addOne, at, type Settled, settle } from '../testing/settled.ts';
@@ -228,5 +229,37 @@ describe('an op that a view change gave up', () => {
     expect(unrecoverableReason(script.cluster, [old, next, third])).toBeNull();
     script.heal();
     expect(goesOn(script, [old, next, third])).toBe(true);
+  });
+});
+
+describe('a block of which two disks have lost different sectors', () => {
+  it('has no copy, though each of its sectors has', () => {
+    const { script, backups } = settle({
+      replicaCount: 3,
+      scrub: { tourTicks: 100, bytesPerTick: 1_000_000 },
+    });
+    const { config, workload } = script.cluster.options;
+    while (script.state(0).checkpointOp === 0) script.add(1, 1);
+    script.runUntil(() => script.converged());
+    const [first, other] = [script.primary() ?? 0, at(backups, 0)];
+    script.crash(at(backups, 1));
+    const perBlock = config.blockSize / SECTOR_SIZE;
+    const held = (slot: number): number => {
+      const { evidence } = script.cluster.storage(slot);
+      return evidence.rottenBlocks(checkpointTables(workload)).length;
+    };
+    // The block that the checkpoint begins with: its address is the lowest that is in use.
+    const damage = (slot: number, sector: number): void => {
+      for (let address = 1; held(slot) === 0; address += 1) {
+        const at = (address - 1) * perBlock + sector;
+        script.cluster.storage(slot).damage('blocks', at, { kind: 'flip', bit: 0 });
+      }
+    };
+    damage(first, 0);
+    damage(other, perBlock - 1);
+    script.run(300);
+    expect([held(first), held(other)]).toEqual([1, 1]);
+    const core = [first, other];
+    expect(unrecoverableReason(script.cluster, core)).toMatch(/^block \d+ of replica \d has no/);
   });
 });

@@ -122,9 +122,9 @@ function slotOf(
 /** A damaged block of one member that no other member of the core can give. */
 function lostBlock(cluster: Cluster, core: readonly number[]): string | null {
   for (const slot of core) {
-    for (const { sector, bytes } of cluster.storage(slot).evidence.damagedBlocks()) {
-      const held = core.some((other) => cluster.storage(other).evidence.holdsBlock(sector, bytes));
-      if (!held) return `block sector ${sector} of replica ${slot} has no copy in the core`;
+    for (const { address, bytes } of cluster.storage(slot).evidence.damagedBlocks()) {
+      const held = core.some((other) => cluster.storage(other).evidence.holdsBlock(address, bytes));
+      if (!held) return `block ${address} of replica ${slot} has no copy in the core`;
     }
   }
   return null;

@@ -294,16 +294,30 @@ export class DiskEvidence {
     return block;
   }
 
-  /** Block sectors that a read found damaged, with the bytes that should be there. */
-  damagedBlocks(): { readonly sector: number; readonly bytes: Uint8Array }[] {
-    const { blocks } = this.setup.memory;
-    return blocks.damageSeen().map((sector) => ({ sector, bytes: blocks.pristine(sector) }));
+  /** Blocks in which a read found a sector damaged, with the bytes that should be there. */
+  damagedBlocks(): { readonly address: number; readonly bytes: Uint8Array }[] {
+    const { memory, config } = this.setup;
+    const perBlock = config.blockSize / SECTOR_SIZE;
+    const seen = memory.blocks.damageSeen().map((sector) => 1 + Math.floor(sector / perBlock));
+    return [...new Set(seen)].map((address) => {
+      return { address, bytes: this.writtenBlock(address, { whole: false }) };
+    });
   }
 
-  /** This disk gives back exactly these bytes for a block sector. */
-  holdsBlock(sector: number, bytes: Uint8Array): boolean {
-    const { blocks } = this.setup.memory;
-    return !blocks.isDamaged(sector) && sameBytes(blocks.pristine(sector), bytes);
+  /**
+   * This disk gives back exactly these bytes for a block. All of it: peers are given whole blocks,
+   * so one sector here and another there are no copy.
+   */
+  holdsBlock(address: number, bytes: Uint8Array): boolean {
+    const { memory, config } = this.setup;
+    const first = ((address - 1) * config.blockSize) / SECTOR_SIZE;
+    for (let at = 0; at < config.blockSize; at += SECTOR_SIZE) {
+      const sector = first + at / SECTOR_SIZE;
+      const wanted = bytes.subarray(at, at + SECTOR_SIZE);
+      const { blocks } = memory;
+      if (blocks.isDamaged(sector) || !sameBytes(blocks.pristine(sector), wanted)) return false;
+    }
+    return true;
   }
 
   /** As reads give it. */
