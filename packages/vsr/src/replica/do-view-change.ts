@@ -155,6 +155,13 @@ function installLog(r: Replica, selection: SelectedLog): void {
     return;
   }
   if (selection.commitMax < r.checkpoint.op || selection.op < r.commitMin) return;
+  if (selection.op < r.commitMax) {
+    // It was told of a commit that no log of a quorum has: one of them has lost what it had
+    // acknowledged. To begin the view would give the op up for good; whoever has executed it must
+    // be heard first.
+    voteToLeave(r, 'lacks_committed');
+    return;
+  }
   if (selection.opBefore > selection.op) {
     trace(r, { kind: 'truncated', op: selection.op, from: selection.opBefore, view: r.view });
   }

@@ -41,6 +41,7 @@ export const VOTE_REASONS = {
   primary_voted: 'the primary itself votes to leave: there is nothing to wait for',
   view_change_stuck: 'the new view did not begin in time',
   behind_checkpoint: 'new primary: its ring cannot hold the chosen log; another must lead',
+  lacks_committed: 'new primary: a quorum has lost an op that was said to have committed',
   restarted_primary: 'it was primary when its process ended, and cannot lead on in that view',
   unheard: 'primary: too few backups are heard for a replication quorum',
   no_new_ack: 'primary: prepares wait and no new acknowledgement comes',

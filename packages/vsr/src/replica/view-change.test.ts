@@ -340,6 +340,25 @@ describe('a new primary', () => {
     expect(harness.replica).toMatchObject({ status: 'normal', op: 5 });
   });
 
+  it('does not begin with a log that lacks what it was told has committed', () => {
+    const harness = start(1);
+    for (const message of CHAIN.slice(1, 3)) harness.deliver(message);
+    harness.settle();
+    harness.deliver(heartbeatOf({ slot: 0, view: 0 }, CHAIN, { commit: 4, stamp: 1 }));
+    expect(harness.replica).toMatchObject({ commitMin: 2, commitMax: 4 });
+    const shorter = CHAIN.slice(0, 3);
+    harness.deliver(doViewChangeOf({ slot: 2, view: 17 }, shorter, { logView: 16, commitMin: 2 }));
+    harness.settle();
+    expect(harness.replica).toMatchObject({ view: 17, logView: 0, commitMax: 4 });
+    expect(harness.replica.viewChange.voting).toBe('lacks_committed');
+    expect(harness.take('startView')).toEqual([]);
+    // Whoever has it may still be heard.
+    harness.deliver(doViewChangeOf({ slot: 0, view: 17 }, CHAIN, { logView: 16, commitMin: 4 }));
+    harness.settle();
+    expect(harness.fatals).toEqual([]);
+    expect(harness.replica).toMatchObject({ logView: 17, op: 4 });
+  });
+
   it('asks everyone for the bodies that it lacks, but not again at every turn', () => {
     const harness = start();
     for (const slot of [0, 2]) harness.deliver(startViewChange(slot, 0));
