@@ -55,7 +55,9 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
   },
   below_quorum: {
     code: 9,
-    meaning: '`status`: so few replicas answered that nothing can be committed.',
+    meaning:
+      '`status`: so few replicas answered that nothing can be committed. `backup create`: none ' +
+      'that answered hears a quorum, and no file was made.',
   },
 };
 

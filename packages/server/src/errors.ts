@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 /** What went wrong, by name; stable. */
 export type ErrorCode =
   | 'configuration_invalid'
@@ -233,6 +236,17 @@ export function fileFault(error: unknown, path: string, doing: string): ServerFa
   const system = systemCode(error);
   const code = FILE_CODES[system] ?? 'io_failed';
   return makeFault(code, `cannot ${doing} ${path}: ${system === '' ? String(error) : system}`);
+}
+
+/** Names a system error about a file that was to be made: what is missing then is its directory. */
+export function creationFault(error: unknown, path: string): ServerFault {
+  const fault = fileFault(error, path, 'create');
+  if (fault.code !== 'data_file_missing') return fault;
+  // Some directories, such as /proc, are there and say the same to whoever makes a file.
+  const there = existsSync(dirname(path));
+  const message = there ? fault.message : `the directory ${dirname(path)} does not exist`;
+  const remedy = 'Nothing was made or changed. Make the directory first, or choose another path.';
+  return { ...makeFault('io_failed', message), remedy: there ? ERRORS.io_failed.remedy : remedy };
 }
 
 /** Names a system error about an address to listen on. */

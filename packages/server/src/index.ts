@@ -34,6 +34,7 @@ export {
   type Profile,
 } from './configuration/schema.ts';
 export {
+  creationFault,
   ERRORS,
   type ErrorCode,
   faultLine,

@@ -15,6 +15,7 @@ import {
   type BackupHead,
   type BackupLayout,
   backupLayoutOf,
+  creationFault,
   decodeBackupHead,
   encodeBackupTrailer,
   type FileLock,
@@ -67,7 +68,7 @@ export class BackupWriter {
       // What an earlier one left unfinished is of no use, and is written over.
       fd = openSync(partial, constants.O_RDWR | constants.O_CREAT, 0o600);
     } catch (error) {
-      throw ofServerFault(fileFault(error, partial, 'create'));
+      throw ofServerFault(creationFault(error, path));
     }
     try {
       return new BackupWriter(path, fd, unwrap(await lockFile(fd, partial)));
@@ -152,7 +153,7 @@ export class BackupWriter {
     } catch (error) {
       assertFree(this.#path);
       if (!WITHOUT_LINKS.includes(systemCode(error))) {
-        throw ofServerFault(fileFault(error, this.#path, 'create'));
+        throw ofServerFault(creationFault(error, this.#path));
       }
       renameSync(this.#partial, this.#path);
     }

@@ -100,6 +100,8 @@ describe('backup create', () => {
       op: state.commitMin,
       checkpoint_op: state.checkpointOp,
       bytes: readFileSync(path).length,
+      quorum: true,
+      replicas_answered: 1,
     });
     expect(readdirSync(directory).filter((name) => name.endsWith('.partial'))).toEqual([]);
     expect((await backup('verify', path)).code).toBe(0);
@@ -125,6 +127,15 @@ describe('backup create', () => {
     writeFileSync(`${next}.partial`, 'x'.repeat(10_000_000));
     expect((await backup('create', next, `--http=${http()}`)).code).toBe(0);
     expect((await backup('verify', next)).code).toBe(0);
+  });
+
+  it('names a directory that is missing, and makes none', async () => {
+    const path = join(fresh('absent'), 'x.backup');
+    const { code, err } = await backup('create', path, `--http=${http()}`);
+    expect(err).toContain(`the directory ${join(path, '..')} does not exist. Nothing was made`);
+    expect(err).toContain('[io_failed]');
+    expect(code).toBe(32);
+    expect(existsSync(join(path, '..'))).toBe(false);
   });
 
   it('goes on to the next replica, and says what the first one said', async () => {

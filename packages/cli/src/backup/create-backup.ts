@@ -4,6 +4,7 @@ import type { ConnectionFlags, OutputFlags } from '../connection-options.ts';
 import { CliError, cliError, usageError } from '../fault.ts';
 import { type Io, writeJson } from '../io.ts';
 import { ProgressLine } from '../progress.ts';
+import { assuranceOf, assuredOrRefused, lesserText } from './backup-assurance.ts';
 import { headRecord, timeOf } from './backup-text.ts';
 import { assertFree, BackupWriter } from './backup-writer.ts';
 import { checkBackup } from './check-backup.ts';
@@ -14,6 +15,8 @@ export interface CreateFlags extends ConnectionFlags, OutputFlags {
   readonly file: string;
   readonly http?: string;
   readonly atLeastOp?: number;
+  /** Take what there is where no replica that answers hears a quorum. */
+  readonly withoutQuorum?: boolean;
 }
 
 /** Milliseconds without a byte: longer than a replica waits for the op that is asked for. */
@@ -28,11 +31,13 @@ interface Candidate {
 export async function createBackup(flags: CreateFlags, io: Io): Promise<void> {
   const path = flags.file;
   assertFree(path);
-  const candidates = await candidatesOf(flags, io);
-  const atLeast = Math.max(
-    flags.atLeastOp ?? 0,
-    ...candidates.map(({ status }) => status.state.commitMax),
+  const candidates = await assuredOrRefused(
+    () => candidatesOf(flags, io),
+    flags.withoutQuorum ?? false,
   );
+  const assurance = assuranceOf(candidates.map(({ status }) => status));
+  if (!assurance.quorum) io.writeError(`warning: ${lesserText(assurance)}.\n`);
+  const atLeast = Math.max(flags.atLeastOp ?? 0, assurance.knownOp);
   const progress = new ProgressLine(io);
   const writer = await BackupWriter.open(path);
   let made = false;
@@ -43,12 +48,15 @@ export async function createBackup(flags: CreateFlags, io: Io): Promise<void> {
     made = true;
     progress.clear();
     if (flags.output === 'json') {
-      writeJson(io, { backup: path, ...headRecord(head), bytes, from });
+      const { quorum, answered } = assurance;
+      const known = { quorum, replicas_answered: answered };
+      writeJson(io, { backup: path, ...headRecord(head), bytes, from, ...known });
       return;
     }
     io.write(
       `backup ${path}: cluster ${head.cluster} as of op ${head.op}, ${bytes} bytes, ` +
-        `from replica ${head.slot} at ${from}, ${timeOf(head.createdAt)}\n`,
+        `from replica ${head.slot} at ${from}, ${timeOf(head.createdAt)}` +
+        `${assurance.quorum ? '' : '; without a quorum, acknowledged writes may be missing'}\n`,
     );
   } finally {
     progress.clear();

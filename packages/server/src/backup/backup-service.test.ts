@@ -89,8 +89,8 @@ async function serve(options: Partial<BackupServiceOptions> = {}): Promise<Setup
         asked.push(atLeast);
         return setup.point;
       },
-      // SAFETY: the one field that is asked for.
-      snapshot: () => ({ commitMax: Op(80) }) as unknown as ReplicaSnapshot,
+      // SAFETY: the fields that are asked for.
+      snapshot: () => ({ commitMin: Op(79), commitMax: Op(80) }) as unknown as ReplicaSnapshot,
     },
     storage,
     instruments,
@@ -130,6 +130,12 @@ function post(
     asked.on('error', reject);
     asked.end();
   });
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response) chunks.push(chunk as Uint8Array); // SAFETY: no encoding.
+  return Buffer.concat(chunks).toString();
 }
 
 /** Kinds of the frames that came, in order, each once in a row, and the blocks. */
@@ -226,6 +232,17 @@ describe('a backup over HTTP', () => {
     while (patient.asked.length < 3) await new Promise((resolve) => setImmediate(resolve));
     patient.point = BASE;
     expect((await readAll(await asked)).kinds.at(-1)).toBe('end');
+  });
+
+  it('says what it has and what was asked for, once the cluster commits nothing more', async () => {
+    const setup = await serve({ idleMillis: 20, readyMillis: 60_000 });
+    setup.point = 'behind';
+    const response = await post(setup, { path: '/backup?at_least=99999' });
+    expect(response.statusCode).toBe(503);
+    expect(JSON.parse(await textOf(response))).toEqual({
+      code: 'behind',
+      message: 'the replica has op 79, and op 99999 was asked for',
+    });
   });
 
   it.each([

@@ -10,6 +10,7 @@ import {
   type ReadOutStep,
   type ReadOutStorage,
   type ReplicaHost,
+  unreachable,
 } from '@kimberlite/vsr';
 import type { Instruments } from '../observe/instruments.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -23,6 +24,8 @@ const STALL_MILLIS = 30_000;
 /** Milliseconds in which the replica may get to the op that is asked for. */
 const READY_MILLIS = 10_000;
 const READY_LOOK_MILLIS = 10;
+/** Milliseconds without a commit, while the op that is asked for is not committed yet. */
+const IDLE_MILLIS = 2_000;
 
 export interface BackupServiceOptions {
   readonly host: Pick<ReplicaHost, 'backupPoint' | 'snapshot'>;
@@ -33,14 +36,23 @@ export interface BackupServiceOptions {
   readonly keptMax?: number;
   readonly stallMillis?: number;
   readonly readyMillis?: number;
+  readonly idleMillis?: number;
 }
 
-const REFUSALS: Readonly<Record<BackupRefusal, string>> = {
-  recovering: 'the replica is still recovering',
-  syncing: 'the replica is still fetching its state from peers',
-  repairing: 'the replica is mending blocks of its checkpoint',
-  behind: 'the replica lacks ops that the cluster has committed',
-};
+function refusalText(refusal: BackupRefusal, has: number, wanted: number): string {
+  switch (refusal) {
+    case 'recovering':
+      return 'the replica is still recovering';
+    case 'syncing':
+      return 'the replica is still fetching its state from peers';
+    case 'repairing':
+      return 'the replica is mending blocks of its checkpoint';
+    case 'behind':
+      return `the replica has op ${has}, and op ${wanted} was asked for`;
+    default:
+      return unreachable(refusal);
+  }
+}
 
 /** Why a backup that has begun ends without being whole. */
 const FAILURES: Readonly<Record<ReadOutFailure, string>> = {
@@ -90,9 +102,11 @@ export class BackupService {
       return;
     }
     // Whatever was acknowledged when it was asked for, as far as this replica has heard.
-    const ready = await this.#ready(Math.max(wanted, host.snapshot().commitMax));
+    const atLeast = Math.max(wanted, host.snapshot().commitMax);
+    const ready = await this.#ready(atLeast);
     if (typeof ready === 'string') {
-      this.#refuse(response, { status: 503, code: ready, message: REFUSALS[ready] });
+      const message = refusalText(ready, host.snapshot().commitMin, atLeast);
+      this.#refuse(response, { status: 503, code: ready, message });
       return;
     }
     const { point, readOut } = ready;
@@ -114,12 +128,20 @@ export class BackupService {
   ): Promise<BackupRefusal | { readonly point: BackupPoint; readonly readOut: ReadOut }> {
     const { host, storage } = this.#options;
     const until = performance.now() + (this.#options.readyMillis ?? READY_MILLIS);
+    const { idleMillis = IDLE_MILLIS } = this.#options;
+    let known: number = host.snapshot().commitMax;
+    let movedAt = performance.now();
     for (;;) {
       const point = host.backupPoint(atLeast);
       if (typeof point !== 'string') {
         return { point, readOut: storage.begin(point, this.#options.keptMax ?? BACKUP_KEPT_MAX) };
       }
-      if (performance.now() >= until) return point;
+      const now = performance.now();
+      const { commitMax } = host.snapshot();
+      if (commitMax > known) movedAt = now;
+      known = Math.max(known, commitMax);
+      const idle = point === 'behind' && known < atLeast && now - movedAt >= idleMillis;
+      if (idle || now >= until) return point;
       await pause(READY_LOOK_MILLIS);
     }
   }

@@ -1,14 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  close,
-  closeSync,
-  existsSync,
-  fsync,
-  fsyncSync,
-  openSync,
-  unlinkSync,
-  write,
-} from 'node:fs';
+import { close, closeSync, fsync, fsyncSync, openSync, unlinkSync, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -21,7 +12,7 @@ import {
   zoneOffset,
 } from '@kimberlite/vsr';
 import { sha256 } from '../checksum.ts';
-import { type ErrorCode, fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
+import { creationFault, type ErrorCode, fileFault, isFault, type ServerFault } from '../errors.ts';
 import { alignedBytes } from './aligned-memory.ts';
 import { lockFile } from './file-lock.ts';
 import { type IoMode, openBestMode } from './io-mode.ts';
@@ -162,12 +153,7 @@ export async function writeDataFile(
 const MADE_BY_THEN: readonly ErrorCode[] = ['io_failed', 'disk_full', 'disk_without_sync'];
 
 function createFault(error: unknown, path: string): ServerFault {
-  const fault = fileFault(error, path, 'create');
-  if (fault.code === 'data_file_missing') {
-    // Some directories, such as /proc, are there and say the same to whoever makes a file.
-    if (existsSync(dirname(path))) return makeFault('io_failed', fault.message);
-    return makeFault('io_failed', `the directory ${dirname(path)} does not exist`);
-  }
+  const fault = creationFault(error, path);
   // The file was made by then; the other faults mean that it was not, or that it is not ours.
   if (MADE_BY_THEN.includes(fault.code)) unlinkQuietly(path);
   return fault;
