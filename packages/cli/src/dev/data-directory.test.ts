@@ -56,6 +56,21 @@ describe('the directory of dev', () => {
     expect(existsSync(dataFilePath(plan().directory, 0))).toBe(false);
   });
 
+  it('goes without files that are lost while the others are a quorum', async () => {
+    const three = plan({ replicas: 3 });
+    expect(await prepareDirectory(three, () => {})).toMatchObject({ missing: [] });
+    const [first, second] = [0, 1].map((slot) => dataFilePath(three.directory, slot));
+    rmSync(second ?? '');
+    expect(await prepareDirectory(three, () => {})).toMatchObject({ missing: [1] });
+    rmSync(first ?? '');
+    await expect(prepareDirectory(three, () => {})).rejects.toMatchObject({
+      code: 'data_file_missing',
+      exitCode: 20,
+      message: expect.stringMatching(/replica-0.data, .*replica-1.data are missing .* no quorum$/),
+      remedy: expect.stringMatching(/^Nothing was started or changed. Put the lost files back./),
+    });
+  });
+
   it('finishes a format that was interrupted', async () => {
     const { cluster } = await prepareDirectory(plan(), () => {});
     forgetFormatted();

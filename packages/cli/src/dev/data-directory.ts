@@ -9,9 +9,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { formatDataFile, neverRan } from '@kimberlite/server';
-import { cliError, unwrap } from '../fault.ts';
+import { ERRORS, formatDataFile, neverRan } from '@kimberlite/server';
+import { quorumsOf } from '@kimberlite/vsr';
+import { CliError, cliError, unwrap } from '../fault.ts';
 import { SIZES, type SizeName } from '../replica/format-command.ts';
+import { shellWord } from './ended-text.ts';
 
 /** What a directory of `dev` holds; `formatted` once every data file has been made. */
 export interface DevCluster {
@@ -19,6 +21,11 @@ export interface DevCluster {
   readonly replicas: number;
   readonly size: SizeName;
   readonly formatted: boolean;
+}
+
+export interface PreparedCluster extends DevCluster {
+  /** Replicas whose file is lost; those that are left are a quorum. */
+  readonly missing: readonly number[];
 }
 
 export interface DirectoryPlan {
@@ -35,12 +42,13 @@ export function dataFilePath(directory: string, slot: number): string {
 /**
  * Makes what is missing: the directory, and data files of a cluster that was never complete, and
  * so never ran. A file that is missing from a complete cluster is not made anew: an empty replica
- * would have forgotten what it acknowledged, and two of three could then lose it.
+ * would have forgotten what it acknowledged, and two of three could then lose it. The others are
+ * enough while they are a quorum; with fewer it is refused.
  */
 export async function prepareDirectory(
   plan: DirectoryPlan,
   onFormat: (path: string) => void,
-): Promise<DevCluster> {
+): Promise<PreparedCluster> {
   const { directory, replicas } = plan;
   makeDirectory(directory);
   const known = readCluster(directory) ?? newCluster(plan);
@@ -59,8 +67,7 @@ export async function prepareDirectory(
     );
   }
   if (known.formatted) {
-    refuseMissing(directory, replicas);
-    return known;
+    return { ...known, missing: missingFiles(directory, replicas) };
   }
   refuseUsed(directory, replicas);
   writeCluster(directory, known);
@@ -82,7 +89,7 @@ export async function prepareDirectory(
   }
   const complete = { ...known, formatted: true };
   writeCluster(directory, complete);
-  return complete;
+  return { ...complete, missing: [] };
 }
 
 function newCluster(plan: DirectoryPlan): DevCluster {
@@ -116,17 +123,35 @@ function refuseUsed(directory: string, replicas: number): void {
   }
 }
 
-function refuseMissing(directory: string, replicas: number): void {
-  for (let slot = 0; slot < replicas; slot += 1) {
-    const path = dataFilePath(directory, slot);
-    if (existsSync(path)) continue;
-    throw cliError(
-      'error',
-      `${path} is missing from a cluster that has run`,
-      'It was not made anew, for an empty replica would have forgotten what it acknowledged. ' +
-        'Put the file back, or begin again with another --data.',
-    );
-  }
+/** Replicas without a file. Throws CliError when the others are no quorum. */
+function missingFiles(directory: string, replicas: number): number[] {
+  const slots = Array.from({ length: replicas }, (_, slot) => slot);
+  const missing = slots.filter((slot) => !existsSync(dataFilePath(directory, slot)));
+  if (missing.length === 0) return missing;
+  const { replication, viewChange } = quorumsOf(replicas);
+  const present = slots.filter((slot) => !missing.includes(slot));
+  if (present.length >= Math.max(replication, viewChange)) return missing;
+  const paths = missing.map((slot) => dataFilePath(directory, slot)).join(', ');
+  throw new CliError({
+    exitCode: ERRORS.data_file_missing.exitCode,
+    code: 'data_file_missing',
+    message:
+      `${paths} ${missing.length === 1 ? 'is' : 'are'} missing from a cluster of ${replicas} ` +
+      `that has run, and ${present.length === 0 ? 'none is left' : 'what is left is no quorum'}`,
+    remedy: `Nothing was started or changed. Put the lost files back. ${lastResort(present, directory)}`,
+  });
+}
+
+function lastResort(present: readonly number[], directory: string): string {
+  const [first] = present;
+  const backup = '`kimberlite backup restore` makes a new cluster of a backup';
+  if (first === undefined) return `If they are lost for good, ${backup}.`;
+  const survivor = shellWord(dataFilePath(directory, first));
+  return (
+    'If they are lost for good, ' +
+    `\`kimberlite recover --from-survivor ${survivor} --dry-run\` says what the file that is ` +
+    `left still holds, and ${backup}.`
+  );
 }
 
 function makeDirectory(directory: string): void {

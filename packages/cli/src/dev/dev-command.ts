@@ -34,7 +34,9 @@ export function addDevCommand(program: Command, io: Io, setExitCode: (code: numb
       `
 Formats data files that were never there, and prints a line that begins with 'ready' once a write
 has committed. SIGINT or SIGTERM stops every replica. A replica that ends by itself is reported
-and not restarted; the others go on while they are a quorum. Exit code 7 when that happened.
+and not restarted; the others go on while they are a quorum. Exit code 7 when that happened. A data
+file that is lost is not made anew: a quorum of the others is started, and the commands that bring
+the lost replica back are printed.
 
 Examples:
   kimberlite dev

@@ -8,12 +8,14 @@ import type { StopReason } from '../replica/signals.ts';
 import {
   type DevCluster,
   dataFilePath,
+  type PreparedCluster,
   prepareDirectory,
   writeJsonFile,
 } from './data-directory.ts';
 import { endedText, howEnded } from './ended-text.ts';
+import { missingText, withoutText } from './missing-text.ts';
 import { findFreeBase, portFault, portsOf } from './ports.ts';
-import { type ChildEnd, ReplicaChild } from './replica-child.ts';
+import { type ChildEnd, type ChildOptions, ReplicaChild, startCommand } from './replica-child.ts';
 
 /** Where `dev` writes its first value; users' namespaces stay empty. */
 const READY_NAMESPACE = 'kimberlite.dev';
@@ -68,6 +70,9 @@ export class DevRun {
     const cluster = await prepareDirectory({ directory, replicas, size }, (path) => {
       io.writeError(`formatting ${path}\n`);
     });
+    for (const slot of cluster.missing) {
+      io.writeError(withoutText(dataFilePath(directory, slot), replicas - cluster.missing.length));
+    }
     const tries = this.options.basePort === 0 ? FREE_PORT_TRIES : 1;
     for (let turn = 1; ; turn += 1) {
       const base = this.options.basePort || (await findFreeBase(replicas, Math.random));
@@ -86,22 +91,16 @@ export class DevRun {
 
   /** Null when it is ready or was asked to stop; otherwise the child that did not start. */
   private async startOn(
-    cluster: DevCluster,
+    cluster: PreparedCluster,
     ports: readonly ReplicaPorts[],
     stop: Promise<StopReason>,
   ): Promise<ChildEnd | null> {
-    const { io, directory } = this.options;
+    const { io } = this.options;
     this.stopping = false;
-    this.children = ports.map((own, slot) => {
-      return new ReplicaChild({
-        slot,
-        cluster: cluster.cluster,
-        dataFile: dataFilePath(directory, slot),
-        logFile: join(directory, `replica-${slot}.log`),
-        ports: own,
-        addresses: ports.map((other) => `127.0.0.1:${other.peer}`),
-      });
-    });
+    const all = this.childOptions(cluster, ports);
+    this.children = all
+      .filter(({ slot }) => !cluster.missing.includes(slot))
+      .map((each) => new ReplicaChild(each));
     const firstEnd = Promise.race(this.children.map((child) => child.ended));
     const abort = new AbortController();
     const ready = this.waitReady(cluster, ports, abort.signal);
@@ -110,14 +109,33 @@ export class DevRun {
     for (const child of this.children) void child.ended.then((end) => this.onEnded(child, end));
     if (outcome !== 'ready') return null;
     // Not before: a cluster that runs on this directory already keeps its own file.
-    this.writeEndpoints(cluster, ports);
+    this.writeEndpoints(cluster, all);
     const endpoints = ports.map(({ client }) => `127.0.0.1:${client}`).join(',');
     const { replicas, shownDirectory } = this.options;
+    const running = this.children.length;
     io.write(
-      `ready: ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}, ` +
+      `ready: ${running < replicas ? `${running} of ` : ''}` +
+        `${replicas} ${replicas === 1 ? 'replica' : 'replicas'}, ` +
         `endpoints ${endpoints}, data in ${shownDirectory}\n`,
     );
+    for (const slot of cluster.missing) {
+      const lost = all[slot];
+      if (lost === undefined) continue;
+      io.writeError(missingText({ ...lost, endpoints, running, command: startCommand(lost) }));
+    }
     return null;
+  }
+
+  private childOptions(cluster: DevCluster, ports: readonly ReplicaPorts[]): ChildOptions[] {
+    const { directory } = this.options;
+    return ports.map((own, slot) => ({
+      slot,
+      cluster: cluster.cluster,
+      dataFile: dataFilePath(directory, slot),
+      logFile: join(directory, `replica-${slot}.log`),
+      ports: own,
+      addresses: ports.map((other) => `127.0.0.1:${other.peer}`),
+    }));
   }
 
   /** Commits a write through a client like any other. */
@@ -157,20 +175,20 @@ export class DevRun {
     );
   }
 
-  private writeEndpoints(cluster: DevCluster, ports: readonly ReplicaPorts[]): void {
-    const { directory } = this.options;
-    writeJsonFile(join(directory, 'endpoints.json'), {
+  private writeEndpoints(cluster: DevCluster, all: readonly ChildOptions[]): void {
+    const pids = new Map(this.children.map(({ slot, pid }) => [slot, pid]));
+    writeJsonFile(join(this.options.directory, 'endpoints.json'), {
       cluster: cluster.cluster.toString(),
-      endpoints: ports.map(({ client }) => `127.0.0.1:${client}`),
-      replicas: this.children.map((child) => ({
-        slot: child.slot,
-        pid: child.pid,
-        client: `127.0.0.1:${ports[child.slot]?.client}`,
-        peer: `127.0.0.1:${ports[child.slot]?.peer}`,
-        http: `127.0.0.1:${ports[child.slot]?.http}`,
-        data_file: dataFilePath(directory, child.slot),
-        log_file: join(directory, `replica-${child.slot}.log`),
-        start: child.command,
+      endpoints: all.map(({ ports }) => `127.0.0.1:${ports.client}`),
+      replicas: all.map((each) => ({
+        slot: each.slot,
+        pid: pids.get(each.slot) ?? null,
+        client: `127.0.0.1:${each.ports.client}`,
+        peer: `127.0.0.1:${each.ports.peer}`,
+        http: `127.0.0.1:${each.ports.http}`,
+        data_file: each.dataFile,
+        log_file: each.logFile,
+        start: startCommand(each),
       })),
     });
   }
@@ -178,8 +196,8 @@ export class DevRun {
   private onEnded(child: ReplicaChild, end: ChildEnd): void {
     if (this.stopping) return;
     this.endedByItself.add(child.slot);
-    const replicas = this.children.length;
-    const left = replicas - this.endedByItself.size;
+    const { replicas } = this.options;
+    const left = this.children.length - this.endedByItself.size;
     const { command } = child;
     this.options.io.writeError(endedText({ end, replicas, left, command }));
   }

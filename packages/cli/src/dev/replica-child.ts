@@ -15,6 +15,20 @@ export interface ChildOptions {
   readonly addresses: readonly string[];
 }
 
+/** Arguments of `kimberlite` that start the replica. */
+export function startCommand({ slot, ports, ...options }: ChildOptions): readonly string[] {
+  return [
+    'start',
+    `--data-file=${options.dataFile}`,
+    `--cluster=${options.cluster}`,
+    `--replica=${slot}`,
+    `--addresses=${options.addresses.join(',')}`,
+    `--client-address=127.0.0.1:${ports.client}`,
+    `--peer-address=127.0.0.1:${ports.peer}`,
+    `--http-address=127.0.0.1:${ports.http}`,
+  ];
+}
+
 /** How a child ended; `line` is the last that it wrote, which says why. */
 export interface ChildEnd {
   readonly slot: number;
@@ -34,18 +48,9 @@ export class ReplicaChild {
   private readonly child: ChildProcess;
 
   constructor(options: ChildOptions) {
-    const { slot, ports } = options;
+    const { slot } = options;
     this.slot = slot;
-    this.command = [
-      'start',
-      `--data-file=${options.dataFile}`,
-      `--cluster=${options.cluster}`,
-      `--replica=${slot}`,
-      `--addresses=${options.addresses.join(',')}`,
-      `--client-address=127.0.0.1:${ports.client}`,
-      `--peer-address=127.0.0.1:${ports.peer}`,
-      `--http-address=127.0.0.1:${ports.http}`,
-    ];
+    this.command = startCommand(options);
     const log = openSync(options.logFile, 'a');
     try {
       this.child = spawn(
