@@ -45,7 +45,10 @@ describe('a member whose disk is lost', () => {
     renameSync(path, `${path}.new`);
     renameSync(`${path}.3`, path);
     await disks.cluster.start(SLOT);
-    expect(await disks.fatal()).toMatchObject({ code: 'data_file_replaced' });
+    expect(await disks.fatal()).toMatchObject({
+      code: 'data_file_replaced',
+      message: `${path} has been replaced by \`recover\``,
+    });
   });
 
   it('is not recovered while it runs, over a file, or without a quorum', async () => {

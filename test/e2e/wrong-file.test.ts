@@ -22,12 +22,12 @@ afterEach(async () => {
 });
 
 /** Replaces the data file of SLOT by one that was formatted anew. */
-async function formatAnew(): Promise<void> {
+async function formatAnew(config = DISK_CONFIG): Promise<void> {
   const path = disks.cluster.path(SLOT);
   renameSync(path, `${path}.lost`);
   const made = await formatDataFile({
     path,
-    config: DISK_CONFIG,
+    config,
     cluster: TEST_CLUSTER,
     slot: SLOT,
     replicaCount: DISK_REPLICAS,
@@ -43,6 +43,7 @@ describe('a data file that is not the one which made the promises', () => {
     await disks.cluster.startAll();
     const fault = await disks.fatal();
     expect(fault).toMatchObject({ code: 'data_file_replaced' });
+    expect(fault.message).toContain('nothing was ever written to this one');
     expect(fault.exitCode).toBe(ERRORS.data_file_replaced.exitCode);
     await disks.cluster.stop(SLOT);
     await disks.write(20);
@@ -51,6 +52,19 @@ describe('a data file that is not the one which made the promises', () => {
     renameSync(`${path}.lost`, path);
     await disks.cluster.start(SLOT);
     await disks.healthy();
+    expect(await disks.lost()).toEqual([]);
+  });
+
+  it('of other sizes, ends at the word of two peers, which go on', async () => {
+    await disks.write(5);
+    await disks.cluster.stop(SLOT);
+    await formatAnew({ ...DISK_CONFIG, sessionsMax: DISK_CONFIG.sessionsMax + 1 });
+    await disks.cluster.start(SLOT);
+    const fault = await disks.fatal();
+    expect(fault).toMatchObject({ code: 'data_file_wrong_sizes', exitCode: 39 });
+    expect(fault.message).toMatch(/replicas 0 and 2 have other sizes|replicas 2 and 0 have other/);
+    await disks.write(5);
+    expect(disks.cluster.fatal).toHaveLength(1);
     expect(await disks.lost()).toEqual([]);
   });
 

@@ -40,7 +40,7 @@ export function withConnection(command: Command): Command {
     .option('--cluster <id>', 'talk to this cluster only (number)', clusterId)
     .option(
       '--timeout <ms>',
-      `milliseconds per call (default ${REQUEST_TIMEOUT_DEFAULT})`,
+      `milliseconds per call (default ${REQUEST_TIMEOUT_DEFAULT}; 15000 for a write above 16 KiB)`,
       positive,
     )
     .option('--namespace <name>', `tenant (default ${NAMESPACE_DEFAULT})`);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ReplicaReport } from './cluster/ask-replicas.ts';
 import { availabilityFault, statusText } from './status.ts';
 import { answer, silent } from './testing/reports.ts';
 
@@ -9,6 +10,9 @@ describe('what status says of the cluster', () => {
       exitCode: 9,
       code: 'below_quorum',
       message: '1 of 3 replicas answered: no quorum, nothing can be committed',
+      remedy: expect.stringMatching(
+        /^Nothing acknowledged is lost. Start the others; if they run, ch/,
+      ),
     });
     const two = [answer(0, 5), answer(1, 5), silent, silent, silent];
     expect(availabilityFault(two)).toMatchObject({ exitCode: 9 });
@@ -45,5 +49,31 @@ describe('the table of status', () => {
       ['2', '-', 'introducing', 'no'],
       ['-', '-', 'nothing listens there', '-'],
     ]);
+  });
+
+  it('names one that is down: the one that is left, or whose peer port others dial', () => {
+    const firstCells = (reports: readonly ReplicaReport[]): unknown[] =>
+      statusText(reports)
+        .trimEnd()
+        .split('\n')
+        .slice(1)
+        .map((line) => line.split(' ')[0]);
+    expect(firstCells([answer(0, 3), silent, answer(2, 3)])).toEqual(['0', '1', '2']);
+    expect(firstCells([answer(0, 3), silent])).toEqual(['0', '-']);
+    const report = answer(0, 3);
+    if ('error' in report) throw new Error('it answers');
+    const peers = [1, 2].map((slot) => ({
+      slot,
+      address: `10.0.0.${slot}:7101`,
+      outgoing: false,
+      incoming: false,
+      problem: 'ECONNREFUSED',
+    }));
+    const dials = { ...report, status: { ...report.status, peers } };
+    const down = [2, 1].map((host) => ({
+      http: `10.0.0.${host}:7102`,
+      error: 'no answer in time',
+    }));
+    expect(firstCells([dials, ...down])).toEqual(['0', '2', '1']);
   });
 });

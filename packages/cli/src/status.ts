@@ -1,4 +1,4 @@
-import { type StatusRecord, statusJson } from '@kimberlite/server';
+import { formatAddress, parseAddress, type StatusRecord, statusJson } from '@kimberlite/server';
 import { quorumsOf } from '@kimberlite/vsr';
 import { type Command, Option } from 'commander';
 import { askReplicas, type ReplicaReport } from './cluster/ask-replicas.ts';
@@ -67,7 +67,8 @@ export function availabilityFault(reports: readonly ReplicaReport[]): CliError |
   return cliError(
     'below_quorum',
     `${answered} of ${replicaCount} replicas answered: no quorum, nothing can be committed`,
-    `Start the others; nothing acknowledged is lost. If they run: ${remedy}`,
+    'Nothing acknowledged is lost. Start the others; if they run, check that --endpoints or ' +
+      '--http name them, and that this machine reaches their HTTP ports.',
   );
 }
 
@@ -80,6 +81,29 @@ function remarkOn({ syncing, deniedBy }: StatusRecord['state']): string {
 function roleOf({ status, isPrimary }: StatusRecord['state']): string {
   if (status !== 'normal') return '-';
   return isPrimary ? 'primary' : 'backup';
+}
+
+/**
+ * Which replicas do not answer, by their HTTP address: the one whose peer port, as those that
+ * answer dial it, is the usual one beside it; and where only one is silent, the one that is left.
+ */
+export function silentReplicas(reports: readonly ReplicaReport[]): Map<string, string> {
+  const found = reports.flatMap((report) => ('status' in report ? [report.status] : []));
+  const silent = reports.flatMap((report) => ('status' in report ? [] : [report.http]));
+  const known = new Set(found.map(({ replica }) => replica));
+  const names = new Map<string, string>();
+  for (const { slot, address } of found.flatMap(({ peers }) => peers)) {
+    const peer = address === null ? null : parseAddress(address);
+    if (peer === null || known.has(slot)) continue;
+    const http = formatAddress({ host: peer.host, port: peer.port + 1 });
+    if (silent.includes(http)) names.set(http, String(slot));
+  }
+  const count = found[0]?.replicaCount ?? 0;
+  const left = Array.from({ length: count }, (_, slot) => slot).filter((slot) => !known.has(slot));
+  const [only] = silent;
+  if (silent.length === 1 && left.length === 1 && only !== undefined)
+    names.set(only, String(left[0]));
+  return names;
 }
 
 const HEAD = [
@@ -98,9 +122,16 @@ const HEAD = [
 /** A table, one replica a line. QUORUM: whether it hears enough of the others. */
 export function statusText(reports: readonly ReplicaReport[]): string {
   const rows = [HEAD];
+  const silent = silentReplicas(reports);
   for (const report of reports) {
     if ('error' in report) {
-      rows.push(['-', '-', report.error, ...HEAD.slice(4).map(() => '-'), report.http]);
+      rows.push([
+        silent.get(report.http) ?? '-',
+        '-',
+        report.error,
+        ...HEAD.slice(4).map(() => '-'),
+        report.http,
+      ]);
       continue;
     }
     const { state, replica, version } = report.status;

@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'data_file_replaced'
   | 'data_file_rolled_back'
   | 'state_machine_failed'
+  | 'data_file_wrong_sizes'
   | 'internal';
 
 export interface ErrorEntry {
@@ -34,16 +35,18 @@ export interface ErrorEntry {
   readonly remedy: string;
 }
 
-/** Advice that must never lead to a second life of a replica that has forgotten its first. */
-const NEVER_FORMAT_AGAIN =
-  'A replica that has never run may be formatted. One that has run must not be formatted again ' +
-  'in its place: it would have forgotten what it acknowledged, and the cluster could lose writes.';
 /** The way back for a replica without its file. */
 const KEEP_OTHERS =
   'Keep the others running, they go on as long as they are a quorum; `kimberlite recover` makes ' +
   'a file that takes the place of the lost one.';
-/** All of it, for a file that cannot be used. */
-const LOST = `${NEVER_FORMAT_AGAIN} Bring back its disk as it was. ${KEEP_OTHERS}`;
+/**
+ * For a file that cannot be used: what to do, and then what must never be done, for a second life
+ * of a replica that has forgotten its first loses writes.
+ */
+const LOST =
+  'Bring back its disk as it was, or keep the others running and let `kimberlite recover` make a ' +
+  'file that takes its place. A replica that has run must not be formatted again: it would have ' +
+  'forgotten what it acknowledged, and writes could be lost.';
 
 /**
  * Every way in which the server refuses or gives up, with what the person who reads it can do.
@@ -68,7 +71,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   data_file_missing: {
     exitCode: 20,
     summary: 'There is no data file at the path.',
-    remedy: `Check data-file. ${LOST}`,
+    remedy: `Check data-file. ${LOST} One that has never run is to be formatted first.`,
   },
   data_file_exists: {
     exitCode: 21,
@@ -80,7 +83,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     exitCode: 22,
     summary:
       'Formatting of the file was interrupted: it has no superblock, and no op was ever written to it.',
-    remedy: `The file was not touched. ${LOST}`,
+    remedy: `The file was not touched. ${LOST} Where it has never run, remove the file and format it.`,
   },
   data_file_truncated: {
     exitCode: 23,
@@ -152,9 +155,11 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
       'Peers know another file as this member: this one was formatted in its place, ' +
       'or has been replaced.',
     remedy:
-      'It promised nothing and nothing was lost. Start the member with its own file. If that is ' +
-      'lost, leave the new one stopped. In a cluster that never served, format all replicas ' +
-      `anew. ${KEEP_OTHERS}`,
+      'It stopped before it could do harm, and nothing was lost. A file that `recover` has ' +
+      'replaced: start the member with the new file, and destroy this one. One that was ' +
+      "formatted in the member's place: start the member with its own file; if that is " +
+      'lost, remove this one, and let `kimberlite recover` make one. In a cluster that ' +
+      'never served, format all replicas anew.',
   },
   data_file_rolled_back: {
     exitCode: 36,
@@ -171,6 +176,17 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
       'Nothing acknowledged is lost. An op that it cannot execute is in the log, and stops each ' +
       'replica alike until it can: correct the machine, on all replicas the same, and start them ' +
       'again on their files. If it is not your own machine, report it with the lines above.',
+  },
+  data_file_wrong_sizes: {
+    exitCode: 39,
+    summary:
+      'The file was formatted with other sizes, or for another number of replicas, than those of ' +
+      'so many peers that this replica can be in no quorum.',
+    remedy:
+      'Nothing was sent or lost; the others go on while they are a quorum. Start the member with ' +
+      'its own file. If it has never run, remove this one and format it with the sizes of the ' +
+      'others, which `kimberlite inspect superblock` shows; if its own file is lost, remove this ' +
+      'one and let `kimberlite recover` make one.',
   },
   internal: {
     exitCode: 70,

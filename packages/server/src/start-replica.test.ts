@@ -221,6 +221,14 @@ describe('replica processes', () => {
     const configuration = other.configuration(slot, { clientAddress: taken });
     const refused = await startReplica({ configuration, stateMachine, writeLog: () => {} });
     expect(refused).toMatchObject({ code: 'port_in_use' });
+    const shared = { host: '127.0.0.1', port: 1 };
+    const twice = other.configuration(slot, { clientAddress: shared, peerAddress: shared });
+    expect(
+      await startReplica({ configuration: twice, stateMachine, writeLog: () => {} }),
+    ).toMatchObject({
+      code: 'configuration_invalid',
+      message: 'client-address and peer-address are both 127.0.0.1:1',
+    });
     expect(readFileSync(path).equals(before)).toBe(true);
     const mislaid = { ...stateMachine, tables: [{ id: 3, name: 'mine', combine: null }] };
     const misnumbered = { configuration, stateMachine: mislaid, writeLog: (): void => {} };

@@ -18,7 +18,7 @@ import { isFault, makeFault, type ServerFault } from './errors.ts';
 import { type Address, formatAddress } from './network/address.ts';
 import { ClientListener } from './network/client-listener.ts';
 import type { SelfIdentity } from './network/greeting.ts';
-import { type Listener, listenAt } from './network/listener.ts';
+import { type Listener, listenAt, sharedAddressFault } from './network/listener.ts';
 import { PeerLinks } from './network/peer-links.ts';
 import { defaultAddress } from './network/ports.ts';
 import { TurnBatch } from './network/send-queue.ts';
@@ -28,7 +28,7 @@ import { Logger, writeToStderr } from './observe/logger.ts';
 import { networkObserver } from './observe/network-observer.ts';
 import { counterRecord, type StatusRecord } from './observe/status.ts';
 import { TraceLog } from './observe/trace-log.ts';
-import { exitWith, fatalFault } from './process-end.ts';
+import { exitWith, type FatalFile, fatalFault, oddSizesFault } from './process-end.ts';
 import { VERSION } from './release.ts';
 import { scrubPace } from './scrub-pace.ts';
 import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
@@ -36,6 +36,7 @@ import type { FileCalls } from './storage/file-calls.ts';
 import { FileStorage, type GrowthResult, THREAD_POOL_SIZE } from './storage/file-storage.ts';
 import type { IoObserver } from './storage/io-queue.ts';
 import { measureReadRate } from './storage/read-rate.ts';
+import { fileReader, holdsNoOp } from './storage/unused-log.ts';
 import { systemTickerClock, Ticker } from './ticker.ts';
 
 const SILENCE_CHECK_MILLIS = 1000;
@@ -173,6 +174,7 @@ class ReplicaServer implements RunningReplica {
       onRefused: (slot): void => {
         if (this.#stopped === null) this.#host.peerRefused(slot);
       },
+      onOddSizes: (peers): void => this.#die(oddSizesFault(file.path, peers), onFatal),
       addressOf:
         options.peerAddress ?? ((peer): Address | null => configuration.addresses[peer] ?? null),
       knownIncarnation: (peer): bigint => this.#host.knownIncarnation(peer),
@@ -201,7 +203,7 @@ class ReplicaServer implements RunningReplica {
       timeouts: configuration.timeouts,
       blockCacheSize: configuration.blockCacheSize,
       scrub: scrubPace({ tourSeconds: configuration.scrubTourSeconds, readRate }),
-      fatal: (reason): void => this.#die(fatalFault(reason, file.path), onFatal),
+      fatal: (reason): void => this.#die(fatalFault(reason, this.#fatalFile()), onFatal),
     });
     this.#backups = new BackupService({
       host: this.#host,
@@ -223,6 +225,14 @@ class ReplicaServer implements RunningReplica {
 
   /** Takes all addresses, before anything is read or dialled: a port in use harms nothing. */
   async listen(): Promise<ServerFault | null> {
+    const { httpAddress } = this.#configuration;
+    const fault = sharedAddressFault({
+      'client-address': this.clientAddress,
+      'peer-address': this.peerAddress,
+      'http-address':
+        httpAddress === 'off' ? null : (httpAddress ?? defaultAddress('http', this.slot)),
+    });
+    if (fault !== null) return fault;
     const peers = await listenAt(this.peerAddress, 'peers', (socket) => this.#links.accept(socket));
     if (isFault(peers)) return peers;
     this.#listeners.push(peers);
@@ -233,7 +243,6 @@ class ReplicaServer implements RunningReplica {
     if (isFault(clients)) return clients;
     this.#listeners.push(clients);
     this.clientAddress = clients.address;
-    const { httpAddress } = this.#configuration;
     if (httpAddress === 'off') return null;
     const http = await listenHttp({
       address: httpAddress ?? defaultAddress('http', this.slot),
@@ -321,6 +330,11 @@ class ReplicaServer implements RunningReplica {
     for (const listener of this.#listeners) listener.close();
     this.#links.stop();
     this.#clients.stop();
+  }
+
+  #fatalFile(): FatalFile {
+    const { fd, path } = this.#file;
+    return { path, holdsOps: () => !holdsNoOp(fileReader(fd)) };
   }
 
   #die(fault: ServerFault, onFatal: (fault: ServerFault) => void): void {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Client, ClientError } from '@kimberlite/client';
-import { ERRORS, type ReplicaPorts } from '@kimberlite/server';
+import { ERRORS, type ReplicaPorts, type ServerFault } from '@kimberlite/server';
 import { CliError, cliError, ofServerFault } from '../fault.ts';
 import type { Io } from '../io.ts';
 import type { SizeName } from '../replica/format-command.ts';
@@ -65,7 +65,7 @@ export class DevRun {
     if (this.options.basePort !== 0) {
       // Before tens of megabytes are written that would then be of no use.
       const taken = await portFault(portsOf(this.options.basePort, replicas));
-      if (taken !== null) throw ofServerFault(taken);
+      if (taken !== null) throw ofServerFault({ ...taken, remedy: takenRemedy(taken) });
     }
     const cluster = await prepareDirectory({ directory, replicas, size }, (path) => {
       io.writeError(`formatting ${path}\n`);
@@ -207,6 +207,16 @@ export class DevRun {
     await Promise.all(this.children.map((child) => child.stop()));
     this.children = [];
   }
+}
+
+/** The usual reason is `dev` itself, in another terminal. */
+function takenRemedy({ code, remedy }: ServerFault): string {
+  if (code !== 'port_in_use') return remedy;
+  return (
+    'Nothing was started or changed. A cluster may already run on these ports: ' +
+    '`kimberlite status` shows it. Stop it, or choose other ports with --base-port and another ' +
+    'directory with --data.'
+  );
 }
 
 /** The child's own line and exit code, for they say what to do. */

@@ -72,7 +72,8 @@ are no healthy quorum.
 
 With --from-survivor, when a majority is lost for good: makes the files of a new cluster from what
 one stopped replica has. Says what is kept and what may be lost, is refused while any member of
---endpoints answers, and wants to be confirmed. The survivor's file is not changed.
+--endpoints answers (they must be given; there is no default here), and wants to be confirmed. The
+survivor's file is not changed.
 
 Examples:
   kimberlite recover --data-file /var/lib/kimberlite/1.data --replica 1

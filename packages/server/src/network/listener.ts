@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { assert } from '@kimberlite/store';
-import { listenFault, type ServerFault } from '../errors.ts';
+import { listenFault, makeFault, type ServerFault } from '../errors.ts';
 import { type Address, formatAddress } from './address.ts';
 
 /** A listening port. */
@@ -34,4 +34,24 @@ export function listenAt(
       });
     });
   });
+}
+
+/**
+ * One address for two uses of one replica, by the names of their keys; port 0 is a port of its own
+ * each time. Without it the replica would find itself in its way, and blame another process.
+ */
+export function sharedAddressFault(
+  addresses: Readonly<Record<string, Address | null>>,
+): ServerFault | null {
+  const users = new Map<string, string>();
+  for (const [key, address] of Object.entries(addresses)) {
+    if (address === null || address.port === 0) continue;
+    const name = formatAddress(address);
+    const other = users.get(name);
+    if (other !== undefined) {
+      return makeFault('configuration_invalid', `${other} and ${key} are both ${name}`);
+    }
+    users.set(name, key);
+  }
+  return null;
 }

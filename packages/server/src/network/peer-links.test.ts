@@ -22,6 +22,8 @@ interface Node {
   readonly received: Recorder<AnyMessage>;
   /** How many refusals there were, with each. */
   readonly refused: Recorder<{ readonly peer: number; readonly count: number }>;
+  /** Peers with other sizes, at each word of one. */
+  readonly odd: Recorder<readonly number[]>;
   stop(): void;
 }
 
@@ -48,6 +50,7 @@ async function startNode(
   const seen = new Recorder<Seen>();
   const received = new Recorder<AnyMessage>();
   const refused: Node['refused'] = new Recorder();
+  const odd: Node['odd'] = new Recorder();
   const links = new PeerLinks({
     self: testIdentity(slot, other),
     addressOf: (peer) => addresses[peer] ?? null,
@@ -57,6 +60,7 @@ async function startNode(
     logger: silentLogger,
     deliver: (message) => received.add(message),
     knownIncarnation: (peer) => known.get(peer) ?? 0n,
+    onOddSizes: (peers) => odd.add([...peers]),
     onRefused: (peer) => refused.add({ peer, count: refused.events.length + 1 }),
   });
   const at = elsewhere ?? addresses[slot] ?? { host: '127.0.0.1', port: 0 };
@@ -70,6 +74,7 @@ async function startNode(
     seen,
     received,
     refused,
+    odd,
     stop(): void {
       if (stopped) return;
       stopped = true;
@@ -126,6 +131,15 @@ function reached(node: Node, count: number): Promise<void> {
     };
     look();
   });
+}
+
+/** Resolves when the peer has refused the node. */
+async function refusedBy(node: Node, peer: number): Promise<void> {
+  const isSo = (): boolean =>
+    node.links
+      .status()
+      .some(({ slot, problem }) => slot === peer && /refused this/.test(problem ?? ''));
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe('links between replicas', () => {
@@ -209,6 +223,32 @@ describe('links between replicas', () => {
       expect(first.received.events).toEqual([]);
     });
   }
+
+  it('tell that this replica is the odd one, when no quorum has its sizes', async () => {
+    const other = { config: { ...testIdentity(0).config, pipelineMax: 3 } };
+    for (const slot of [0, 2]) await startNode(slot);
+    const second = await startNode(1, other);
+    second.links.start();
+    const told = await second.odd.when(() => true);
+    expect([...told].sort((one, two) => one - two)).toEqual([0, 2]);
+    for (const node of nodes) if (node !== second) node.links.start();
+    await nodes[0]?.seen.when(({ what }) => what === 'rejection_received');
+    expect(nodes.flatMap(({ odd }, slot) => (slot === 2 ? [] : odd.events))).toEqual([]);
+  });
+
+  it('go on in a quorum of five, though two of the others have other sizes', async () => {
+    const five = { replicaCount: 5 };
+    addresses = [null, null, null, null, null];
+    const other = { ...five, config: { ...testIdentity(0).config, pipelineMax: 3 } };
+    for (const slot of [1, 2]) await startNode(slot, other);
+    const first = await startNode(0, five);
+    first.links.start();
+    for (const slot of [1, 2]) await refusedBy(first, slot);
+    expect(first.odd.events).toEqual([]);
+    // A third one, and no quorum is left to be part of.
+    await startNode(3, other);
+    await first.odd.when((slots) => slots.length === 3);
+  });
 
   it('refuse who answers at the address of another', async () => {
     const first = await startNode(0);

@@ -5,6 +5,7 @@ import {
   isCommand,
   type Message,
   type Prng,
+  quorumsOf,
   REJECTION_REASONS,
   type RejectionReason,
   reasonName,
@@ -45,6 +46,11 @@ export interface PeerLinksOptions {
    * likely died.
    */
   readonly onRefused: (slot: number) => void;
+  /**
+   * So many peers have other sizes than this replica that it can be in no quorum: its own file is
+   * the odd one, or the cluster can do nothing anyway.
+   */
+  readonly onOddSizes: (peers: readonly number[]) => void;
 }
 
 /** For status pages. */
@@ -84,6 +90,10 @@ interface Peer {
   silentMillis: number;
   timer: NodeJS.Timeout | null;
   problem: string | null;
+  /** It says that its data file has other sizes, or is of another number of replicas. */
+  otherSizes: boolean;
+  /** Why its last greeting was refused, so that it is said once; null after one that was not. */
+  refusedFor: RejectionReason | null;
 }
 
 /** Whether the message is what the core has to say to the process behind the other file. */
@@ -123,6 +133,8 @@ export class PeerLinks {
         silentMillis: 0,
         timer: null,
         problem: null,
+        otherSizes: false,
+        refusedFor: null,
       });
     }
   }
@@ -197,15 +209,13 @@ export class PeerLinks {
     const connection = this.#connection(socket, {
       onHello: (hello): RejectionReason | null => {
         const reason = replicaHelloFault(this.#options.self, hello, null);
+        const from = this.#peers.get(hello.header.replica) ?? null;
         if (reason !== null) {
-          this.#options.logger.warn('peer', 'refused a connection', {
-            peer: hello.header.replica,
-            remote: connection.remote(),
-            reason: rejectionText(reason),
-          });
+          this.#logRefusal(from, connection, reason);
           return reason;
         }
-        peer = this.#peers.get(hello.header.replica) ?? null;
+        peer = from;
+        if (peer !== null) peer.refusedFor = null;
         if (peer !== null) this.#onIncoming(peer, connection, hello.header.incarnation);
         return null;
       },
@@ -223,6 +233,17 @@ export class PeerLinks {
       },
     });
     this.#incoming.add(connection);
+  }
+
+  /** It dials again and again for the same reason: once is enough for the log. */
+  #logRefusal(peer: Peer | null, connection: Connection, reason: RejectionReason): void {
+    if (peer?.refusedFor === reason) return;
+    if (peer !== null) peer.refusedFor = reason;
+    this.#options.logger.warn('peer', 'refused a connection', {
+      peer: peer?.slot ?? 'none',
+      remote: connection.remote(),
+      reason: rejectionText(reason),
+    });
   }
 
   #onIncoming(peer: Peer, connection: Connection, incarnation: bigint): void {
@@ -278,6 +299,7 @@ export class PeerLinks {
           this.#options.observer.onRejection('received', reason);
           failure = `it refused this replica: ${snake(reason)}`;
           connection.destroy();
+          this.#onRejected(peer, message, reason);
         } else this.#options.deliver(message);
       },
       onClose: (): void => {
@@ -289,7 +311,24 @@ export class PeerLinks {
     connection.send(makeHello(this.#options.self));
   }
 
+  /**
+   * As with a denied file, one peer's word is not enough: it may be the odd one itself. A replica
+   * that could still be in a quorum goes on.
+   */
+  #onRejected(peer: Peer, message: Message<'rejection'>, reason: RejectionReason): void {
+    if (this.#stopped) return;
+    const { self, onOddSizes } = this.#options;
+    const { cluster, replica } = message.header;
+    if (cluster !== self.cluster || replica !== peer.slot) return;
+    peer.otherSizes = reason === 'wrongSizes';
+    const odd = [...this.#peers.values()].filter(({ otherSizes }) => otherSizes);
+    const { replication } = quorumsOf(self.replicaCount);
+    if (odd.length < 2 || self.replicaCount - odd.length >= replication) return;
+    onOddSizes(odd.map(({ slot }) => slot));
+  }
+
   #onReached(peer: Peer): void {
+    peer.otherSizes = false;
     peer.attempt = 0;
     peer.reached = true;
     peer.reachedAt = performance.now();

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
 import type { ChecksumFunction } from '@kimberlite/store';
 import {
+  decodeCopies,
   hasSuperblockMagic,
   type Identity,
   readSuperblockIdentity,
@@ -10,6 +11,7 @@ import {
   type SuperblockFault,
   zoneOffset,
 } from '@kimberlite/vsr';
+import { sha256 } from '../checksum.ts';
 import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
 import { alignedBytes } from './aligned-memory.ts';
 import { type FileLock, lockFile } from './file-lock.ts';
@@ -148,7 +150,18 @@ export function superblockFault(found: {
   if (size < superblock.length) {
     return makeFault('data_file_truncated', `${path} has only ${size} bytes`);
   }
-  return makeFault('data_file_damaged', `${path}: superblock ${reason}`);
+  return makeFault('data_file_damaged', `${path}: ${copiesText(superblock, reason)}`);
+}
+
+/** Why no superblock can be chosen, in numbers of copies. */
+function copiesText(superblock: Uint8Array, reason: SuperblockFault): string {
+  const valid = decodeCopies(superblock, sha256).filter((copy) => copy !== null).length;
+  const are = valid === 1 ? 'is' : 'are';
+  const count = `${valid} of ${SUPERBLOCK_COPIES} copies of the superblock ${are} valid`;
+  if (reason === 'not_found' || reason === 'quorum_lost') {
+    return `${count}, and 2 that are alike are needed`;
+  }
+  return `${count}, but they contradict each other (${reason})`;
 }
 
 function identityFault(
