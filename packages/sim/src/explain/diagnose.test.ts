@@ -1,3 +1,4 @@
+import { AssertionError } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
 import { NOTHING_REMOVED } from '../faults/fault-gate.ts';
 import { runSeed } from '../run/run-seed.ts';
@@ -7,14 +8,14 @@ import type { Workload } from '../workload/workload.ts';
 import { bundleOf } from './bundle.ts';
 import { type Diagnosis, diagnose } from './diagnose.ts';
 
-/** What is told of a machine that throws this when it executes an op from 7 on. */
+/** What is told of a machine in which an assertion says this, from op 7 on. */
 function diagnosisOf(message: string): Diagnosis {
   const execute: typeof counterWorkload.stateMachine = () => {
     const machine = counterWorkload.stateMachine();
     return {
       ...machine,
       execute: (request, context) => {
-        if (context.op >= 7) throw new RangeError(message);
+        if (context.op >= 7) throw new AssertionError(message);
         return machine.execute(request, context);
       },
     };
@@ -33,7 +34,7 @@ describe('a diagnosis', () => {
   it('names the replica and the op of the verdict, and shows what led to it', () => {
     const found = diagnosisOf('replica 2 spoils op 5');
     expect(found).toMatchObject({ slot: 2, op: 5 });
-    expect(found.promise).toBe('the code itself: RangeError: replica 2 spoils op 5');
+    expect(found.promise).toBe('the code itself: assertion: replica 2 spoils op 5');
     expect(found.lines.slice(0, -1).every((line) => /\bop 5\b/.test(line))).toBe(true);
     expect(found.lines.some((line) => line.includes('committed op 5'))).toBe(true);
   });
