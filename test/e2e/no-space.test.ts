@@ -1,6 +1,8 @@
+import { runProgram } from '@kimberlite/cli';
 import { Client, ClientError } from '@kimberlite/client';
-import { formatAddress } from '@kimberlite/server';
+import { formatAddress, type StatusRecord } from '@kimberlite/server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { capturedIo } from '../../packages/cli/src/testing/captured-io.ts';
 import { TestCluster } from '../../packages/server/src/testing/test-cluster.ts';
 import { DISK_CONFIG, DISK_REPLICAS } from '../support/disk-cluster.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -50,14 +52,31 @@ async function put(key: string): Promise<string | null> {
   }
 }
 
+/** What the primary says of itself. */
+async function told(): Promise<{ readonly status: StatusRecord | null; readonly page: string }> {
+  const primary = cluster.replicas[cluster.primary() ?? 0] ?? null;
+  const { host = '', port = 0 } = primary?.httpAddress ?? {};
+  const page = await (await fetch(`http://${host}:${port}/metrics`)).text();
+  return { status: primary?.status() ?? null, page };
+}
+
 describe('a state that has reached its limit', () => {
   it('refuses puts while reads and deletes go on, before and after a restart', async () => {
     for (let key = 0; key < KEYS; key += 1) expect(await put(`key ${key}`)).toBeNull();
     expect(await put('one more')).toBe('no_space');
     expect(await put('key 3')).toBeNull();
     expect((await client.get('key 3'))?.value.length).toBe(VALUE.length);
+    // Ten times a namespace of 7 bytes, a key of 5, the value and 64.
+    const { status, page } = await told();
+    expect(status?.stateSize).toEqual({ bytes: 9760, bytesMax: 10_000, refusals: 1 });
+    expect(page).toMatch(/^vsr_state_bytes 9760$/m);
+    expect(page).toMatch(/^vsr_state_bytes_max 10000$/m);
+    expect(page).toMatch(/^vsr_state_refusals_total\{reason="no_space"\} 1$/m);
     await client.close();
     await cluster.stopAll();
+    const io = capturedIo();
+    expect(await runProgram(['inspect', 'tables', cluster.path(0)], io)).toBe(0);
+    expect(io.out()).toMatch(/\nstate: \d+ of 10000 bytes \(\d+%\) at the checkpoint\n$/);
     await cluster.startAll();
     client = connect();
     expect(await put('one more')).toBe('no_space');

@@ -115,11 +115,24 @@ const HEAD = [
   'OP',
   'COMMIT',
   'CHECKPOINT',
+  'FULL',
   'VERSION',
   'HTTP',
 ];
 
-/** A table, one replica a line. QUORUM: whether it hears enough of the others. */
+/** How much of the limit of the state is taken; `-` without one, and before it is known. */
+function fullness(status: StatusRecord): string {
+  // A replica of an older release does not say it.
+  const { bytes = null, bytesMax = 0 }: Partial<StatusRecord['stateSize']> =
+    (status as Partial<StatusRecord>).stateSize ?? {}; // SAFETY: fewer fields than ours.
+  if (bytes === null || bytesMax === 0) return '-';
+  return `${Math.floor((100 * bytes) / bytesMax)}%`;
+}
+
+/**
+ * A table, one replica a line. QUORUM: whether it hears enough of the others. FULL: what the state
+ * takes of its limit.
+ */
 export function statusText(reports: readonly ReplicaReport[]): string {
   const rows = [HEAD];
   const silent = silentReplicas(reports);
@@ -144,6 +157,7 @@ export function statusText(reports: readonly ReplicaReport[]): string {
       String(state.op),
       String(state.commitMin),
       String(state.checkpointOp),
+      fullness(report.status),
       version,
       report.http,
     ]);

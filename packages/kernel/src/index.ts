@@ -16,6 +16,7 @@ export { createKernel } from './kernel.ts';
 export { KernelModel } from './model.ts';
 export { modelAdmits } from './model-admits.ts';
 export { modelAccepts } from './model-fault.ts';
+export { stateBytesOf } from './quota.ts';
 export { CHAIN_START, chainNext } from './stream-record.ts';
 export {
   NO_HINTS,

@@ -5,6 +5,7 @@ import {
   REPLY_BODY_MAX,
   type Request,
   type StateMachine,
+  type StateMeasure,
   type TableReader,
 } from '@kimberlite/vsr';
 import { KERNEL_CALLS } from './codec/call.ts';
@@ -37,6 +38,8 @@ export function createKernel({ looksShared }: KernelOptions = KERNEL_OPTIONS): S
   let bytesMax = 0;
   /** Revisions behind the newest that stay readable. */
   let kept = 0;
+  /** For operators; nothing that is answered depends on it. */
+  let measure: StateMeasure = { bytes: null, refusals: 0 };
   /** Who was answered that there is another round of names. */
   let asked: KeyNames | null = null;
   /** What each range of a request may look at beside its rows. */
@@ -80,9 +83,15 @@ export function createKernel({ looksShared }: KernelOptions = KERNEL_OPTIONS): S
       const revisions = { newest: readRevision(reader), kept, looks: looksOf(decoded) };
       return encodeResults(calls.map((call) => executeQuery(call, revisions, reader)));
     },
+    measure: () => measure,
     execute: (request, context): Uint8Array => {
       const decoded = validBody(memo, request);
-      return execute(decoded, context, { bytesMax, kept, looks: looksOf(decoded) });
+      const quota = bytesMax === 0 ? null : new Quota(bytesMax, context);
+      const reply = execute(decoded, context, { quota, kept, looks: looksOf(decoded) });
+      if (quota !== null) {
+        measure = { bytes: quota.used, refusals: measure.refusals + quota.refusals };
+      }
+      return reply;
     },
   };
 }
@@ -91,10 +100,9 @@ export function createKernel({ looksShared }: KernelOptions = KERNEL_OPTIONS): S
 function execute(
   { calls }: DecodedBody,
   context: ExecuteContext,
-  limits: { readonly bytesMax: number; readonly kept: number; readonly looks: number },
+  limits: { readonly quota: Quota | null; readonly kept: number; readonly looks: number },
 ): Uint8Array {
-  const { bytesMax, kept, looks } = limits;
-  const quota = bytesMax === 0 ? null : new Quota(bytesMax, context);
+  const { quota, kept, looks } = limits;
   const before = readRevision(context);
   let revision = before;
   const results: Result[] = [];

@@ -48,6 +48,35 @@ function remove(...keys: string[]): Call {
   return { kind: 'delete', namespace, keys: keys.map((key) => text(key)) };
 }
 
+describe('what a kernel tells operators', () => {
+  it('is how much of the limit is taken, and how many calls found no room', () => {
+    const kernel = createKernel();
+    kernel.open?.({ stateBytesMax: 400, historyRevisions: 0 });
+    expect(kernel.measure?.()).toEqual({ bytes: null, refusals: 0 });
+    const runner = new MemoryRunner(kernel, 'oldest_first');
+    const run = (...calls: Call[]): void => {
+      runner.run({ operation: KERNEL_CALLS, body: encodeCalls(calls) });
+    };
+    // A namespace and a key of one byte each, and 64 more.
+    run(put('a', 134));
+    expect(kernel.measure?.()).toEqual({ bytes: 200, refusals: 0 });
+    run(put('b', 135), put('b', 34), put('c', 500));
+    expect(kernel.measure?.()).toEqual({ bytes: 300, refusals: 2 });
+    run(remove('a'));
+    expect(kernel.measure?.()).toEqual({ bytes: 100, refusals: 2 });
+  });
+
+  it('is nothing without a limit, for then nothing is counted', () => {
+    const kernel = createKernel();
+    kernel.open?.({ stateBytesMax: 0, historyRevisions: 0 });
+    new MemoryRunner(kernel, 'oldest_first').run({
+      operation: KERNEL_CALLS,
+      body: encodeCalls([put('a', 134)]),
+    });
+    expect(kernel.measure?.()).toEqual({ bytes: null, refusals: 0 });
+  });
+});
+
 describe('a limit of the state', () => {
   it('refuses what would pass it, to the byte, and nothing else', () => {
     const pair = new Pair(400);

@@ -27,12 +27,24 @@ export class Quota {
   readonly #context: ExecuteContext;
   readonly #before: number;
   #used: number;
+  #refusals: number;
 
   constructor(limit: number, context: ExecuteContext) {
     this.#limit = limit;
     this.#context = context;
-    this.#before = readBytes(context);
+    this.#before = stateBytesOf(context);
     this.#used = this.#before;
+    this.#refusals = 0;
+  }
+
+  /** Bytes as of now. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Calls that were refused. */
+  get refusals(): number {
+    return this.#refusals;
   }
 
   /**
@@ -41,7 +53,9 @@ export class Quota {
    */
   growthOf(call: Call): number | null {
     const growth = growthOf(call, this.#context);
-    return growth > 0 && this.#used + growth > this.#limit ? null : growth;
+    if (growth <= 0 || this.#used + growth <= this.#limit) return growth;
+    this.#refusals += 1;
+    return null;
   }
 
   add(growth: number): void {
@@ -57,7 +71,8 @@ export class Quota {
   }
 }
 
-function readBytes(reader: TableReader): number {
+/** What the state takes; kept only where there is a limit. */
+export function stateBytesOf(reader: Pick<TableReader, 'get'>): number {
   const bytes = reader.get(META_TABLE, BYTES_KEY);
   if (bytes === null) return 0;
   return readU64(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0);

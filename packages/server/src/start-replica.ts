@@ -121,6 +121,7 @@ class ReplicaServer implements RunningReplica {
   readonly #clients: ClientListener;
   readonly #host: ReplicaHost;
   readonly #ticker: Ticker;
+  readonly #stateMachine: StateMachine;
   readonly #startedAt: number;
   readonly #listeners: (Listener | HttpListener)[];
   #silenceTimer: NodeJS.Timeout | null;
@@ -217,6 +218,7 @@ class ReplicaServer implements RunningReplica {
       onTick: (): void => this.#host.tick(),
       onDelay: (seconds): void => this.#instruments.tickDelaySeconds.observe(seconds),
     });
+    this.#stateMachine = options.stateMachine;
     this.#startedAt = performance.now();
     this.#listeners = [];
     this.#silenceTimer = null;
@@ -304,6 +306,10 @@ class ReplicaServer implements RunningReplica {
       dataFile: { path, bytes: this.#storage.fileSize(), ioMode: mode, lock: lock.means },
       threadPoolSize: threadPoolSize(),
       clientConnections: this.#clients.count(),
+      stateSize: {
+        ...(this.#stateMachine.measure?.() ?? { bytes: null, refusals: 0 }),
+        bytesMax: identity.config.stateBytesMax,
+      },
       uptimeSeconds: (performance.now() - this.#startedAt) / 1000,
       counters: counterRecord(this.#instruments),
     };

@@ -191,6 +191,7 @@ export {
   type Request,
   type StateLimits,
   type StateMachine,
+  type StateMeasure,
   TABLE_USER_MIN,
   type TableEntry,
   type TableReader,

@@ -47,6 +47,12 @@ export interface StateMachine {
   /** Answers a query from what `prefetch` named for it; REPLY_BODY_MAX bytes at most. */
   readonly query?: (request: Request, read: TableReader) => Uint8Array;
 
+  /**
+   * What an operator should know of it, as of the last request that this object executed. For
+   * status and metrics alone: nothing that is replicated may depend on it. Absent: nothing.
+   */
+  readonly measure?: () => StateMeasure;
+
   /** Applies a valid request and returns the reply's body. Refusals are answers, never throws. */
   execute(request: Request, context: ExecuteContext): Uint8Array;
 }
@@ -57,6 +63,14 @@ export interface StateLimits {
   readonly stateBytesMax: number;
   /** Revisions behind the newest that it keeps readable; 0 for none. */
   readonly historyRevisions: number;
+}
+
+/** How full a state machine is. */
+export interface StateMeasure {
+  /** Bytes that count against `stateBytesMax`; null while they are not known, or not counted. */
+  readonly bytes: number | null;
+  /** Calls refused for want of room, since this object was made. */
+  readonly refusals: number;
 }
 
 /** Table ids below this belong to the core. */

@@ -19,7 +19,12 @@ import {
   type WalSlotReport,
   walReport,
 } from './reports.ts';
-import { type SessionReport, sessionReports, tableReports } from './state-reports.ts';
+import {
+  type SessionReport,
+  sessionReports,
+  stateBytesReport,
+  tableReports,
+} from './state-reports.ts';
 
 interface WalFlags extends OutputFlags {
   readonly all?: boolean;
@@ -117,6 +122,8 @@ function addList<T>(
     readonly json: (item: T) => Report;
     readonly heading: readonly string[];
     readonly cells: (item: T) => readonly string[];
+    /** What stands below the table. */
+    readonly note?: (file: DataFileReader) => string;
   },
 ): void {
   withOutput(inspect.command(list.name))
@@ -130,9 +137,12 @@ Examples:
   kimberlite inspect ${list.name} data/replica-0.data -o json`,
     )
     .action(async (path: string, flags: OutputFlags) => {
-      const items = await withOfflineFile(path, (file) => list.read(readerOf(file)));
+      const { items, note } = await withOfflineFile(path, (raw) => {
+        const file = readerOf(raw);
+        return { items: list.read(file), note: list.note?.(file) ?? '' };
+      });
       if (flags.output === 'json') for (const item of items) writeJson(io, list.json(item));
-      else io.write(tableText([list.heading, ...items.map(list.cells)]));
+      else io.write(tableText([list.heading, ...items.map(list.cells)]) + note);
     });
 }
 
@@ -169,7 +179,17 @@ function addTables(inspect: Command, io: Io): void {
     name: 'tables',
     description: 'The tables of the checkpoint: runs, records in them, bytes and blocks.',
     read: tableReports,
-    json: (table) => ({ ...table }),
+    json: ({ stateBytes, ...table }) => ({
+      ...table,
+      ...(stateBytes === null ? {} : { state_bytes: stateBytes }),
+    }),
+    note: (file) => {
+      const bytes = stateBytesReport(file);
+      if (bytes === null) return 'state: no limit\n';
+      const { stateBytesMax } = file.config;
+      const share = Math.floor((100 * bytes) / stateBytesMax);
+      return `state: ${bytes} of ${stateBytesMax} bytes (${share}%) at the checkpoint\n`;
+    },
     heading: ['ID', 'NAME', 'RUNS', 'ENTRIES', 'BYTES', 'BLOCKS'],
     cells: ({ id, name, runs, entries, bytes, blocks }) => [
       String(id),

@@ -1,3 +1,4 @@
+import { stateBytesOf } from '@kimberlite/kernel';
 import { makeFault, sha256 } from '@kimberlite/server';
 import {
   ClientId,
@@ -15,6 +16,9 @@ import { type CliError, ofServerFault } from '../fault.ts';
 import type { DataFileReader } from './data-file-reader.ts';
 import { readBlock, TABLES } from './read-tree.ts';
 
+/** The kernel's table of numbers. */
+const META_NAME = 'meta';
+
 /** A table of the checkpoint, as its manifest has it. */
 export interface TableReport {
   readonly id: number;
@@ -26,11 +30,14 @@ export interface TableReport {
   /** Of the records. */
   readonly bytes: number;
   readonly blocks: number;
+  /** Of the table that keeps it: what counts against the limit of the state; null without one. */
+  readonly stateBytes: number | null;
 }
 
 /** Every table of the checkpoint, the empty ones too. */
 export function tableReports(file: DataFileReader): TableReport[] {
   const { tree } = openForest(file);
+  const stateBytes = stateBytesReport(file);
   return [...TABLES.values()].map(({ id, name }) => {
     const levels = tree.tables.find(({ table }) => table === id)?.levels ?? [];
     const runs: readonly Run[] = runViews(levels).map(({ run }) => run);
@@ -41,8 +48,23 @@ export function tableReports(file: DataFileReader): TableReport[] {
       entries: runs.reduce((sum, run) => sum + run.records, 0),
       bytes: runs.reduce((sum, run) => sum + run.size, 0),
       blocks: runs.reduce((sum, run) => sum + run.blocks, 0),
+      stateBytes: name === META_NAME ? stateBytes : null,
     };
   });
+}
+
+/** What the state took at the checkpoint of its limit; null where there is no limit. */
+export function stateBytesReport(file: DataFileReader): number | null {
+  if (file.config.stateBytesMax === 0) return null;
+  const forest = openForest(file);
+  const get = (table: number, key: Uint8Array): Uint8Array | null => {
+    for (;;) {
+      const value = forest.table(table).lookup(key);
+      if (value !== 'wanted') return value;
+      provideWanted(file, forest);
+    }
+  };
+  return stateBytesOf({ get });
 }
 
 /** A session, and how long its stored reply is. */

@@ -60,6 +60,7 @@ export function answer(
     dataFile: { path: '', bytes: 0, ioMode: 'dsync', lock: [] },
     threadPoolSize: 24,
     clientConnections: 0,
+    stateSize: { bytes: null, bytesMax: 0, refusals: 0 },
     uptimeSeconds: 0,
     counters: {
       messagesReceived: 0,

@@ -169,10 +169,24 @@ function writeProcess(text: MetricsText, status: StatusRecord): void {
   const gauges: readonly Gauge[] = [
     ['vsr_client_connections', 'Open connections of clients.', status.clientConnections],
     ['vsr_storage_bytes', 'Size of the data file.', status.dataFile.bytes],
+    [
+      'vsr_state_bytes_max',
+      'Limit of what the state may take, as chosen at format; 0 for none.',
+      status.stateSize.bytesMax,
+    ],
     ['process_uptime_seconds', 'Time since the replica was started.', status.uptimeSeconds],
     ['process_resident_memory_bytes', 'Resident memory of the process.', process.memoryUsage.rss()],
   ];
   for (const [name, help, value] of gauges) text.gauge(name, help, [['', value]]);
+  const { bytes, refusals } = status.stateSize;
+  text.gauge(
+    'vsr_state_bytes',
+    'What the state takes of that limit; no sample before the first request since the start.',
+    bytes === null ? [] : [['', bytes]],
+  );
+  text.counter('vsr_state_refusals_total', 'Calls that the state had no room for.', 'reason', [
+    ['no_space', refusals],
+  ]);
 }
 
 interface Counter {

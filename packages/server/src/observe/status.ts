@@ -27,8 +27,19 @@ export interface StatusRecord {
   /** Threads for disk I/O as configured; fewer than 24 can make the WAL wait for blocks. */
   readonly threadPoolSize: number;
   readonly clientConnections: number;
+  readonly stateSize: StateSizeRecord;
   readonly uptimeSeconds: number;
   readonly counters: CounterRecord;
+}
+
+/** How full the state is, where the cluster was formatted with a limit. */
+export interface StateSizeRecord {
+  /** As of the last request that was executed here; null before one, and without a limit. */
+  readonly bytes: number | null;
+  /** 0 for no limit. */
+  readonly bytesMax: number;
+  /** Calls refused for want of room since the start. */
+  readonly refusals: number;
 }
 
 export interface CounterRecord {

@@ -64,6 +64,7 @@ export function statusRecord(
     dataFile: { path: '/d', bytes: 4096, ioMode: 'direct_dsync', lock: ['flock'] },
     threadPoolSize: 24,
     clientConnections: 5,
+    stateSize: { bytes: 600, bytesMax: 1000, refusals: 2 },
     uptimeSeconds: 1.5,
     counters: counterRecord(instruments),
     ...changes,
