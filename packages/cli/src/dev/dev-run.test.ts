@@ -33,6 +33,7 @@ it('makes nothing on disk when a port is taken', async () => {
     await expect(run.start(new Promise(() => {}))).rejects.toMatchObject({
       code: 'port_in_use',
       exitCode: 11,
+      remedy: expect.stringMatching(/^Nothing was started.*A cluster may already run on these/),
     });
     expect(existsSync(directory)).toBe(false);
     expect(io.err()).toBe('');

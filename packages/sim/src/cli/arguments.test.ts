@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { MUTANTS } from '../mutants/catalogue.ts';
 import { SCENARIOS } from '../scenarios/registry.ts';
 import { parseCommand } from './arguments.ts';
-import { helpText } from './help.ts';
+import { helpText, listText } from './help.ts';
 import { COMMAND_NAMES, OPTIONS_OF } from './options.ts';
 
 describe('command line', () => {
@@ -104,6 +105,10 @@ describe('command line', () => {
     expect(parseCommand(['run', '--scenario', 'power'])).toMatchObject({
       error: "there is no scenario 'power'; perhaps power_cuts",
     });
+    expect(parseCommand(['run', '--mutant', 'nope'])).toMatchObject({
+      error: "there is no mutant 'nope'; 'vopr list' shows them",
+    });
+    for (const { name } of [...MUTANTS, ...SCENARIOS]) expect(listText()).toContain(` ${name} `);
   });
 
   it('reads how long a campaign is, and which share of it', () => {

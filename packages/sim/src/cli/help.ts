@@ -1,4 +1,6 @@
 import { CHECKERS } from '../checkers/violation.ts';
+import { MUTANTS } from '../mutants/catalogue.ts';
+import { UNCAUGHT_MUTANTS } from '../mutants/uncaught-mutants.ts';
 import { SCENARIOS } from '../scenarios/registry.ts';
 import { SCENARIO_GROUPS } from '../scenarios/scenario.ts';
 import type { CommandName } from './options.ts';
@@ -21,7 +23,7 @@ Usage
   vopr minimize BUNDLE    the smallest run that fails the same way
   vopr bisect BUNDLE      the first bad event
   vopr stats              what runs were like
-  vopr list | scenarios   scenarios and checkers
+  vopr list | scenarios   scenarios, checkers and mutants
   vopr mutants            plants bugs, one at a time, and shows what catches them
   vopr COMMAND --help     options of a command, with an example
   vopr --version
@@ -106,7 +108,7 @@ Example
   vopr stats --seed 1 --runs 200 --jobs 2
   vopr stats shard-1.json shard-2.json vopr-failures
 `,
-  list: 'vopr list - scenarios and checkers\n\nExample\n  vopr list\n',
+  list: 'vopr list - scenarios, checkers and mutants\n\nExample\n  vopr list\n',
   scenarios: 'vopr scenarios - the same as vopr list\n\nExample\n  vopr scenarios\n',
   mutants: `vopr mutants [NAME...] - plants bugs, one at a time, and shows what catches them
 
@@ -138,5 +140,9 @@ export function listText(): string {
     return rows.length === 0 ? [] : [`  ${title} (${group})`, ...rows];
   });
   const checkers = Object.entries(CHECKERS).map(([name, what]) => `    ${pad(name)}${what}`);
-  return ['Scenarios', ...groups, '', 'Checkers', ...checkers, ''].join('\n');
+  const planted = [...MUTANTS, ...UNCAUGHT_MUTANTS];
+  const widest = Math.max(...planted.map(({ name }) => name.length)) + 2;
+  const mutants = planted.map(({ name, bug }) => `    ${name.padEnd(widest)}${bug}`);
+  const sections = ['Scenarios', ...groups, '', 'Checkers', ...checkers];
+  return [...sections, '', 'Mutants (planted bugs)', ...mutants, ''].join('\n');
 }
