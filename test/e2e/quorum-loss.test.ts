@@ -1,5 +1,6 @@
 import { Client, ClientError } from '@kimberlite/client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { runKimberlite } from '../support/kimberlite.ts';
 import {
   ProxiedCluster as Cluster,
   type ProxiedCluster,
@@ -74,6 +75,23 @@ describe('a replica that is left alone', () => {
       }
     }, cluster.waiting('a put is refused'));
     expect(refused.definite).toBe(true);
+    // So do reads that somebody would have to confirm; others need nobody.
+    const definite = { code: 'no_quorum', definite: true };
+    const timeout = 1_000;
+    await expect(client.get('refused', { timeout })).rejects.toMatchObject(definite);
+    await expect(client.range({}, { timeout })).rejects.toMatchObject(definite);
+    await expect(client.stream.length('audit', { timeout })).rejects.toMatchObject(definite);
+    expect(await client.get('key 0', { consistency: 'local' })).not.toBeNull();
+    const endpoints = cluster.endpoints().join(',');
+    const where = ['--endpoints', endpoints, '--timeout', `${timeout}`];
+    for (const words of [
+      ['get', 'refused'],
+      ['verify', 'stream', 'audit'],
+    ]) {
+      const { code, stderr } = await runKimberlite(...words, ...where);
+      expect(stderr).toContain('[no_quorum]');
+      expect(code).toBe(5);
+    }
     for (const slot of others) await cluster.start(slot);
     await cluster.whole();
     await write();

@@ -151,6 +151,27 @@ describe('a cluster that is full', () => {
     expect(outcome.ended).toMatchObject({ code: 'overloaded', definite: true });
   });
 
+  it('of reads without a quorum is told as that, and answers when it is back', async () => {
+    const get = (): Outcome =>
+      outcomeOf(
+        caller.read({}, (namespace) => ({ kind: 'get', namespace, key: KEY, bytesMax: 10 })),
+      );
+    replica.onQuery = (query, peer, socket) => peer.refuse(query, socket, 'noQuorum');
+    const refused = get();
+    await passUntil(() => refused.ended !== null);
+    expect(refused.ended).toMatchObject({
+      code: 'no_quorum',
+      definite: true,
+      message: 'the replicas that answer see no quorum; the call was not executed',
+    });
+    const patient = get();
+    const asked = replica.queries.length;
+    await passUntil(() => replica.queries.length > asked);
+    replica.onQuery = (query, peer, socket) => peer.answerQuery(query, socket);
+    await passUntil(() => patient.ended !== null);
+    expect(patient.ended).toMatchObject({ kind: 'get' });
+  });
+
   it('of registers is told as overloaded to calls that were never sent', async () => {
     replica.onRegister = (request, peer, socket) => peer.refuse(request, socket, 'busy');
     await restart();

@@ -20,7 +20,7 @@ import { encodeBatch } from './encode-batch.ts';
 import { ClientError } from './errors.ts';
 import { Fastest } from './fastest.ts';
 import type { ClusterFacts } from './lane.ts';
-import type { PendingCall } from './pending-call.ts';
+import type { DefiniteRefusal, PendingCall } from './pending-call.ts';
 import type { ReadMode } from './read-mode.ts';
 
 /** Queries in flight at once; beyond, reads gather until one is answered. */
@@ -230,9 +230,10 @@ export class Reader {
           this.onRefused(effect.id, effect.reason);
           break;
         case 'busy':
-          for (const pending of this.asked.get(effect.id)?.batch ?? []) {
-            pending.refusedFor = 'overloaded';
-          }
+          this.onTold(effect.id, 'overloaded');
+          break;
+        case 'no_quorum':
+          this.onTold(effect.id, 'no_quorum');
           break;
         default:
           unreachable(effect);
@@ -266,6 +267,11 @@ export class Reader {
       rejectAll(batch, 'refused', `the cluster refused the read (${snake(reason)})`);
     }
     this.options.host.onReady();
+  }
+
+  /** The session asks on; if nothing better comes until the deadline, this is the reason. */
+  private onTold(id: number, refusedFor: DefiniteRefusal): void {
+    for (const pending of this.asked.get(id)?.batch ?? []) pending.refusedFor = refusedFor;
   }
 
   private takeAsked(id: number): Asked {

@@ -120,6 +120,7 @@ export class QueryDriver {
           break;
         }
         case 'busy':
+        case 'no_quorum':
           break; // The session asks elsewhere by itself.
         case 'refused':
           this.waiting.delete(effect.id);

@@ -246,6 +246,22 @@ describe('a query session', () => {
     ]);
   });
 
+  it('asks the others at once when one sees no quorum, once round, and tells so each time', () => {
+    const session = make();
+    const first = ask(session);
+    const told = { kind: 'no_quorum', id: first.id };
+    let asked: Sent = first;
+    for (const hops of [1, 1, 0]) {
+      const out = hear(session, refusal(asked, 'noQuorum'));
+      expect(others(out)).toEqual([told]);
+      expect(sends(out)).toHaveLength(hops);
+      asked = sends(out)[0] ?? asked;
+    }
+    // The timer brings it round again, and whoever has the quorum back answers.
+    asked = present(sends(tick(session, 60))[0]);
+    expect(hear(session, answer(asked, { op: 5 }))).toMatchObject([{ kind: 'answered' }]);
+  });
+
   it('ignores what is not meant for it', () => {
     const session = make();
     const asked = ask(session);

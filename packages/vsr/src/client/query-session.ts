@@ -20,7 +20,9 @@ export type QueryEffect =
   /** Every replica would say the same (`invalid`), or all that could be asked have (`tooStale`). */
   | { readonly kind: 'refused'; readonly id: number; readonly reason: RefusalReason }
   /** A replica has more queries than it can take: it is asked for again elsewhere, later. */
-  | { readonly kind: 'busy'; readonly id: number };
+  | { readonly kind: 'busy'; readonly id: number }
+  /** A replica sees no quorum, so that it can confirm nothing: it is asked for again elsewhere. */
+  | { readonly kind: 'no_quorum'; readonly id: number };
 
 export interface QuerySessionOptions extends RetryOptions {
   readonly cluster: bigint;
@@ -232,8 +234,11 @@ export class QuerySession {
         asked.stale = true;
         if (!this.hop(asked, out)) this.endsStale(asked, out);
         return;
-      case 'notPrimary':
       case 'noQuorum':
+        out.push({ kind: 'no_quorum', id: asked.id });
+        this.hop(asked, out);
+        return;
+      case 'notPrimary':
         this.hop(asked, out);
         return;
       case 'busy':

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isCommand } from '../message/message.ts';
+import { Op } from '../std/numbers.ts';
 import { counterValue, OPERATION_ADD } from '../testing/counter-machine.ts';
 import { heartbeatOf, prepareOkOf } from '../testing/lead.ts';
 import { extendChain, fixtureRoot } from '../testing/log-fixture.ts';
@@ -14,7 +15,8 @@ import {
   rounds,
   told,
 } from '../testing/read-fixture.ts';
-import { fromPeer } from '../testing/replica-harness.ts';
+import { fromPeer, type ReplicaHarness } from '../testing/replica-harness.ts';
+import { isQuorumLost } from './quorum.ts';
 
 describe('a bounded read', () => {
   it('is answered by a confirmation that is young enough, without another', () => {
@@ -130,5 +132,44 @@ describe('a query', () => {
     harness.settle();
     expect(told(harness)).toHaveLength(4096 - first);
     expect(harness.replica.reads).toMatchObject({ count: 0, bytes: 0, waiting: [] });
+  });
+});
+
+/** Nobody is heard; until then no client is told anything. */
+function tickUntilLost(harness: ReplicaHarness): void {
+  while (!isQuorumLost(harness.replica)) {
+    expect(told(harness)).toEqual([]);
+    expect(harness.replica.tick).toBeLessThan(1_000);
+    harness.tick();
+  }
+}
+
+describe('a linearizable read without a quorum', () => {
+  it.each([
+    ['primary', primary],
+    ['backup', backup],
+  ])('is refused by a %s that has lost it, whether it waits or comes then', (_role, make) => {
+    const harness = make();
+    harness.deliver(query('linearizable'));
+    harness.deliver(query('bounded', { lagMax: 60_000 }));
+    tickUntilLost(harness);
+    expect(told(harness)).toEqual(['noQuorum']);
+    harness.deliver(query('linearizable'));
+    harness.deliver(query('local'));
+    // What is bounded waits for as long as it may, what is local needs nobody.
+    expect(told(harness)).toEqual(['noQuorum', 0]);
+    expect(harness.replica.reads.count).toBe(1);
+  });
+
+  it('is answered again as soon as the quorum is back', () => {
+    const harness = primary();
+    tickUntilLost(harness);
+    harness.deliver(query('linearizable'));
+    expect(told(harness)).toEqual(['noQuorum']);
+    harness.deliver(
+      fromPeer({ slot: 0, view: 1 }, 'requestHeaders', { opMin: Op(0), opMax: Op(0) }),
+    );
+    harness.deliver(query('linearizable'));
+    expect(told(harness)).toEqual([]);
   });
 });

@@ -13,6 +13,7 @@ import { NO_CLIENT, Op } from '../std/numbers.ts';
 import { queryGuarded } from './execute-guard.ts';
 import { isQueryBody, isValidBody, machineWeight } from './machine-calls.ts';
 import { mayLookAgain, releaseQuery, waitForBlocks } from './query-blocks.ts';
+import { isQuorumLost } from './quorum.ts';
 import { askForIndex, awaitIndex, repeatReadQuestions, startRounds } from './read-round.ts';
 import type { PendingQuery, WaitingQuery } from './read-state.ts';
 import { refuse } from './refuse.ts';
@@ -50,6 +51,10 @@ export function onQuery(r: Replica, message: Message<'query'>): void {
   const level = reasonName(READ_LEVELS, header.level);
   if (level === null || !isValidQuery(r, message)) {
     refuse(r, message, 'invalid');
+    return;
+  }
+  if (level === 'linearizable' && isQuorumLost(r)) {
+    refuse(r, message, 'noQuorum');
     return;
   }
   const { reads } = r;
@@ -187,6 +192,31 @@ function uncount(r: Replica, { message }: PendingQuery): void {
   assert(r.reads.count >= 0 && r.reads.bytes >= 0, 'a query is forgotten once');
 }
 
+/**
+ * What no quorum has confirmed is refused when the quorum stays lost: its client then knows why
+ * nothing comes, and may ask another replica. Refusing a read can harm nothing, so it needs none of
+ * the care of `refuseWithoutQuorum`. A bounded one has an end of its own. What is confirmed stays:
+ * its index may be executed yet, and the answer then is as fresh as it owes to be.
+ */
+export function refuseUnconfirmed(r: Replica): void {
+  keepQueries(r, (query) => {
+    if (query.level !== 'linearizable') return true;
+    refuse(r, query.message, 'noQuorum');
+    uncount(r, query);
+    return false;
+  });
+}
+
+/** Drops the queries without a confirmed index that are not to be kept. */
+function keepQueries(r: Replica, keep: (query: PendingQuery) => boolean): void {
+  const { reads } = r;
+  reads.arriving = reads.arriving.filter(keep);
+  for (const round of reads.rounds) round.queries = round.queries.filter(keep);
+  if (reads.asking !== null) {
+    reads.asking = { ...reads.asking, queries: reads.asking.queries.filter(keep) };
+  }
+}
+
 /** Asks again where an answer was lost, and refuses what has waited for too long. */
 export function onReadTimeout(r: Replica): void {
   const { reads } = r;
@@ -196,7 +226,7 @@ export function onReadTimeout(r: Replica): void {
     uncount(r, query);
     return false;
   };
-  reads.arriving = reads.arriving.filter(keep);
+  keepQueries(r, keep);
   setWaiting(
     r,
     reads.waiting.filter((waiting) => {
@@ -205,10 +235,6 @@ export function onReadTimeout(r: Replica): void {
       return false;
     }),
   );
-  for (const round of reads.rounds) round.queries = round.queries.filter(keep);
-  if (reads.asking !== null) {
-    reads.asking = { ...reads.asking, queries: reads.asking.queries.filter(keep) };
-  }
   repeatReadQuestions(r);
   if (reads.count > 0 || reads.rounds.length > 0) r.timers.start('read');
 }

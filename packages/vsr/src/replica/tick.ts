@@ -10,7 +10,7 @@ import { watchLag } from './pacing.ts';
 import { onPingTimeout } from './ping.ts';
 import { onPrepareTimeout } from './prepare.ts';
 import { isQuorumLost, watchQuorum } from './quorum.ts';
-import { onReadTimeout } from './read.ts';
+import { onReadTimeout, refuseUnconfirmed } from './read.ts';
 import { onRepairTimeout } from './repair.ts';
 import { onRepairSyncTimeout } from './repair-sync.ts';
 import type { Replica } from './replica.ts';
@@ -37,7 +37,10 @@ export function onTick(r: Replica): void {
   } else {
     watchQuorum(r);
   }
-  if (isQuorumLost(r)) refuseQueued(r);
+  if (isQuorumLost(r)) {
+    refuseQueued(r);
+    refuseUnconfirmed(r);
+  }
   watchSelf(r, stalled);
   watchCommits(r);
   watchLag(r);

@@ -274,7 +274,8 @@ export const TIMEOUT_ROWS = {
   quorumLoss: {
     role: 'everyone',
     kind: 'limit',
-    purpose: 'no quorum was seen for this long: requests are refused, definitely, as no_quorum',
+    purpose:
+      'no quorum was seen for this long: requests and linearizable reads are refused, definitely, as no_quorum',
     default: 100,
     lan: 50,
     wan: 500,
