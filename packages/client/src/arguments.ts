@@ -17,11 +17,16 @@ export interface Shape<T> {
 /** Options that nobody gave. */
 export const NO_OPTIONS: Readonly<Record<never, never>> = Object.freeze({});
 
-export function optionsShape<T>(call: string, fields: Shape<T>['fields']): Shape<T> {
+/**
+ * `T` comes from the declared type alone: inferred from the fields, it would hide a field that the
+ * type has no more.
+ */
+export function optionsShape<T>(call: string, fields: NoInfer<Shape<T>['fields']>): Shape<T> {
   return { whole: `the options of ${call}`, part: `an option of ${call}`, fields };
 }
 
-export function objectShape<T>(whole: string, fields: Shape<T>['fields']): Shape<T> {
+/** The same for an object that is no options. */
+export function objectShape<T>(whole: string, fields: NoInfer<Shape<T>['fields']>): Shape<T> {
   return { whole, part: `a field of ${whole}`, fields };
 }
 
@@ -60,6 +65,11 @@ export function meant(word: unknown, names: readonly string[]): string {
 
 /** Letters of a word that is compared with names; longer ones would only take time. */
 const WORD_MAX = 64;
+
+/** `a, b or c`. */
+export function oneOf(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+}
 
 /** A list of the caller's, with a value in every place; throws `invalid_argument`. */
 export function listOf<T>(value: readonly T[], what: string): readonly T[] {

@@ -22,6 +22,7 @@ import {
 } from './arguments.ts';
 import { type Bytes, own, toBytes } from './bytes.ts';
 import { Caller } from './caller.ts';
+import type { TxnCompare } from './compare.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { invalidArgument } from './errors.ts';
 import {
@@ -39,7 +40,6 @@ import {
   rangeOf,
   type ScanRequest,
   scanOf,
-  type TxnCompare,
   type TxnRequest,
   txnOf,
 } from './requests.ts';

@@ -9,6 +9,12 @@ export {
   type PutOptions,
   type Swap,
 } from './client.ts';
+export type {
+  NumberCompare,
+  PresenceCompare,
+  TxnCompare,
+  ValueCompare,
+} from './compare.ts';
 export type { ConnectionState } from './connection.ts';
 export {
   CLIENT_ERRORS,
@@ -32,16 +38,7 @@ export {
   REQUEST_TIMEOUT_DEFAULT,
 } from './options.ts';
 export type { Consistency, KeyReadOptions, ReadOptions } from './read-mode.ts';
-export type {
-  NumberCompare,
-  PresenceCompare,
-  RangeRequest,
-  ScanRequest,
-  TxnCompare,
-  TxnOperation,
-  TxnRequest,
-  ValueCompare,
-} from './requests.ts';
+export type { RangeRequest, ScanRequest, TxnOperation, TxnRequest } from './requests.ts';
 export type { ClientStatus, ConnectionEvent, EndpointStatus } from './status.ts';
 export type {
   Appended,

@@ -3,11 +3,9 @@ import {
   BYTES_MAX,
   type Compare,
   type KeyOperation,
-  type NumberTarget,
   prefixEnd,
   RANGE_LIMIT_MAX,
   type RangeOperation,
-  type Relation,
 } from '@kimberlite/kernel';
 import {
   checkObject,
@@ -17,10 +15,12 @@ import {
   meant,
   natural,
   objectShape,
+  oneOf,
   type Shape,
   shown,
 } from './arguments.ts';
 import { type Bytes, toBytes } from './bytes.ts';
+import { compareOf, type TxnCompare } from './compare.ts';
 import { type ClientError, invalidArgument } from './errors.ts';
 
 /** Which keys, in ascending byte order: all, those with a prefix, or `from` (in) to `to` (out). */
@@ -34,28 +34,6 @@ export interface RangeRequest {
   readonly keysOnly?: boolean;
   /** Bytes of the entries, at most; default 16 KiB. The page ends before it would take more. */
   readonly bytesMax?: number;
-}
-
-/** A condition of a transaction. A value is compared for equality unless `relation` says else. */
-export type TxnCompare = PresenceCompare | ValueCompare | NumberCompare;
-
-export interface PresenceCompare {
-  readonly key: Bytes;
-  readonly target: 'exists' | 'absent';
-}
-
-export interface ValueCompare {
-  readonly key: Bytes;
-  readonly target: 'value';
-  readonly relation?: Relation;
-  readonly value: Bytes;
-}
-
-export interface NumberCompare {
-  readonly key: Bytes;
-  readonly target: NumberTarget;
-  readonly relation?: Relation;
-  readonly operand: number;
 }
 
 /** Something that a transaction does. */
@@ -101,45 +79,6 @@ const TXN: Shape<TxnRequest> = objectShape('a transaction', {
   else: true,
 });
 
-const COMPARED = { key: true, target: true } as const;
-const PRESENCE: Shape<PresenceCompare> = objectShape('a compare of presence', COMPARED);
-const VALUE: Shape<ValueCompare> = objectShape('a compare of a value', {
-  ...COMPARED,
-  relation: true,
-  value: true,
-});
-const NUMBER: Shape<NumberCompare> = objectShape('a compare of a revision or version', {
-  ...COMPARED,
-  relation: true,
-  operand: true,
-});
-/** Every target; the type keeps the list complete. */
-const TARGETS: Readonly<Record<TxnCompare['target'], true>> = {
-  exists: true,
-  absent: true,
-  value: true,
-  createRevision: true,
-  modRevision: true,
-  version: true,
-};
-const RELATIONS: Readonly<Record<Relation, true>> = {
-  equal: true,
-  notEqual: true,
-  greater: true,
-  less: true,
-};
-/** What other languages, and the command line, write for them. */
-const RELATION_SIGNS: ReadonlyMap<unknown, Relation> = new Map<unknown, Relation>([
-  ['=', 'equal'],
-  ['==', 'equal'],
-  ['===', 'equal'],
-  ['!=', 'notEqual'],
-  ['!==', 'notEqual'],
-  ['<>', 'notEqual'],
-  ['>', 'greater'],
-  ['<', 'less'],
-]);
-
 type Operation<K extends TxnOperation['kind']> = Extract<TxnOperation, { readonly kind: K }>;
 /** A shape for each kind; the type keeps the list complete. */
 const OPERATIONS: { readonly [K in TxnOperation['kind']]: Shape<Operation<K>> } = {
@@ -167,55 +106,6 @@ export function txnOf(request: TxnRequest): {
     then: branchOf(listOf(then, 'then')),
     else: branchOf(listOf(other, 'else')),
   };
-}
-
-function compareOf(compare: TxnCompare): Compare {
-  expectObject(compare, 'a compare');
-  switch (compare.target) {
-    case 'exists':
-    case 'absent':
-      checkObject(compare, PRESENCE);
-      return { target: compare.target, key: toBytes(compare.key, 'a key') };
-    case 'value': {
-      checkObject(compare, VALUE);
-      const value = toBytes(compare.value, 'a value');
-      const relation = relationOf(compare.relation);
-      return { target: 'value', key: toBytes(compare.key, 'a key'), relation, value };
-    }
-    case 'createRevision':
-    case 'modRevision':
-    case 'version': {
-      checkObject(compare, NUMBER);
-      const { target, operand } = compare;
-      if (!Number.isSafeInteger(operand) || operand < 0) {
-        throw invalidArgument(`${target} is compared with a whole number, not ${shown(operand)}`);
-      }
-      const relation = relationOf(compare.relation);
-      return { target, key: toBytes(compare.key, 'a key'), relation, operand };
-    }
-    default:
-      throw unknownTarget(compare);
-  }
-}
-
-function unknownTarget({ target }: { readonly target: unknown }): ClientError {
-  const names = Object.keys(TARGETS);
-  const message = `the target of a compare is ${oneOf(names)}, not ${shown(target)}`;
-  return invalidArgument(`${message}${meant(target, names)}`);
-}
-
-function relationOf(relation: Relation | undefined): Relation {
-  if (relation === undefined) return 'equal';
-  if (typeof relation === 'string' && Object.hasOwn(RELATIONS, relation)) return relation;
-  const names = Object.keys(RELATIONS);
-  const same = RELATION_SIGNS.get(relation);
-  const hint = same === undefined ? meant(relation, names) : ` (did you mean ${same}?)`;
-  throw invalidArgument(`a relation is ${oneOf(names)}, not ${shown(relation)}${hint}`);
-}
-
-/** `a, b or c`. */
-function oneOf(names: readonly string[]): string {
-  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }
 
 /** The operations of a branch; its reads share the room of the reply. */
