@@ -29,13 +29,13 @@ export function withOutput(command: Command): Command {
   );
 }
 
-/** Adds the options of ConnectionFlags and `-o`. */
-export function withConnection(command: Command): Command {
+/** Adds the options of ConnectionFlags and `-o`. `limits` says where the default does not hold. */
+export function withConnection(command: Command, limits = ''): Command {
   return withOutput(command)
     .option(
       '--endpoints <list>',
       `client ports of all replicas, host:port,... (env ${ENDPOINTS_VARIABLE}; ` +
-        `default ${ENDPOINTS_DEFAULT})`,
+        `default ${ENDPOINTS_DEFAULT}${limits})`,
     )
     .option('--cluster <id>', 'talk to this cluster only (number)', clusterId)
     .option(

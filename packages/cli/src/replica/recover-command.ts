@@ -50,7 +50,7 @@ const OF_SURVIVOR = ['into', 'newCluster', 'replicas', 'peers', 'yesILose', 'dry
 
 /** Adds recover. */
 export function addRecoverCommand(program: Command, io: Io): void {
-  withConnection(program.command('recover'))
+  withConnection(program.command('recover'), '; none with --from-survivor')
     .description('Make the file of a member whose own is lost, or a new cluster of what is left.')
     .option('--data-file <path>', 'where to make it; nothing may be there')
     .option('--replica <slot>', 'which replica of the cluster, from 0', natural)
@@ -72,7 +72,7 @@ are no healthy quorum.
 
 With --from-survivor, when a majority is lost for good: makes the files of a new cluster from what
 one stopped replica has. Says what is kept and what may be lost, is refused while any member of
---endpoints answers (they must be given; there is no default here), and wants to be confirmed. The
+--endpoints answers (which must name all of the old cluster), and wants to be confirmed. The
 survivor's file is not changed.
 
 Examples:

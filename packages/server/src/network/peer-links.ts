@@ -211,7 +211,15 @@ export class PeerLinks {
         const reason = replicaHelloFault(this.#options.self, hello, null);
         const from = this.#peers.get(hello.header.replica) ?? null;
         if (reason !== null) {
-          this.#logRefusal(from, connection, reason);
+          // It dials again and again: once for each reason is enough for the log.
+          if (from === null || from.refusedFor !== reason) {
+            this.#options.logger.warn('peer', 'refused a connection', {
+              peer: hello.header.replica,
+              remote: connection.remote(),
+              reason: rejectionText(reason),
+            });
+          }
+          if (from !== null) from.refusedFor = reason;
           return reason;
         }
         peer = from;
@@ -233,17 +241,6 @@ export class PeerLinks {
       },
     });
     this.#incoming.add(connection);
-  }
-
-  /** It dials again and again for the same reason: once is enough for the log. */
-  #logRefusal(peer: Peer | null, connection: Connection, reason: RejectionReason): void {
-    if (peer?.refusedFor === reason) return;
-    if (peer !== null) peer.refusedFor = reason;
-    this.#options.logger.warn('peer', 'refused a connection', {
-      peer: peer?.slot ?? 'none',
-      remote: connection.remote(),
-      reason: rejectionText(reason),
-    });
   }
 
   #onIncoming(peer: Peer, connection: Connection, incarnation: bigint): void {
