@@ -10,6 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Client } from '@kimberlite/client';
+import { createKernel } from '@kimberlite/kernel';
 import {
   formatDataFile,
   isFault,
@@ -50,7 +51,7 @@ const started: Child[] = [];
 let written = 0;
 try {
   const file = { path, config: CONFIG_DEFAULT, cluster, slot: 0, replicaCount: 1 };
-  const made = await formatDataFile(file);
+  const made = await formatDataFile({ ...file, stateMachine: createKernel() });
   if (isFault(made)) throw new Error(made.message);
   const report = [];
   for (const megabytes of [0, Number(values.megabytes), 10 * Number(values.megabytes)]) {

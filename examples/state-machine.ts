@@ -45,6 +45,8 @@ function bytesOf(value: number): Uint8Array {
 }
 
 const counters: StateMachine = {
+  // Of this program's files and clients, for ever.
+  name: 'example.counters',
   tables: [
     {
       id: TABLE_COUNTERS,
@@ -124,11 +126,13 @@ try {
     const path = join(directory, `${slot}.data`);
     // Once in the life of a replica; never again after it has run.
     const identity = { cluster, slot, replicaCount: SLOTS.length };
-    ok(await formatDataFile({ path, config: CONFIG_DEV, ...identity }));
+    const file = { path, config: CONFIG_DEV, stateMachine: counters };
+    ok(await formatDataFile({ ...file, ...identity }));
     replicas.push(await start(path, peers));
   }
   const client = new OperationClient({
     cluster,
+    machine: counters.name,
     endpoints: replicas.map(({ clientAddress: { host, port } }) => `${host}:${port}`),
   });
   const name = new TextEncoder().encode('visits');

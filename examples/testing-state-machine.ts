@@ -25,6 +25,7 @@ function bytesOf(value: number): Uint8Array {
 
 /** What both have in common. */
 const office: Omit<StateMachine, 'execute'> = {
+  name: 'example.tickets',
   tables: [{ id: TABLE_NUMBERS, name: 'numbers', combine: null }],
   validate: (operation, body) => operation === OPERATION_NEXT && body.length === 1,
   replyLimit: () => 4,

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@kimberlite/client';
+import { createKernel } from '@kimberlite/kernel';
 import {
   formatDataFile,
   isFault,
@@ -29,8 +30,9 @@ export async function failoverKimberlite(options: {
   const slots = Array.from({ length: REPLICAS }, (_, slot) => slot);
   for (const slot of slots) {
     const path = join(directory, `${slot}.data`);
-    const format = { path, config: CONFIG_DEV, cluster, slot, replicaCount: REPLICAS };
-    const result = await formatDataFile(format);
+    const stateMachine = createKernel();
+    const format = { path, config: CONFIG_DEV, stateMachine, cluster, slot };
+    const result = await formatDataFile({ ...format, replicaCount: REPLICAS });
     if (isFault(result)) throw new Error(result.message);
   }
   const ports = await freePorts(3 * REPLICAS);

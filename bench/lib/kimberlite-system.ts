@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createKernel } from '@kimberlite/kernel';
 import { formatDataFile, isFault, randomU128, THREAD_POOL_SIZE, VERSION } from '@kimberlite/server';
 import { type ClusterConfig, CONFIG_DEFAULT, CONFIG_DEV } from '@kimberlite/vsr';
 import { Child } from './child.ts';
@@ -33,7 +34,8 @@ export async function startKimberlite(options: KimberliteOptions): Promise<Syste
   const dataFile = (slot: number): string => join(directory, `${slot}.data`);
   for (let slot = 0; slot < replicas; slot += 1) {
     const path = dataFile(slot);
-    const result = await formatDataFile({ path, config, cluster, slot, replicaCount: replicas });
+    const format = { path, config, stateMachine: createKernel(), cluster, slot };
+    const result = await formatDataFile({ ...format, replicaCount: replicas });
     if (isFault(result)) throw new Error(result.message);
   }
   const ports = await freePorts(2 * replicas);

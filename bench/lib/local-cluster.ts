@@ -48,7 +48,8 @@ export class LocalCluster {
     const own = new LocalCluster(directory, cluster, await freePorts(3 * REPLICAS));
     for (let slot = 0; slot < REPLICAS; slot += 1) {
       const file = { path: own.path(slot), config: CONFIG_DEFAULT, cluster, slot };
-      ok(await formatDataFile({ ...file, replicaCount: REPLICAS }));
+      const stateMachine = createKernel();
+      ok(await formatDataFile({ ...file, stateMachine, replicaCount: REPLICAS }));
     }
     for (let slot = 0; slot < REPLICAS; slot += 1) await own.startReplica(slot);
     return own;

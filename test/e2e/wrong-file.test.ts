@@ -1,4 +1,5 @@
 import { copyFileSync, renameSync, rmSync } from 'node:fs';
+import { createKernel } from '@kimberlite/kernel';
 import { ERRORS, formatDataFile, isFault } from '@kimberlite/server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TEST_CLUSTER } from '../../packages/server/src/testing/test-cluster.ts';
@@ -28,6 +29,7 @@ async function formatAnew(config = DISK_CONFIG): Promise<void> {
   const made = await formatDataFile({
     path,
     config,
+    stateMachine: createKernel(),
     cluster: TEST_CLUSTER,
     slot: SLOT,
     replicaCount: DISK_REPLICAS,

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { createKernel } from '@kimberlite/kernel';
 import { sha256 } from '@kimberlite/server';
 import {
   CONFIG_DEV,
@@ -7,6 +8,8 @@ import {
   FrameDecoder,
   HELLO_ROLES,
   type Message,
+  machineIdentityOf,
+  machineNameHash,
   OFFSET_SIZE,
   REJECTION_REASONS,
   type RejectionReason,
@@ -15,9 +18,11 @@ import {
   View,
 } from '@kimberlite/vsr';
 
+const KERNEL = machineIdentityOf(createKernel(), sha256);
+
 /** The greeting of a client, or of a replica that pretends to have that slot. */
 export function hello(cluster: bigint, slot: number | null): Message<'hello'> {
-  if (slot === null) return clientHello({ cluster, release: 1, checksum: sha256 });
+  if (slot === null) return clientHello({ cluster, release: 1, machine: null, checksum: sha256 });
   const fields = {
     cluster,
     replica: slot,
@@ -28,6 +33,8 @@ export function hello(cluster: bigint, slot: number | null): Message<'hello'> {
     role: HELLO_ROLES.replica,
     replicaCount: 3,
     ...sizesOf(CONFIG_DEV),
+    machine: KERNEL.id,
+    machineName: machineNameHash(KERNEL.name, sha256),
   };
   return encodeMessage('hello', fields, null, sha256);
 }

@@ -47,6 +47,9 @@ export const FIELD_MEANINGS: FieldMeanings = {
     sessionsMax: 'client sessions, at most',
     stateBytesMax: 'bytes that the state may take, as the kernel counts them; 0 for no limit',
     historyRevisions: 'revisions behind the newest that stay readable; 0 for none',
+    machine:
+      'hash of the name and the tables of the state machine: equal on all replicas; zero for a client',
+    machineName: 'hash of its name; zero for a client of whichever machine',
   },
   ping: {
     checkpointId: 'of the durable checkpoint',
@@ -213,4 +216,5 @@ export const REJECTION_MEANINGS: Readonly<Record<RejectionReason, string>> = {
   wrongSizes: 'formatted with other sizes, or with another number of replicas',
   wrongMember: 'not the replica that belongs there',
   badMessage: 'bytes that are no message, or a message that has no business here',
+  wrongMachine: 'it runs, or speaks to, another state machine',
 };

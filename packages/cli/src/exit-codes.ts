@@ -44,7 +44,8 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
   },
   wrong_peer: {
     code: 6,
-    meaning: 'The endpoint is of another cluster or version, or no replica. Nothing was sent.',
+    meaning:
+      'The endpoint is of another cluster, state machine or version, or no replica. Nothing was sent.',
   },
   replica_ended: { code: 7, meaning: '`dev`: a replica ended that was not told to.' },
   damaged: {
@@ -75,6 +76,7 @@ const EXIT_NAMES: Readonly<Record<ClientErrorCode, ExitName>> = {
   timeout: 'no_answer',
   unreachable: 'no_answer',
   wrong_cluster: 'wrong_peer',
+  wrong_machine: 'wrong_peer',
   wrong_version: 'wrong_peer',
   rejected: 'wrong_peer',
   no_quorum: 'refused',

@@ -33,7 +33,8 @@ function ok<T>(value: T): Exclude<T, { readonly kind: 'fault' }> {
 
 beforeAll(async () => {
   const config = { ...CONFIG_DEV, historyRevisions: 1000 };
-  const sizes = { config, cluster: 7n, slot: 0, replicaCount: 1 };
+  const stateMachine = createKernel();
+  const sizes = { config, stateMachine, cluster: 7n, slot: 0, replicaCount: 1 };
   ok(await formatDataFile({ path: dataFile, ...sizes }));
   const configuration = ok(
     loadConfiguration({
@@ -48,7 +49,7 @@ beforeAll(async () => {
       },
     }),
   );
-  const options = { configuration, stateMachine: createKernel(), writeLog: (): void => {} };
+  const options = { configuration, stateMachine, writeLog: (): void => {} };
   replica = ok(await startReplica(options));
   endpoints = formatAddress(replica.clientAddress);
 });

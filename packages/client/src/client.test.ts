@@ -390,6 +390,20 @@ describe('connecting', () => {
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 
+  it('says so, and asks nothing, when the cluster runs another state machine', async () => {
+    const { replicas, endpoints, cluster } = await startCluster(1);
+    cluster.machine = 'mine';
+    const error = await failure(connect({ endpoints, requestTimeout: 20_000 }));
+    expect(error).toMatchObject({ code: 'wrong_machine', definite: true });
+    expect(error.message).toContain('it runs another state machine than kimberlite.kernel');
+    // The replica refuses it by itself, too.
+    for (const replica of replicas) replica.greeting = 'wrongMachine';
+    expect(await failure(connect({ endpoints, requestTimeout: 20_000 }))).toMatchObject({
+      code: 'wrong_machine',
+    });
+    expect(replicas.flatMap(({ received, queries }) => [...received, ...queries])).toEqual([]);
+  });
+
   it('says so before the deadline when the version is another one', async () => {
     const { replicas, endpoints } = await startCluster(1);
     for (const replica of replicas) replica.greeting = 'wrongVersion';

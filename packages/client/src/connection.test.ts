@@ -28,6 +28,7 @@ function connectionTo(endpoint: string, onEvent: () => void): Connection {
   return new Connection({
     endpoint: parseEndpoint(endpoint),
     cluster: () => 77n,
+    machine: 'kimberlite.kernel',
     release: 256,
     checksum: sha256,
     prng: new Prng(1n),

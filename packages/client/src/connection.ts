@@ -7,6 +7,7 @@ import {
   type FrameFault,
   type HeaderOf,
   isCommand,
+  machineNameHash,
   type Prng,
   REJECTION_REASONS,
   type RejectionReason,
@@ -64,6 +65,8 @@ export interface ConnectionOptions {
   readonly endpoint: Endpoint;
   /** The cluster that is asked for; null for any. May become known later. */
   readonly cluster: () => bigint | null;
+  /** Name of the state machine that is asked for; null for any. */
+  readonly machine: string | null;
   readonly release: number;
   readonly checksum: ChecksumFunction;
   readonly prng: Prng;
@@ -157,8 +160,8 @@ export class Connection {
     let sentCluster = 0n;
     socket.on('connect', () => {
       sentCluster = this.options.cluster() ?? 0n;
-      const { release, checksum } = this.options;
-      const { bytes } = clientHello({ cluster: sentCluster, release, checksum });
+      const { release, machine, checksum } = this.options;
+      const { bytes } = clientHello({ cluster: sentCluster, release, machine, checksum });
       this.handedBytes += bytes.length;
       socket.write(bytes);
     });
@@ -263,6 +266,10 @@ export class Connection {
       this.fail(socket, 'this is the peer port of a replica; give its client port', reason);
       return;
     }
+    if (reason === 'wrongMachine') {
+      this.fail(socket, this.otherMachine(), reason);
+      return;
+    }
     const detail =
       reason === 'wrongCluster'
         ? `it belongs to cluster ${header.cluster}`
@@ -275,6 +282,12 @@ export class Connection {
     const { replica, replicaCount, messageSizeMax } = header;
     if (replica >= replicaCount || replicaCount > VOTERS_MAX || messageSizeMax < SECTOR_SIZE) {
       this.fail(socket, 'its greeting makes no sense', 'badMessage');
+      return;
+    }
+    const { machine, checksum } = this.options;
+    if (machine !== null && header.machineName !== machineNameHash(machine, checksum)) {
+      // Before anything is asked: a request that is valid there too would do something else.
+      this.fail(socket, this.otherMachine(), 'wrongMachine');
       return;
     }
     const wanted = this.options.cluster();
@@ -292,6 +305,10 @@ export class Connection {
     this.unansweredSince = null;
     this.unansweredBytes = 0;
     this.options.events.onConnected(this, header);
+  }
+
+  private otherMachine(): string {
+    return `it runs another state machine than ${this.options.machine ?? 'the one asked for'}`;
   }
 
   private fail(socket: Socket, reason: string, rejection: RejectionReason | null): void {

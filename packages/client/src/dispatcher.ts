@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { type Call, callProblem, LIST_HEADER_SIZE, type Result } from '@kimberlite/kernel';
+import {
+  type Call,
+  callProblem,
+  KERNEL_NAME,
+  LIST_HEADER_SIZE,
+  type Result,
+} from '@kimberlite/kernel';
 import { type AnyMessage, type HeaderOf, Prng, releaseOf } from '@kimberlite/vsr';
 import { CallQueue } from './call-queue.ts';
 import { sha256 } from './checksum.ts';
@@ -83,6 +89,7 @@ export class Dispatcher {
       return new Connection({
         endpoint,
         cluster: () => this.cluster,
+        machine: KERNEL_NAME,
         release,
         checksum: sha256,
         prng: this.prng.fork(),

@@ -9,6 +9,7 @@ export type ClientErrorCode =
   | 'timeout'
   | 'unreachable'
   | 'wrong_cluster'
+  | 'wrong_machine'
   | 'wrong_version'
   | 'rejected'
   | 'no_quorum'
@@ -40,6 +41,9 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
     'Check that the replicas run and that the endpoints name their client ports; ' +
     '`kimberlite dev` starts a local cluster.',
   wrong_cluster: 'The endpoint belongs to another cluster. Check the endpoints and the cluster id.',
+  wrong_machine:
+    'The cluster runs another state machine than this client speaks to. Check the endpoints; ask ' +
+    'a state machine of your own with OperationClient.',
   wrong_version: 'Client and replica speak different protocol versions. Upgrade the older one.',
   rejected: 'Check that the endpoint is the client port of a replica.',
   no_quorum: 'Start the replicas that are down, or heal the network between them, and try again.',

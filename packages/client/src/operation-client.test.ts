@@ -43,6 +43,22 @@ describe('a client for operations', () => {
     expect(client.description).toMatchObject({ replicaCount: 1 });
   });
 
+  it('refuses a machine of another name, where one was named', async () => {
+    const replica = await startReplica();
+    replica.cluster.machine = 'mine';
+    replica.script = (request, peer, socket) => peer.refuse(request, socket, 'invalid');
+    const ask = (machine: string): Promise<unknown> => {
+      const client = makeClient({ endpoints: [replica.endpoint], machine });
+      return client.request(20, new Uint8Array(0), { timeout: 300 }).catch((error) => error);
+    };
+    expect(await ask('yours')).toMatchObject({ code: 'wrong_machine', definite: true });
+    expect(replica.received).toEqual([]);
+    expect(await ask('mine')).toMatchObject({ code: 'refused' });
+    expect(() => makeClient({ endpoints: [replica.endpoint], machine: 'Not one' })).toThrow(
+      /machine is a name/,
+    );
+  });
+
   it('says whether a request that got no answer may have happened', async () => {
     const replica = await startReplica();
     const client = makeClient({ endpoints: [replica.endpoint] });

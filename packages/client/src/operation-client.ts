@@ -6,6 +6,7 @@ import {
   ClientSession,
   type ClusterConfig,
   type HeaderOf,
+  isMachineName,
   OPERATION_FORGET_FILES,
   OPERATION_NOOP,
   OPERATION_RECOVER,
@@ -21,6 +22,7 @@ import { sha256 } from './checksum.ts';
 import { Connection } from './connection.ts';
 import { ClientError, invalidArgument, tooLargeError } from './errors.ts';
 import { BATCH_SIZE_MIN, bodySizeMax, settingsOf, type Timeouts, timeoutOf } from './options.ts';
+import { outlookOf } from './outlook.ts';
 import { type DefiniteRefusal, REFUSED } from './pending-call.ts';
 import { isRefusalTwice } from './refusal-twice.ts';
 import { VERSION } from './release.ts';
@@ -33,6 +35,8 @@ export interface OperationClientOptions {
   readonly endpoints: readonly string[];
   /** Refuse replicas of any other cluster. Left out: whatever cluster answers first. */
   readonly cluster?: bigint;
+  /** Refuse replicas that run a state machine of another name. Left out: whichever they run. */
+  readonly machine?: string;
   /** Milliseconds that a request may take when it does not say; default 5,000. */
   readonly requestTimeout?: number;
   /** The same for a body of more than 16 KiB; default 15,000, or `requestTimeout` if given. */
@@ -72,7 +76,13 @@ interface Waiting {
 const CLIENT: Shape<OperationClientOptions> = {
   whole: 'the options of a client',
   part: 'an option of a client for operations',
-  fields: { endpoints: true, cluster: true, requestTimeout: true, batchTimeout: true },
+  fields: {
+    endpoints: true,
+    cluster: true,
+    machine: true,
+    requestTimeout: true,
+    batchTimeout: true,
+  },
 };
 const REQUEST: Shape<OperationOptions> = optionsShape('request', { timeout: true });
 /** What a client may ask of the core. */
@@ -100,7 +110,11 @@ export class OperationClient {
   /** Begins to connect; throws ClientError `invalid_argument` for options that make no sense. */
   constructor(options: OperationClientOptions) {
     checkObject(options, CLIENT);
-    const settings = reading(() => settingsOf(options));
+    const { machine = null, ...others } = options;
+    if (machine !== null && !isMachineName(machine)) {
+      throw invalidArgument('machine is a name: 1 to 64 characters of a-z 0-9 . _ -');
+    }
+    const settings = reading(() => settingsOf(others));
     this.#timeouts = settings.timeouts;
     this.#cluster = settings.cluster;
     this.#prng = new Prng(BigInt(`0x${randomBytes(8).toString('hex')}`));
@@ -115,6 +129,7 @@ export class OperationClient {
       return new Connection({
         endpoint,
         cluster: () => this.#cluster,
+        machine,
         release: releaseOf(VERSION),
         checksum: sha256,
         prng: this.#prng,
@@ -260,7 +275,8 @@ export class OperationClient {
     const unreachable = this.#bySlot.size === 0;
     const why = unreachable ? ` (${connection?.reason ?? ''})` : '';
     const refusedFor = asked ? null : waiting.refusedFor;
-    const code = unreachable && !asked ? 'unreachable' : (refusedFor ?? 'timeout');
+    const code =
+      unreachable && !asked ? outlookOf(this.#connections).code : (refusedFor ?? 'timeout');
     const outcome = asked ? 'it may have happened' : 'the request was not executed';
     const what =
       code === 'timeout' || refusedFor === null

@@ -57,6 +57,8 @@ function rejectionCode(connection: Connection): ClientErrorCode {
   switch (connection.rejection) {
     case 'wrongCluster':
       return 'wrong_cluster';
+    case 'wrongMachine':
+      return 'wrong_machine';
     case 'wrongVersion':
       return 'wrong_version';
     default:

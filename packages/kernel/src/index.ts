@@ -12,7 +12,7 @@ export { callReplyLimit } from './codec/reply-limit.ts';
 export { callReads, type RequestWeight, weighCalls } from './codec/request-weight.ts';
 export * from './codec/result.ts';
 export { revisionTaken } from './execute-call.ts';
-export { createKernel } from './kernel.ts';
+export { createKernel, KERNEL_NAME } from './kernel.ts';
 export { KernelModel } from './model.ts';
 export { modelAdmits } from './model-admits.ts';
 export { modelAccepts } from './model-fault.ts';

@@ -28,6 +28,9 @@ export interface KernelOptions {
 
 const KERNEL_OPTIONS: KernelOptions = { looksShared: LOOKS_SHARED };
 
+/** Names the kernel in data files, backups and greetings. */
+export const KERNEL_NAME = 'kimberlite.kernel';
+
 /**
  * The built-in state machine: keys with revisions, transactions and event streams, in namespaces
  * (docs/kernel.md). It has no state of its own; everything is in its tables.
@@ -45,6 +48,7 @@ export function createKernel({ looksShared }: KernelOptions = KERNEL_OPTIONS): S
   /** What each range of a request may look at beside its rows. */
   const looksOf = ({ walks }: DecodedBody): number => Math.floor(looksShared / Math.max(1, walks));
   return {
+    name: KERNEL_NAME,
     tables: KERNEL_TABLES,
     open: ({ stateBytesMax, historyRevisions }): void => {
       bytesMax = stateBytesMax;

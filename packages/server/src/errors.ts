@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'data_file_replaced'
   | 'data_file_rolled_back'
   | 'state_machine_failed'
+  | 'wrong_state_machine'
   | 'data_file_wrong_sizes'
   | 'internal';
 
@@ -176,6 +177,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
       'Nothing acknowledged is lost. An op that it cannot execute is in the log, and stops each ' +
       'replica alike until it can: correct the machine, on all replicas the same, and start them ' +
       'again on their files. If it is not your own machine, report it with the lines above.',
+  },
+  wrong_state_machine: {
+    exitCode: 38,
+    summary: 'The data file or the backup is one of another state machine than this program runs.',
+    remedy:
+      'Nothing was touched. Use it with the program that made it; `kimberlite` itself runs the ' +
+      'built-in kernel alone. A machine keeps its name and its tables for ever.',
   },
   data_file_wrong_sizes: {
     exitCode: 39,

@@ -60,7 +60,12 @@ export {
   type StartReplicaOptions,
   startReplica,
 } from './start-replica.ts';
-export { type OpenDataFile, openDataFile, superblockFault } from './storage/data-file.ts';
+export {
+  machineFault,
+  type OpenDataFile,
+  openDataFile,
+  superblockFault,
+} from './storage/data-file.ts';
 export {
   type BlockSource,
   type FormatDataFileOptions,

@@ -15,6 +15,9 @@ export function fatalFault(reason: FatalReason, { path, holdsOps }: FatalFile): 
   if (reason === 'wrong_identity') {
     return makeFault('data_file_wrong_replica', `${path} names another replica inside`);
   }
+  if (reason === 'wrong_machine') {
+    return makeFault('wrong_state_machine', `${path} names another state machine inside`);
+  }
   if (reason === 'other_incarnation') {
     return replacedFault(path, holdsOps());
   }

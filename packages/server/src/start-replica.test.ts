@@ -216,7 +216,8 @@ describe('replica processes', () => {
     });
     const slot = 1;
     const path = other.path(slot);
-    await formatDataFile({ path, config: CONFIG, cluster: 77n, slot, replicaCount: 2 });
+    const sizes = { config: CONFIG, cluster: 77n, slot, replicaCount: 2 };
+    await formatDataFile({ path, stateMachine, ...sizes });
     const before = readFileSync(path);
     const configuration = other.configuration(slot, { clientAddress: taken });
     const refused = await startReplica({ configuration, stateMachine, writeLog: () => {} });

@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import {
   type AnyMessage,
   createHost,
+  machineIdentityOf,
   Prng,
   ReadOutStorage,
   type ReplicaHost,
@@ -79,9 +80,9 @@ export async function startReplica(
   options: StartReplicaOptions,
 ): Promise<RunningReplica | ServerFault> {
   const { configuration, stateMachine } = options;
-  const machineFault = stateMachineFault(stateMachine);
-  if (machineFault !== null) {
-    return makeFault('state_machine_failed', `the state machine ${machineFault}`);
+  const fault = stateMachineFault(stateMachine);
+  if (fault !== null) {
+    return makeFault('state_machine_failed', `the state machine ${fault}`);
   }
   const file = await openDataFile({
     path: configuration.dataFile,
@@ -90,15 +91,16 @@ export async function startReplica(
       cluster: configuration.cluster,
       slot: configuration.replica,
       replicaCount: configuration.addresses.length,
+      machine: machineIdentityOf(stateMachine, sha256),
     },
   });
   if (isFault(file)) return file;
   const readRate = await measureReadRate(file, options.fileCalls);
   const replica = new ReplicaServer(options, file, readRate);
-  const fault = await replica.listen();
-  if (fault !== null) {
+  const unheard = await replica.listen();
+  if (unheard !== null) {
     await replica.stop();
-    return fault;
+    return unheard;
   }
   replica.run();
   return replica;
@@ -296,6 +298,7 @@ class ReplicaServer implements RunningReplica {
       cluster: this.cluster.toString(),
       replica: this.slot,
       replicaCount: identity.replicaCount,
+      stateMachine: { name: identity.machine.name, id: hex128(identity.machine.id) },
       state: this.#host.snapshot(),
       peers: this.#links.status(),
       addresses: {
@@ -381,4 +384,8 @@ const systemClock = {
 
 function threadPoolSize(): number {
   return Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4;
+}
+
+function hex128(value: bigint): string {
+  return value.toString(16).padStart(32, '0');
 }

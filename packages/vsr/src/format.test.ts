@@ -4,6 +4,7 @@ import { CONFIG_SIMULATION } from './config.ts';
 import { type AdoptedState, formatReplica, rootPrepare } from './format.ts';
 import { Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
 import { mutualIntroductions } from './superblock/introductions.ts';
+import { FIXTURE_MACHINE } from './testing/counter-machine.ts';
 import { DataFile } from './testing/data-file.ts';
 import { chainOf, FIXTURE_CLUSTER } from './testing/log-fixture.ts';
 import { ReplicaHarness } from './testing/replica-harness.ts';
@@ -25,7 +26,8 @@ function checkpointAt(op: Op): AdoptedState['checkpoint'] {
 
 function started(adopted: AdoptedState, view = View(0)): ReplicaHarness {
   const config = CONFIG_SIMULATION;
-  const identity = { cluster: FIXTURE_CLUSTER, slot: 1, replicaCount: 3, incarnation: 9n };
+  const replica = { slot: 1, replicaCount: 3, incarnation: 9n };
+  const identity = { machine: FIXTURE_MACHINE, cluster: FIXTURE_CLUSTER, ...replica };
   const introductions = mutualIntroductions(1, [9n, 9n, 9n], adopted.checkpoint.op);
   const contents = formatReplica({
     config,
@@ -70,7 +72,8 @@ describe('a file that goes on from another one', () => {
       expect(() => started({ checkpoint, log })).toThrow(AssertionError);
     }
     const config = CONFIG_SIMULATION;
-    const foreign = { cluster: 8n, slot: 0, replicaCount: 1, incarnation: 9n };
+    const replica = { slot: 0, replicaCount: 1, incarnation: 9n };
+    const foreign = { machine: FIXTURE_MACHINE, cluster: 8n, ...replica };
     const writes = formatReplica({
       config,
       checksum: mix128,

@@ -1,5 +1,6 @@
 import { assert, type ChecksumFunction, FOREST_ROOT_SIZE } from '@kimberlite/store';
 import { assertConfig, type ClusterConfig, SECTOR_SIZE } from './config.ts';
+import type { MachineIdentity } from './machine-identity.ts';
 import { SLOT_COUNT } from './membership.ts';
 import { type LogHeader, logHeaderOf } from './message/header-list.ts';
 import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
@@ -17,6 +18,8 @@ import {
 
 export interface FormatOptions {
   readonly config: ClusterConfig;
+  /** Which state machine is to run on it. */
+  readonly machine: MachineIdentity;
   readonly cluster: bigint;
   /** Member slot, below replicaCount. */
   readonly slot: number;
@@ -188,7 +191,7 @@ function assertLog({ checkpoint, log }: AdoptedState, cluster: bigint): void {
 }
 
 function firstSuperblock(options: FormatOptions, log: FirstLog): SuperblockState {
-  const { config, cluster, slot, replicaCount, incarnation, checksum } = options;
+  const { config, machine, cluster, slot, replicaCount, incarnation, checksum } = options;
   const view = options.view ?? View(0);
   return {
     identity: {
@@ -200,6 +203,7 @@ function firstSuperblock(options: FormatOptions, log: FirstLog): SuperblockState
       incarnation,
       checksumName: checksum.name,
       config,
+      machine,
     },
     sequence: 1,
     parent: ZERO_CHECKSUM,

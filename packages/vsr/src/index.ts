@@ -80,6 +80,16 @@ export {
   slotFault,
 } from './journal/slot-read.ts';
 export {
+  isMachineName,
+  MACHINE_NAME_MAX,
+  type MachineIdentity,
+  type MachineParts,
+  machineIdentityOf,
+  machineNameHash,
+  readMachineName,
+  writeMachineName,
+} from './machine-identity.ts';
+export {
   primarySlot,
   type Quorums,
   quorumsOf,

@@ -1,4 +1,5 @@
-import { type StateMachine, TABLE_USER_MIN } from './state-machine.ts';
+import { isMachineName, type MachineParts } from './machine-identity.ts';
+import { TABLE_USER_MIN } from './state-machine.ts';
 
 /** Ids are u32 in the file. */
 const TABLE_ID_MAX = 0xffff_ffff;
@@ -18,7 +19,10 @@ export type MachineCall =
  * Why this cannot be a state machine, as the rest of a sentence that begins with its name; null for
  * one that can be run.
  */
-export function stateMachineFault({ tables }: StateMachine): string | null {
+export function stateMachineFault({ name: own, tables }: MachineParts): string | null {
+  if (!isMachineName(own)) {
+    return `has the name '${String(own)}'; a name is 1 to 64 characters of a-z 0-9 . _ -`;
+  }
   for (const { id, name } of tables) {
     if (Number.isSafeInteger(id) && id >= TABLE_USER_MIN && id <= TABLE_ID_MAX) continue;
     return `has a table ${name} with the id ${id}; ids are from ${TABLE_USER_MIN} to ${TABLE_ID_MAX}`;

@@ -8,6 +8,13 @@ import type { Op } from './std/numbers.ts';
  * requests in the same order and must end with the same bytes.
  */
 export interface StateMachine {
+  /**
+   * 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`; the same on every replica, for ever. With the
+   * tables it is what data files, backups and greetings are compared by: none is taken for that of
+   * another machine.
+   */
+  readonly name: string;
+
   /** The tables it owns, by id; ids from TABLE_USER_MIN. The same on every replica, for ever. */
   readonly tables: readonly TableOptions[];
 

@@ -8,6 +8,7 @@ export function headRecord(head: BackupHead): Readonly<Record<string, unknown>> 
     cluster: head.cluster,
     replica: head.slot,
     replica_count: head.replicaCount,
+    state_machine: head.machine.name,
     release: `${head.release >>> 16}.${(head.release >>> 8) & 0xff}.${head.release & 0xff}`,
     created_at: timeOf(head.createdAt),
     view: head.view,

@@ -1,7 +1,7 @@
 import { sha256 } from '@kimberlite/server';
 import { inspectTree, type PrepareMessage } from '@kimberlite/vsr';
 import type { CliError } from '../fault.ts';
-import { TABLES } from '../inspect/read-tree.ts';
+import { tablesOf } from '../inspect/read-tree.ts';
 import type { ProgressLine } from '../progress.ts';
 import { type BackupFile, damaged } from './backup-file.ts';
 
@@ -31,7 +31,7 @@ function checkBlocks(file: BackupFile, progress: ProgressLine): void {
   let seen = 0;
   const content = inspectTree(head.checkpoint.forestRoot, {
     format: { checksum: sha256, blockSize: head.config.blockSize },
-    tables: new Set(TABLES.keys()),
+    tables: tablesOf(head.machine),
     read: (address) => file.readBlock(address),
     onFault: ({ address, problem }) => {
       const what = address === null ? 'the checkpoint' : `block ${address} of the checkpoint`;

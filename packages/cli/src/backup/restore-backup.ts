@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BlockSource, randomU128 } from '@kimberlite/server';
 import { VOTERS_MAX } from '@kimberlite/vsr';
+import { refuseOtherMachine } from '../cluster/kernel-machine.ts';
 import {
   assertNothingThere,
   type ClusterSource,
@@ -37,6 +38,7 @@ export interface RestoreFlags extends OutputFlags {
  */
 export async function verifyBackup(path: string, flags: VerifyFlags, io: Io): Promise<void> {
   await withBackup(path, async (file) => {
+    refuseOtherMachine(path, file.head.machine);
     const progress = new ProgressLine(io);
     checkAll(file, progress);
     const directory = mkdtempSync(join(flags.scratch ?? tmpdir(), 'kimberlite-verify-'));
@@ -65,6 +67,7 @@ export async function verifyBackup(path: string, flags: VerifyFlags, io: Io): Pr
 /** Makes the data files of a new cluster, which begins with all that the backup holds. */
 export async function restoreBackup(path: string, flags: RestoreFlags, io: Io): Promise<void> {
   await withBackup(path, async (file) => {
+    refuseOtherMachine(path, file.head.machine);
     const wanted = wantedCluster(file, flags);
     assertNothingThere(wanted);
     const progress = new ProgressLine(io);

@@ -103,7 +103,8 @@ export async function makeCluster(source: ClusterSource, wanted: NewCluster): Pr
 async function formatReplay(path: string, source: ClusterSource): Promise<void> {
   const { cluster, config, view, adoptedOp, state, blocks } = source;
   const incarnation = randomU128();
-  const replica = { path, config, cluster, slot: 0, replicaCount: 1 };
+  const stateMachine = createKernel();
+  const replica = { path, config, stateMachine, cluster, slot: 0, replicaCount: 1 };
   unwrap(
     await formatDataFile({
       ...replica,
@@ -189,6 +190,7 @@ async function formatFiles(replayed: DataFileReader, wanted: NewCluster): Promis
       await formatDataFile({
         path,
         config,
+        stateMachine: createKernel(),
         cluster,
         slot,
         replicaCount,

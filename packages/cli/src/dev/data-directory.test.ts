@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { sha256 } from '@kimberlite/server';
 import { CONFIG_DEV, formatReplica, zoneOffset } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KERNEL_MACHINE } from '../cluster/kernel-machine.ts';
 import { type DirectoryPlan, dataFilePath, prepareDirectory } from './data-directory.ts';
 
 let directory: string;
@@ -26,7 +27,10 @@ function plan(changes: Partial<DirectoryPlan> = {}): DirectoryPlan {
   return { directory: join(directory, 'd'), replicas: 1, size: null, ...changes };
 }
 
-const OF = { config: CONFIG_DEV, cluster: 7n, slot: 0, replicaCount: 1, checksum: sha256 };
+const OF = {
+  ...{ config: CONFIG_DEV, cluster: 7n, slot: 0, replicaCount: 1, checksum: sha256 },
+  machine: KERNEL_MACHINE,
+};
 
 /** As an interrupted format, or an editor, leaves it. */
 function forgetFormatted(): void {

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { createKernel } from '@kimberlite/kernel';
 import { ERRORS, formatDataFile, neverRan } from '@kimberlite/server';
 import { quorumsOf } from '@kimberlite/vsr';
 import { CliError, cliError, unwrap } from '../fault.ts';
@@ -81,6 +82,7 @@ export async function prepareDirectory(
       await formatDataFile({
         path,
         config: SIZES[known.size],
+        stateMachine: createKernel(),
         cluster,
         slot,
         replicaCount: replicas,

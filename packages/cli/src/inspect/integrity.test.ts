@@ -17,6 +17,7 @@ import {
   zoneOffset,
 } from '@kimberlite/vsr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KERNEL_MACHINE } from '../cluster/kernel-machine.ts';
 import { runProgram } from '../program.ts';
 import { capturedIo } from '../testing/captured-io.ts';
 import { CONFIG_SMALL, fill, formatSolo, startSolo } from '../testing/solo-file.ts';
@@ -160,7 +161,8 @@ describe('inspect integrity', () => {
 
   it('says what takes the place of a file of three, where nothing repairs it', async () => {
     const path = join(directory, 'one-of-three.data');
-    await formatDataFile({ path, config: CONFIG_SMALL, cluster: 7n, slot: 1, replicaCount: 3 });
+    const file = { path, config: CONFIG_SMALL, stateMachine: KERNEL_MACHINE };
+    await formatDataFile({ ...file, cluster: 7n, slot: 1, replicaCount: 3 });
     truncateSync(path, zoneOffset(CONFIG_SMALL, 'blocks') - 4096);
     expect((await integrity(path)).found[0]).toMatchObject({ repaired_by: 'replacement' });
     expect((await run('inspect', 'integrity', path)).out).toContain(

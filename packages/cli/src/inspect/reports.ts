@@ -42,6 +42,8 @@ export function superblockReport(file: DataFileReader): Report {
     sessions_max: file.config.sessionsMax,
     state_bytes_max: file.config.stateBytesMax,
     history_revisions: file.config.historyRevisions,
+    state_machine: identity.machine.name,
+    state_machine_id: hex128(identity.machine.id),
     view: state.view,
     log_view: state.logView,
     commit_max: state.commitMax,

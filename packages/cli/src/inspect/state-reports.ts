@@ -12,6 +12,7 @@ import {
   sessionTables,
   TABLE_SESSIONS,
 } from '@kimberlite/vsr';
+import { refuseOtherMachine } from '../cluster/kernel-machine.ts';
 import { type CliError, ofServerFault } from '../fault.ts';
 import type { DataFileReader } from './data-file-reader.ts';
 import { readBlock, TABLES } from './read-tree.ts';
@@ -97,6 +98,7 @@ export function sessionReports(file: DataFileReader): SessionReport[] {
 
 /** The checkpoint's tables, whose blocks are read when they are wanted. */
 function openForest(file: DataFileReader): Forest {
+  refuseOtherMachine(file.path, file.chosen.state.identity.machine);
   const { blockSize } = file.config;
   // All that is looked at stays: what was read once must not be wanted again.
   const cacheSize = Number.MAX_SAFE_INTEGER;

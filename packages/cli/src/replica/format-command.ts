@@ -1,3 +1,4 @@
+import { createKernel } from '@kimberlite/kernel';
 import { formatDataFile } from '@kimberlite/server';
 import { type ClusterConfig, CONFIG_DEFAULT, CONFIG_DEV, VOTERS_MAX } from '@kimberlite/vsr';
 import { type Command, Option } from 'commander';
@@ -68,6 +69,7 @@ Example:
         await formatDataFile({
           path: dataFile,
           config: { ...SIZES[size], stateBytesMax, historyRevisions },
+          stateMachine: createKernel(),
           cluster,
           slot: replica,
           replicaCount: replicas,

@@ -5,6 +5,8 @@ import { formatDataFile, makeFault, randomU128, type StatusRecord } from '@kimbe
 import {
   decodeRecovered,
   encodeRecovery,
+  isMachineName,
+  type MachineIdentity,
   OPERATION_NOOP,
   OPERATION_RECOVER,
   type Op,
@@ -115,7 +117,7 @@ async function recoverMember(flags: RecoverFlags, io: Io): Promise<void> {
   }
   const refusal = recoverRefusal(reports, replica);
   if (refusal !== null) throw refusal;
-  const made = await recover(flags, io);
+  const made = await recover(flags, machineOf(reports), io);
   if (flags.output === 'json') {
     writeJson(io, { data_file: dataFile, replica, ...made });
     return;
@@ -191,10 +193,24 @@ interface Recovered {
   readonly bytes: number;
 }
 
-async function recover(flags: RecoverFlags, io: Io): Promise<Recovered> {
+/** The state machine of the cluster, whichever it is: only its name stands in the new file. */
+function machineOf(reports: readonly ReplicaReport[]): MachineIdentity {
+  const [first] = statusesOf(reports).values();
+  const { name, id } = first?.stateMachine ?? { name: '', id: '' };
+  if (isMachineName(name) && /^[0-9a-f]{32}$/.test(id)) return { name, id: BigInt(`0x${id}`) };
+  const message = 'the replicas do not say which state machine they run';
+  throw cliError('wrong_peer', message, 'Nothing was sent or changed. Check the versions.');
+}
+
+async function recover(
+  flags: RecoverFlags,
+  stateMachine: MachineIdentity,
+  io: Io,
+): Promise<Recovered> {
   const { replica: slot, dataFile: path } = flags;
   const client = new OperationClient({
     endpoints: endpointsOf(flags, io),
+    machine: stateMachine.name,
     requestTimeout: flags.timeout ?? STEP_TIMEOUT_DEFAULT,
     ...(flags.cluster === undefined ? {} : { cluster: flags.cluster }),
   });
@@ -216,7 +232,8 @@ async function recover(flags: RecoverFlags, io: Io): Promise<Recovered> {
       view = Math.max(view, noop.view);
     }
     const file = recoveredFile({ slot, incarnation, since, view: View(view) });
-    const made = unwrap(await formatDataFile({ path, config, cluster, slot, replicaCount, file }));
+    const sizes = { config, cluster, slot, replicaCount };
+    const made = unwrap(await formatDataFile({ path, stateMachine, file, ...sizes }));
     return { cluster: String(cluster), op: since, bytes: made.size };
   } finally {
     await client.close();

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { randomU128 } from '@kimberlite/server';
 import { VOTERS_MAX } from '@kimberlite/vsr';
+import { refuseOtherMachine } from '../cluster/kernel-machine.ts';
 import {
   assertNothingThere,
   blocksOf,
@@ -43,6 +44,7 @@ export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise
   await withOfflineFile(path, async (raw) => {
     const progress = new ProgressLine(io);
     const file = readerOf(raw);
+    refuseOtherMachine(path, file.chosen.state.identity.machine);
     const plan = planOf(file, (done, total) => progress.show('log', done, total));
     progress.clear();
     const json = flags.output === 'json';

@@ -13,6 +13,7 @@ export function answer(
     cluster: '7',
     replica,
     replicaCount,
+    stateMachine: { name: 'kimberlite.kernel', id: 'ab'.repeat(16) },
     state: {
       slot: replica,
       status: 'normal',

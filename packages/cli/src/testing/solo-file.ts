@@ -24,7 +24,8 @@ function ok<T>(value: T): Exclude<T, { readonly kind: 'fault' }> {
 
 /** Makes the data file of the only replica of cluster 7. */
 export async function formatSolo(path: string): Promise<void> {
-  const sizes = { config: CONFIG_SMALL, cluster: 7n, slot: 0, replicaCount: 1 };
+  const stateMachine = createKernel();
+  const sizes = { config: CONFIG_SMALL, stateMachine, cluster: 7n, slot: 0, replicaCount: 1 };
   ok(await formatDataFile({ path, ...sizes }));
 }
 

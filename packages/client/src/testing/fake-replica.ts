@@ -4,6 +4,7 @@ import {
   callReplyLimit,
   decodeCalls,
   encodeResults,
+  KERNEL_NAME,
   type Result,
   refused,
   refusedNumber,
@@ -21,6 +22,7 @@ import {
   HELLO_ROLES,
   isCommand,
   type Message,
+  machineNameHash,
   OPERATION_REGISTER,
   Op,
   REFUSAL_REASONS,
@@ -36,6 +38,8 @@ import { sha256 } from '../checksum.ts';
 export class FakeCluster {
   readonly cluster: bigint;
   readonly replicaCount: number;
+  /** Name of the state machine that it greets with. */
+  machine: string;
   view: number;
   messageSizeMax: number;
   /** Every user request that was executed, as its calls. */
@@ -49,6 +53,7 @@ export class FakeCluster {
   constructor(options: { readonly cluster?: bigint; readonly replicaCount?: number } = {}) {
     this.cluster = options.cluster ?? 77n;
     this.replicaCount = options.replicaCount ?? 1;
+    this.machine = KERNEL_NAME;
     this.view = 0;
     this.messageSizeMax = 256 * 1024;
     this.executed = [];
@@ -308,6 +313,8 @@ export class FakeReplica {
         role: HELLO_ROLES.replica,
         replicaCount: this.cluster.replicaCount,
         ...sizesOf({ ...CONFIG_DEFAULT, messageSizeMax: this.cluster.messageSizeMax }),
+        machine: 7n,
+        machineName: machineNameHash(this.cluster.machine, sha256),
       },
       null,
     );

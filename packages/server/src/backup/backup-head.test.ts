@@ -20,6 +20,7 @@ const headArbitrary: fc.Arbitrary<BackupHead> = fc
     release: fc.nat(0xffffff),
     createdAt: u64,
     cluster: u128,
+    machine: fc.record({ name: fc.stringMatching(/^[a-z0-9._-]{1,64}$/), id: u128 }),
     slot: fc.nat(15),
     replicaCount: fc.integer({ min: 1, max: 6 }),
     incarnation: u128,
@@ -84,7 +85,7 @@ describe('the head of a backup', () => {
     const [head] = fc.sample(headArbitrary, 1);
     if (head === undefined) throw new Error('one was drawn');
     const bytes = encodeBackupHead(head);
-    bytes[8] = 2;
+    bytes[8] = 99;
     expect(decodeBackupHead(bytes)).toBe('version');
     bytes[0] = 0;
     expect(decodeBackupHead(bytes)).toBe('foreign');

@@ -9,15 +9,18 @@ import {
   decodeCheckpoint,
   encodeCheckpoint,
   HEADER_SIZE,
+  type MachineIdentity,
   readConfig,
+  readMachineName,
   writeConfig,
+  writeMachineName,
 } from '@kimberlite/vsr';
 
 /** Bytes of the head that are of fixed length. */
 export const BACKUP_HEAD_SIZE = 4096;
 /** Magic and SHA-256 of everything before. */
 export const BACKUP_TRAILER_SIZE = 40;
-export const BACKUP_VERSION = 1;
+export const BACKUP_VERSION = 2;
 /** Of the head with the free set, at most: far above that of a block area of any size in use. */
 export const BACKUP_HEAD_MAX: number = 256 * 1024 * 1024;
 
@@ -53,6 +56,8 @@ const OFFSET = {
   blockCount: 120,
   logCount: 128,
   historyRevisions: 136,
+  machineId: 144,
+  machineName: 160,
   checkpoint: 256,
   fieldsEnd: 256 + CHECKPOINT_RECORD_SIZE,
   hash: BACKUP_HEAD_SIZE - HASH_SIZE,
@@ -66,6 +71,8 @@ export interface BackupHead {
   readonly createdAt: number;
   readonly cluster: bigint;
   readonly config: ClusterConfig;
+  /** Whose state it is. */
+  readonly machine: MachineIdentity;
   readonly slot: number;
   readonly replicaCount: number;
   readonly incarnation: bigint;
@@ -107,6 +114,7 @@ export function backupHeadOf(
     ...made,
     cluster: point.cluster,
     config: point.config,
+    machine: point.machine,
     slot: point.slot,
     replicaCount: point.replicaCount,
     incarnation: point.incarnation,
@@ -137,6 +145,8 @@ export function encodeBackupHead(head: BackupHead): Uint8Array {
   writeU64(view, OFFSET.logView, head.logView);
   writeU64(view, OFFSET.op, head.op);
   writeConfig(view, OFFSET, config);
+  writeU128(view, OFFSET.machineId, head.machine.id);
+  writeMachineName(bytes, OFFSET.machineName, head.machine.name);
   writeU64(view, OFFSET.usedSize, used.length);
   writeU64(view, OFFSET.blockCount, blocks?.count ?? 0);
   view.setUint32(OFFSET.logCount, prepareSizes.length, true);
@@ -176,7 +186,8 @@ export function decodeBackupHead(bytes: Uint8Array): BackupHead | BackupHeadFaul
 function readFields(bytes: Uint8Array, view: DataView): BackupHead | null {
   const config = readConfig(view, OFFSET);
   const checkpoint = decodeCheckpoint(bytes.subarray(OFFSET.checkpoint));
-  if (checkpoint === null || config === null) return null;
+  const name = readMachineName(bytes, OFFSET.machineName);
+  if (checkpoint === null || config === null || name === null) return null;
   const usedSize = readU64(view, OFFSET.usedSize);
   const sizesOffset = BACKUP_HEAD_SIZE + usedSize;
   const logCount = view.getUint32(OFFSET.logCount, true);
@@ -185,6 +196,7 @@ function readFields(bytes: Uint8Array, view: DataView): BackupHead | null {
     createdAt: readU64(view, OFFSET.createdAt),
     cluster: readU128(view, OFFSET.cluster),
     config,
+    machine: { name, id: readU128(view, OFFSET.machineId) },
     slot: view.getUint8(OFFSET.slot),
     replicaCount: view.getUint8(OFFSET.replicaCount),
     incarnation: readU128(view, OFFSET.incarnation),

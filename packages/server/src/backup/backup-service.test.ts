@@ -23,6 +23,7 @@ const BLOCKS = 2_000;
 const BASE: BackupPoint = {
   cluster: 7n,
   config: CONFIG_DEV,
+  machine: { name: 'mine', id: 5n },
   slot: 0,
   replicaCount: 1,
   incarnation: 1n,

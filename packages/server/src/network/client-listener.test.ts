@@ -6,6 +6,7 @@ import {
   encodeMessage,
   FrameDecoder,
   HEADER_SIZE,
+  machineNameHash,
   Prng,
   REJECTION_REASONS,
   View,
@@ -227,6 +228,22 @@ describe('connections of clients', () => {
     expect(version.answers.events.at(0)?.header).toMatchObject({
       reason: REJECTION_REASONS.wrongVersion,
     });
+  });
+
+  it('refuses a client of another state machine, and takes one of its own or of any', async () => {
+    const other = dial();
+    other.socket.write(clientHello(77n, 'mine').bytes);
+    await other.closed;
+    expect(other.answers.events.map(({ header }) => header)).toMatchObject([
+      { command: 'rejection', reason: REJECTION_REASONS.wrongMachine },
+    ]);
+    for (const machine of ['kimberlite.kernel', null]) {
+      const { socket, answers } = dial();
+      socket.write(clientHello(77n, machine).bytes);
+      expect(await answers.when(({ header }) => header.command === 'hello')).toMatchObject({
+        header: { machine: 7n, machineName: machineNameHash('kimberlite.kernel', sha256) },
+      });
+    }
   });
 
   it('routes replies to every connection on which the client has spoken, and forgets', async () => {

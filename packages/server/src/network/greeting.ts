@@ -4,7 +4,9 @@ import {
   configEquals,
   encodeMessage,
   HELLO_ROLES,
+  type MachineIdentity,
   type Message,
+  machineNameHash,
   NO_REPLICA,
   REJECTION_REASONS,
   type RejectionReason,
@@ -20,6 +22,7 @@ export interface SelfIdentity {
   readonly replicaCount: number;
   readonly incarnation: bigint;
   readonly config: ClusterConfig;
+  readonly machine: MachineIdentity;
   /** major << 16 | minor << 8 | patch. */
   readonly release: number;
   readonly checksum: ChecksumFunction;
@@ -33,6 +36,8 @@ export function makeHello(self: SelfIdentity): Message<'hello'> {
     role: HELLO_ROLES.replica,
     replicaCount: self.replicaCount,
     ...sizesOf(self.config),
+    machine: self.machine.id,
+    machineName: machineNameHash(self.machine.name, self.checksum),
   };
   return encodeMessage('hello', fields, null, self.checksum);
 }
@@ -70,13 +75,15 @@ export function replicaHelloFault(
   if (header.role !== HELLO_ROLES.replica) return 'wrongMember';
   if (header.replica >= self.replicaCount || header.replica === self.slot) return 'wrongMember';
   if (slot !== null && header.replica !== slot) return 'wrongMember';
+  // Its acks would count for ops that it executes as another history.
+  if (header.machine !== self.machine.id) return 'wrongMachine';
   const same = header.replicaCount === self.replicaCount && configEquals(self.config, header);
   return same ? null : 'wrongSizes';
 }
 
 /**
  * Why a client's greeting is refused, or null. Its sizes mean nothing: it learns ours. A client
- * that knows no cluster names zero, and learns ours too.
+ * that knows no cluster names zero, and learns ours too; one that names no machine takes any.
  */
 export function clientHelloFault(
   self: SelfIdentity,
@@ -86,7 +93,11 @@ export function clientHelloFault(
   if (cluster !== self.cluster && cluster !== 0n) return 'wrongCluster';
   const { role, replica } = hello.header;
   const isClient = role === HELLO_ROLES.client && replica === NO_REPLICA;
-  return isClient ? null : 'wrongMember';
+  if (!isClient) return 'wrongMember';
+  const { machineName } = hello.header;
+  if (machineName === 0n) return null;
+  // Its requests might be valid ones here, and do something else than it means.
+  return machineName === machineNameHash(self.machine.name, self.checksum) ? null : 'wrongMachine';
 }
 
 const REJECTION_TEXTS: Readonly<Record<RejectionReason, string>> = {
@@ -95,6 +106,7 @@ const REJECTION_TEXTS: Readonly<Record<RejectionReason, string>> = {
   wrongSizes: 'its data file was formatted with other sizes or another number of replicas',
   wrongMember: 'it is not the replica that belongs there; check the addresses and the data files',
   badMessage: 'it sent what is not a message',
+  wrongMachine: 'it is of another state machine; check the program and the data files',
 };
 
 export function rejectionText(reason: RejectionReason): string {

@@ -209,6 +209,7 @@ describe('links between replicas', () => {
       'wrongSizes',
     ],
     ['another number of replicas', { replicaCount: 2 }, 'wrongSizes'],
+    ['another state machine', { machine: { name: 'mine', id: 8n } }, 'wrongMachine'],
   ] as const) {
     it(`refuse ${name}, on both sides, and deliver nothing`, async () => {
       const first = await startNode(0);

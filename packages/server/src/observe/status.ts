@@ -10,6 +10,8 @@ export interface StatusRecord {
   readonly cluster: string;
   readonly replica: number;
   readonly replicaCount: number;
+  /** Whose state this is; the id in hexadecimal. */
+  readonly stateMachine: { readonly name: string; readonly id: string };
   /** The core's own view of itself. */
   readonly state: ReplicaSnapshot;
   readonly peers: readonly PeerStatus[];

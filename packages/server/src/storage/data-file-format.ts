@@ -7,12 +7,23 @@ import {
   type FormatOptions,
   type FormatWrite,
   formatReplica,
+  type MachineIdentity,
+  type MachineParts,
+  machineIdentityOf,
   SECTOR_SIZE,
+  stateMachineFault,
   type Zone,
   zoneOffset,
 } from '@kimberlite/vsr';
 import { sha256 } from '../checksum.ts';
-import { creationFault, type ErrorCode, fileFault, isFault, type ServerFault } from '../errors.ts';
+import {
+  creationFault,
+  type ErrorCode,
+  fileFault,
+  isFault,
+  makeFault,
+  type ServerFault,
+} from '../errors.ts';
 import { alignedBytes } from './aligned-memory.ts';
 import { lockFile } from './file-lock.ts';
 import { type IoMode, openBestMode } from './io-mode.ts';
@@ -29,6 +40,8 @@ export interface FormatDataFileOptions {
   /** Of the new file; nothing may be there. */
   readonly path: string;
   readonly config: ClusterConfig;
+  /** That is to run on it, or its identity as another file has it. */
+  readonly stateMachine: MachineParts | MachineIdentity;
   /** The same for all replicas of the cluster. */
   readonly cluster: bigint;
   /** Slot of this replica, below `replicaCount`. */
@@ -57,7 +70,14 @@ export interface BlockSource {
 export function formatDataFile(
   options: FormatDataFileOptions,
 ): Promise<WrittenDataFile | ServerFault> {
-  const { path, config, cluster, slot, replicaCount, onProgress } = options;
+  const { path, config, stateMachine, cluster, slot, replicaCount, onProgress } = options;
+  const known = 'id' in stateMachine;
+  const fault = known ? null : stateMachineFault(stateMachine);
+  if (fault !== null) {
+    const message = `the state machine ${fault}`;
+    return Promise.resolve(makeFault('state_machine_failed', message));
+  }
+  const machine = known ? stateMachine : machineIdentityOf(stateMachine, sha256);
   const blocks = options.blocks ?? { size: 0, read: (): Uint8Array => new Uint8Array(0) };
   const file = options.file ?? { incarnation: randomU128() };
   return writeDataFile({
@@ -66,7 +86,7 @@ export function formatDataFile(
     blockBytes: blocks.size,
     writes: inOrder(
       copyBlocks(blocks),
-      formatReplica({ config, cluster, slot, replicaCount, checksum: sha256, ...file }),
+      formatReplica({ config, machine, cluster, slot, replicaCount, checksum: sha256, ...file }),
     ),
     ...(onProgress === undefined ? {} : { onProgress }),
   });

@@ -31,7 +31,8 @@ import { BLOCK_AREA_INITIAL, formatDataFile, writeDataFile } from './data-file-f
 import { neverRan } from './unused-log.ts';
 
 const SUPERBLOCK_SIZE = SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE;
-const ANY: ExpectedIdentity = { cluster: null, slot: null, replicaCount: null };
+const ANY: ExpectedIdentity = { cluster: null, slot: null, replicaCount: null, machine: null };
+const MACHINE = { name: 'mine', id: 5n };
 /** What `format` writes here: replica 1 of 3. */
 const SECOND = { config: CONFIG_SIMULATION, cluster: 5n, slot: 1, replicaCount: 3 };
 let directory: ReturnType<typeof temporaryDirectory>;
@@ -44,7 +45,7 @@ beforeEach(() => {
 afterEach(() => directory.remove());
 
 async function format(): Promise<void> {
-  const written = await formatDataFile({ ...SECOND, path });
+  const written = await formatDataFile({ ...SECOND, path, stateMachine: MACHINE });
   expect(isFault(written)).toBe(false);
 }
 
@@ -90,6 +91,7 @@ describe('formatting a data file', () => {
     const written = await formatDataFile({
       ...SECOND,
       path,
+      stateMachine: MACHINE,
       onProgress: (done, all) => {
         progress.push(done);
         total = all;
@@ -107,6 +109,7 @@ describe('formatting a data file', () => {
     const bytes = readFileSync(path);
     for (const { zone, offset, bytes: part } of formatReplica({
       ...SECOND,
+      machine: MACHINE,
       incarnation: 1n,
       checksum: sha256,
     })) {
@@ -159,7 +162,7 @@ describe('formatting a data file', () => {
 describe('opening a data file', () => {
   it('finds the identity, and synchronous writes', async () => {
     await format();
-    const file = await open({ cluster: 5n, slot: 1, replicaCount: 3 });
+    const file = await open({ cluster: 5n, slot: 1, replicaCount: 3, machine: MACHINE });
     if (isFault(file)) throw new Error(file.message);
     expect(file.identity).toMatchObject({ cluster: 5n, slot: 1 });
     expect(file.size).toBe(statSync(path).size);
@@ -259,6 +262,14 @@ describe('opening a data file', () => {
     await expectRefused('data_file_wrong_replica', { ...ANY, slot: 0 });
     await expectRefused('data_file_wrong_cluster', { ...ANY, cluster: 6n });
     await expectRefused('data_file_wrong_cluster', { ...ANY, replicaCount: 5 });
+    await expectRefused('wrong_state_machine', { ...ANY, machine: { name: 'yours', id: 6n } });
+    expect(await open({ ...ANY, machine: { name: 'yours', id: 6n } })).toMatchObject({
+      message: `${path} is of the state machine mine; this program runs yours`,
+      exitCode: 38,
+    });
+    expect(await open({ ...ANY, machine: { name: 'mine', id: 6n } })).toMatchObject({
+      message: `${path} is of the state machine mine with other tables; this program runs mine`,
+    });
   });
 
   it.skipIf(process.getuid?.() === 0)('says when the file may not be written', async () => {

@@ -4,6 +4,7 @@ import {
   decodeCopies,
   hasSuperblockMagic,
   type Identity,
+  type MachineIdentity,
   readSuperblockIdentity,
   SECTOR_SIZE,
   SUPERBLOCK_COPIES,
@@ -23,6 +24,8 @@ export interface ExpectedIdentity {
   readonly cluster: bigint | null;
   readonly slot: number | null;
   readonly replicaCount: number | null;
+  /** What this program runs. */
+  readonly machine: MachineIdentity | null;
 }
 
 export interface OpenDataFileOptions {
@@ -169,6 +172,8 @@ function identityFault(
   found: Identity,
   expected: ExpectedIdentity,
 ): ServerFault | null {
+  const other = machineFault(path, found.machine, expected.machine);
+  if (other !== null) return other;
   if (expected.cluster !== null && found.cluster !== expected.cluster) {
     return makeFault(
       'data_file_wrong_cluster',
@@ -188,4 +193,18 @@ function identityFault(
     );
   }
   return null;
+}
+
+/** Whether what is at the path is of another state machine than the one that is meant. */
+export function machineFault(
+  path: string,
+  found: MachineIdentity,
+  expected: MachineIdentity | null,
+): ServerFault | null {
+  if (expected === null || found.id === expected.id) return null;
+  const tables = found.name === expected.name ? ' with other tables' : '';
+  return makeFault(
+    'wrong_state_machine',
+    `${path} is of the state machine ${found.name}${tables}; this program runs ${expected.name}`,
+  );
 }

@@ -21,7 +21,9 @@ beforeEach(async () => {
   path = join(directory.path, '0.data');
   fatal = [];
   opened = [];
-  const formatted = await formatDataFile({ path, config, cluster: 1n, slot: 0, replicaCount: 3 });
+  const stateMachine = { name: 'mine', tables: [] };
+  const identity = { cluster: 1n, slot: 0, replicaCount: 3 };
+  const formatted = await formatDataFile({ path, config, stateMachine, ...identity });
   expect(isFault(formatted)).toBe(false);
 });
 afterEach(async () => {

@@ -22,6 +22,7 @@ export function testIdentity(slot: number, other: Partial<SelfIdentity> = {}): S
     replicaCount: 3,
     incarnation: BigInt(100 + slot),
     config: CONFIG_SIMULATION,
+    machine: { name: 'kimberlite.kernel', id: 7n },
     release: 1,
     checksum: sha256,
     ...other,
@@ -61,8 +62,8 @@ export const silentLogger: Logger = new Logger({
 });
 
 /** A greeting as a client sends it. */
-export function clientHello(cluster = 77n): Message<'hello'> {
-  return encodeClientHello({ cluster, release: 1, checksum: sha256 });
+export function clientHello(cluster = 77n, machine: string | null = null): Message<'hello'> {
+  return encodeClientHello({ cluster, release: 1, machine, checksum: sha256 });
 }
 
 /** A request of a client with a body of that many bytes. */

@@ -55,6 +55,7 @@ export function statusRecord(
     cluster: '77',
     replica: 0,
     replicaCount: 3,
+    stateMachine: { name: 'kimberlite.kernel', id: 'ab'.repeat(16) },
     state: snapshot,
     peers: [
       { slot: 1, address: 'b:1', outgoing: true, incoming: true, problem: null },

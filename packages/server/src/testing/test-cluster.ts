@@ -68,6 +68,7 @@ export class TestCluster {
       const result = await formatDataFile({
         path,
         config,
+        stateMachine: createKernel(),
         cluster: TEST_CLUSTER,
         slot,
         replicaCount,

@@ -342,7 +342,8 @@ function formatted(): { readonly storage: SimulatedStorage; readonly promises: P
     atlas: new FaultAtlas(new Prng(1n), atlas),
     faults: null,
   });
-  const identity = { cluster: 1n, slot: 0, replicaCount: 3, incarnation: 1n };
+  const machine = { name: 'canary', id: 1n };
+  const identity = { machine, cluster: 1n, slot: 0, replicaCount: 3, incarnation: 1n };
   storage.format(formatReplica({ config: CONFIG, checksum: mix128, ...identity }));
   return { storage, promises: new Promises([storage.evidence]) };
 }

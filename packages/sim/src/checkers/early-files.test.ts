@@ -47,7 +47,8 @@ function disk(slot: number, incarnations: readonly bigint[]): SimulatedStorage {
 function write(storage: SimulatedStorage, slot: number, incarnations: readonly bigint[]): void {
   const introductions = mutualIntroductions(slot, incarnations, Op(0));
   const incarnation = incarnations[slot] ?? 0n;
-  const setup = { config: CONFIG, cluster: 1n, replicaCount: 5, checksum: mix128, slot };
+  const machine = { name: 'mine', id: 1n };
+  const setup = { config: CONFIG, machine, cluster: 1n, replicaCount: 5, checksum: mix128, slot };
   storage.format(formatReplica({ ...setup, incarnation, introductions }));
 }
 

@@ -32,7 +32,8 @@ function formatted() {
     atlas: new FaultAtlas(new Prng(1n), options),
     faults: null,
   });
-  const identity = { cluster: 1n, slot: 0, replicaCount: 3, incarnation: 1n };
+  const machine = { name: 'mine', id: 1n };
+  const identity = { machine, cluster: 1n, slot: 0, replicaCount: 3, incarnation: 1n };
   storage.format(formatReplica({ config, checksum: mix128, ...identity }));
   return { storage, promises: new Promises([storage.evidence]) };
 }

@@ -4,6 +4,7 @@ import {
   type ClientId,
   decodeMessage,
   isCommand,
+  machineIdentityOf,
   mutualIntroductions,
   type Op,
   type Prng,
@@ -35,6 +36,7 @@ import type { ClusterOptions } from './cluster-options.ts';
 import { HINTS_OFF, Hints } from './hints.ts';
 import { type Happening, roleOf } from './observer.ts';
 import { ReadWitness } from './read-witness.ts';
+import type { FileBeginning } from './replica-maker.ts';
 import { ReplicaProcess, WORK_MEAN_MICROS } from './replica-process.ts';
 import { TraceTally } from './trace-tally.ts';
 
@@ -192,15 +194,13 @@ export class Cluster {
 
   /** The replica's disk is lost, and a new one formatted in its place. */
   loseDisk(slot: number): void {
-    const { config, checksum, maker, replicaCount } = this.options;
     this.log(() => `lose the disk of replica ${slot}`);
     if (this.replica(slot).running) this.crash(slot);
     this.totals.disksLost += 1;
     this.lostDisks.add(slot);
     this.checkers.onDiskLost(slot);
     const incarnation = this.prng.u128() | 1n;
-    const setup = { config, checksum, cluster: this.clusterId, slot, replicaCount, incarnation };
-    this.storage(slot).format(maker.format(setup));
+    this.formatDisk(slot, this.storage(slot), { incarnation });
   }
 
   /** The replica gets a new disk, with a file that the cluster has taken in place of the lost. */
@@ -208,7 +208,6 @@ export class Cluster {
     slot: number,
     file: { readonly incarnation: bigint; readonly since: Op; readonly view: View },
   ): void {
-    const { config, checksum, maker, replicaCount } = this.options;
     this.log(() => `recover replica ${slot}`);
     if (this.replica(slot).running) this.crash(slot);
     this.totals.disksRecovered += 1;
@@ -216,8 +215,7 @@ export class Cluster {
     this.gaveUp.delete(slot);
     const recovered = recoveredFile({ slot, ...file });
     this.checkers.onDiskRecovered(slot, { ...file, view: recovered.view });
-    const setup = { config, checksum, cluster: this.clusterId, slot, replicaCount, ...recovered };
-    this.storage(slot).format(maker.format(setup));
+    this.formatDisk(slot, this.storage(slot), recovered);
     this.start(slot);
   }
 
@@ -332,7 +330,7 @@ export class Cluster {
     atlas: FaultAtlas,
     incarnations: readonly bigint[],
   ): SimulatedStorage {
-    const { config, checksum, maker, replicaCount } = this.options;
+    const { config, checksum } = this.options;
     const storage = new SimulatedStorage({
       queue: this.queue,
       prng: this.prng.fork(),
@@ -343,20 +341,22 @@ export class Cluster {
       atlas,
       faults: this.faults,
     });
-    storage.format(
-      maker.format({
-        config,
-        checksum,
-        cluster: this.clusterId,
-        slot,
-        replicaCount,
-        incarnation: present(incarnations[slot], 'one for each'),
-        ...(this.options.introduced
-          ? { introductions: mutualIntroductions(slot, incarnations) }
-          : {}),
-      }),
-    );
+    this.formatDisk(slot, storage, {
+      incarnation: present(incarnations[slot], 'one for each'),
+      ...(this.options.introduced
+        ? { introductions: mutualIntroductions(slot, incarnations) }
+        : {}),
+    });
     return storage;
+  }
+
+  private formatDisk(slot: number, storage: SimulatedStorage, file: FileBeginning): void {
+    const { config, checksum, maker, replicaCount, workload } = this.options;
+    const machine = machineIdentityOf(workload.stateMachine(), checksum);
+    const cluster = this.clusterId;
+    storage.format(
+      maker.format({ config, machine, checksum, cluster, slot, replicaCount, ...file }),
+    );
   }
 
   private createProcess(slot: number): ReplicaProcess {

@@ -2,6 +2,7 @@ import type { ChecksumFunction } from '@kimberlite/store';
 import type {
   ClusterConfig,
   Introductions,
+  MachineIdentity,
   Prng,
   ReplicaHost,
   ScrubOptions,
@@ -30,17 +31,22 @@ export interface HostSetup {
   readonly onFatal: (reason: string) => void;
 }
 
-export interface FormatSetup {
-  readonly config: ClusterConfig;
-  readonly checksum: ChecksumFunction;
-  readonly cluster: bigint;
-  readonly slot: number;
-  readonly replicaCount: number;
+/** What a new file is, apart from what all files of a cluster have in common. */
+export interface FileBeginning {
   readonly incarnation: bigint;
   /** Default: it has met nobody. */
   readonly introductions?: Introductions;
   /** Where it begins; default 0. */
   readonly view?: View;
+}
+
+export interface FormatSetup extends FileBeginning {
+  readonly config: ClusterConfig;
+  readonly machine: MachineIdentity;
+  readonly checksum: ChecksumFunction;
+  readonly cluster: bigint;
+  readonly slot: number;
+  readonly replicaCount: number;
 }
 
 /** The replica under test: the production core, or a stand-in in the simulator's own tests. */

@@ -13,7 +13,8 @@ import { SimulatedStorage, STORAGE_CALM } from './storage.ts';
 import { checkSuperblockWrite } from './superblock-order.ts';
 
 const config = CONFIG_SIMULATION;
-const identity = { cluster: 1n, slot: 0, replicaCount: 3, incarnation: 1n };
+const machine = { name: 'mine', id: 1n };
+const identity = { machine, cluster: 1n, slot: 0, replicaCount: 3, incarnation: 1n };
 
 function formatted(writeFaultProbability = 0) {
   const queue = new EventQueue();

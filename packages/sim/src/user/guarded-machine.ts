@@ -40,6 +40,7 @@ function guarded(machine: StateMachine, shared: Shared): StateMachine {
   const answers = machine.isQuery !== undefined && machine.query !== undefined;
   return {
     ...(answers ? watchedQueries(machine, host) : {}),
+    name: machine.name,
     tables: machine.tables.map((table) => {
       const { combine } = table;
       if (combine === null) return table;

@@ -31,6 +31,7 @@ function bytesOf(value: number): Uint8Array {
 
 /** The smallest state machine whose replies tell every lost, doubled or reordered request. */
 export const counterMachine: StateMachine = {
+  name: 'vopr.counters',
   tables: [{ id: TABLE, name: 'counters', combine: null }],
 
   validate(operation: number, body: Uint8Array): boolean {

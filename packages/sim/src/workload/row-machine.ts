@@ -9,6 +9,7 @@ const TABLE = 16;
 
 /** Large rows and no reads: a state that takes long to fetch, and that ops only add to. */
 const rowMachine: StateMachine = {
+  name: 'vopr.rows',
   tables: [{ id: TABLE, name: 'rows', combine: null }],
   validate: (operation, body): boolean => operation === OPERATION_WRITE && body.length > 2,
   replyLimit: (): number => 2,

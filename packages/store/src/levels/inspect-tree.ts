@@ -26,7 +26,7 @@ export interface TreeContent {
 export interface InspectOptions {
   readonly format: BlockFormat;
   /** Ids of the tables that there may be. */
-  readonly tables: ReadonlySet<number>;
+  readonly tables: Pick<ReadonlySet<number>, 'has'>;
   /** The block at this address; null when it can't be read. */
   readonly read: (address: number) => Uint8Array | null;
   readonly onFault: (fault: TreeFault) => void;

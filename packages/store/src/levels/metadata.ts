@@ -58,7 +58,7 @@ export function metadataEncode(metadata: Metadata): Uint8Array {
 /** Null when the bytes are no metadata of a forest with these tables and blocks of this size. */
 export function metadataDecode(
   bytes: Uint8Array,
-  options: { readonly tables: ReadonlySet<number>; readonly blockSize: number },
+  options: { readonly tables: Pick<ReadonlySet<number>, 'has'>; readonly blockSize: number },
 ): Metadata | null {
   const reader = new ByteReader(bytes);
   const keySizeMax = pageKeySizeMax(options.blockSize);

@@ -20,7 +20,7 @@ export interface RestoreOptions {
   readonly format: BlockFormat;
   readonly source: PayloadSource;
   /** Ids of the tables that there may be. */
-  readonly tables: ReadonlySet<number>;
+  readonly tables: Pick<ReadonlySet<number>, 'has'>;
   readonly root: ForestRoot;
   /**
    * Every block of the tree is read that is not among these; null: only the metadata is.

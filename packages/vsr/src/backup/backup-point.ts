@@ -1,5 +1,6 @@
 import { assert } from '@kimberlite/store';
 import type { ClusterConfig } from '../config.ts';
+import type { MachineIdentity } from '../machine-identity.ts';
 import type { LogHeader } from '../message/header-list.ts';
 import type { Replica } from '../replica/replica.ts';
 import { isReplacingState } from '../replica/sync.ts';
@@ -13,6 +14,7 @@ import type { CheckpointRecord } from '../superblock/superblock.ts';
 export interface BackupPoint {
   readonly cluster: bigint;
   readonly config: ClusterConfig;
+  readonly machine: MachineIdentity;
   readonly slot: number;
   readonly replicaCount: number;
   /** Of the data file that it is read from. */
@@ -57,6 +59,7 @@ export function backupPointOf(r: Replica, atLeast: number): BackupPoint | Backup
   return {
     cluster: r.cluster,
     config: r.config,
+    machine: r.machine,
     slot: r.slot,
     replicaCount: r.replicaCount,
     incarnation: identity.incarnation,

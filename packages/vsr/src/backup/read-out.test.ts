@@ -82,6 +82,7 @@ function pointOf(options: { readonly ops: number; readonly used: readonly number
   return {
     cluster: 7n,
     config: CONFIG,
+    machine: { name: 'mine', id: 5n },
     slot: 0,
     replicaCount: 1,
     incarnation: 1n,

@@ -1,6 +1,7 @@
 import { sha256Checksum } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
 import { type ClusterConfig, CONFIG_DEFAULT, configEquals } from '../config.ts';
+import { machineNameHash } from '../machine-identity.ts';
 import { clientHello, sizesOf } from './hello.ts';
 import { COMMANDS, HELLO_ROLES, NO_REPLICA } from './layout.ts';
 import { decodeMessage } from './message.ts';
@@ -21,7 +22,8 @@ describe('the greeting', () => {
   });
 
   it('of a client names itself and no size', () => {
-    const { bytes } = clientHello({ cluster: 7n, release: 0x000100, checksum: sha256Checksum });
+    const fields = { cluster: 7n, release: 0x000100, machine: 'app', checksum: sha256Checksum };
+    const { bytes } = clientHello(fields);
     const message = decodeMessage(bytes, sha256Checksum);
     expect(message).toMatchObject({
       header: {
@@ -32,6 +34,8 @@ describe('the greeting', () => {
         release: 0x000100,
         messageSizeMax: 0,
         sessionsMax: 0,
+        machine: 0n,
+        machineName: machineNameHash('app', sha256Checksum),
       },
     });
   });

@@ -1,5 +1,6 @@
 import type { ChecksumFunction } from '@kimberlite/store';
 import type { ClusterConfig } from '../config.ts';
+import { machineNameHash } from '../machine-identity.ts';
 import { View } from '../std/numbers.ts';
 import { HELLO_ROLES, NO_REPLICA } from './layout.ts';
 import { encodeMessage, type Message } from './message.ts';
@@ -34,8 +35,11 @@ const UNKNOWN_SIZES: ClusterConfig = {
 export function clientHello(options: {
   readonly cluster: bigint;
   readonly release: number;
+  /** Name of the state machine that it speaks to; null for whichever answers. */
+  readonly machine: string | null;
   readonly checksum: ChecksumFunction;
 }): Message<'hello'> {
+  const { machine, checksum } = options;
   const fields = {
     cluster: options.cluster,
     replica: NO_REPLICA,
@@ -46,6 +50,8 @@ export function clientHello(options: {
     role: HELLO_ROLES.client,
     replicaCount: 0,
     ...UNKNOWN_SIZES,
+    machine: 0n,
+    machineName: machine === null ? 0n : machineNameHash(machine, checksum),
   };
-  return encodeMessage('hello', fields, null, options.checksum);
+  return encodeMessage('hello', fields, null, checksum);
 }

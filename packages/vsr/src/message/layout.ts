@@ -98,6 +98,8 @@ export const COMMANDS = {
       sessionsMax: 'u32',
       stateBytesMax: 'u64',
       historyRevisions: 'u64',
+      machine: 'u128',
+      machineName: 'u128',
     },
   },
   /**
@@ -368,6 +370,7 @@ export const REJECTION_REASONS = {
   wrongSizes: 3,
   wrongMember: 4,
   badMessage: 5,
+  wrongMachine: 6,
 } as const;
 export type RejectionReason = keyof typeof REJECTION_REASONS;
 

@@ -2,6 +2,7 @@ import { assert, type ChecksumFunction, FOREST_ROOT_SIZE, Forest } from '@kimber
 import { ClusterClock } from '../clock/cluster-clock.ts';
 import { assertConfig, type ClusterConfig } from '../config.ts';
 import type { Journal } from '../journal/journal.ts';
+import { machineIdentityOf } from '../machine-identity.ts';
 import { quorumsOf, SLOT_COUNT } from '../membership.ts';
 import type { StateMachine } from '../state-machine.ts';
 import { StateMachineError, stateMachineFault } from '../state-machine-error.ts';
@@ -81,6 +82,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     slot,
     release: options.release,
     stateMachine,
+    machine: machineIdentityOf(stateMachine, checksum),
     prng,
     timers: new Timers(options.timeouts ?? TIMEOUTS_DEFAULT, prng.fork()),
     forest,

@@ -66,6 +66,8 @@ export type FatalReason =
   | 'superblock_parent_skipped'
   | 'superblock_not_monotonic'
   | 'wrong_identity'
+  /** The file is one of another state machine. */
+  | 'wrong_machine'
   /** Peers hold that another file than this one is the member's. */
   | 'other_incarnation'
   /** The file was put back from an old copy: peers remember a promise that it does not hold. */

@@ -166,6 +166,10 @@ describe('the tables of a state machine', () => {
     expect(() => new ReplicaHarness({ slot: 0, stateMachine })).toThrow(StateMachineError);
   });
 
+  it.each(['', 'My machine', 'a'.repeat(65)])('and a name that is none: %s', (name) => {
+    expect(stateMachineFault({ ...counterMachine(), name })).toMatch(/^has the name '.*1 to 64/);
+  });
+
   it('may have any ids from 16', () => {
     expect(stateMachineFault(counterMachine())).toBeNull();
   });

@@ -7,6 +7,7 @@ import { REFUSAL_REASONS } from '../message/layout.ts';
 import { encodeRecovery } from '../message/recover-body.ts';
 import { setSlots } from '../std/bitset.ts';
 import { Op, View } from '../std/numbers.ts';
+import { FIXTURE_MACHINE } from '../testing/counter-machine.ts';
 import { DataFile } from '../testing/data-file.ts';
 import { doViewChangeOf, leadViewOne, prepareOkOf } from '../testing/lead.ts';
 import { FIXTURE_CLUSTER, fixtureRoot, makeRequest, prepareAfter } from '../testing/log-fixture.ts';
@@ -144,6 +145,7 @@ describe('a file that takes the place of a lost one', () => {
     const file = { slot: 2, incarnation: 77n, since: Op(2), view: View(1) };
     const contents = formatReplica({
       config: CONFIG_SIMULATION,
+      machine: FIXTURE_MACHINE,
       cluster: FIXTURE_CLUSTER,
       replicaCount,
       checksum: mix128,

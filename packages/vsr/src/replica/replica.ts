@@ -3,6 +3,7 @@ import type { ClusterClock } from '../clock/cluster-clock.ts';
 import type { ClusterConfig } from '../config.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { SlotRead } from '../journal/recover.ts';
+import type { MachineIdentity } from '../machine-identity.ts';
 import type { Quorums } from '../membership.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
 import type { StateMachine } from '../state-machine.ts';
@@ -68,6 +69,8 @@ export interface Replica {
   readonly slot: number;
   readonly release: number;
   readonly stateMachine: StateMachine;
+  /** Its identity. */
+  readonly machine: MachineIdentity;
   readonly prng: Prng;
   readonly timers: Timers;
   readonly forest: Forest;

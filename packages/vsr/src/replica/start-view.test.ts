@@ -11,6 +11,7 @@ import {
   type CheckpointRecord,
   encodeCheckpoint,
 } from '../superblock/superblock.ts';
+import { FIXTURE_MACHINE } from '../testing/counter-machine.ts';
 import { DataFile } from '../testing/data-file.ts';
 import { startViewOf } from '../testing/lead.ts';
 import { chainOf, extendChain, FIXTURE_CLUSTER } from '../testing/log-fixture.ts';
@@ -92,6 +93,7 @@ describe('a file that is recovered in a restored cluster', () => {
     const made = { slot: 2, incarnation: 77n, since: Op(BORN + 1), view: View(1) };
     const contents = formatReplica({
       config: CONFIG_SIMULATION,
+      machine: FIXTURE_MACHINE,
       cluster: FIXTURE_CLUSTER,
       replicaCount: 3,
       checksum: mix128,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { OPERATION_REGISTER } from '../message/batch.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { Op } from '../std/numbers.ts';
+import { counterMachine } from '../testing/counter-machine.ts';
 import { doViewChangeOf, heartbeatOf, leadViewOne, startViewOf } from '../testing/lead.ts';
 import { chainOf, extendChain, fixtureRoot, makeRequest } from '../testing/log-fixture.ts';
 import { fromPeer, ReplicaHarness } from '../testing/replica-harness.ts';
@@ -258,6 +259,14 @@ describe('a data file that can not be used', () => {
       restarted.file.spoil('superblock', other * 16 * 1024);
     }
     expect(restarted.restart().replica).toMatchObject({ status: 'normal', op: 2 });
+  });
+
+  it('of another state machine is refused', () => {
+    const { file } = backup(1);
+    const stateMachine = { ...counterMachine(), name: 'test.other' };
+    const other = new ReplicaHarness({ slot: 1, file, stateMachine }).start();
+    expect(other.fatals).toEqual(['wrong_machine']);
+    expect(other.replica.opened).toBe(false);
   });
 
   it('of another member, or of other sizes, is refused', () => {

@@ -49,6 +49,11 @@ export function onSuperblockOpened(r: Replica, zone: Uint8Array | null): void {
     fatal(r, `superblock_${chosen}`);
     return;
   }
+  if (chosen.state.identity.machine.id !== r.machine.id) {
+    // Its rows would be read as other rows, and its log executed as another history.
+    fatal(r, 'wrong_machine');
+    return;
+  }
   if (!adoptSuperblock(r, chosen.state)) {
     fatal(r, 'wrong_identity');
     return;

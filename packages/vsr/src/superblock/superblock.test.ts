@@ -39,6 +39,7 @@ const states: fc.Arbitrary<SuperblockState> = fc.record({
     incarnation: u128,
     checksumName: fc.constantFrom('sha256-128' as const, 'mix128' as const),
     config: fc.constantFrom(CONFIG_DEFAULT, CONFIG_DEV, CONFIG_SIMULATION),
+    machine: fc.record({ name: fc.stringMatching(/^[a-z0-9._-]{1,64}$/), id: u128 }),
   }),
   sequence: fc.maxSafeNat(),
   parent: u128.map(Checksum),

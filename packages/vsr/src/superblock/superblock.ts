@@ -8,6 +8,7 @@ import {
   writeU128,
 } from '@kimberlite/store';
 import type { ClusterConfig } from '../config.ts';
+import { type MachineIdentity, readMachineName, writeMachineName } from '../machine-identity.ts';
 import { decodeHeaderList, encodeHeaderList, type LogHeader } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { Checksum, Op, View } from '../std/numbers.ts';
@@ -32,6 +33,8 @@ export interface Identity {
   readonly incarnation: bigint;
   readonly checksumName: ChecksumFunction['name'];
   readonly config: ClusterConfig;
+  /** Whose state this is. */
+  readonly machine: MachineIdentity;
 }
 
 /**
@@ -86,7 +89,7 @@ export interface SuperblockCopy {
 
 export const CHECKPOINT_RECORD_SIZE = 256;
 const MAGIC = 0x424d_494b; // "KIMB"
-export const FORMAT_VERSION = 4;
+export const FORMAT_VERSION = 5;
 /**
  * Where the fields of a copy stand. The checksum covers everything from `magic` on; the copy number
  * stands before it, so that the four copies hash alike. What no field names is zero.
@@ -117,7 +120,9 @@ const OFFSET = {
   sessionsMax: 164,
   stateBytesMax: 168,
   historyRevisions: 176,
+  machineId: 184,
   introductions: 256,
+  machineName: 768,
   checkpoint: 1024,
   checkpointPrevious: 1024 + CHECKPOINT_RECORD_SIZE,
   headers: 1024 + 2 * CHECKPOINT_RECORD_SIZE,
@@ -182,6 +187,8 @@ export function encodeSuperblock(state: SuperblockState, checksum: ChecksumFunct
   writeU64(view, OFFSET.commitMax, state.commitMax);
   const { config } = identity;
   writeConfig(view, OFFSET, config);
+  writeU128(view, OFFSET.machineId, identity.machine.id);
+  writeMachineName(bytes, OFFSET.machineName, identity.machine.name);
   bytes.set(encodeIntroductions(state.introductions), OFFSET.introductions);
   bytes.set(encodeCheckpoint(state.checkpoint), OFFSET.checkpoint);
   bytes.set(encodeCheckpoint(state.checkpointPrevious), OFFSET.checkpointPrevious);
@@ -215,11 +222,12 @@ export function decodeSuperblock(
   return state === null ? null : { checksum: Checksum(expected), state };
 }
 
-function decodeIdentity(view: DataView): Identity | null {
+function decodeIdentity(bytes: Uint8Array, view: DataView): Identity | null {
   const checksumName = CHECKSUM_NAMES[view.getUint8(OFFSET.checksumName)];
   if (checksumName === undefined) return null;
   const config = readConfig(view, OFFSET);
-  if (config === null) return null;
+  const name = readMachineName(bytes, OFFSET.machineName);
+  if (config === null || name === null) return null;
   return {
     slot: view.getUint8(OFFSET.slot),
     replicaCount: view.getUint8(OFFSET.replicaCount),
@@ -228,6 +236,7 @@ function decodeIdentity(view: DataView): Identity | null {
     member: readU128(view, OFFSET.member),
     incarnation: readU128(view, OFFSET.incarnation),
     config,
+    machine: { name, id: readU128(view, OFFSET.machineId) },
   };
 }
 
@@ -247,7 +256,7 @@ function decodeState(
     view.getUint16(OFFSET.formatVersion, true) !== FORMAT_VERSION
   )
     return null;
-  const identity = decodeIdentity(view);
+  const identity = decodeIdentity(bytes, view);
   const introductions = decodeIntroductions(
     bytes.subarray(OFFSET.introductions, OFFSET.introductions + INTRODUCTIONS_SIZE),
   );

@@ -1,3 +1,5 @@
+import { mix128 } from '@kimberlite/store';
+import { type MachineIdentity, machineIdentityOf } from '../machine-identity.ts';
 import type { ExecuteContext, KeyNames, Request, StateMachine } from '../state-machine.ts';
 
 /** Adds the byte of the body to the counter and replies with the sum: each execution shows. */
@@ -11,6 +13,7 @@ const KEY = Uint8Array.of(1);
 /** The smallest state machine by which a request that ran twice, or not at all, can be told. */
 export function counterMachine(): StateMachine {
   return {
+    name: 'test.counter',
     tables: [{ id: TABLE, name: 'counter', combine: null }],
     validate: (operation, body): boolean =>
       body.length === (operation === OPERATION_ADD ? 1 : 0) &&
@@ -32,6 +35,9 @@ export function counterMachine(): StateMachine {
     },
   };
 }
+
+/** What the files of fixtures are of. */
+export const FIXTURE_MACHINE: MachineIdentity = machineIdentityOf(counterMachine(), mix128);
 
 /** The sum in a reply. */
 export function counterValue(bytes: Uint8Array): number {

@@ -1,6 +1,7 @@
 import { assert, mix128, unreachable } from '@kimberlite/store';
 import { type ClusterConfig, CONFIG_SIMULATION } from '../config.ts';
 import { formatReplica } from '../format.ts';
+import { machineIdentityOf } from '../machine-identity.ts';
 import type { Command, FieldsToSend, OwnFields } from '../message/layout.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
@@ -104,6 +105,7 @@ export class ReplicaHarness {
         this.config,
         formatReplica({
           config: this.config,
+          machine: machineIdentityOf(options.stateMachine ?? counterMachine(), mix128),
           cluster: FIXTURE_CLUSTER,
           slot,
           replicaCount,

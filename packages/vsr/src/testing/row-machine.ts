@@ -15,6 +15,7 @@ export function rowMachine(): StateMachine {
     return false;
   };
   return {
+    name: 'test.rows',
     tables: [{ id: TABLE, name: 'rows', combine: null }],
     validate: (operation): boolean => operation === OPERATION_ADD || operation === OPERATION_READ,
     isQuery: (operation): boolean => operation === OPERATION_READ,

@@ -14,6 +14,7 @@ import {
   checkpointId,
   type SuperblockState,
 } from '../superblock/superblock.ts';
+import { FIXTURE_MACHINE } from './counter-machine.ts';
 import { FIXTURE_CLUSTER, fixtureRoot } from './log-fixture.ts';
 
 /** A checkpoint at `op` with an empty state. */
@@ -52,6 +53,7 @@ export function superblockFixture(changes: Partial<SuperblockState> = {}): Super
       incarnation: 9n,
       checksumName: 'mix128',
       config: CONFIG_SIMULATION,
+      machine: FIXTURE_MACHINE,
     },
     sequence: 1,
     parent: ZERO_CHECKSUM,

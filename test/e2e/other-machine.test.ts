@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { OperationClient } from '@kimberlite/client';
+import { createKernel } from '@kimberlite/kernel';
+import {
+  ERRORS,
+  formatAddress,
+  formatDataFile,
+  isFault,
+  loadConfiguration,
+  type RunningReplica,
+  type ServerFault,
+  startReplica,
+} from '@kimberlite/server';
+import { CONFIG_SIMULATION, type StateMachine } from '@kimberlite/vsr';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { counterMachine, OPERATION_ADD } from '../../packages/vsr/src/testing/counter-machine.ts';
+import { type Ended, runKimberlite } from '../support/kimberlite.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+const CONFIG = { ...CONFIG_SIMULATION, messageSizeMax: 16 * 1024, blockSize: 16 * 1024 };
+const ADDRESSES = '127.0.0.1:1';
+const WRITES = 20;
+
+let directory: ReturnType<typeof temporaryDirectory>;
+/** The only replica of a cluster that counts. */
+let replica: RunningReplica | null = null;
+let dataFile: string;
+let backup: string;
+
+function ok<T extends object>(value: T | ServerFault): T {
+  if (isFault(value)) throw new Error(value.message);
+  return value;
+}
+
+function start(stateMachine: StateMachine): Promise<RunningReplica | ServerFault> {
+  const any = '127.0.0.1:0';
+  const flags = {
+    'data-file': dataFile,
+    addresses: ADDRESSES,
+    ...{ 'peer-address': any, 'client-address': any, 'http-address': any },
+  };
+  const configuration = ok(loadConfiguration({ file: null, env: {}, flags }));
+  return startReplica({ configuration, stateMachine, writeLog: () => {} });
+}
+
+function clientOf(running: RunningReplica, machine: string): OperationClient {
+  return new OperationClient({ endpoints: [formatAddress(running.clientAddress)], machine });
+}
+
+/** Adds one, as often; the count at the end. */
+async function count(running: RunningReplica, times: number): Promise<number> {
+  const client = clientOf(running, 'test.counter');
+  try {
+    let body: Uint8Array = new Uint8Array(4);
+    for (let turn = 0; turn < times; turn += 1) {
+      ({ body } = await client.request(OPERATION_ADD, Uint8Array.of(1)));
+    }
+    return new DataView(body.buffer, body.byteOffset, 4).getUint32(0, true);
+  } finally {
+    await client.close();
+  }
+}
+
+beforeAll(async () => {
+  directory = temporaryDirectory();
+  dataFile = join(directory.path, '0.data');
+  backup = join(directory.path, 'counters.backup');
+  const file = { path: dataFile, config: CONFIG, stateMachine: counterMachine() };
+  ok(await formatDataFile({ ...file, cluster: 7n, slot: 0, replicaCount: 1 }));
+  replica = ok(await start(counterMachine()));
+  expect(await count(replica, WRITES)).toBe(WRITES);
+});
+afterAll(async () => {
+  await replica?.stop();
+  directory.remove();
+});
+
+function running(): RunningReplica {
+  if (replica === null) throw new Error('it was stopped');
+  return replica;
+}
+
+function expectOther({ code, stderr, stdout }: Ended, path: string): void {
+  expect(stderr).toBe(
+    `error: ${path} is of the state machine test.counter; this program runs kimberlite.kernel. ` +
+      `${ERRORS.wrong_state_machine.remedy} [wrong_state_machine]\n`,
+  );
+  expect(stdout).toBe('');
+  expect(code).toBe(ERRORS.wrong_state_machine.exitCode);
+}
+
+// What another machine wrote is executed by nobody else: it would come to another state, in which
+// nothing is that was acknowledged.
+describe('the command line, which runs the kernel, and a cluster of another machine', () => {
+  it('sends nothing: its client is refused', async () => {
+    const endpoints = `--endpoints=${formatAddress(running().clientAddress)}`;
+    const put = await runKimberlite('put', 'k', 'evil', endpoints);
+    expect(put.stderr).toMatch(
+      / runs another state machine than kimberlite.kernel.+ \[wrong_machine\]/,
+    );
+    expect(put.code).toBe(6);
+    expect(running().status().state.sessions).toBe(1);
+  });
+
+  it('takes a backup, which it does not restore', async () => {
+    const http = running().httpAddress;
+    const made = await runKimberlite(
+      'backup',
+      'create',
+      backup,
+      `--http=${http?.host}:${http?.port}`,
+    );
+    expect(made).toMatchObject({ code: 0, stderr: '' });
+    expectOther(await runKimberlite('backup', 'verify', backup), backup);
+    const into = `--into=${join(directory.path, 'restored')}`;
+    expectOther(await runKimberlite('backup', 'restore', backup, into), backup);
+  });
+
+  it('neither starts on its file, nor goes on from it; its own program does', async () => {
+    await running().stop();
+    replica = null;
+    const starting = ['start', `--data-file=${dataFile}`, `--addresses=${ADDRESSES}`];
+    expectOther(await runKimberlite(...starting), dataFile);
+    const survivor = ['recover', `--from-survivor=${dataFile}`, '--dry-run'];
+    expectOther(await runKimberlite(...survivor), dataFile);
+    expect(await start(createKernel())).toMatchObject({ code: 'wrong_state_machine' });
+    const tables = [{ id: 17, name: 'counter', combine: null }];
+    expect(await start({ ...counterMachine(), tables })).toMatchObject({
+      message: expect.stringContaining('test.counter with other tables'),
+    });
+    const inspected = await runKimberlite('inspect', 'superblock', dataFile);
+    expect(inspected.stdout).toMatch(/state_machine +test\.counter\n/);
+    replica = ok(await start(counterMachine()));
+    expect(await count(replica, 1)).toBe(WRITES + 1);
+  });
+});
