@@ -1,6 +1,5 @@
 import {
   type Call,
-  encodeResults,
   KernelModel,
   modelAdmits,
   type Result,
@@ -8,6 +7,7 @@ import {
 } from '@kimberlite/kernel';
 import type { HistoryModel, HistoryOperation } from './history.ts';
 import { KernelEvidence } from './kernel-evidence.ts';
+import { nameOf, nameOfResults } from './result-names.ts';
 
 export type KernelOperation = HistoryOperation<Call, Result>;
 
@@ -32,7 +32,7 @@ export function kernelHistoryModel(
   const encoded = new Map<Result, string>();
   const evidence = new KernelEvidence(options.history);
   for (const { output } of options.history) {
-    if (output !== null) encoded.set(output, resultKey(output));
+    if (output !== null) encoded.set(output, nameOfResults([output]));
   }
   return {
     init: (): KernelModel => new KernelModel(),
@@ -48,7 +48,7 @@ export function kernelHistoryModel(
       const after = call.kind === 'get' || call.kind === 'range' ? state : state.copy();
       const result = after.apply(call);
       if (output === null) return evidence.agrees(after) ? after : null;
-      const same = resultKey(result) === (encoded.get(output) ?? resultKey(output));
+      const same = nameOfResults([result]) === (encoded.get(output) ?? nameOfResults([output]));
       return same || modelAdmits(call, result, output) ? after : null;
     },
     key: (state): string => state.digest(),
@@ -60,15 +60,4 @@ function skipped(state: KernelModel): KernelModel {
   const after = state.copy();
   after.revision += 1;
   return after;
-}
-
-function resultKey(result: Result): string {
-  return nameOf(encodeResults([result]));
-}
-
-/** One character a byte. */
-function nameOf(bytes: Uint8Array): string {
-  let name = '';
-  for (const byte of bytes) name += String.fromCharCode(byte);
-  return name;
 }

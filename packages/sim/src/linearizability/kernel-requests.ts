@@ -1,6 +1,5 @@
 import {
   type Call,
-  encodeResults,
   isReadCall,
   KernelModel,
   modelAccepts,
@@ -11,6 +10,7 @@ import {
 import { present } from '@kimberlite/store';
 import type { HistoryModel, HistoryOperation } from './history.ts';
 import { KernelEvidence } from './kernel-evidence.ts';
+import { nameOfResults } from './result-names.ts';
 
 /** The calls of one request, which execute as one, and their answers. */
 export type KernelRequest = HistoryOperation<readonly Call[], readonly Result[]>;
@@ -77,7 +77,7 @@ interface Answer {
 
 function answerOf(output: readonly Result[]): Answer {
   const revisions = output.flatMap((result) => revisionTaken(result) ?? []);
-  return { name: nameOf(encodeResults(output)), first: revisions[0] ?? null };
+  return { name: nameOfResults(output), first: revisions[0] ?? null };
 }
 
 /** Whether the model's results let a replica answer so. */
@@ -87,7 +87,7 @@ function explains(
   answer: Answer | null,
 ): boolean {
   const { calls, results } = expected;
-  if (nameOf(encodeResults(results)) === answer?.name) return true;
+  if (nameOfResults(results) === answer?.name) return true;
   if (output.length !== calls.length || results.length !== calls.length) return false;
   return calls.every((call, at) => modelAdmits(call, present(results[at]), present(output[at])));
 }
@@ -144,11 +144,4 @@ class Paths {
     this.#known.set(name, known);
     return known;
   }
-}
-
-/** One character a byte. */
-function nameOf(bytes: Uint8Array): string {
-  let name = '';
-  for (const byte of bytes) name += String.fromCharCode(byte);
-  return name;
 }

@@ -5,11 +5,9 @@ import { REFUSAL_REASONS, type RefusalReason } from '../message/layout.ts';
 import { type AnyMessage, encodeMessage, isCommand, type Message } from '../message/message.ts';
 import { ClientId, Op, View } from '../std/numbers.ts';
 import { Prng } from '../std/prng.ts';
+import { CLIENT, CLUSTER, COMMON } from '../testing/client-fixture.ts';
 import { type Query, type QueryEffect, QuerySession } from './query-session.ts';
 
-const CLUSTER = 7n;
-const CLIENT = ClientId(99n);
-const COMMON = { cluster: CLUSTER, release: 1, incarnation: 5n };
 const READ: Query = {
   level: 'linearizable',
   lagMax: 0,
