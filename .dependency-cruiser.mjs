@@ -20,7 +20,7 @@ const allowed = {
 };
 
 const notTest = '\\.test\\.ts$';
-const pureSources = [`${root}/(?:store|vsr|kernel)/src/`, `${root}/sim/src/(?!cli/|mutants/)`];
+const pureSources = [`${root}/(?:store|vsr|kernel)/src/`, `${root}/sim/src/(?!cli/)`];
 
 const directions = Object.entries(allowed).map(([name, targets]) => {
   const reachable = [name, ...targets].join('|');

@@ -1,10 +1,11 @@
 /**
  * `npm run bench:checkpoint -- [--seconds N]`: what a put takes while some replica makes a
- * checkpoint, and what it takes otherwise, in turns that the checkpoints themselves decide. Three
- * replica processes. Prints JSON.
+ * checkpoint, and what it takes otherwise, in turns that the checkpoints themselves decide; and how
+ * many bytes a replica writes for each that is put. Three replica processes. Prints JSON.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Client } from '@kimberlite/client';
@@ -25,6 +26,9 @@ const callers = Number(values.callers);
 const keys = Number(values.keys);
 const value = '.'.repeat(Number(values['value-size']));
 
+const KEY_DIGITS = 10;
+const LOOK_MILLIS = 50;
+
 /** Milliseconds since the epoch at which a put began, and those that it took. */
 interface Put {
   readonly begun: number;
@@ -40,20 +44,40 @@ try {
     directory: join(directory, 'kimberlite'),
     size: 'default',
     nodeFlags: [],
+    http: true,
     started: (child) => children.push(child),
   });
   const { target } = system;
   if (target.kind !== 'kimberlite') throw new Error('replicas of this repository');
+  const failed = Promise.race(system.members.map((member) => member.failed()));
+  await Promise.race([serving(system.httpAddresses), failed]);
   const client = new Client({ endpoints: target.endpoints, cluster: BigInt(target.cluster) });
   await client.put('the cluster', 'serves');
   const watch = new CheckpointWatch(system.members);
-  const failed = Promise.race(system.members.map((member) => member.failed()));
+  const before = await bytesWritten(system.httpAddresses);
   const puts = await Promise.race([load(client), failed]);
+  const written = ((await bytesWritten(system.httpAddresses)) - before) / system.members.length;
   await client.close();
-  process.stdout.write(`${JSON.stringify(report(puts, watch.spans()), null, 2)}\n`);
+  const result = { ...report(puts, watch.spans()), ...writeReport(puts.length, written) };
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 } finally {
   await Promise.all(children.map((child) => child.stop()));
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** Until all replicas answer that they may serve. */
+async function serving(addresses: readonly string[]): Promise<void> {
+  for (const address of addresses) {
+    while (!(await isReady(address))) await pause(LOOK_MILLIS);
+  }
+}
+
+async function isReady(address: string): Promise<boolean> {
+  try {
+    return (await fetch(`http://${address}/readyz`)).ok;
+  } catch {
+    return false; // It does not listen yet.
+  }
 }
 
 async function load(client: Client): Promise<Put[]> {
@@ -63,12 +87,35 @@ async function load(client: Client): Promise<Put[]> {
     Array.from({ length: callers }, async () => {
       while (performance.now() < end) {
         const begun = performance.now();
-        await client.put(`key ${Math.floor(Math.random() * keys)}`, value);
+        await client.put(keyOf(Math.floor(Math.random() * keys)), value);
         puts.push({ begun: performance.timeOrigin + begun, millis: performance.now() - begun });
       }
     }),
   );
   return puts.sort((first, other) => first.begun - other.begun);
+}
+
+/** All of one length. */
+function keyOf(index: number): string {
+  return `key ${String(index).padStart(KEY_DIGITS, '0')}`;
+}
+
+/** What all replicas have written to their files, the log and the zeros ahead of need included. */
+async function bytesWritten(addresses: readonly string[]): Promise<number> {
+  const counts = addresses.map(async (address) => {
+    const text = await (await fetch(`http://${address}/metrics`)).text();
+    return Number(/^vsr_storage_io_bytes_total\{kind="write"\} (\d+)$/m.exec(text)?.[1] ?? 0);
+  });
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+}
+
+function writeReport(count: number, written: number): object {
+  const bytesPut = count * (keyOf(0).length + value.length);
+  return {
+    bytesPut,
+    bytesWritten: Math.round(written),
+    writtenPerByte: rounded(written / bytesPut, 2),
+  };
 }
 
 /** Both are in the order of time. */

@@ -1,14 +1,16 @@
 /**
- * `npm run bench:sync -- [--megabytes N]`: how much of the state moves when a replica was down
- * while a hundredth of the keys changed, and how long a start takes with all of it. Bytes are those
- * of the network: a busy machine changes the times alone.
+ * `npm run bench:sync -- [--megabytes N] [--callers N]`: how much of the state moves when a replica
+ * was down while a hundredth of the keys changed, and how long a start takes with all of it. With
+ * callers, also how long it takes while they go on putting. Bytes are those of the network: a busy
+ * machine changes the times alone.
  */
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Client } from '@kimberlite/client';
 import { CONFIG_DEFAULT } from '@kimberlite/vsr';
 import { LocalCluster } from './lib/local-cluster.ts';
 import { RestingFile } from './lib/missing-blocks.ts';
+import { RunningLoad } from './lib/running-load.ts';
 
 /** The one that is down. */
 const DOWN = 2;
@@ -20,15 +22,22 @@ const { values } = parseArgs({
     megabytes: { type: 'string', default: '1000' },
     /** Share of the keys that changes while the replica is down. */
     changed: { type: 'string', default: '0.01' },
+    /** Load while a replica comes back; none by default. */
+    callers: { type: 'string', default: '0' },
   },
 });
 const keys = Math.ceil((Number(values.megabytes) * 1e6) / VALUE_SIZE);
 const changed = Math.ceil(keys * Number(values.changed));
+const randomly = (n: number): number => (n * 7_368_787 + 11) % keys;
 /** Which keys change: in no order, or neighbours. */
 const CHANGES: readonly (readonly [string, (n: number) => number])[] = [
-  ['random', (n) => (n * 7_368_787 + 11) % keys],
+  ['random', randomly],
   ['clustered', (n) => Math.floor(keys / 3) + n],
 ];
+/** For the rate of puts with one replica down. */
+const BEFORE_MILLIS = 5000;
+/** A replica is level under load when it is no further behind than this many ops. */
+const LEVEL_OPS = CONFIG_DEFAULT.pipelineMax * 4;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const cluster = await LocalCluster.start('sync');
@@ -51,13 +60,17 @@ async function measure(): Promise<void> {
     say(JSON.stringify(entry));
     report.push(entry);
   }
+  const callers = Number(values.callers);
+  const loaded = callers > 0 ? await comeBackUnderLoad(callers) : null;
+  if (loaded !== null) say(JSON.stringify(loaded));
   await cluster.stopReplica(DOWN);
   const begun = performance.now();
   await cluster.startReplica(DOWN);
   await cluster.level();
   const seconds = (performance.now() - begun) / 1000;
   say(`a start with all of it: ${seconds.toFixed(2)} s`);
-  process.stdout.write(`${JSON.stringify({ sync: report, startSeconds: seconds }, null, 2)}\n`);
+  const result = { sync: report, underLoad: loaded, startSeconds: seconds };
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 }
 
 /** Keys change while the replica is down; what it then fetches. */
@@ -90,6 +103,47 @@ async function fallBehind(
     ratio: moved.block / missingBytes,
     seconds,
   };
+}
+
+/** Keys change while the replica is down, and go on changing while it comes back. */
+async function comeBackUnderLoad(callers: number): Promise<Readonly<Record<string, unknown>>> {
+  await cluster.stopReplica(DOWN);
+  await put(client, changed, randomly);
+  await nextCheckpoint();
+  const load = new RunningLoad(callers, async () => {
+    const key = `key ${String(Math.floor(Math.random() * keys)).padStart(9, '0')}`;
+    await client.put(key, 'under load '.padEnd(VALUE_SIZE, '.'));
+  });
+  const before = await load.during(() => pause(BEFORE_MILLIS));
+  const during = await load.during(comeBack);
+  await load.end();
+  await cluster.level();
+  const moved = await bytesReceived();
+  return {
+    callers,
+    seconds: during.seconds,
+    targets: during.value.length,
+    blockBytesReceived: moved.block,
+    putsASecondBefore: before.rate,
+    putsASecondDuring: during.rate,
+  };
+}
+
+/** The replica starts, and is level; the ops of the checkpoints that it fetched, in order. */
+async function comeBack(): Promise<number[]> {
+  const targets: number[] = [];
+  await cluster.startReplica(DOWN);
+  for (;;) {
+    const state = cluster.state(DOWN);
+    if (state?.syncing === true && targets.at(-1) !== state.checkpointOp) {
+      targets.push(state.checkpointOp);
+      say(`fetches the checkpoint of op ${state.checkpointOp}`);
+    }
+    const head = Math.max(...cluster.states().map(({ commitMax }) => commitMax));
+    const isLevel = state?.status === 'normal' && !state.syncing && state.blocksMissing === 0;
+    if (isLevel && targets.length > 0 && head - state.commitMin <= LEVEL_OPS) return targets;
+    await turn();
+  }
 }
 
 /** For both checkpoints that a peer may give: how many of its blocks the file lacks. */

@@ -25,6 +25,7 @@ import {
   type KeyNames,
   type Request,
   type StateMachine,
+  type TableReader,
 } from '@kimberlite/vsr';
 
 /** Adds to a counter. Body: amount (u8), then the name. Empty reply. */
@@ -36,6 +37,11 @@ const NAME_MAX = 64;
 
 function numberOf(bytes: Uint8Array | null): number {
   return bytes === null ? 0 : new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+}
+
+/** What READ answers, whether it comes as a query or as a request: a context is a reader too. */
+function read(name: Uint8Array, reader: TableReader): Uint8Array {
+  return bytesOf(numberOf(reader.get(TABLE_COUNTERS, name)));
 }
 
 function bytesOf(value: number): Uint8Array {
@@ -71,8 +77,12 @@ const counters: StateMachine = {
     return false;
   },
 
+  // What only reads needs no place in the log: any one replica answers it.
+  isQuery: (operation: number): boolean => operation === OPERATION_READ,
+  query: ({ body }: Request, reader: TableReader): Uint8Array => read(body, reader),
+
   execute({ operation, body }: Request, context: ExecuteContext): Uint8Array {
-    if (operation === OPERATION_READ) return bytesOf(numberOf(context.get(TABLE_COUNTERS, body)));
+    if (operation === OPERATION_READ) return read(body, context);
     context.merge(TABLE_COUNTERS, body.subarray(1), bytesOf(body[0] ?? 0));
     return new Uint8Array(0);
   },
@@ -140,8 +150,12 @@ try {
     await client.request(OPERATION_ADD, Uint8Array.of(amount, ...name));
     process.stdout.write(`added ${amount}\n`);
   }
-  const value = numberOf((await client.request(OPERATION_READ, name)).body);
+  // Linearizable: it holds every add that was answered before, to whomever.
+  const value = numberOf((await client.query(OPERATION_READ, name)).body);
   process.stdout.write(`visits: ${value}\n`);
+  // From the nearest replica, as it has them. Never older than what this client has seen.
+  const local = await client.query(OPERATION_READ, name, { consistency: 'local' });
+  process.stdout.write(`visits, read locally: ${numberOf(local.body)}\n`);
   const refused = await client.request(18, name).then(
     () => 'done',
     (error: unknown) => String(error),

@@ -19,13 +19,20 @@ export interface KimberliteOptions {
   readonly history?: number;
   /** Set of timeouts; `default` by default. */
   readonly profile?: 'default' | 'lan' | 'wan';
+  /** Whether the replicas serve HTTP; not by default. */
+  readonly http?: boolean;
   /** Flags of Node for the replicas. */
   readonly nodeFlags: readonly string[];
   readonly started: (child: Child) => void;
 }
 
+export interface KimberliteSystem extends System {
+  /** `host:port` of each replica; empty where HTTP was not asked for. */
+  readonly httpAddresses: readonly string[];
+}
+
 /** Formats data files and starts a replica process on each. */
-export async function startKimberlite(options: KimberliteOptions): Promise<System> {
+export async function startKimberlite(options: KimberliteOptions): Promise<KimberliteSystem> {
   const { directory, size, replicas = REPLICAS_DEFAULT } = options;
   mkdirSync(directory);
   const sizes = size === 'dev' ? CONFIG_DEV : CONFIG_DEFAULT;
@@ -38,7 +45,7 @@ export async function startKimberlite(options: KimberliteOptions): Promise<Syste
     const result = await formatDataFile({ ...format, replicaCount: replicas });
     if (isFault(result)) throw new Error(result.message);
   }
-  const ports = await freePorts(2 * replicas);
+  const ports = await freePorts((options.http === true ? 3 : 2) * replicas);
   const address = (index: number): string => `127.0.0.1:${ports[index]}`;
   const slots = Array.from({ length: replicas }, (_, slot) => slot);
   const addresses = slots.map((slot) => address(replicas + slot)).join(',');
@@ -50,7 +57,7 @@ export async function startKimberlite(options: KimberliteOptions): Promise<Syste
       addresses,
       'client-address': address(slot),
       'peer-address': address(replicas + slot),
-      'http-address': 'off',
+      'http-address': options.http === true ? address(2 * replicas + slot) : 'off',
       profile: options.profile ?? 'default',
     };
     const script = fileURLToPath(new URL('../replica-process.ts', import.meta.url));
@@ -68,6 +75,7 @@ export async function startKimberlite(options: KimberliteOptions): Promise<Syste
   return {
     name: 'kimberlite',
     members,
+    httpAddresses: options.http === true ? slots.map((slot) => address(2 * replicas + slot)) : [],
     target: { kind: 'kimberlite', endpoints: slots.map(address), cluster: cluster.toString() },
     description: {
       version: VERSION,

@@ -19,10 +19,12 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Ended, formatFile, kimberlite, type Program, run } from '../support/kimberlite.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { until } from '../support/until.ts';
 
 // A file of 36 MiB is written through to the disk for each of them, whoever else writes there.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
+const PATIENCE_MILLIS = 60_000;
 /** Unit of `ulimit -f`, in bytes. */
 const LIMIT_UNIT = 512;
 /** A user without any rights, on every system that has root. */
@@ -224,49 +226,71 @@ describe('a disk that is full', () => {
     }
   });
 
-  it('a running replica stops, says why, and has everything when there is room', async () => {
+  it('a running replica waits for room, says so, can be stopped, and has everything', async () => {
     const path = copyOf(solo, 'growing.data');
     const wrap = limited(statSync(path).size);
     const addresses = ['127.0.0.1:1'];
     const server = await ServerProcess.start({ dataFile: path, addresses, wrap });
-    const acknowledged = await writeUntilItEnds(server);
-    const { code } = await server.ended;
-    expect(code).toBe(ERRORS.disk_full.exitCode);
-    expect(server.log.at(-1)).toMatch(/^error: cannot grow .* \[disk_full\]$/);
-    expect(server.log.at(-1)).toContain(ERRORS.disk_full.remedy);
+    const acknowledged = await writeUntilFull(server);
     expect(acknowledged.size).toBeGreaterThan(0);
+    expect(server.log.find((line) => line.includes(FULL))).toContain('"level":"error"');
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+
+    // No room yet: it comes to the same block, and waits again.
+    const still = await ServerProcess.start({ dataFile: path, addresses, wrap });
+    await until(() => (isFull(still) ? true : null), {
+      within: PATIENCE_MILLIS,
+      what: 'a full disk is named',
+      explain: () => still.log.join('\n'),
+    });
+    expect((await still.status())?.dataFile.waitingBytes).toBeGreaterThan(0);
+    await expectValues(still, acknowledged);
+    expect(await still.stop()).toEqual({ code: 0, signal: null });
 
     const again = await ServerProcess.start({ dataFile: path, addresses });
-    const client = clientOf(again);
     try {
-      for (const [key, value] of acknowledged) {
-        expect(Buffer.from((await client.get(key))?.value ?? []).equals(value)).toBe(true);
-      }
+      await expectValues(again, acknowledged);
     } finally {
-      await client.close();
       await again.stop();
     }
   });
 });
 
-/** Puts large values until the server is gone; those that were acknowledged. */
-async function writeUntilItEnds(server: ServerProcess): Promise<Map<string, Buffer>> {
+/** What a server logs when a checkpoint needs room that there is not. */
+const FULL = 'the disk is full: the checkpoint waits for room';
+
+function isFull(server: ServerProcess): boolean {
+  return server.log.some((line) => line.includes(FULL));
+}
+
+/** Puts large values until the server has no room for them; those that were acknowledged. */
+async function writeUntilFull(server: ServerProcess): Promise<Map<string, Buffer>> {
   const acknowledged = new Map<string, Buffer>();
   const client = clientOf(server);
-  const gone = new AbortController();
-  void server.ended.then(() => gone.abort());
   try {
-    for (let turn = 0; turn < 2000; turn += 1) {
+    for (let turn = 0; turn < 2000 && !isFull(server); turn += 1) {
       const value = Buffer.alloc(50_000, `${turn} `);
-      await client.put(`key${turn}`, value, { signal: gone.signal });
+      await client.put(`key${turn}`, value);
       acknowledged.set(`key${turn}`, value);
     }
-  } catch (error) {
-    if (server.isRunning() && !gone.signal.aborted) throw error;
   } finally {
     await client.close();
   }
   return acknowledged;
+}
+
+async function expectValues(
+  server: ServerProcess,
+  expected: ReadonlyMap<string, Buffer>,
+): Promise<void> {
+  const client = clientOf(server);
+  try {
+    for (const [key, value] of expected) {
+      expect(Buffer.from((await client.get(key))?.value ?? []).equals(value)).toBe(true);
+    }
+  } finally {
+    await client.close();
+  }
 }
 
 describe('a directory without permission', () => {

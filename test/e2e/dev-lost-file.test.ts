@@ -134,6 +134,11 @@ describe('dev on a directory with a lost file', () => {
       { within: 60_000, what: 'it is level', explain: () => third.text() },
     );
     await expectAll(2 * KEYS);
+    const port = String(described().endpoints[LOST]?.split(':')[1]);
+    expect(await two.stop()).toBe(0);
+    expect(two.text()).toMatch(/^stopped; the data stays in /m);
+    expect(two.text()).toContain(`replica ${LOST} still listens on 127.0.0.1:${port}: it was`);
+    expect(two.text().match(/still listens/g)).toHaveLength(1);
     expect(await stopAll()).toEqual([0, 0]);
     // Without replica 0, what the new file holds counts.
     rmSync(join(directory.path, 'replica-0.data'));

@@ -1,6 +1,3 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { Prng, SECTOR_SIZE, type Zone, zoneOffset } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CallFault, FileCall } from '../../packages/server/src/testing/faulty-calls.ts';
@@ -255,38 +252,4 @@ describe('a disk that hangs', () => {
       await nothingWasLost();
     });
   }
-});
-
-describe('a file system without space', () => {
-  it('ends its replica, which has everything again once there is room', async (context) => {
-    const mountPoint = join(directory.path, 'small');
-    mkdirSync(mountPoint);
-    const mount = (...options: readonly string[]): boolean => {
-      const size = ['-t', 'tmpfs', '-o', options.join(','), 'tmpfs', mountPoint];
-      return spawnSync('mount', size).status === 0;
-    };
-    if (!mount('size=7m')) context.skip('mounting a small file system takes root');
-    await disks.cluster.stopAll();
-    const own = join(directory.path, 'own');
-    mkdirSync(own);
-    try {
-      disks = await DiskCluster.start(own, {
-        pathOf: (slot) => (slot === 1 ? join(mountPoint, '1.data') : null),
-      });
-      while (disks.cluster.fatal.length === 0 && disks.acknowledged.size < 300) {
-        await disks.write(10, 40_000);
-      }
-      expect(disks.cluster.fatal).toMatchObject([{ code: 'disk_full', exitCode: 30 }]);
-      expect(disks.logged('no room for the data file to grow')).toMatchObject([{ replica: 1 }]);
-      expect(disks.logged('giving up')).toMatchObject([{ replica: 1, code: 'disk_full' }]);
-      await disks.cluster.stop(1);
-      await disks.write(5, 40_000);
-      expect(mount('remount', 'size=64m')).toBe(true);
-      await disks.cluster.start(1);
-      await nothingWasLost();
-    } finally {
-      await disks.cluster.stopAll();
-      spawnSync('umount', [mountPoint]);
-    }
-  });
 });

@@ -84,12 +84,13 @@ describe('a replica that is left alone', () => {
     expect(await client.get('key 0', { consistency: 'local' })).not.toBeNull();
     const endpoints = cluster.endpoints().join(',');
     const where = ['--endpoints', endpoints, '--timeout', `${timeout}`];
-    for (const words of [
-      ['get', 'refused'],
-      ['verify', 'stream', 'audit'],
+    for (const [error, ...words] of [
+      ['no_quorum', 'get', 'refused'],
+      ['no_quorum', 'verify', 'stream', 'audit'],
+      ['too_stale', 'get', 'refused', '--read', 'bounded=100'],
     ]) {
       const { code, stderr } = await runKimberlite(...words, ...where);
-      expect(stderr).toContain('[no_quorum]');
+      expect(stderr).toContain(`[${error}]`);
       expect(code).toBe(5);
     }
     for (const slot of others) await cluster.start(slot);

@@ -51,6 +51,24 @@ describe('a member whose disk is lost', () => {
     });
   });
 
+  it('is recovered while others write', async () => {
+    const path = disks.cluster.path(SLOT);
+    await disks.write(DISK_CONFIG.walSlots);
+    await disks.cluster.stop(SLOT);
+    renameSync(path, `${path}.lost`);
+    let over = false;
+    const writers = disks.writeWhile(() => !over, 16);
+    try {
+      expect(await recover(path)).toMatchObject({ code: 0, err: '' });
+    } finally {
+      over = true;
+      await writers;
+    }
+    await disks.cluster.start(SLOT);
+    await disks.healthy();
+    expect(await disks.lost()).toEqual([]);
+  });
+
   it('is not recovered while it runs, over a file, or without a quorum', async () => {
     const path = disks.cluster.path(SLOT);
     await disks.write(5);

@@ -70,15 +70,27 @@ export class DiskCluster {
   /** Puts so many new values of so many bytes, and overwrites some old ones; all acknowledged. */
   async write(count: number, size = 100): Promise<void> {
     await this.#withClient(async (client) => {
-      for (let index = 0; index < count; index += 1) {
-        const turn = this.#turn;
-        this.#turn += 1;
-        const key = `key ${turn % 3 === 0 ? turn % 50 : turn}`;
-        const value = `${turn} `.padEnd(size, '.');
-        await client.put(key, value);
-        this.acknowledged.set(key, value);
-      }
+      for (let index = 0; index < count; index += 1) await this.#put(client, size);
     });
+  }
+
+  /** The same, by so many callers of one client at the same time, for as long as it is on. */
+  async writeWhile(isOn: () => boolean, callers: number): Promise<void> {
+    await this.#withClient(async (client) => {
+      const write = async (): Promise<void> => {
+        while (isOn()) await this.#put(client, 100);
+      };
+      await Promise.all(Array.from({ length: callers }, write));
+    });
+  }
+
+  async #put(client: Client, size: number): Promise<void> {
+    const turn = this.#turn;
+    this.#turn += 1;
+    const key = `key ${turn % 3 === 0 ? turn % 50 : turn}`;
+    const value = `${turn} `.padEnd(size, '.');
+    await client.put(key, value);
+    this.acknowledged.set(key, value);
   }
 
   /** Keys whose acknowledged value is not there. */

@@ -49,6 +49,18 @@ export class FilePlaces {
     return Math.max(0, ...this.#blocks) + 1;
   }
 
+  /** A byte in the middle of each block and each message that is in use. */
+  inUse(): Place[] {
+    const { walSlots, messageSizeMax, blockSize } = this.#config;
+    const slots = Array.from({ length: walSlots }, (_, slot) => {
+      return zoneOffset(this.#config, 'wal_prepares') + slot * messageSizeMax + HEADER_SIZE / 2;
+    });
+    const blocks = [...this.#blocks].map((address) => {
+      return zoneOffset(this.#config, 'blocks') + (address - 1) * blockSize + blockSize / 2;
+    });
+    return [...slots, ...blocks].map((offset) => this.at(offset));
+  }
+
   at(offset: number): Place {
     const zones: readonly Zone[] = ['blocks', 'wal_prepares', 'wal_headers', 'superblock'];
     const zone = zones.find((each) => offset >= zoneOffset(this.#config, each)) ?? 'superblock';

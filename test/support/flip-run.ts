@@ -25,10 +25,10 @@ export interface FlipTotals {
   /** Flips that are live or padding, by who found their place first. */
   readonly foundBy: Record<Finder | 'refused', number>;
   /**
-   * The same, of those of which nobody said a word: written over meanwhile (a start that takes a
-   * body for torn fetches it again without one), or of no use any more when the scrubber came.
+   * The same, of those of which nobody said a word, by zone: written over before anyone came to
+   * read them, or of no use any more when the scrubber came.
    */
-  readonly unsaid: Record<'overwritten' | 'released', number>;
+  readonly unsaid: Record<'overwritten' | 'released', Record<Zone, number>>;
   /** Starts that were refused because a burst took the superblock's quorum. */
   refusals: number;
   /** Live places that nobody found, as text. */
@@ -51,10 +51,10 @@ export class FlipRun {
     this.#victim = victim;
     this.totals = {
       flips: 0,
-      byZone: { superblock: 0, wal_headers: 0, wal_prepares: 0, blocks: 0 },
+      byZone: noneByZone(),
       byUse: { live: 0, padding: 0, free: 0 },
       foundBy: { start: 0, read: 0, scrub: 0, refused: 0 },
-      unsaid: { overwritten: 0, released: 0 },
+      unsaid: { overwritten: noneByZone(), released: noneByZone() },
       refusals: 0,
       missed: [],
     };
@@ -143,7 +143,7 @@ export class FlipRun {
     await until(
       () => {
         for (const place of wanted) {
-          const finder = this.#finderOf(place);
+          const finder = finderOf(this.#disks, this.#victim, place);
           if (finder === null) continue;
           this.totals.foundBy[finder] += 1;
           wanted.delete(place);
@@ -158,37 +158,47 @@ export class FlipRun {
     );
     const path = this.#disks.cluster.path(this.#victim);
     for (const { zone, number, offset, use } of wanted) {
-      if (byteAt(path, offset) !== flipped.get(offset)) this.totals.unsaid.overwritten += 1;
-      else if ((await soundPlaces(path)).at(offset).use === 'free')
-        this.totals.unsaid.released += 1;
-      else this.totals.missed.push(`${use} ${zone} ${number}, byte ${offset}`);
+      const { unsaid, missed } = this.totals;
+      if (byteAt(path, offset) !== flipped.get(offset)) unsaid.overwritten[zone] += 1;
+      else if ((await soundPlaces(path)).at(offset).use === 'free') unsaid.released[zone] += 1;
+      else missed.push(`${use} ${zone} ${number}, byte ${offset}`);
     }
   }
 
   #tours(): number {
     return this.#disks.cluster.replicas[this.#victim]?.status().state.scrubTours ?? 0;
   }
+}
 
-  /** By whom the place was found; null when nobody has said so yet. */
-  #finderOf({ zone, number }: Place): Finder | null {
-    const names: Readonly<Record<Zone, readonly string[]>> = {
-      superblock: ['superblock'],
-      // A start sees a slot as a whole: without its header the body is in doubt.
-      wal_headers: ['header', 'prepare'],
-      wal_prepares: ['prepare'],
-      blocks: ['block'],
-    };
-    for (const { replica, what, place, found } of this.#disks.logged('corruption found')) {
-      if (replica !== this.#victim || place !== number) continue;
-      if (!names[zone].includes(String(what))) continue;
-      if (found === 'start' || found === 'read' || found === 'scrub') return found;
-    }
-    return null;
+/** What a replica calls the content of a zone. */
+const NAMES: Readonly<Record<Zone, readonly string[]>> = {
+  superblock: ['superblock'],
+  // A start sees a slot as a whole: without its header the body is in doubt.
+  wal_headers: ['header', 'prepare'],
+  wal_prepares: ['prepare'],
+  blocks: ['block'],
+};
+
+/** By whom of a replica a place in its file was found; null when nobody has said so yet. */
+export function finderOf(
+  disks: DiskCluster,
+  slot: number,
+  { zone, number }: Pick<Place, 'zone' | 'number'>,
+): Finder | null {
+  for (const { replica, what, place, found } of disks.logged('corruption found')) {
+    if (replica !== slot || place !== number) continue;
+    if (!NAMES[zone].includes(String(what))) continue;
+    if (found === 'start' || found === 'read' || found === 'scrub') return found;
   }
+  return null;
+}
+
+function noneByZone(): Record<Zone, number> {
+  return { superblock: 0, wal_headers: 0, wal_prepares: 0, blocks: 0 };
 }
 
 /** The places of a file, once everything in it is right: repairs may still be being written. */
-function soundPlaces(path: string): Promise<FilePlaces> {
+export function soundPlaces(path: string): Promise<FilePlaces> {
   let problem = '';
   return until(
     () => {
@@ -209,7 +219,7 @@ function isQuorumLost(places: readonly Place[]): boolean {
 }
 
 /** Returns what stands there then. */
-function flipByte(path: string, offset: number, mask: number): number {
+export function flipByte(path: string, offset: number, mask: number): number {
   const flipped = byteAt(path, offset) ^ mask;
   const fd = openSync(path, 'r+');
   writeSync(fd, Buffer.of(flipped), 0, 1, offset);

@@ -92,6 +92,11 @@ export class ServerProcess {
     this.#child.send(message);
   }
 
+  /** Nobody reads its log any more. */
+  closeLog(): void {
+    this.#child.stderr?.destroy();
+  }
+
   /** kill -9. */
   async kill(): Promise<void> {
     this.signal('SIGKILL');

@@ -36,7 +36,7 @@ describe('npm run example:state-machine', () => {
       timeout: 60_000,
     });
     expect(text).toBe(
-      'added 1\nadded 2\nadded 3\nvisits: 6\noperation 18: ClientError: ' +
+      'added 1\nadded 2\nadded 3\nvisits: 6\nvisits, read locally: 6\noperation 18: ClientError: ' +
         "the cluster's state machine does not take this operation with this body\n",
     );
   }, 60_000);

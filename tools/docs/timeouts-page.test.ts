@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { CONFIGURATION_KEYS } from '@kimberlite/server';
 import { scenarioNamed, TIMEOUT_SCENARIOS } from '@kimberlite/sim';
-import { TIMER_NAMES } from '@kimberlite/vsr';
+import { TIMEOUT_NAMES } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { withParts } from './markdown.ts';
 import { TIMEOUT_PARTS, TIMEOUTS_SHOWN, timeoutKeyOf } from './timeouts-page.ts';
@@ -16,7 +16,7 @@ describe('docs/timeouts.md', () => {
     expect(withParts(page, TIMEOUT_PARTS)).toBe(page);
   });
 
-  it.each(TIMER_NAMES)(
+  it.each(TIMEOUT_NAMES)(
     'names for %s a handler, a metric, a case and a scenario that exist',
     (name) => {
       const { handler, metric, shownBy } = TIMEOUTS_SHOWN[name];

@@ -1,5 +1,5 @@
 import { TIMEOUT_SCENARIOS } from '@kimberlite/sim';
-import { TIMEOUT_RELATIONS, TIMER_NAMES, type TimerName, timeoutRow } from '@kimberlite/vsr';
+import { TIMEOUT_NAMES, TIMEOUT_RELATIONS, type TimeoutName, timeoutRow } from '@kimberlite/vsr';
 import { table } from './markdown.ts';
 
 interface Shown {
@@ -12,69 +12,69 @@ interface Shown {
 }
 
 /** What the page says of each timeout beyond its row in the code. */
-export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
+export const TIMEOUTS_SHOWN: Readonly<Record<TimeoutName, Shown>> = {
   heartbeat: {
-    handler: ['sendHeartbeat', 'heartbeat.ts'],
+    handler: ['sendHeartbeat', 'normal/heartbeat.ts'],
     metric: 'vsr_messages_sent_total{command="commit"}',
     shownBy: 'normal-case.test.ts',
   },
   commitMessage: {
-    handler: ['sendHeartbeat', 'heartbeat.ts'],
+    handler: ['sendHeartbeat', 'normal/heartbeat.ts'],
     metric: 'vsr_messages_sent_total{command="commit"}',
     shownBy: 'timeouts.test.ts',
   },
   prepare: {
-    handler: ['onPrepareTimeout', 'prepare.ts'],
+    handler: ['onPrepareTimeout', 'normal/prepare.ts'],
     metric: 'vsr_messages_sent_total{command="prepare"}',
     shownBy: 'normal-case.test.ts',
   },
   commitStall: {
-    handler: ['watchCommits', 'commit-stall.ts'],
+    handler: ['watchCommits', 'liveness/commit-stall.ts'],
     metric: 'vsr_commit_stalled',
     shownBy: 'timeouts.test.ts',
   },
   voterLag: {
-    handler: ['watchLag', 'pacing.ts'],
+    handler: ['watchLag', 'liveness/pacing.ts'],
     metric: 'vsr_commit_pause_seconds',
     shownBy: 'transfer-under-load.test.ts',
   },
   abdicate: {
-    handler: ['watchSelf', 'abdicate.ts'],
+    handler: ['watchSelf', 'liveness/abdicate.ts'],
     metric: 'vsr_events_total{kind="abdicated"}',
     shownBy: 'abdication.test.ts',
   },
   clockSync: {
-    handler: ['onClockSyncTimeout', 'clock-sync.ts'],
+    handler: ['onClockSyncTimeout', 'liveness/clock-sync.ts'],
     metric: 'vsr_clock_synchronized',
     shownBy: 'clock.test.ts',
   },
   clockLoss: {
-    handler: ['watchSelf', 'abdicate.ts'],
+    handler: ['watchSelf', 'liveness/abdicate.ts'],
     metric: 'vsr_view_changes_total{reason="clock_lost"}',
     shownBy: 'giving-way.test.ts',
   },
   silence: {
-    handler: ['voteToLeave', 'vote.ts'],
+    handler: ['voteToLeave', 'view-change/vote.ts'],
     metric: 'vsr_view_changes_total{reason="primary_silent"}',
     shownBy: 'view-change.test.ts',
   },
   startViewChange: {
-    handler: ['onStartViewChangeTimeout', 'vote.ts'],
+    handler: ['onStartViewChangeTimeout', 'view-change/vote.ts'],
     metric: 'vsr_messages_sent_total{command="start_view_change"}',
     shownBy: 'view-change.test.ts',
   },
   startViewChangeWindow: {
-    handler: ['onVoteWindowTimeout', 'vote.ts'],
+    handler: ['onVoteWindowTimeout', 'view-change/vote.ts'],
     metric: 'vsr_timeouts_total{timeout="start_view_change_window"}',
     shownBy: 'view-change.test.ts',
   },
   doViewChange: {
-    handler: ['sendDoViewChange', 'do-view-change.ts'],
+    handler: ['sendDoViewChange', 'view-change/do-view-change.ts'],
     metric: 'vsr_messages_sent_total{command="do_view_change"}',
     shownBy: 'view-change.test.ts',
   },
   viewChange: {
-    handler: ['onViewChangeTimeout', 'view-change.ts'],
+    handler: ['onViewChangeTimeout', 'view-change/view-change.ts'],
     metric: 'vsr_view_changes_total{reason="view_change_stuck"}',
     shownBy: 'view-change.test.ts',
   },
@@ -84,54 +84,54 @@ export const TIMEOUTS_SHOWN: Readonly<Record<TimerName, Shown>> = {
     shownBy: 'wal-recovery.test.ts',
   },
   ping: {
-    handler: ['onPingTimeout', 'ping.ts'],
+    handler: ['onPingTimeout', 'liveness/ping.ts'],
     metric: 'vsr_voters_heard',
     shownBy: 'quorum-loss.test.ts',
   },
   repair: {
-    handler: ['onRepairTimeout', 'repair.ts'],
+    handler: ['onRepairTimeout', 'repair/repair.ts'],
     metric: 'vsr_repairs_total',
     shownBy: 'repair.test.ts',
   },
   prepareLarge: {
-    handler: ['onPrepareTimeout', 'prepare.ts'],
+    handler: ['onPrepareTimeout', 'normal/prepare.ts'],
     metric: 'vsr_messages_sent_total{command="prepare"}',
     shownBy: 'deadlines.test.ts',
   },
   syncExpiry: {
-    handler: ['expireStaleRequests', 'repair-budget.ts'],
+    handler: ['expireStaleRequests', 'repair/repair-budget.ts'],
     metric: 'vsr_timeouts_total{timeout="sync_expiry"}',
     shownBy: 'deadlines.test.ts',
   },
   repairExpiry: {
-    handler: ['expireStaleRequests', 'repair-budget.ts'],
+    handler: ['expireStaleRequests', 'repair/repair-budget.ts'],
     metric: 'vsr_repair_budget_available',
     shownBy: 'repair.test.ts',
   },
   read: {
-    handler: ['onReadTimeout', 'read.ts'],
+    handler: ['onReadTimeout', 'reads/read.ts'],
     metric: 'vsr_queries_waiting',
     shownBy: 'reads.test.ts',
   },
   scrub: {
-    handler: ['scrubTick', 'scrub.ts'],
+    handler: ['scrubTick', 'repair/scrub.ts'],
     metric: 'vsr_scrub_progress_ratio',
     shownBy: 'scrub.test.ts',
   },
   repairSync: {
-    handler: ['onRepairSyncTimeout', 'repair-sync.ts'],
+    handler: ['onRepairSyncTimeout', 'repair/repair-sync.ts'],
     metric: 'vsr_syncing',
     shownBy: 'repair.test.ts',
   },
   quorumLoss: {
-    handler: ['watchQuorum', 'quorum.ts'],
+    handler: ['watchQuorum', 'liveness/quorum.ts'],
     metric: 'vsr_quorum_seen',
     shownBy: 'quorum-loss.test.ts',
   },
 };
 
 /** The configuration key of a timeout. */
-export function timeoutKeyOf(name: TimerName): string {
+export function timeoutKeyOf(name: TimeoutName): string {
   return `timeout-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
@@ -140,7 +140,7 @@ function millis(ticks: number): string {
 }
 
 function durations(): string {
-  const rows = TIMER_NAMES.map((name) => {
+  const rows = TIMEOUT_NAMES.map((name) => {
     const row = timeoutRow(name);
     const jitter = row.jitter === 0 ? '' : `+ up to ${row.jitter * 100} %`;
     return [
@@ -161,7 +161,7 @@ function durations(): string {
 }
 
 function shown(): string {
-  const rows = TIMER_NAMES.map((name) => {
+  const rows = TIMEOUT_NAMES.map((name) => {
     const { handler, metric, shownBy } = TIMEOUTS_SHOWN[name];
     return [
       `\`${timeoutKeyOf(name)}\``,

@@ -51,5 +51,8 @@ describe('the exit codes', () => {
   it('never say refused of what may have happened', () => {
     expect(exitOfClientError('refused', true)).toBe(EXIT_CODES.refused.code);
     expect(exitOfClientError('refused', false)).toBe(EXIT_CODES.no_answer.code);
+    for (const code of ['no_quorum', 'overloaded', 'too_stale'] as const) {
+      expect(exitOfClientError(code, true)).toBe(EXIT_CODES.refused.code);
+    }
   });
 });

@@ -40,7 +40,8 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
     code: 5,
     meaning:
       'Refused, and definitely not done: a compare that does not hold, a wrong offset, a stream ' +
-      'that exists, a value too large, no room under the limit of the state.',
+      'that exists, a value too large, no room under the limit of the state, a read that no ' +
+      'replica could answer freshly enough.',
   },
   wrong_peer: {
     code: 6,
@@ -81,7 +82,7 @@ const EXIT_NAMES: Readonly<Record<ClientErrorCode, ExitName>> = {
   rejected: 'wrong_peer',
   no_quorum: 'refused',
   overloaded: 'refused',
-  too_stale: 'no_answer',
+  too_stale: 'refused',
   evicted: 'no_answer',
   refused: 'refused',
   bad_reply: 'error',

@@ -1,12 +1,9 @@
 import { ERRORS } from '@kimberlite/server';
 import { processIo } from './io.ts';
+import { guardOutput } from './output-faults.ts';
 import { runProgram } from './program.ts';
 
-// A reader that has seen enough (`kimberlite range | head`) ends the program, quietly.
-process.stdout.on('error', (error) => {
-  if ('code' in error && error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+guardOutput();
 
 try {
   process.exitCode = await runProgram(process.argv.slice(2), processIo);

@@ -262,6 +262,18 @@ describe('what goes wrong', () => {
     expect(ran.err).toMatch(/^error: unknown command 'statsu'; did you mean status\? See .*\n$/);
   });
 
+  it('is an option that has another name here, which is told', async () => {
+    const append = await run(['stream', 'append', 's', 'event', '--offset', '3']);
+    expect(append).toMatchObject({ code: 2, out: '' });
+    expect(append.err).toMatch(
+      /^error: unknown option '--offset'; here it is --expect, .*\[usage\]/,
+    );
+    const format = await run(['format', '--replica-count=3', '--replica', '0']);
+    expect(format).toMatchObject({ code: 2, out: '' });
+    expect(format.err).toContain("unknown option '--replica-count'; here it is --replicas. ");
+    expect((await run(['format', '--help'])).out).not.toContain('--replica-count');
+  });
+
   it('is no command at all: the help, as a usage error', async () => {
     const ran = await run([]);
     expect(ran).toMatchObject({ code: 2, out: '' });
@@ -365,6 +377,11 @@ describe('status, bench, version and inspect', () => {
     );
     const foreign = new URL(import.meta.url).pathname;
     expect((await run(['inspect', 'superblock', foreign])).code).toBe(24);
+    for (const what of ['superblock', 'wal', 'integrity']) {
+      const absent = await run(['inspect', what, `${dataFile}.no`]);
+      expect(absent.code).toBe(20);
+      expect(absent.err).toMatch(/^error: .*\.no: ENOENT\. Check the path; nothing was read or /);
+    }
   });
 });
 

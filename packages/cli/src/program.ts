@@ -1,7 +1,7 @@
 import { VERSION } from '@kimberlite/server';
 import { Command, CommanderError } from 'commander';
 import { addBackupCommands } from './backup/backup-commands.ts';
-import { addBenchCommand } from './bench.ts';
+import { addBenchCommand } from './bench/bench-command.ts';
 import { oneShotContext } from './context.ts';
 import { addDataCommands } from './data/data-commands.ts';
 import { addDevCommand } from './dev/dev-command.ts';
@@ -78,7 +78,7 @@ Exit codes: 0 done, 2 usage, 3 not found, 4 no answer, 5 refused; all of them in
   addStatusCommand(program, io, setExitCode);
   addDataCommands(program, oneShotContext(io, setExitCode));
   addReplCommand(program, io, setExitCode);
-  addBenchCommand(program, io);
+  addBenchCommand(program, io, setExitCode);
   addInspectCommands(program, io, setExitCode);
   addVerifyCommands(program, oneShotContext(io, setExitCode));
   addBackupCommands(program, io);

@@ -26,7 +26,8 @@ export function addStatusCommand(
       'after',
       `
 One that does not answer is shown as such. Exit code 4 when none does, 9 when so few do that
-nothing can be committed.
+nothing can be committed. That views jump, say from 2 to 16 and from 18 to 32, is normal: the
+primary of view v is the replica in slot v mod 16, and views of empty slots are left out.
 
 Examples:
   kimberlite status
@@ -72,8 +73,10 @@ export function availabilityFault(reports: readonly ReplicaReport[]): CliError |
   );
 }
 
-function remarkOn({ syncing, deniedBy }: StatusRecord['state']): string {
+function remarkOn({ state, dataFile }: StatusRecord): string {
+  const { syncing, deniedBy } = state;
   if (deniedBy.length > 0) return ` (its file is denied by ${deniedBy.join(', ')})`;
+  if (dataFile.waitingBytes > 0) return ' (its disk is full)';
   return syncing ? ' (syncing)' : '';
 }
 
@@ -151,7 +154,7 @@ export function statusText(reports: readonly ReplicaReport[]): string {
     rows.push([
       String(replica),
       roleOf(state),
-      `${state.status}${remarkOn(state)}`,
+      `${state.status}${remarkOn(report.status)}`,
       state.quorumSeen ? 'yes' : 'no',
       String(state.view),
       String(state.op),

@@ -48,11 +48,6 @@ export function jsonBytes(name: string, bytes: Uint8Array): Readonly<Record<stri
   return { [`${name}_base64`]: Buffer.from(bytes).toString('base64') };
 }
 
-/** A number of 128 bits, as 32 hexadecimal digits. */
-export function hex128(value: bigint): string {
-  return value.toString(16).padStart(32, '0');
-}
-
 /** Rows as lines whose cells stand below each other; the first row is the heading. */
 export function tableText(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => {

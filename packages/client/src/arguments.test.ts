@@ -4,6 +4,7 @@ import type { Bytes } from './bytes.ts';
 import { Client } from './client.ts';
 import { ClientError } from './errors.ts';
 import type { ClientOptions } from './options.ts';
+import { clientErrorOf } from './testing/client-error.ts';
 import { FakeCluster, FakeReplica } from './testing/fake-replica.ts';
 
 let cluster: FakeCluster;
@@ -22,15 +23,6 @@ afterEach(async () => {
   await replica.stop();
 });
 
-async function failure(promise: Promise<unknown>): Promise<ClientError> {
-  const outcome = await promise.then(
-    () => null,
-    (error: unknown) => error,
-  );
-  if (!(outcome instanceof ClientError)) throw new Error(`not a ClientError: ${String(outcome)}`);
-  return outcome;
-}
-
 describe('arguments that make no sense', () => {
   it('are refused before anything is sent', async () => {
     const wrong = 5 as unknown as Bytes; // SAFETY: what a JavaScript caller may pass.
@@ -48,7 +40,7 @@ describe('arguments that make no sense', () => {
       [client.put('k'.repeat(5000), 'x'), 'too_large'],
     ];
     for (const [promise, code] of cases) {
-      expect(await failure(promise)).toMatchObject({ code, definite: true });
+      expect(await clientErrorOf(promise)).toMatchObject({ code, definite: true });
     }
     expect(cluster.executed).toEqual([]);
     expect(() => new Client({ endpoints: [] })).toThrow(ClientError);
@@ -67,7 +59,7 @@ describe('arguments that make no sense', () => {
       [client.range({ limit: 2000 }), "a range's limit is 1 to 1024, not 2000"],
     ];
     for (const [promise, message] of cases)
-      expect(await failure(promise)).toMatchObject({ message });
+      expect(await clientErrorOf(promise)).toMatchObject({ message });
     expect(cluster.executed).toEqual([]);
   });
 
@@ -88,7 +80,7 @@ describe('arguments that make no sense', () => {
 
   it('are half a surrogate pair, which would become another key', async () => {
     for (const key of ['a\ud800', '\udc00b']) {
-      expect(await failure(client.put(key, 'x'))).toMatchObject({
+      expect(await clientErrorOf(client.put(key, 'x'))).toMatchObject({
         code: 'invalid_argument',
         message: expect.stringMatching(/^a key has half a surrogate pair at [01], /),
       });
@@ -109,7 +101,7 @@ function method(of: unknown, name: string): Call {
 }
 
 async function refusal(promise: Promise<unknown>): Promise<string> {
-  const error = await failure(promise);
+  const error = await clientErrorOf(promise);
   expect(error).toMatchObject({ code: 'invalid_argument', definite: true });
   return error.message;
 }

@@ -2,7 +2,7 @@ import { type Call, randomReads, WORKLOAD_LARGE, weighCalls } from '@kimberlite/
 import { Prng } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { CallQueue } from './call-queue.ts';
-import { PendingCall } from './pending-call.ts';
+import { pendingCall } from './pending-call.ts';
 
 const namespace = Uint8Array.of(110);
 const key = Uint8Array.of(107);
@@ -25,8 +25,7 @@ function requestsOf(calls: readonly Call[]): Call[][] {
   const queue = new CallQueue({ callsMax: 100_000, bytesMax: 64 * 1024 * 1024 });
   for (const call of calls) {
     queue.push(
-      new PendingCall({
-        call,
+      pendingCall(call, {
         isQuery: false,
         signal: null,
         deadline: 1,
@@ -36,7 +35,7 @@ function requestsOf(calls: readonly Call[]): Call[][] {
     );
   }
   const requests: Call[][] = [];
-  while (queue.length > 0) requests.push(queue.take(256 * 1024).map(({ call }) => call));
+  while (queue.length > 0) requests.push(queue.take(256 * 1024).map(({ asked }) => asked.call));
   return requests;
 }
 

@@ -79,14 +79,14 @@ export class CallQueue {
     while (this.head < this.items.length && batch.length < CALLS_MAX) {
       const pending = this.items[this.head];
       if (pending !== undefined && pending.state === 'queued') {
-        const together = addReads(reads, pending.reads);
+        const together = addReads(reads, pending.asked.reads);
         const fits =
-          size + pending.size <= bodyMax &&
-          replySize + pending.replyLimit <= RESULTS_SIZE_MAX &&
+          size + pending.asked.size <= bodyMax &&
+          replySize + pending.asked.replyLimit <= RESULTS_SIZE_MAX &&
           rowsRead(together) <= ROWS_READ_MAX;
         if (!fits && batch.length > 0) break;
-        size += pending.size;
-        replySize += pending.replyLimit;
+        size += pending.asked.size;
+        replySize += pending.asked.replyLimit;
         reads = together;
         batch.push(pending);
         pending.state = 'sent';
@@ -113,6 +113,6 @@ export class CallQueue {
 
   private count(pending: PendingCall, sign: 1 | -1): void {
     this.waitingCalls += sign;
-    this.waitingBytes += sign * pending.size;
+    this.waitingBytes += sign * pending.asked.size;
   }
 }

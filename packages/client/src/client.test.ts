@@ -3,6 +3,7 @@ import { text } from './bytes.ts';
 import { Client, connect } from './client.ts';
 import { ClientError } from './errors.ts';
 import type { ClientOptions } from './options.ts';
+import { clientErrorOf } from './testing/client-error.ts';
 import { FakeCluster, FakeReplica } from './testing/fake-replica.ts';
 
 const open: { close(): Promise<void> }[] = [];
@@ -44,13 +45,9 @@ function makeClient(options: ClientOptions): Client {
 }
 
 async function failure(promise: Promise<unknown>): Promise<ClientError> {
-  const outcome = await promise.then(
-    () => null,
-    (error: unknown) => error,
-  );
-  if (!(outcome instanceof ClientError)) throw new Error(`not a ClientError: ${String(outcome)}`);
-  expect(outcome.remedy.length).toBeGreaterThan(10);
-  return outcome;
+  const error = await clientErrorOf(promise);
+  expect(error.remedy.length).toBeGreaterThan(10);
+  return error;
 }
 
 describe('calls', () => {

@@ -49,6 +49,7 @@ import { Streams } from './streams.ts';
 /** Reply bytes that a get reserves at first; a longer value is asked for again. */
 const GET_BYTES_FIRST = 1024;
 
+/** What `put` takes. */
 export interface PutOptions extends CallOptions {
   /** Answer with what was there before (its value when that has at most 16 KiB). */
   readonly previous?: boolean;
@@ -64,8 +65,9 @@ export interface Swap {
   readonly value: Bytes | null;
 }
 
+/** What `connected` takes. */
 export interface ConnectedOptions {
-  /** Milliseconds; default: those of a write. */
+  /** Milliseconds, above zero and at most a day; default: `requestTimeout` of the client. */
   readonly timeout?: number;
 }
 

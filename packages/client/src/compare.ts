@@ -14,22 +14,28 @@ import { type ClientError, invalidArgument } from './errors.ts';
 /** A condition of a transaction. A value is compared for equality unless `relation` says else. */
 export type TxnCompare = PresenceCompare | ValueCompare | NumberCompare;
 
+/** Holds when the key is there, or is not. */
 export interface PresenceCompare {
   readonly key: Bytes;
   readonly target: 'exists' | 'absent';
 }
 
+/** Compares the key's value by its bytes. Of an absent key nothing holds, `notEqual` neither. */
 export interface ValueCompare {
   readonly key: Bytes;
   readonly target: 'value';
+  /** Of the value to `value`; default `equal`. */
   readonly relation?: Relation;
   readonly value: Bytes;
 }
 
+/** Compares a number of the key; of an absent key each is 0. */
 export interface NumberCompare {
   readonly key: Bytes;
   readonly target: NumberTarget;
+  /** Of the number to `operand`; default `equal`. */
   readonly relation?: Relation;
+  /** A whole number, 0 or more. */
   readonly operand: number;
 }
 

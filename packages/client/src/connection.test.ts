@@ -83,16 +83,16 @@ describe('a connection', () => {
     });
     expect(connection.state).toBe('connected');
     now = 10_000;
-    connection.breakIfSilent(3_000);
+    connection.breakIfSilent();
     expect(connection.state).toBe('connected');
 
     replica.onRegister = () => {};
     expect(connection.send(message)).toBe('sent');
     now = 12_999;
-    connection.breakIfSilent(3_000);
+    connection.breakIfSilent();
     expect(connection.state).toBe('connected');
     now = 13_000 + message.bytes.length;
-    connection.breakIfSilent(3_000);
+    connection.breakIfSilent();
     expect(connection.state).toBe('disconnected');
     expect(connection.reason).toContain('stopped answering');
     expect(connection.send(message)).toBe('unsent');
@@ -110,10 +110,10 @@ describe('a connection', () => {
     // One that is even slower is not told from a dead one: more does not add up without end.
     connection.send(requestOf(1024 * 1024 - 256));
     now = 3_000 + large.bytes.length / 125 - 1;
-    connection.breakIfSilent(3_000);
+    connection.breakIfSilent();
     expect(connection.state).toBe('connected');
     now += 1;
-    connection.breakIfSilent(3_000);
+    connection.breakIfSilent();
     expect(connection.state).toBe('disconnected');
   });
 

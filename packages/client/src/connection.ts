@@ -21,6 +21,8 @@ import type { Endpoint } from './options.ts';
 
 /** Milliseconds from the first SYN to the replica's hello, at most. */
 const GREETING_TIMEOUT_MILLIS = 2_000;
+/** A connection that is silent for so long, in milliseconds, while a request waits is made anew. */
+export const SILENCE_MILLIS = 3_000;
 const RECONNECT_MILLIS_MIN = 50;
 const RECONNECT_MILLIS_MAX = 1_000;
 /** Bytes that may wait in a socket; above, messages are dropped and asked again later. */
@@ -190,14 +192,14 @@ export class Connection {
   }
 
   /**
-   * Breaks a connection that has said nothing for so long since it was sent something. What was
-   * sent may take a while to get there: up to a large message's time on a slow link is added.
+   * Breaks a connection that has said nothing for SILENCE_MILLIS since it was sent something. What
+   * was sent may take a while to get there: up to a large message's time on a slow link is added.
    */
-  breakIfSilent(silenceMillis: number): void {
+  breakIfSilent(): void {
     const { socket, unansweredSince } = this;
     if (socket === null || this.stateNow !== 'connected' || unansweredSince === null) return;
     const bytes = Math.min(this.unansweredBytes, MESSAGE_SIZE_LIMIT);
-    const patience = silenceMillis + bytes / SLOW_LINK_BYTES_A_MILLI;
+    const patience = SILENCE_MILLIS + bytes / SLOW_LINK_BYTES_A_MILLI;
     if (this.options.now() - unansweredSince < patience) return;
     this.fail(socket, 'the replica stopped answering', null);
   }

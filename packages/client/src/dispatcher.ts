@@ -10,25 +10,29 @@ import { type AnyMessage, type HeaderOf, Prng, releaseOf } from '@kimberlite/vsr
 import { CallQueue } from './call-queue.ts';
 import { sha256 } from './checksum.ts';
 import { type ClientClock, systemClock } from './client-clock.ts';
-import { Connection } from './connection.ts';
-import { ClientError, type ClientErrorCode, problemError, tooLargeError } from './errors.ts';
-import { type ClusterFacts, Lane, type LaneHost, randomClientId } from './lane.ts';
+import { randomClientId } from './client-id.ts';
+import { ConnectedReplicas } from './connected-replicas.ts';
+import { Connection, SILENCE_MILLIS } from './connection.ts';
+import {
+  abortedError,
+  closedError,
+  type DefiniteRefusal,
+  hopelessError,
+  overdueError,
+} from './endings.ts';
+import { ClientError, problemError, tooLargeError } from './errors.ts';
+import { type ClusterFacts, Lane, type LaneHost } from './lane.ts';
 import { bodySizeMax, type ClientSettings } from './options.ts';
 import { outlookOf } from './outlook.ts';
-import { abortedError, type DefiniteRefusal, PendingCall, REFUSED } from './pending-call.ts';
+import { type PendingCall, pendingCall } from './pending-call.ts';
 import type { ReadMode } from './read-mode.ts';
 import { Reader } from './reader.ts';
-import { isRefusalTwice } from './refusal-twice.ts';
 import { VERSION } from './release.ts';
 import { type ClientStatus, type ConnectionEvent, statusOf } from './status.ts';
+import { Ticker } from './ticker.ts';
 
-const TICK_MILLIS = 10;
-/** Late ticks that are made up for; more would only repeat retransmissions. */
-const TICKS_LATE_MAX = 5;
 /** For so long, in milliseconds, a replica's word that it takes nothing says why nothing moves. */
 const TOLD_MILLIS = 1_000;
-/** A connection that is silent for so long while a request waits is broken and made anew. */
-const SILENCE_MILLIS = 3_000;
 
 export interface CallRequest {
   readonly call: Call;
@@ -55,7 +59,7 @@ export class Dispatcher {
   private readonly prng: Prng;
   private readonly queue: CallQueue;
   private readonly connections: readonly Connection[];
-  private readonly bySlot: Map<number, Connection>;
+  private readonly replicas: ConnectedReplicas;
   private readonly lanes: readonly Lane[];
   private readonly reader: Reader;
   private readonly onEvent: (event: ConnectionEvent) => void;
@@ -64,9 +68,7 @@ export class Dispatcher {
   private facts: ClusterFacts | null;
   private flushScheduled: boolean;
   private readonly clock: ClientClock;
-  /** Ends the ticks; null while there are none. */
-  private stopTicks: (() => void) | null;
-  private tickedAt: number;
+  private readonly ticker: Ticker;
   /** At or before the earliest deadline of all calls. */
   private deadlineNext: number;
   /** What a replica last said of why it takes nothing, */
@@ -97,17 +99,17 @@ export class Dispatcher {
         events: this.connectionEvents(),
       });
     });
-    this.bySlot = new Map();
+    this.replicas = new ConnectedReplicas();
     this.lanes = Array.from({ length: settings.lanes }, () => {
       return new Lane({ host: this.laneHost(), prng: this.prng.fork(), release });
     });
     this.reader = new Reader({
-      host: {
-        send: (slot, message) => this.bySlot.get(slot)?.send(message) ?? 'unsent',
-        connected: () => [...this.bySlot.keys()],
-        onReady: () => this.scheduleFlush(),
+      links: {
+        send: (slot, message) => this.replicas.send(slot, message),
+        connected: () => this.replicas.slots(),
         now: () => this.clock.now(),
       },
+      onReady: () => this.scheduleFlush(),
       client: randomClientId(),
       prng: this.prng.fork(),
       release,
@@ -118,8 +120,7 @@ export class Dispatcher {
     this.cluster = settings.cluster;
     this.facts = null;
     this.flushScheduled = false;
-    this.stopTicks = null;
-    this.tickedAt = 0;
+    this.ticker = new Ticker(clock, (ticks, now) => this.onTicks(ticks, now));
     this.deadlineNext = Number.POSITIVE_INFINITY;
     this.toldReason = 'no_quorum';
     this.toldAt = Number.NEGATIVE_INFINITY;
@@ -143,23 +144,24 @@ export class Dispatcher {
       else this.reader.onSettled(settled, read);
     };
     const isQuery = read !== null;
-    const pending = new PendingCall({ call, isQuery, signal, deadline, now, onSettledQueued });
+    const pending = pendingCall(call, { isQuery, signal, deadline, now, onSettledQueued });
     if (read === null) this.queue.push(pending);
     else this.reader.push(pending, read);
-    const sizeMax = this.facts === null ? pending.size : this.callSizeMax(this.facts);
-    if (pending.size > sizeMax) pending.reject(tooLargeError(pending.size, sizeMax));
+    const { size } = pending.asked;
+    const sizeMax = this.facts === null ? size : this.callSizeMax(this.facts);
+    if (size > sizeMax) pending.reject(tooLargeError(size, sizeMax));
     this.deadlineNext = Math.min(this.deadlineNext, deadline);
     this.scheduleFlush();
-    this.startTicking();
+    this.ticker.start();
     return pending.promise;
   }
 
   /** Resolves at the first greeted connection; rejects as a call would. */
   connected(timeout: number): Promise<void> {
     if (this.closing !== null) return Promise.reject(closedError('not_sent'));
-    if (this.facts !== null && this.bySlot.size > 0) return Promise.resolve();
+    if (this.facts !== null && this.replicas.size > 0) return Promise.resolve();
     const startedAt = this.clock.now();
-    this.startTicking();
+    this.ticker.start();
     return new Promise((resolve, reject) => {
       this.waiters.push({ startedAt, deadline: startedAt + timeout, resolve, reject });
     });
@@ -179,14 +181,14 @@ export class Dispatcher {
   /** Settles every call, then closes the sockets. Idempotent, at any moment. */
   close(): Promise<void> {
     if (this.closing !== null) return this.closing;
-    this.endTicking();
+    this.ticker.stop();
     // Set before anything is settled: what the callers do next already finds the client closed.
     this.closing = Promise.all(this.connections.map((connection) => connection.close())).then(
       () => {},
     );
     for (const waiter of this.waiters.splice(0)) waiter.reject(closedError('not_sent'));
     this.forEach((pending) => pending.reject(closedError(pending.outcome)));
-    this.bySlot.clear();
+    this.replicas.clear();
     return this.closing;
   }
 
@@ -219,7 +221,7 @@ export class Dispatcher {
         this.cluster ??= cluster;
       },
       onMessage: (connection, message) => {
-        if (isRefusalTwice(connection, message, this.bySlot)) return;
+        if (this.replicas.isRefusalTwice(connection, message)) return;
         for (const lane of this.lanes) lane.onMessage(message);
         this.reader.onMessage(message);
       },
@@ -229,7 +231,7 @@ export class Dispatcher {
 
   private laneHost(): LaneHost {
     return {
-      send: (slot: number, message: AnyMessage) => this.bySlot.get(slot)?.send(message) ?? 'unsent',
+      send: (slot: number, message: AnyMessage) => this.replicas.send(slot, message),
       // At the end of the turn: callers that were just answered may join with their next call.
       onReady: () => this.scheduleFlush(),
       onTold: (reason) => {
@@ -254,7 +256,7 @@ export class Dispatcher {
       replicaCount: hello.replicaCount,
       bodyMax: bodySizeMax(hello.messageSizeMax),
     };
-    this.bySlot.set(hello.replica, connection);
+    this.replicas.add(hello.replica, connection);
     this.onEvent({ kind: 'connected', endpoint: connection.endpoint.name, slot: hello.replica });
     for (const waiter of this.waiters.splice(0)) waiter.resolve();
     for (const lane of this.lanes) lane.onConnect(hello.replica);
@@ -263,16 +265,19 @@ export class Dispatcher {
 
   private onDown(connection: Connection, wasConnected: boolean): void {
     if (this.closing !== null) return;
-    const { slot, reason } = connection;
+    const { reason } = connection;
     const endpoint = connection.endpoint.name;
-    if (slot !== null && this.bySlot.get(slot) === connection) this.bySlot.delete(slot);
+    const slot = this.replicas.remove(connection, this.connections);
     if (connection.state === 'rejected') {
       this.onEvent({ kind: 'rejected', endpoint, reason });
     } else if (wasConnected) {
       this.onEvent({ kind: 'disconnected', endpoint, reason });
     }
-    if (wasConnected && slot !== null) {
-      for (const lane of this.lanes) lane.onDisconnect(slot);
+    if (slot !== null) {
+      for (const lane of this.lanes) {
+        lane.onDisconnect(slot);
+        if (this.replicas.has(slot)) lane.onConnect(slot);
+      }
       this.reader.onDisconnect(slot);
     }
     this.failHopeless();
@@ -290,7 +295,7 @@ export class Dispatcher {
   /** Hands what waits to the lanes that are free, and opens another lane when all are taken. */
   private flush(): void {
     const facts = this.facts;
-    if (facts === null || this.closing !== null || this.bySlot.size === 0) return;
+    if (facts === null || this.closing !== null || this.replicas.size === 0) return;
     this.reader.flush(facts);
     if (this.queue.length === 0) return;
     for (const lane of this.lanes) {
@@ -306,29 +311,15 @@ export class Dispatcher {
     if (first === undefined) return;
     // Queued before the cluster's sizes were known; such a call is always alone in its batch.
     const sizeMax = this.callSizeMax(facts);
-    if (first.size > sizeMax) {
-      for (const pending of taken) pending.reject(tooLargeError(pending.size, sizeMax));
+    if (first.asked.size > sizeMax) {
+      for (const pending of taken) pending.reject(tooLargeError(pending.asked.size, sizeMax));
       return;
     }
     lane.submit(taken);
   }
 
-  private startTicking(): void {
-    if (this.stopTicks !== null) return;
-    this.tickedAt = this.clock.now();
-    this.stopTicks = this.clock.every(TICK_MILLIS, () => this.onInterval());
-  }
-
-  private endTicking(): void {
-    this.stopTicks?.();
-    this.stopTicks = null;
-  }
-
-  private onInterval(): void {
-    const now = this.clock.now();
-    const ticks = Math.floor((now - this.tickedAt) / TICK_MILLIS);
-    this.tickedAt += ticks * TICK_MILLIS;
-    for (let tick = 0; tick < Math.min(ticks, TICKS_LATE_MAX); tick += 1) {
+  private onTicks(ticks: number, now: number): void {
+    for (let tick = 0; tick < ticks; tick += 1) {
       for (const lane of this.lanes) lane.onTick();
       this.reader.onTick();
     }
@@ -339,7 +330,7 @@ export class Dispatcher {
     this.flush();
     const active = this.queue.length + this.waiters.length > 0 || this.reader.isActive();
     if (active || this.lanes.some((lane) => lane.isActive())) return;
-    this.endTicking();
+    this.ticker.stop();
   }
 
   private endOverdue(now: number): void {
@@ -353,19 +344,10 @@ export class Dispatcher {
   }
 
   private overdueError(pending: PendingCall): ClientError {
-    const definite = pending.outcome !== 'unknown';
-    const millis = Math.round(pending.deadline - pending.startedAt);
-    const outcome = OVERDUE[pending.outcome];
-    const outlook = outlookOf(this.connections);
+    const { outcome, deadline, startedAt } = pending;
     const refusedFor = pending.refusedFor ?? this.toldFor(pending);
-    if (definite && refusedFor !== null) {
-      const message = `${REFUSED[refusedFor]}; the call was not executed`;
-      return new ClientError({ code: refusedFor, message, definite });
-    }
-    const code: ClientErrorCode = outlook.connected ? 'timeout' : outlook.code;
-    const why = outlook.connected ? '' : `; ${outlook.message}`;
-    const message = `no answer within ${millis} ms; ${outcome}${why}`;
-    return new ClientError({ code, message, definite });
+    const overdue = { outcome, millis: deadline - startedAt, refusedFor };
+    return overdueError(overdue, outlookOf(this.connections));
   }
 
   /** What was said lately of all that is asked for. Writes are full apart from reads. */
@@ -396,9 +378,7 @@ export class Dispatcher {
     this.forEach((pending) => {
       if (pending.state !== 'queued') return;
       if (!hopeless(pending.startedAt, pending.deadline)) return;
-      pending.reject(
-        new ClientError({ code, message: `${message}; the call was not sent`, definite: true }),
-      );
+      pending.reject(hopelessError(outlook));
     });
   }
 
@@ -407,25 +387,6 @@ export class Dispatcher {
       (asker) => (asker.waitingFor(now) ?? 0) >= SILENCE_MILLIS,
     );
     if (!waits) return;
-    for (const connection of this.connections) connection.breakIfSilent(SILENCE_MILLIS);
+    for (const connection of this.connections) connection.breakIfSilent();
   }
-}
-
-const OVERDUE: Readonly<Record<PendingCall['outcome'], string>> = {
-  not_sent: 'it was not sent',
-  nothing_changed: 'nothing was changed',
-  unknown: 'it may have happened',
-};
-
-function closedError(outcome: PendingCall['outcome']): ClientError {
-  const what = {
-    not_sent: 'the call was not sent',
-    nothing_changed: 'the read was not answered',
-    unknown: 'the call in flight may have happened',
-  };
-  return new ClientError({
-    code: 'closed',
-    message: `the client was closed; ${what[outcome]}`,
-    definite: outcome !== 'unknown',
-  });
 }

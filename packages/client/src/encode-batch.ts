@@ -23,5 +23,5 @@ export function encodeBatch(
 }
 
 function encode(batch: readonly PendingCall[]): Uint8Array {
-  return encodeCalls(batch.map((pending) => pending.call));
+  return encodeCalls(batch.map(({ asked }) => asked.call));
 }

@@ -60,7 +60,7 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
   bad_reply: 'The reply could not be read; check that the versions match.',
   closed: 'The client was closed; connect again.',
   unknown_stream: 'Create the stream first. Nothing was changed.',
-  stream_exists: 'The stream is already there; append to it. Nothing was changed.',
+  stream_exists: 'Append to it, or choose another name. Nothing was changed.',
   wrong_offset:
     'Read from the length that the error names, then decide again. Nothing was changed.',
   no_space:
@@ -76,6 +76,7 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
 /** What to do besides when a call may have happened. */
 const FIND_OUT = 'Find out by reading whether this call happened.';
 
+/** What a `ClientError` is made of. */
 export interface ClientErrorOptions {
   readonly code: ClientErrorCode;
   /** What happened, as one sentence without a final stop. */

@@ -15,7 +15,7 @@ export class Fastest {
     this.millisBySlot = new Map();
   }
 
-  /** This replica has answered after that many milliseconds. */
+  /** It took so many milliseconds from the question to this replica to an answer, if any came. */
   observe(slot: number, millis: number): void {
     const known = this.millisBySlot.get(slot);
     this.millisBySlot.set(slot, known === undefined ? millis : known + WEIGHT * (millis - known));

@@ -26,9 +26,8 @@ export {
   type ClusterDescription,
   OperationClient,
   type OperationClientOptions,
-  type OperationOptions,
-  type OperationReply,
 } from './operation-client.ts';
+export type { OperationOptions, OperationQueryOptions, OperationReply } from './operations.ts';
 export {
   type CallOptions,
   type ClientOptions,

@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { decodeResults, KERNEL_CALLS } from '@kimberlite/kernel';
 import {
   type AnyMessage,
   assert,
   type ClientEffect,
-  ClientId,
   ClientSession,
   type EvictionReason,
   type HeaderOf,
@@ -16,10 +14,13 @@ import {
 } from '@kimberlite/vsr';
 import { BusyPause } from './busy-pause.ts';
 import { sha256 } from './checksum.ts';
+import { randomClientId } from './client-id.ts';
 import type { SendResult } from './connection.ts';
+import { driveSession, type SessionHost } from './drive-session.ts';
 import { encodeBatch } from './encode-batch.ts';
+import type { DefiniteRefusal } from './endings.ts';
 import { ClientError } from './errors.ts';
-import type { DefiniteRefusal, PendingCall } from './pending-call.ts';
+import type { PendingCall } from './pending-call.ts';
 
 /** Milliseconds before a session is registered again that did not live long; doubles. */
 const REGISTER_PAUSE_MIN = 100;
@@ -76,6 +77,7 @@ export class Lane {
   private pausedUntil: number;
   /** No request while this is on. */
   private readonly busyPause: BusyPause;
+  private readonly sessionHost: SessionHost;
 
   constructor(options: LaneOptions) {
     this.host = options.host;
@@ -88,6 +90,10 @@ export class Lane {
     this.registerPause = REGISTER_PAUSE_MIN;
     this.pausedUntil = 0;
     this.busyPause = new BusyPause(options.prng);
+    this.sessionHost = {
+      send: (slot, message) => this.host.send(slot, message),
+      onEffect: (effect) => this.onEffect(effect),
+    };
   }
 
   /** Whether a batch may be submitted now. */
@@ -177,23 +183,10 @@ export class Lane {
     this.drive((session, out) => session.onDisconnect(slot, out));
   }
 
-  /** Lets the session act, sends what it asks for, and tells it what could not be sent. */
   private drive(act: (session: ClientSession, out: ClientEffect[]) => void): void {
     const session = this.session;
     if (session === null) return;
-    const out: ClientEffect[] = [];
-    act(session, out);
-    // Grows while it is walked: a send that finds no connection may lead to another.
-    for (const effect of out) {
-      if (effect.kind !== 'send') {
-        this.onEffect(effect);
-        continue;
-      }
-      const { replica, message } = effect;
-      const result = this.host.send(replica, message);
-      if (result === 'held') session.onHeld(message);
-      else if (result === 'unsent') session.onUnsent(replica, message, out);
-    }
+    driveSession(session, this.sessionHost, act);
   }
 
   private onEffect(effect: Exclude<ClientEffect, { readonly kind: 'send' }>): void {
@@ -286,10 +279,4 @@ function rejectAll(
 ): void {
   for (const pending of batch)
     if (pending.state === 'sent') pending.reject(new ClientError(options));
-}
-
-/** 128 random bits; zero is reserved. */
-export function randomClientId(): ClientId {
-  const value = BigInt(`0x${randomBytes(16).toString('hex')}`);
-  return ClientId(value === 0n ? 1n : value);
 }

@@ -1,7 +1,8 @@
 import { OPERATION_NOOP } from '@kimberlite/vsr';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { OperationClient, type OperationClientOptions } from './operation-client.ts';
 import { FakeCluster, FakeReplica } from './testing/fake-replica.ts';
+import { ManualClock } from './testing/manual-clock.ts';
 
 const open: { close(): Promise<void> }[] = [];
 
@@ -19,6 +20,11 @@ function makeClient(options: OperationClientOptions): OperationClient {
   const client = new OperationClient(options);
   open.push(client);
   return client;
+}
+
+/** Until the network and the promises have come to that; no time of the client passes. */
+async function until(condition: () => boolean): Promise<void> {
+  await vi.waitFor(() => expect(condition()).toBe(true), { timeout: 20_000, interval: 1 });
 }
 
 describe('a client for operations', () => {
@@ -127,6 +133,42 @@ describe('a client for operations', () => {
       remedy: expect.stringMatching(/docs\/state-machine\.md/),
     });
     expect(replica.received.filter(({ header }) => header.request > 0)).toHaveLength(1);
+  });
+
+  // A replica that vanished without a word: its requests would wait for ever on a dead connection.
+  it('makes a connection anew that is silent while a request waits', async () => {
+    const replica = await startReplica();
+    const clock = new ManualClock();
+    const client = new OperationClient({ endpoints: [replica.endpoint] }, clock);
+    open.push(client);
+    replica.onRegister = (): void => {};
+    const asked = client.request(20, new Uint8Array(1), { timeout: 60_000 });
+    const ended = expect(asked).rejects.toMatchObject({ code: 'refused', definite: true });
+    await until(() => replica.received.length > 0);
+    const silent = replica.received.length;
+    replica.script = (request, peer, socket) => peer.refuse(request, socket, 'invalid');
+    replica.onRegister = (request, peer, socket) => peer.answer(request, socket);
+    replica.pause();
+    clock.advance(3_500);
+    await until(() => replica.received.length > silent);
+    await ended;
+  });
+
+  it('ends a request at its deadline, whatever waits before it', async () => {
+    const replica = await startReplica();
+    const clock = new ManualClock();
+    const client = new OperationClient({ endpoints: [replica.endpoint] }, clock);
+    open.push(client);
+    replica.script = (): void => {};
+    const first = client.request(20, new Uint8Array(1), { timeout: 2_000 });
+    const second = client.request(21, new Uint8Array(1), { timeout: 100 });
+    const ended = [
+      expect(first).rejects.toMatchObject({ code: 'timeout', definite: false }),
+      expect(second).rejects.toMatchObject({ code: 'timeout', definite: true }),
+    ];
+    await until(() => replica.received.some(({ header }) => header.operation === 20));
+    clock.advance(2_020);
+    await Promise.all(ended);
   });
 
   it('asks a cluster without a quorum again until the deadline, then says so', async () => {

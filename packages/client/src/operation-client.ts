@@ -2,34 +2,54 @@ import { randomBytes } from 'node:crypto';
 import {
   assert,
   type ClientEffect,
-  ClientId,
   ClientSession,
   type ClusterConfig,
   type HeaderOf,
   isMachineName,
-  OPERATION_FORGET_FILES,
-  OPERATION_NOOP,
-  OPERATION_RECOVER,
-  OPERATION_USER_MIN,
+  OPERATIONS_OF_CORE,
   Prng,
   releaseOf,
   sizesOf,
   snake,
 } from '@kimberlite/vsr';
-import { checkObject, NO_OPTIONS, optionsShape, reading, type Shape, shown } from './arguments.ts';
+import {
+  checkObject,
+  NO_OPTIONS,
+  optionsShape,
+  reading,
+  type Shape,
+  signalOf,
+} from './arguments.ts';
 import { BusyPause } from './busy-pause.ts';
+import { own } from './bytes.ts';
 import { sha256 } from './checksum.ts';
+import { type ClientClock, systemClock } from './client-clock.ts';
+import { randomClientId } from './client-id.ts';
+import { ConnectedReplicas } from './connected-replicas.ts';
 import { Connection } from './connection.ts';
+import { driveSession, type SessionHost } from './drive-session.ts';
+import { abortedError, closedError, type DefiniteRefusal, REFUSED } from './endings.ts';
 import { ClientError, invalidArgument, tooLargeError } from './errors.ts';
+import type { ClusterFacts } from './lane.ts';
+import { OperationQueries } from './operation-queries.ts';
+import {
+  bodyOf,
+  checkOperation,
+  checkOwnOperation,
+  type OperationOptions,
+  type OperationQueryOptions,
+  type OperationReply,
+  QUERY,
+  REQUEST,
+  requestNotTakenError,
+} from './operations.ts';
 import { BATCH_SIZE_MIN, bodySizeMax, settingsOf, type Timeouts, timeoutOf } from './options.ts';
 import { outlookOf } from './outlook.ts';
-import { type DefiniteRefusal, REFUSED } from './pending-call.ts';
-import { isRefusalTwice } from './refusal-twice.ts';
+import { readModeOf } from './read-mode.ts';
 import { VERSION } from './release.ts';
+import { Ticker } from './ticker.ts';
 
-/** Milliseconds of a tick of the session. */
-const TICK_MILLIS = 10;
-
+/** How a client for operations reaches its cluster. */
 export interface OperationClientOptions {
   /** `host:port` of the client port of every replica. */
   readonly endpoints: readonly string[];
@@ -37,23 +57,13 @@ export interface OperationClientOptions {
   readonly cluster?: bigint;
   /** Refuse replicas that run a state machine of another name. Left out: whichever they run. */
   readonly machine?: string;
-  /** Milliseconds that a request may take when it does not say; default 5,000. */
+  /** Milliseconds that a request or a query may take when it does not say; default 5,000. */
   readonly requestTimeout?: number;
-  /** The same for a body of more than 16 KiB; default 15,000, or `requestTimeout` if given. */
+  /**
+   * The same for a request whose body has more than 16 KiB; default 15,000, or `requestTimeout`
+   * where that is given.
+   */
   readonly batchTimeout?: number;
-}
-
-export interface OperationOptions {
-  /** Milliseconds until the request ends in any case, above zero. */
-  readonly timeout?: number;
-}
-
-export interface OperationReply {
-  readonly body: Uint8Array;
-  /** Where the request executed. */
-  readonly op: number;
-  /** View of the primary that answered. */
-  readonly view: number;
 }
 
 /** The cluster as a replica's greeting describes it. */
@@ -68,47 +78,46 @@ interface Waiting {
   readonly reject: (error: ClientError) => void;
   readonly operation: number;
   readonly body: Uint8Array;
-  readonly timer: NodeJS.Timeout;
+  readonly timeout: number;
+  readonly deadline: number;
   /** Why the cluster last refused it, definitely; it is asked again. Null when it did not. */
   refusedFor: DefiniteRefusal | null;
 }
 
-const CLIENT: Shape<OperationClientOptions> = {
-  whole: 'the options of a client',
-  part: 'an option of a client for operations',
-  fields: {
-    endpoints: true,
-    cluster: true,
-    machine: true,
-    requestTimeout: true,
-    batchTimeout: true,
-  },
-};
-const REQUEST: Shape<OperationOptions> = optionsShape('request', { timeout: true });
-/** What a client may ask of the core. */
-const OF_CORE: readonly number[] = [OPERATION_NOOP, OPERATION_RECOVER, OPERATION_FORGET_FILES];
+const CLIENT: Shape<OperationClientOptions> = optionsShape('a client for operations', {
+  endpoints: true,
+  cluster: true,
+  machine: true,
+  requestTimeout: true,
+  batchTimeout: true,
+});
 
 /**
- * Requests of a state machine of one's own, as bytes: one session, one request at a time, each sent
- * again until it is answered or its time is up. For the built-in kernel use `Client`, which shares
- * sessions between many calls.
+ * Requests and queries of a state machine of one's own, as bytes. Requests: one session, one at a
+ * time, each sent again until it is answered or its time is up. Queries go beside them, many at
+ * once. For the built-in kernel use `Client`, which shares sessions between many calls.
  */
 export class OperationClient {
   readonly #connections: readonly Connection[];
-  readonly #bySlot: Map<number, Connection>;
+  readonly #replicas: ConnectedReplicas;
   readonly #timeouts: Timeouts;
   readonly #prng: Prng;
   #description: ClusterDescription | null;
+  /** The same, as queries need it. */
+  #facts: ClusterFacts | null;
   #cluster: bigint | null;
   #session: ClientSession | null;
   readonly #busyPause: BusyPause;
   /** The one that is asked comes first. */
   readonly #waiting: Waiting[];
-  #ticker: NodeJS.Timeout | null;
+  readonly #queries: OperationQueries;
+  readonly #clock: ClientClock;
+  readonly #ticker: Ticker;
+  readonly #sessionHost: SessionHost;
   #closed: boolean;
 
   /** Begins to connect; throws ClientError `invalid_argument` for options that make no sense. */
-  constructor(options: OperationClientOptions) {
+  constructor(options: OperationClientOptions, clock: ClientClock = systemClock) {
     checkObject(options, CLIENT);
     const { machine = null, ...others } = options;
     if (machine !== null && !isMachineName(machine)) {
@@ -118,12 +127,28 @@ export class OperationClient {
     this.#timeouts = settings.timeouts;
     this.#cluster = settings.cluster;
     this.#prng = new Prng(BigInt(`0x${randomBytes(8).toString('hex')}`));
-    this.#bySlot = new Map();
+    this.#replicas = new ConnectedReplicas();
     this.#description = null;
+    this.#facts = null;
     this.#session = null;
     this.#busyPause = new BusyPause(this.#prng);
     this.#waiting = [];
-    this.#ticker = null;
+    this.#clock = clock;
+    this.#queries = new OperationQueries({
+      links: {
+        send: (slot, message) => this.#replicas.send(slot, message),
+        connected: () => this.#replicas.slots(),
+        now: () => this.#clock.now(),
+      },
+      client: randomClientId(),
+      prng: this.#prng.fork(),
+      release: releaseOf(VERSION),
+    });
+    this.#ticker = new Ticker(clock, (ticks, now) => this.#onTicks(ticks, now));
+    this.#sessionHost = {
+      send: (slot, message) => this.#replicas.send(slot, message),
+      onEffect: (effect) => this.#onEffect(effect),
+    };
     this.#closed = false;
     this.#connections = settings.endpoints.map((endpoint) => {
       return new Connection({
@@ -133,12 +158,14 @@ export class OperationClient {
         release: releaseOf(VERSION),
         checksum: sha256,
         prng: this.#prng,
-        now: () => performance.now(),
+        now: () => this.#clock.now(),
         events: {
           onConnected: (connection, hello) => this.#onConnected(connection, hello),
           onMessage: (connection, message) => {
-            if (isRefusalTwice(connection, message, this.#bySlot)) return;
+            if (this.#replicas.isRefusalTwice(connection, message)) return;
             this.#drive((session, out) => session.onMessage(message, out));
+            this.#queries.onMessage(message);
+            this.#flushQueries();
           },
           onCluster: (cluster) => {
             this.#cluster ??= cluster;
@@ -178,62 +205,115 @@ export class OperationClient {
       return { bytes: copy, timeout: timeoutOf(options.timeout, usual) };
     });
     return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#giveUp(waiting, timeout), timeout);
-      const waiting: Waiting = { resolve, reject, operation, body: bytes, timer, refusedFor: null };
-      this.#waiting.push(waiting);
-      this.#ticker ??= setInterval(() => this.#onTick(), TICK_MILLIS);
+      const deadline = this.#clock.now() + timeout;
+      const asked = { operation, body: bytes, timeout, deadline, refusedFor: null };
+      this.#waiting.push({ resolve, reject, ...asked });
+      this.#ticker.start();
       this.#next();
     });
+  }
+
+  /**
+   * Asks what `isQuery` of the state machine says true of: one replica answers, without a place in
+   * the log, and no request waits for it, nor does it wait for one. `consistency` says how fresh
+   * the answer must be (default `linearizable`), `prefer` which replica is asked first (default the
+   * primary for a linearizable query, the one that has answered fastest for the others), `timeout`
+   * when it ends in any case (milliseconds, above zero, at most a day; default `requestTimeout`).
+   * No answer goes back behind what this client has seen, its own requests included.
+   *
+   * Up to 64 queries of a level are in flight at once; more wait here, oldest first. Rejects with
+   * ClientError, always definite, for a query changes nothing: `invalid_argument`, `too_large`,
+   * `refused` (`validate` or `isQuery` says no), `too_stale` (no replica that can be reached has an
+   * answer within the bound; told after the bound or 3 s, whichever is less), at its deadline
+   * `no_quorum`, `overloaded` or `timeout`, `unreachable`, `wrong_cluster`, `wrong_machine`,
+   * `wrong_version` or `rejected` where no replica can be had, `aborted`, `closed`.
+   */
+  async query(
+    operation: number,
+    body: Uint8Array,
+    options: OperationQueryOptions = NO_OPTIONS,
+  ): Promise<OperationReply> {
+    if (this.#closed) throw closedError('not_sent');
+    checkOwnOperation(operation);
+    checkObject(options, QUERY);
+    const { asked, timeout, signal } = reading(() => ({
+      asked: { operation, body: bodyOf(body), mode: readModeOf(options) },
+      timeout: timeoutOf(options.timeout, this.#timeouts.read),
+      signal: signalOf(options.signal),
+    }));
+    if (signal?.aborted === true) throw abortedError(signal, 'not_sent');
+    const reply = this.#queries.ask(asked, { timeout, signal });
+    this.#ticker.start();
+    this.#flushQueries();
+    return await reply;
   }
 
   /** Ends what waits as `closed`, and every connection. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#queries.close();
     for (const waiting of this.#waiting.splice(0)) {
-      clearTimeout(waiting.timer);
       const message = 'the client was closed; the request may have happened';
       waiting.reject(new ClientError({ code: 'closed', message, definite: false }));
     }
-    this.#stopTicking();
+    this.#ticker.stop();
     await Promise.all(this.#connections.map((connection) => connection.close()));
   }
 
   #onConnected(connection: Connection, hello: HeaderOf<'hello'>): void {
     const { cluster, replicaCount, replica } = hello;
     this.#description ??= { cluster, replicaCount, config: sizesOf(hello) };
-    this.#bySlot.set(replica, connection);
+    this.#facts ??= { cluster, replicaCount, bodyMax: bodySizeMax(hello.messageSizeMax) };
+    this.#replicas.add(replica, connection);
     this.#drive((session, out) => session.onConnect(replica, out));
     this.#next();
+    this.#flushQueries();
   }
 
   #onDown(connection: Connection): void {
-    const { slot } = connection;
-    if (slot === null || this.#bySlot.get(slot) !== connection) return;
-    this.#bySlot.delete(slot);
+    const slot = this.#replicas.remove(connection, this.#connections);
+    if (slot === null) return;
     this.#drive((session, out) => session.onDisconnect(slot, out));
+    if (this.#replicas.has(slot)) this.#drive((session, out) => session.onConnect(slot, out));
+    this.#queries.onDisconnect(slot);
   }
 
-  #onTick(): void {
-    this.#drive((session, out) => session.onTick(out));
+  #onTicks(ticks: number, now: number): void {
+    for (let tick = 0; tick < ticks; tick += 1) {
+      this.#drive((session, out) => session.onTick(out));
+      this.#queries.onTick();
+    }
+    this.#queries.endLost(outlookOf(this.#connections), now);
+    for (const waiting of this.#waiting.filter(({ deadline }) => deadline <= now)) {
+      this.#giveUp(waiting);
+    }
+    for (const connection of this.#connections) connection.breakIfSilent();
     this.#next();
+    this.#flushQueries();
+    if (this.#waiting.length === 0 && !this.#queries.isActive()) this.#ticker.stop();
+  }
+
+  #flushQueries(): void {
+    const facts = this.#facts;
+    if (facts !== null && !this.#closed) this.#queries.flush(facts);
   }
 
   /** Registers, or asks what waits first, if nothing is under way. */
   #next(): void {
     const [first] = this.#waiting;
-    if (first === undefined || this.#description === null || this.#bySlot.size === 0) return;
+    if (first === undefined || this.#description === null || this.#replicas.size === 0) return;
     if (this.#session === null) {
       const { cluster, replicaCount } = this.#description;
       this.#session = new ClientSession({
         cluster,
-        client: ClientId(BigInt(`0x${randomBytes(16).toString('hex')}`) | 1n),
+        client: randomClientId(),
         replicaCount,
         checksum: sha256,
         prng: this.#prng,
         release: releaseOf(VERSION),
       });
       this.#drive((session, out) => session.register(out));
-    } else if (this.#session.state === 'ready' && !this.#busyPause.isOn(performance.now())) {
+    } else if (this.#session.state === 'ready' && !this.#busyPause.isOn(this.#clock.now())) {
       this.#begin(first);
     }
   }
@@ -244,27 +324,26 @@ export class OperationClient {
     const problem = this.#problemOf(first);
     if (problem !== null) {
       this.#waiting.shift();
-      clearTimeout(first.timer);
-      if (this.#waiting.length === 0) this.#stopTicking();
       first.reject(problem);
       this.#next();
       return;
     }
     this.#drive((session, out) => {
-      if (OF_CORE.includes(operation)) session.administer(operation, body, out);
+      if (OPERATIONS_OF_CORE.includes(operation)) session.administer(operation, body, out);
       else session.submit(operation, body, out);
     });
   }
 
   /** Requests are taken before the cluster's sizes are known. */
   #problemOf({ body }: Waiting): ClientError | null {
-    assert(this.#description !== null, 'a session has a cluster');
-    const most = bodySizeMax(this.#description.config.messageSizeMax);
-    return body.length > most ? tooLargeError(body.length, most) : null;
+    const facts = this.#facts;
+    assert(facts !== null, 'a session has a cluster');
+    const { bodyMax } = facts;
+    return body.length > bodyMax ? tooLargeError(body.length, bodyMax) : null;
   }
 
   /** Nobody knows what became of a request that is given up: its session ends with it. */
-  #giveUp(waiting: Waiting, timeout: number): void {
+  #giveUp(waiting: Waiting): void {
     const first = this.#waiting[0] === waiting;
     const at = this.#waiting.indexOf(waiting);
     if (at < 0) return;
@@ -272,7 +351,7 @@ export class OperationClient {
     const asked = first && this.#session?.state === 'busy';
     if (asked) this.#session = null;
     const [connection] = this.#connections;
-    const unreachable = this.#bySlot.size === 0;
+    const unreachable = this.#replicas.size === 0;
     const why = unreachable ? ` (${connection?.reason ?? ''})` : '';
     const refusedFor = asked ? null : waiting.refusedFor;
     const code =
@@ -280,45 +359,24 @@ export class OperationClient {
     const outcome = asked ? 'it may have happened' : 'the request was not executed';
     const what =
       code === 'timeout' || refusedFor === null
-        ? `no answer within ${timeout} ms${why}`
+        ? `no answer within ${waiting.timeout} ms${why}`
         : REFUSED[refusedFor];
     const message = `${what}; ${outcome}`;
     waiting.reject(new ClientError({ code, message, definite: !asked }));
-    if (this.#waiting.length === 0) this.#stopTicking();
   }
 
-  #stopTicking(): void {
-    if (this.#ticker !== null) clearInterval(this.#ticker);
-    this.#ticker = null;
-  }
-
-  /** Lets the session act, and does what it asks for. */
   #drive(act: (session: ClientSession, out: ClientEffect[]) => void): void {
-    const session = this.#session;
-    if (session === null) return;
-    const out: ClientEffect[] = [];
-    act(session, out);
-    // Grows while it is walked: a send that finds no connection may lead to another.
-    for (const effect of out) {
-      if (effect.kind !== 'send') {
-        this.#settle(effect);
-        continue;
-      }
-      const { replica, message } = effect;
-      const result = this.#bySlot.get(replica)?.send(message) ?? 'unsent';
-      if (result === 'held') session.onHeld(message);
-      else if (result === 'unsent') session.onUnsent(replica, message, out);
-    }
+    if (this.#session !== null) driveSession(this.#session, this.#sessionHost, act);
   }
 
   /** Nothing has happened, so it is asked again, until its time is up. */
   #onTold(refusedFor: DefiniteRefusal): void {
     const [first] = this.#waiting;
     if (first !== undefined) first.refusedFor = refusedFor;
-    this.#busyPause.onBusy(performance.now());
+    this.#busyPause.onBusy(this.#clock.now());
   }
 
-  #settle(effect: Exclude<ClientEffect, { readonly kind: 'send' }>): void {
+  #onEffect(effect: Exclude<ClientEffect, { readonly kind: 'send' }>): void {
     if (effect.kind === 'registered') {
       this.#next();
       return;
@@ -333,32 +391,18 @@ export class OperationClient {
     if (effect.kind === 'evicted') this.#session = null;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) return;
-    clearTimeout(waiting.timer);
-    if (this.#waiting.length === 0) this.#stopTicking();
     if (effect.kind === 'reply') {
       this.#busyPause.onAnswer();
       const { header, body } = effect.message;
-      waiting.resolve({ body: body.slice(), op: header.op, view: header.view });
+      const facts = this.#facts;
+      if (facts !== null) this.#queries.see(header, facts);
+      waiting.resolve({ body: own(body), op: header.op, view: header.view });
     } else {
       waiting.reject(endedError(effect));
     }
-    assert(this.#waiting.length === 0 || this.#ticker !== null, 'what waits has a clock');
+    assert(this.#waiting.length === 0 || this.#ticker.running, 'what waits has a clock');
     this.#next();
   }
-}
-
-function checkOperation(operation: number): void {
-  const ofMachine =
-    Number.isSafeInteger(operation) && operation >= OPERATION_USER_MIN && operation <= 0xffff;
-  if (ofMachine || OF_CORE.includes(operation)) return;
-  const rule = `operations of a state machine are ${OPERATION_USER_MIN} to ${0xffff}`;
-  throw invalidArgument(`operation ${shown(operation)} does not exist; ${rule}`);
-}
-
-/** Bytes of our own: the request waits, and may be sent again. */
-function bodyOf(body: Uint8Array): Uint8Array {
-  if (body instanceof Uint8Array) return new Uint8Array(body);
-  throw invalidArgument(`a body is a Uint8Array, not ${shown(body)}`);
 }
 
 /** What the cluster said instead of a reply. */
@@ -375,13 +419,5 @@ function endedError(
     const message = `the cluster refused the request (${snake(reason)})`;
     return new ClientError({ code: 'refused', message, definite });
   }
-  return new ClientError({
-    code: 'refused',
-    message: "the cluster's state machine does not take this operation with this body",
-    definite,
-    remedy:
-      'Correct the operation or its body to what `validate` of the state machine takes, with a ' +
-      '`replyLimit` that fits into a reply (docs/state-machine.md); check that the replicas run ' +
-      'the state machine that this program asks.',
-  });
+  return requestNotTakenError(definite);
 }

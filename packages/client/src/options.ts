@@ -1,5 +1,5 @@
 import { BATCH_ENTRY_SIZE, HEADER_SIZE } from '@kimberlite/vsr';
-import { checkObject, type Shape, shown } from './arguments.ts';
+import { checkObject, optionsShape, type Shape, shown } from './arguments.ts';
 import { invalidArgument } from './errors.ts';
 
 /** How a client reaches its cluster. */
@@ -65,26 +65,24 @@ export interface Timeouts {
 }
 
 export const LANES_MAX = 4;
+/** Milliseconds that a small write or a read may take where nobody says. */
 export const REQUEST_TIMEOUT_DEFAULT = 5_000;
 const BATCH_TIMEOUT_DEFAULT = 15_000;
 /** Bytes above which a write is a batch. */
 export const BATCH_SIZE_MIN: number = 16 * 1024;
+/** The namespace of calls, where nobody says. */
 export const NAMESPACE_DEFAULT = 'default';
-const CLIENT_OPTIONS: Shape<ClientOptions> = {
-  whole: 'the options of a client',
-  part: 'an option of a client',
-  fields: {
-    endpoints: true,
-    cluster: true,
-    requestTimeout: true,
-    batchTimeout: true,
-    readTimeout: true,
-    namespace: true,
-    lanes: true,
-    queueCallsMax: true,
-    queueBytesMax: true,
-  },
-};
+const CLIENT_OPTIONS: Shape<ClientOptions> = optionsShape('a client', {
+  endpoints: true,
+  cluster: true,
+  requestTimeout: true,
+  batchTimeout: true,
+  readTimeout: true,
+  namespace: true,
+  lanes: true,
+  queueCallsMax: true,
+  queueBytesMax: true,
+});
 /** The fields of `CallOptions`, for the shapes of all that extend it. */
 export const CALL_FIELDS: Shape<CallOptions>['fields'] = {
   signal: true,

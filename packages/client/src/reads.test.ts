@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Client } from './client.ts';
-import { ClientError } from './errors.ts';
+import type { ClientError } from './errors.ts';
 import type { ClientOptions } from './options.ts';
 import type { ReadOptions } from './read-mode.ts';
+import { clientErrorOf } from './testing/client-error.ts';
 import { FakeCluster, FakeReplica } from './testing/fake-replica.ts';
 
 const open: { close(): Promise<void> }[] = [];
@@ -30,15 +31,6 @@ function makeClient(options: ClientOptions): Client {
   const client = new Client(options);
   open.push(client);
   return client;
-}
-
-async function failure(promise: Promise<unknown>): Promise<ClientError> {
-  const outcome = await promise.then(
-    () => null,
-    (error: unknown) => error,
-  );
-  if (!(outcome instanceof ClientError)) throw new Error(`not a ClientError: ${String(outcome)}`);
-  return outcome;
 }
 
 describe('reads', () => {
@@ -88,10 +80,12 @@ describe('reads', () => {
       replica.onQuery = (query, peer, socket) => peer.refuse(query, socket, 'tooStale');
     }
     const read = client.get('a', { consistency: { boundedMillis: 5 } });
-    expect(await failure(read)).toMatchObject({ code: 'too_stale', definite: true });
+    expect(await clientErrorOf(read)).toMatchObject({ code: 'too_stale', definite: true });
     for (const { queries } of replicas) expect(queries.length).toBeGreaterThan(0);
     // What is to be linearizable waits for its deadline instead.
-    expect(await failure(client.get('a', { timeout: 80 }))).toMatchObject({ code: 'timeout' });
+    expect(await clientErrorOf(client.get('a', { timeout: 80 }))).toMatchObject({
+      code: 'timeout',
+    });
   });
 
   it('that nobody answers change nothing, however they end', async () => {
@@ -101,20 +95,45 @@ describe('reads', () => {
     const reason = new Error('enough');
     const abort = new AbortController();
     for (const replica of replicas) replica.onQuery = () => abort.abort(reason);
-    expect(await failure(client.get('a', { signal: abort.signal }))).toMatchObject({
+    expect(await clientErrorOf(client.get('a', { signal: abort.signal }))).toMatchObject({
       code: 'aborted',
       definite: true,
       cause: reason,
     });
     for (const replica of replicas) replica.onQuery = () => {};
-    expect(await failure(client.stream.length('s', { timeout: 50 }))).toMatchObject({
+    expect(await clientErrorOf(client.stream.length('s', { timeout: 50 }))).toMatchObject({
       code: 'timeout',
       definite: true,
       remedy: expect.not.stringContaining('reading'),
     });
-    const open = failure(client.range({ prefix: '' }));
+    const open = clientErrorOf(client.range({ prefix: '' }));
     await client.close();
     expect(await open).toMatchObject({ code: 'closed', definite: true });
+  });
+
+  it('of one level do not keep back those of another', async () => {
+    const { replicas, endpoints } = await startCluster(1);
+    const client = makeClient({ endpoints });
+    await client.connected();
+    const [replica] = replicas;
+    if (replica === undefined) throw new Error('a replica was started');
+    // No quorum: nothing that is linearizable has an answer.
+    replica.onQuery = (query, peer, socket) => {
+      if (query.header.level !== 0) peer.answerQuery(query, socket);
+    };
+    const stuck = new Set<number>();
+    const asked: Promise<ClientError>[] = [];
+    for (let turn = 0; turn < 17; turn += 1) {
+      asked.push(clientErrorOf(client.get('a')));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await vi.waitFor(() => {
+      for (const { header } of replica.queries) stuck.add(header.query);
+      expect(stuck.size).toBe(16);
+    });
+    await expect(client.get('a', { consistency: 'local' })).resolves.toBeNull();
+    await client.close();
+    for (const error of await Promise.all(asked)) expect(error.code).toBe('closed');
   });
 
   it.each([
@@ -127,7 +146,7 @@ describe('reads', () => {
   ])('refuse %j', async (options) => {
     const { endpoints } = await startCluster(1);
     const client = makeClient({ endpoints });
-    expect(await failure(client.get('a', options as ReadOptions))).toMatchObject({
+    expect(await clientErrorOf(client.get('a', options as ReadOptions))).toMatchObject({
       code: 'invalid_argument',
     });
   });

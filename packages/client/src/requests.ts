@@ -45,17 +45,31 @@ export type TxnOperation =
       /** Answer with what was there before. */
       readonly previous?: boolean;
     }
-  | { readonly kind: 'get'; readonly key: Bytes; readonly bytesMax?: number }
+  | {
+      readonly kind: 'get';
+      readonly key: Bytes;
+      /**
+       * A longer value is withheld. Default: an even share of 48 KiB among the reads of the branch,
+       * 16 KiB at most; the same for a range.
+       */
+      readonly bytesMax?: number;
+    }
   | { readonly kind: 'delete'; readonly key: Bytes | readonly Bytes[] }
   | ({ readonly kind: 'range' } & RangeRequest);
 
 /** All keys of a range, however many. `bytesMax` is of each page that is asked for. */
 export type ScanRequest = Omit<RangeRequest, 'limit'>;
 
+/**
+ * A transaction: all compares look at the state before it, then one branch runs in order, each
+ * operation seeing those before it. In one revision, all of it or nothing. At most 128 compares,
+ * and 128 operations a branch; more is `too_large`.
+ */
 export interface TxnRequest {
   /** All must hold for `then`; none at all holds. */
   readonly compares?: readonly TxnCompare[];
   readonly then?: readonly TxnOperation[];
+  /** For compares that do not hold; left out or empty: nothing is done. */
   readonly else?: readonly TxnOperation[];
 }
 

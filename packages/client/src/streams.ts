@@ -15,28 +15,37 @@ import { invalidArgument } from './errors.ts';
 import { CALL_FIELDS, type CallOptions } from './options.ts';
 import { READ_FIELDS, type ReadOptions } from './read-mode.ts';
 
+/** What `append` takes. */
 export interface AppendOptions extends CallOptions {
-  /** The length that the stream must have; otherwise `wrong_offset`. Left out: any. */
+  /**
+   * The length that the stream must have, in events; otherwise the append rejects with
+   * `wrong_offset`, whose `length` is the right one. Left out: any. With it, an append that may
+   * have happened can be tried again: it cannot happen twice.
+   */
   readonly expectedOffset?: number;
 }
 
+/** What `read` takes. */
 export interface StreamReadOptions extends ReadOptions {
-  /** First event; default 0. */
+  /** First event; default 0. Above the stream's length: `wrong_offset`. */
   readonly offset?: number;
   /** Events, at most: 1 to 1,024, default 100. */
   readonly limit?: number;
 }
 
+/** What an append did. */
 export interface Appended {
+  /** Number of this change among all of the cluster. */
   readonly revision: number;
   /** Offset of the first event appended. */
   readonly offset: number;
   /** Length of the stream with them. */
   readonly length: number;
-  /** SHA-256 chain over all events up to the last. */
+  /** SHA-256 chain over all events up to the last: 32 bytes. */
   readonly chain: Uint8Array;
 }
 
+/** Events that follow one another, as many as were asked for or fit into a reply. */
 export interface StreamPage {
   readonly events: readonly Uint8Array[];
   /** The stream goes on behind them. */

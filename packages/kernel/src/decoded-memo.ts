@@ -1,9 +1,9 @@
 import type { Call } from './codec/call.ts';
 import { decodeCalls } from './codec/decode-calls.ts';
-import { type RequestWeight, weighCalls } from './codec/request-weight.ts';
+import { type CallsWeight, weighCalls } from './codec/request-weight.ts';
 
 /** What a request's body says. */
-export interface DecodedBody extends RequestWeight {
+export interface DecodedBody extends CallsWeight {
   readonly calls: readonly Call[];
 }
 

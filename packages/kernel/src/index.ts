@@ -9,7 +9,7 @@ export { encodeResults, resultSize } from './codec/encode-results.ts';
 export * from './codec/limits.ts';
 export { isReadCall, type ReadCall } from './codec/read-call.ts';
 export { callReplyLimit } from './codec/reply-limit.ts';
-export { callReads, type RequestWeight, weighCalls } from './codec/request-weight.ts';
+export { type CallsWeight, callReads, weighCalls } from './codec/request-weight.ts';
 export * from './codec/result.ts';
 export { revisionTaken } from './execute-call.ts';
 export { createKernel, KERNEL_NAME } from './kernel.ts';
@@ -19,6 +19,8 @@ export { modelAccepts } from './model-fault.ts';
 export { stateBytesOf } from './quota.ts';
 export { CHAIN_START, chainNext } from './stream-record.ts';
 export {
+  KEY_ORDERS,
+  type KeyOrder,
   NO_HINTS,
   randomCall,
   randomCalls,

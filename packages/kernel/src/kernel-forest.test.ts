@@ -90,7 +90,9 @@ class Host {
   /** One slice of the running checkpoint. */
   slice(): void {
     for (const { address, bytes } of this.forest.nextWrites(BLOCK_SIZE)) {
-      this.disk.set(address, bytes.slice());
+      for (let at = 0; at < bytes.length; at += BLOCK_SIZE) {
+        this.disk.set(address + at / BLOCK_SIZE, bytes.slice(at, at + BLOCK_SIZE));
+      }
     }
     if (this.forest.checkpointBlocked) this.provide();
   }
@@ -120,7 +122,9 @@ class Host {
         },
       };
       let again = true;
-      while (again && !wanted.any) again = this.kernel.prefetch(request, names, context);
+      for (let round = 0; again && !wanted.any; round += 1) {
+        again = this.kernel.prefetch(request, names, context, round);
+      }
       if (!wanted.any) return;
       if (this.provide() > 0) continue;
       // How far a range comes can be said when the checkpoint is durable.
@@ -210,6 +214,8 @@ class Run {
   }
 }
 
+const NO_LOOKS = { kept: 3, cacheBlocks: 5, looksShared: 0, keys: 3, work: 0.9 };
+
 describe('the kernel on a forest', () => {
   it('answers as the model does through checkpoints, merges and crashes', () => {
     const drawn = fc.record({
@@ -238,7 +244,8 @@ describe('the kernel on a forest', () => {
         reached += run.reached;
         waited += run.waited;
       }),
-      { numRuns: 10 },
+      // Ranges end early most often where no looks are shared: some runs are always of that kind.
+      { numRuns: 12, examples: [1n, 2n, 3n, 4n].map((seed) => [{ ...NO_LOOKS, seed }]) },
     );
     expect(crashes).toBeGreaterThan(5);
     expect(reached).toBeGreaterThan(5);

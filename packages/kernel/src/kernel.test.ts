@@ -1,5 +1,5 @@
 import { assert } from '@kimberlite/store';
-import { Prng, REPLY_BODY_MAX } from '@kimberlite/vsr';
+import { Prng, REPLY_BODY_MAX, type StateMachine } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { type Call, KERNEL_CALLS } from './codec/call.ts';
 import { decodeResults } from './codec/decode-results.ts';
@@ -20,10 +20,12 @@ function compareWithModel(
     readonly count: number;
     readonly requests: number;
     readonly kept?: number;
+    /** The kernel itself when left out. */
+    readonly wrap?: (kernel: StateMachine) => StateMachine;
   },
 ): { readonly answers: Map<string, number>; readonly runner: MemoryRunner } {
   const prng = new Prng(seed);
-  const kernel = createKernel();
+  const kernel = options.wrap?.(createKernel()) ?? createKernel();
   const kept = options.kept ?? 0;
   kernel.open?.({ stateBytesMax: 0, historyRevisions: kept });
   const runner = new MemoryRunner(kernel, fold);
@@ -40,6 +42,14 @@ function compareWithModel(
     }
   }
   return { answers, runner };
+}
+
+/** A kernel that is handed names of somebody else, new ones in each round. */
+function withOwnNames(kernel: StateMachine): StateMachine {
+  return {
+    ...kernel,
+    prefetch: (request, names, read, round) => kernel.prefetch(request, { ...names }, read, round),
+  };
 }
 
 function execute(runner: MemoryRunner, calls: readonly Call[]): Result[] {
@@ -120,6 +130,13 @@ describe('the kernel', () => {
     for (const name of ['compact', 'compacted', 'future_revision', 'rangeAt']) {
       expect(counts.get(name) ?? 0, name).toBeGreaterThan(4);
     }
+  });
+
+  it('answers as the model does behind a wrapper that hands on names of its own', () => {
+    const options = { ...WORKLOAD_DEFAULT, keys: 8, replySizeMax: 8192, count: 8, requests: 400 };
+    const wrapped = { ...options, kept: 60, wrap: withOwnNames };
+    const { answers } = compareWithModel(6n, 'at_once', wrapped);
+    expect(answers.get('rangeAt') ?? 0).toBeGreaterThan(4);
   });
 
   it('ends with the same tables however deltas are folded', () => {

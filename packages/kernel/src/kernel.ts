@@ -43,8 +43,6 @@ export function createKernel({ looksShared }: KernelOptions = KERNEL_OPTIONS): S
   let kept = 0;
   /** For operators; nothing that is answered depends on it. */
   let measure: StateMeasure = { bytes: null, refusals: 0 };
-  /** Who was answered that there is another round of names. */
-  let asked: KeyNames | null = null;
   /** What each range of a request may look at beside its rows. */
   const looksOf = ({ walks }: DecodedBody): number => Math.floor(looksShared / Math.max(1, walks));
   return {
@@ -64,20 +62,17 @@ export function createKernel({ looksShared }: KernelOptions = KERNEL_OPTIONS): S
       const { rows, walks } = validBody(memo, { operation, body });
       return rows + (walks === 0 ? 0 : looksShared);
     },
-    prefetch: (request: Request, names: KeyNames, read: TableReader): boolean => {
+    prefetch: (request: Request, names: KeyNames, read: TableReader, round: number): boolean => {
       const decoded = validBody(memo, request);
       const { calls } = decoded;
       const looks = looksOf(decoded);
-      if (asked === names) {
-        asked = null;
+      if (round > 0) {
         nameReplaced(calls, names, { reader: read, looks });
         return false;
       }
       const putsRead = bytesMax > 0 || kept > 0;
       nameReads(calls, names, { putsRead, counted: bytesMax > 0, looks });
-      const again = calls.some(({ kind }) => kind === 'rangeAt');
-      asked = again ? names : null;
-      return again;
+      return calls.some(({ kind }) => kind === 'rangeAt');
     },
     isQuery: (operation, body): boolean =>
       validBody(memo, { operation, body }).calls.every(isReadCall),

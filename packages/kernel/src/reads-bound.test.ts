@@ -75,7 +75,7 @@ function rowsNamed(body: Uint8Array): number {
     },
   };
   const request = { operation: KERNEL_CALLS, body };
-  while (kernel.prefetch(request, names, new FullTables()));
+  for (let round = 0; kernel.prefetch(request, names, new FullTables(), round); round += 1);
   return rows;
 }
 

@@ -4,7 +4,14 @@ import { callFault } from './codec/call-fault.ts';
 import { callSize, encodeCalls } from './codec/encode-calls.ts';
 import { callReplyLimit } from './codec/reply-limit.ts';
 import { weighCalls } from './codec/request-weight.ts';
-import { randomCall, randomCalls, WORKLOAD_DEFAULT, WORKLOAD_LARGE } from './workload.ts';
+import {
+  type KeyOrder,
+  NO_HINTS,
+  randomCall,
+  randomCalls,
+  WORKLOAD_DEFAULT,
+  WORKLOAD_LARGE,
+} from './workload.ts';
 
 describe('the workload', () => {
   it('is the same for the same seed', () => {
@@ -52,4 +59,35 @@ describe('the workload', () => {
       }
     }
   });
+
+  it('names any key, a few hot ones, or one after the other', () => {
+    const uniform = namedKeys('uniform');
+    expect(share(uniform, 4)).toBeGreaterThan(0.15);
+    expect(share(uniform, 4)).toBeLessThan(0.25);
+    const hotspot = namedKeys('hotspot');
+    expect(share(hotspot, 4)).toBeGreaterThan(0.79);
+    expect(share(hotspot, 4)).toBeLessThan(0.89);
+    expect(new Set(hotspot).size).toBe(20);
+    const sequential = namedKeys('sequential');
+    // Each is the newest, or one of the three after it.
+    sequential.forEach((key, revision) => expect((key - revision + 2_000) % 20).toBeLessThan(4));
+    expect(new Set(sequential).size).toBe(20);
+  });
 });
+
+/** Keys of 2,000 puts, by number, at revisions that grow by one a call. */
+function namedKeys(keyOrder: KeyOrder): number[] {
+  const prng = new Prng(10n);
+  const options = { ...WORKLOAD_DEFAULT, impolite: 0, keyOrder };
+  const keys: number[] = [];
+  while (keys.length < 2_000) {
+    const call = randomCall(prng, options, { ...NO_HINTS, revision: keys.length });
+    if (call.kind === 'put') keys.push(call.key[1] ?? 0);
+  }
+  return keys;
+}
+
+/** Share of the keys that lie below this one. */
+function share(keys: readonly number[], below: number): number {
+  return keys.filter((key) => key < below).length / keys.length;
+}

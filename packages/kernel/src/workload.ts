@@ -1,3 +1,4 @@
+import { unreachable } from '@kimberlite/store';
 import type { Prng } from '@kimberlite/vsr';
 import { prefixRange } from './codec/bytes.ts';
 import type { Call, Compare, KeyOperation, Relation } from './codec/call.ts';
@@ -18,12 +19,26 @@ import { isReadCall } from './codec/read-call.ts';
 import { callReplyLimit } from './codec/reply-limit.ts';
 import { weighCalls } from './codec/request-weight.ts';
 
+/** All there are; bundles of a simulator are checked against them. */
+export const KEY_ORDERS = [
+  /** Any of them, all alike. */
+  'uniform',
+  /** Four times of five one of the first fifth, else any. */
+  'hotspot',
+  /** One after the other as revisions grow, and round again at the end. */
+  'sequential',
+] as const;
+
+/** Which keys calls name, of those that there are. */
+export type KeyOrder = (typeof KEY_ORDERS)[number];
+
 /** What random calls are like. All sizes in bytes. */
 export interface WorkloadOptions {
   /** Namespaces, keys in each, streams in each: at least 1, at most 200. Few collide often. */
   readonly namespaces: number;
   readonly keys: number;
   readonly streams: number;
+  readonly keyOrder: KeyOrder;
   /** Values and events of polite calls, at most. */
   readonly valueMax: number;
   /** `bytesMax` of polite calls, at most. */
@@ -40,6 +55,7 @@ export const WORKLOAD_DEFAULT: WorkloadOptions = {
   namespaces: 2,
   keys: 20,
   streams: 3,
+  keyOrder: 'uniform',
   valueMax: 64,
   bytesMax: 512,
   impolite: 0.1,
@@ -304,11 +320,32 @@ function drawCompare(draw: Draw): Compare {
 }
 
 function drawKey(draw: Draw): Uint8Array {
-  const { prng, options } = draw;
+  const { prng } = draw;
   if (rude(draw, 0.1)) {
     return prng.pick([EMPTY, Uint8Array.of(0), HIGHEST, filled(KEY_MAX), filled(KEY_MAX + 1)]);
   }
-  return smallName(prng, 'k', options.keys);
+  return keyInOrder(draw);
+}
+
+const HOT_PROBABILITY = 0.8;
+/** One key of so many is hot. */
+const HOT_SHARE = 5;
+
+function keyInOrder({ prng, options, hints }: Draw): Uint8Array {
+  const { keys, keyOrder } = options;
+  switch (keyOrder) {
+    case 'uniform':
+      return smallName(prng, 'k', keys);
+    case 'hotspot': {
+      const hot = Math.max(1, Math.floor(keys / HOT_SHARE));
+      return smallName(prng, 'k', prng.chance(HOT_PROBABILITY) ? hot : keys);
+    }
+    case 'sequential':
+      // A little around the newest, so that what was just written is read and deleted too.
+      return nameAt('k', (hints.revision + prng.below(4)) % keys);
+    default:
+      return unreachable(keyOrder);
+  }
 }
 
 /** Few different ones, so that compares on values sometimes hold. */
@@ -361,7 +398,10 @@ function filled(size: number): Uint8Array {
 
 /** A letter and one byte; some are prefixes of others. */
 function smallName(prng: Prng, letter: 'k' | 'n' | 's', count: number): Uint8Array {
-  const index = prng.below(count);
+  return nameAt(letter, prng.below(count));
+}
+
+function nameAt(letter: 'k' | 'n' | 's', index: number): Uint8Array {
   const code = letter.charCodeAt(0);
   return index === 0 ? Uint8Array.of(code) : Uint8Array.of(code, index);
 }

@@ -215,16 +215,22 @@ export interface ServerFault {
   readonly exitCode: number;
 }
 
-export function makeFault(code: ErrorCode, message: string): ServerFault {
+/** `remedy`: what to do in this very case, where the code's own says less. */
+export function makeFault(
+  code: ErrorCode,
+  message: string,
+  remedy: string = ERRORS[code].remedy,
+): ServerFault {
   return {
     kind: 'fault',
     code,
     message,
-    remedy: ERRORS[code].remedy,
+    remedy,
     exitCode: ERRORS[code].exitCode,
   };
 }
 
+/** Tells an expected failure from the value that was asked for. */
 export function isFault(value: unknown): value is ServerFault {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'fault';
 }
@@ -267,10 +273,9 @@ export function creationFault(error: unknown, path: string): ServerFault {
   const fault = fileFault(error, path, 'create');
   if (fault.code !== 'data_file_missing') return fault;
   // Some directories, such as /proc, are there and say the same to whoever makes a file.
-  const there = existsSync(dirname(path));
-  const message = there ? fault.message : `the directory ${dirname(path)} does not exist`;
+  if (existsSync(dirname(path))) return makeFault('io_failed', fault.message);
   const remedy = 'Nothing was made or changed. Make the directory first, or choose another path.';
-  return { ...makeFault('io_failed', message), remedy: there ? ERRORS.io_failed.remedy : remedy };
+  return makeFault('io_failed', `the directory ${dirname(path)} does not exist`, remedy);
 }
 
 /** Names a system error about an address to listen on. */

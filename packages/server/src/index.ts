@@ -45,6 +45,7 @@ export {
   type ServerFault,
   systemCode,
 } from './errors.ts';
+export { hex128 } from './hex128.ts';
 export { type Address, formatAddress, parseAddress } from './network/address.ts';
 export { NETWORK_DROP_REASONS, type NetworkDropReason } from './network/drop-reasons.ts';
 export type { PeerStatus } from './network/peer-links.ts';

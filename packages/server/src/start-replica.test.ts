@@ -237,6 +237,17 @@ describe('replica processes', () => {
       code: 'state_machine_failed',
       message: 'the state machine has a table mine with the id 3; ids are from 16 to 4294967295',
     });
+    const unopened = {
+      ...stateMachine,
+      open: (): never => {
+        throw new RangeError('not today');
+      },
+    };
+    const unready = { configuration, stateMachine: unopened, writeLog: (): void => {} };
+    expect(await startReplica(unready)).toMatchObject({
+      code: 'state_machine_failed',
+      message: "the state machine's open threw RangeError: not today",
+    });
     // Nothing was left open by the refusals.
     const free = other.configuration(slot);
     const started = await startReplica({ configuration: free, stateMachine, writeLog: () => {} });

@@ -9,6 +9,8 @@ import {
   type ReplicaHost,
   releaseOf,
   type StateMachine,
+  StateMachineError,
+  type StateMeasure,
   type StoragePort,
   stateMachineFault,
 } from '@kimberlite/vsr';
@@ -16,6 +18,8 @@ import { BackupService } from './backup/backup-service.ts';
 import { sha256 } from './checksum.ts';
 import type { Configuration } from './configuration/configuration.ts';
 import { isFault, makeFault, type ServerFault } from './errors.ts';
+import { type FatalFile, fatalFault, oddSizesFault } from './fatal-fault.ts';
+import { hex128 } from './hex128.ts';
 import { type Address, formatAddress } from './network/address.ts';
 import { ClientListener } from './network/client-listener.ts';
 import type { SelfIdentity } from './network/greeting.ts';
@@ -25,16 +29,18 @@ import { defaultAddress } from './network/ports.ts';
 import { TurnBatch } from './network/send-queue.ts';
 import { type HttpListener, listenHttp } from './observe/http-listener.ts';
 import { Instruments } from './observe/instruments.ts';
-import { Logger, writeToStderr } from './observe/logger.ts';
+import type { Logger } from './observe/logger.ts';
 import { networkObserver } from './observe/network-observer.ts';
+import { openLog } from './observe/open-log.ts';
 import { counterRecord, type StatusRecord } from './observe/status.ts';
 import { TraceLog } from './observe/trace-log.ts';
-import { exitWith, type FatalFile, fatalFault, oddSizesFault } from './process-end.ts';
+import { exitWith } from './process-end.ts';
 import { VERSION } from './release.ts';
 import { scrubPace } from './scrub-pace.ts';
+import type { GrowthResult } from './storage/block-room.ts';
 import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
 import type { FileCalls } from './storage/file-calls.ts';
-import { FileStorage, type GrowthResult, THREAD_POOL_SIZE } from './storage/file-storage.ts';
+import { FileStorage, THREAD_POOL_SIZE } from './storage/file-storage.ts';
 import type { IoObserver } from './storage/io-queue.ts';
 import { measureReadRate } from './storage/read-rate.ts';
 import { fileReader, holdsNoOp } from './storage/unused-log.ts';
@@ -42,10 +48,16 @@ import { systemTickerClock, Ticker } from './ticker.ts';
 
 const SILENCE_CHECK_MILLIS = 1000;
 
+/** What `startReplica` is given. */
 export interface StartReplicaOptions {
+  /** From `loadConfiguration`; it names the data file, which must be there (`formatDataFile`). */
   readonly configuration: Configuration;
+  /** Of this replica alone, and the one that the data file was formatted for. */
   readonly stateMachine: StateMachine;
-  /** Lines of the log; standard error by default. */
+  /**
+   * Lines of the log; standard error by default. A line for which it throws counts as lost, as one
+   * that standard error does not take: the replica goes on.
+   */
   readonly writeLog?: (line: string) => void;
   /**
    * What could not be written: must end the process, and does so by default with the fault's exit
@@ -60,13 +72,18 @@ export interface StartReplicaOptions {
   readonly fileCalls?: FileCalls;
 }
 
+/** A replica that listens. It may still be recovering: `status()` tells. */
 export interface RunningReplica {
+  /** Of this member, below the number of replicas. */
   readonly slot: number;
+  /** The number of the cluster, as the data file has it: below 2^128. */
   readonly cluster: bigint;
   /** With the real ports, where 0 was asked for. */
   readonly clientAddress: Address;
   readonly peerAddress: Address;
+  /** Null: HTTP is off. */
   readonly httpAddress: Address | null;
+  /** As of now: what `GET /status` answers. */
   status(): StatusRecord;
   /** Closes sockets, waits for what is being written, closes and unlocks the file. */
   stop(): Promise<void>;
@@ -96,7 +113,8 @@ export async function startReplica(
   });
   if (isFault(file)) return file;
   const readRate = await measureReadRate(file, options.fileCalls);
-  const replica = new ReplicaServer(options, file, readRate);
+  const replica = assemble(options, file, readRate);
+  if (isFault(replica)) return replica;
   const unheard = await replica.listen();
   if (unheard !== null) {
     await replica.stop();
@@ -104,6 +122,22 @@ export async function startReplica(
   }
   replica.run();
   return replica;
+}
+
+/** The state machine is opened here, and may throw: then nothing stays open. */
+function assemble(
+  options: StartReplicaOptions,
+  file: OpenDataFile,
+  readRate: number | null,
+): ReplicaServer | ServerFault {
+  try {
+    return new ReplicaServer(options, file, readRate);
+  } catch (error) {
+    closeSync(file.fd);
+    file.lock.release();
+    if (!(error instanceof StateMachineError)) throw error;
+    return makeFault('state_machine_failed', error.message);
+  }
 }
 
 class ReplicaServer implements RunningReplica {
@@ -124,18 +158,21 @@ class ReplicaServer implements RunningReplica {
   readonly #host: ReplicaHost;
   readonly #ticker: Ticker;
   readonly #stateMachine: StateMachine;
+  readonly #onFatal: (fault: ServerFault) => void;
   readonly #startedAt: number;
   readonly #listeners: (Listener | HttpListener)[];
   #silenceTimer: NodeJS.Timeout | null;
   #stopped: Promise<void> | null;
-  /** The device has no room for the block area to grow; nobody needs it yet. */
-  #growthRefused = false;
+  /** Whether the block area has room to grow, and if not, whether something waits for it. */
+  #room: 'enough' | 'refused' | 'waited_for' = 'enough';
+  /** It was said that the state machine cannot measure itself. */
+  #measureFailed = false;
 
   constructor(options: StartReplicaOptions, file: OpenDataFile, readRate: number | null) {
     const { configuration } = options;
     const { identity } = file;
     const { slot, cluster, config } = identity;
-    const onFatal = options.onFatal ?? exitWith;
+    this.#onFatal = options.onFatal ?? exitWith;
     this.slot = slot;
     this.cluster = cluster;
     this.clientAddress = configuration.clientAddress ?? defaultAddress('client', slot);
@@ -146,11 +183,11 @@ class ReplicaServer implements RunningReplica {
     this.#file = file;
     this.#self = { ...identity, release: releaseOf(VERSION), checksum: sha256 };
     this.#instruments = new Instruments();
-    this.#logger = new Logger({
+    this.#logger = openLog({
       level: configuration.logLevel,
-      write: options.writeLog ?? writeToStderr,
-      now: Date.now,
+      write: options.writeLog,
       fixed: { cluster, replica: slot },
+      instruments: this.#instruments,
     });
     this.#storage = new FileStorage({
       fd: file.fd,
@@ -158,7 +195,7 @@ class ReplicaServer implements RunningReplica {
       mode: file.mode,
       size: file.size,
       config,
-      onFatal: (fault): void => this.#die(fault, onFatal),
+      onFatal: (fault): void => this.#die('storage', fault),
       observer: this.#ioObserver(),
       onGrowth: (result): void => this.#onGrowth(result),
       ...(options.fileCalls === undefined ? {} : { calls: options.fileCalls }),
@@ -177,7 +214,7 @@ class ReplicaServer implements RunningReplica {
       onRefused: (slot): void => {
         if (this.#stopped === null) this.#host.peerRefused(slot);
       },
-      onOddSizes: (peers): void => this.#die(oddSizesFault(file.path, peers), onFatal),
+      onOddSizes: (peers): void => this.#die('process', oddSizesFault(file.path, peers)),
       addressOf:
         options.peerAddress ?? ((peer): Address | null => configuration.addresses[peer] ?? null),
       knownIncarnation: (peer): bigint => this.#host.knownIncarnation(peer),
@@ -206,7 +243,7 @@ class ReplicaServer implements RunningReplica {
       timeouts: configuration.timeouts,
       blockCacheSize: configuration.blockCacheSize,
       scrub: scrubPace({ tourSeconds: configuration.scrubTourSeconds, readRate }),
-      fatal: (reason): void => this.#die(fatalFault(reason, this.#fatalFile()), onFatal),
+      fatal: (reason): void => this.#die('process', fatalFault(reason, this.#fatalFile())),
     });
     this.#backups = new BackupService({
       host: this.#host,
@@ -306,16 +343,36 @@ class ReplicaServer implements RunningReplica {
         peer: formatAddress(this.peerAddress),
         http: this.httpAddress === null ? null : formatAddress(this.httpAddress),
       },
-      dataFile: { path, bytes: this.#storage.fileSize(), ioMode: mode, lock: lock.means },
+      dataFile: {
+        path,
+        bytes: this.#storage.fileSize(),
+        waitingBytes: this.#storage.waitingBytes(),
+        ioMode: mode,
+        lock: lock.means,
+      },
       threadPoolSize: threadPoolSize(),
       clientConnections: this.#clients.count(),
       stateSize: {
-        ...(this.#stateMachine.measure?.() ?? { bytes: null, refusals: 0 }),
+        ...this.#measure(),
         bytesMax: identity.config.stateBytesMax,
       },
       uptimeSeconds: (performance.now() - this.#startedAt) / 1000,
       counters: counterRecord(this.#instruments),
     };
+  }
+
+  /** Nothing that is replicated depends on it: a machine that throws here is no reason to end. */
+  #measure(): StateMeasure {
+    try {
+      return this.#stateMachine.measure?.() ?? UNMEASURED;
+    } catch (error) {
+      if (!this.#measureFailed) {
+        const err = String(error);
+        this.#logger.error('process', 'the state machine cannot measure its state', { err });
+      }
+      this.#measureFailed = true;
+      return UNMEASURED;
+    }
   }
 
   stop(): Promise<void> {
@@ -346,23 +403,33 @@ class ReplicaServer implements RunningReplica {
     return { path, holdsOps: () => !holdsNoOp(fileReader(fd)) };
   }
 
-  #die(fault: ServerFault, onFatal: (fault: ServerFault) => void): void {
-    this.#logger.error('storage', 'giving up', { code: fault.code, err: fault.message });
+  #die(component: 'storage' | 'process', fault: ServerFault): void {
+    this.#logger.error(component, 'giving up', { code: fault.code, err: fault.message });
     this.#halt();
-    onFatal(fault);
+    this.#onFatal(fault);
   }
 
-  /** Logged when it begins and when it ends, since it is tried again at every write. */
+  /** Logged when it begins, when something needs the room, and when it ends: it is tried often. */
   #onGrowth(result: GrowthResult): void {
-    const { growths } = this.#instruments;
-    growths.add(result);
-    const refused = result === 'refused';
-    if (refused === this.#growthRefused) return;
-    this.#growthRefused = refused;
+    this.#instruments.growths.add(result);
+    const waitingBytes = this.#storage.waitingBytes();
+    const room = result === 'grown' ? 'enough' : waitingBytes > 0 ? 'waited_for' : 'refused';
+    if (room === this.#room) return;
+    const isNew = this.#room === 'enough';
+    this.#room = room;
     const { path } = this.#file;
-    const bytes = this.#storage.fileSize();
-    if (refused) this.#logger.warn('storage', 'no room for the data file to grow', { path, bytes });
-    else this.#logger.info('storage', 'the data file grows again', { path, bytes });
+    const fields = { path, bytes: this.#storage.fileSize() };
+    if (room === 'enough') {
+      this.#logger.info('storage', 'the data file grows again', fields);
+    } else if (room === 'waited_for') {
+      this.#logger.error('storage', 'the disk is full: the checkpoint waits for room', {
+        ...fields,
+        waiting_bytes: waitingBytes,
+        remedy: 'free space on the file system of the data file; nothing needs to be restarted',
+      });
+    } else if (isNew) {
+      this.#logger.warn('storage', 'no room for the data file to grow', fields);
+    }
   }
 
   #ioObserver(): IoObserver {
@@ -377,6 +444,8 @@ class ReplicaServer implements RunningReplica {
   }
 }
 
+const UNMEASURED: StateMeasure = { bytes: null, refusals: 0 };
+
 const systemClock = {
   monotonic: (): number => Math.floor(performance.now() * 1000),
   wall: (): number => Date.now() * 1000,
@@ -384,8 +453,4 @@ const systemClock = {
 
 function threadPoolSize(): number {
   return Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) || 4;
-}
-
-function hex128(value: bigint): string {
-  return value.toString(16).padStart(32, '0');
 }

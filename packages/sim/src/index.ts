@@ -1,4 +1,4 @@
-export { CHECKERS, type CheckerName, Violation } from './checkers/violation.ts';
+export { CHECKERS, type CheckerName, Violation, type WrongReply } from './checkers/violation.ts';
 export { CLIENTS_BUSY, type ClientOptions } from './client/simulated-client.ts';
 export { CLOCK_CALM, type ClockOptions } from './cluster/clock.ts';
 export { Cluster } from './cluster/cluster.ts';
@@ -33,20 +33,16 @@ export {
   type PacketFilter,
 } from './network/network.ts';
 export { PARTITIONS_OFF, type PartitionMode, type PartitionOptions } from './network/partitions.ts';
+export { describeOptions } from './run/describe-options.ts';
 export {
   PROCESS_FAULTS_OFF,
   type ProcessFaultOptions,
   type SimulationOptions,
   type Witness,
 } from './run/options.ts';
-export {
-  EXIT_CODES,
-  type RunOptions,
-  type RunResult,
-  runSeed,
-  type Verdict,
-} from './run/run-seed.ts';
-export { describeOptions, drawSwarm } from './run/swarm.ts';
+export type { Outcome, Verdict } from './run/outcome.ts';
+export { EXIT_CODES, type RunOptions, type RunResult, runSeed } from './run/run-seed.ts';
+export { drawSwarm } from './run/swarm.ts';
 export { addTotals, emptyTotals, type Totals } from './run/totals.ts';
 export { SCENARIOS, scenarioNamed, scenarioOptions } from './scenarios/registry.ts';
 export { SCENARIO_GROUPS, type Scenario, type ScenarioGroup } from './scenarios/scenario.ts';
@@ -66,6 +62,8 @@ export { KernelWorkload } from './workload/kernel-workload.ts';
 export type {
   HistoryJudge,
   ModelContext,
+  QueryModel,
+  QueryWorkload,
   ReplyModel,
   Workload,
   WorkloadRequest,

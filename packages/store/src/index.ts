@@ -21,7 +21,7 @@ export type { LeveledTable, StoredEntry } from './levels/leveled-table.ts';
 export { PAGE_SIZE_MAX, pageKeySizeMax, valueSizeMax } from './levels/page.ts';
 export type { Run } from './levels/run.ts';
 export { runViews, type TableLevels } from './levels/table-levels.ts';
-export type { Walk, Walked, WalkedRow } from './levels/table-walk.ts';
+export type { Walk, Walked, WalkedRow, WalkRoom } from './levels/table-walk.ts';
 export type { TreeTour } from './levels/tree-tour.ts';
 export { AssertionError, assert, present, unreachable } from './std/assert.ts';
 export { ByteReader } from './std/byte-reader.ts';

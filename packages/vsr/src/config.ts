@@ -35,6 +35,7 @@ export interface ClusterConfig {
   readonly historyRevisions: number;
 }
 
+/** What `format` chooses where nothing is said: a log of 256 MiB. */
 export const CONFIG_DEFAULT: ClusterConfig = {
   messageSizeMax: 256 * 1024,
   walSlots: 1024,

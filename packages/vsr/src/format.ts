@@ -16,6 +16,7 @@ import {
   stampCopy,
 } from './superblock/superblock.ts';
 
+/** What the file of a replica is made from. */
 export interface FormatOptions {
   readonly config: ClusterConfig;
   /** Which state machine is to run on it. */
@@ -71,6 +72,7 @@ export function recoveredFile(options: {
   };
 }
 
+/** Bytes to be written; `offset` is in bytes, from the beginning of the zone. */
 export interface FormatWrite {
   readonly zone: Zone;
   readonly offset: number;

@@ -14,6 +14,10 @@ export {
   type TreeContent,
   type TreeFault,
   unreachable,
+  type Walk,
+  type Walked,
+  type WalkedRow,
+  type WalkRoom,
 } from '@kimberlite/store';
 export {
   type BackupPoint,
@@ -41,6 +45,7 @@ export {
   QuerySession,
   type QuerySessionOptions,
 } from './client/query-session.ts';
+export { CLOCK_TOLERANCE_MICROS } from './clock/cluster-clock.ts';
 export {
   type ClusterConfig,
   CONFIG_DEFAULT,
@@ -71,13 +76,14 @@ export type {
 } from './host/ports.ts';
 export { type PartRead, recoverLog, type SlotRead } from './journal/recover.ts';
 export {
+  isVouchedFor,
   journalWritesMax,
   partOf,
   readLengthOf,
   readSlotHeader,
+  readSlotMessage,
   type SlotFacts,
   type SlotFault,
-  slotFault,
 } from './journal/slot-read.ts';
 export {
   isMachineName,
@@ -106,6 +112,7 @@ export {
   OPERATION_RECOVER,
   OPERATION_REGISTER,
   OPERATION_USER_MIN,
+  OPERATIONS_OF_CORE,
   readBatch,
   writeBatch,
 } from './message/batch.ts';
@@ -171,28 +178,32 @@ export {
   type Recovery,
 } from './message/recover-body.ts';
 export { releaseOf } from './message/release.ts';
-export { CORE_TABLES } from './replica/core-tables.ts';
 export { BLOCK_CACHE_SIZE_DEFAULT } from './replica/create-replica.ts';
 export type { FatalReason } from './replica/effect.ts';
+export { CORE_TABLES } from './replica/execution/core-tables.ts';
+export {
+  type Session,
+  Sessions,
+  sessionTables,
+  TABLE_SESSIONS,
+} from './replica/execution/sessions.ts';
 export { DROP_REASONS, type DropReason, VOTE_REASONS, type VoteReason } from './replica/reasons.ts';
-export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair-budget.ts';
-export { SCRUB_DEFAULT, type ScrubOptions } from './replica/scrub.ts';
-export { type Session, Sessions, sessionTables, TABLE_SESSIONS } from './replica/sessions.ts';
-export type { ReplicaSnapshot } from './replica/snapshot.ts';
+export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair/repair-budget.ts';
+export { SCRUB_DEFAULT, type ScrubOptions } from './replica/repair/scrub.ts';
+export { type ReplicaSnapshot, SNAPSHOT_AT_START } from './replica/snapshot.ts';
 export type { Status } from './replica/status.ts';
 export {
+  TIMEOUT_NAMES,
   TIMEOUT_RELATIONS,
   TIMEOUTS_DEFAULT,
-  TIMER_NAMES,
+  type TimeoutName,
   type TimeoutProfile,
   type TimeoutsFault,
   type TimeoutTable,
-  type TimerName,
   timeoutRow,
   timeoutsFault,
   timeoutsOfProfile,
 } from './replica/timeout-table.ts';
-export { Timers } from './replica/timers.ts';
 export type { CorruptPlace, TraceEvent } from './replica/trace.ts';
 export {
   type ExecuteContext,
@@ -206,8 +217,9 @@ export {
   type TableEntry,
   type TableReader,
 } from './state-machine.ts';
-export { StateMachineError, stateMachineFault } from './state-machine-error.ts';
+export { MachineMisuse, StateMachineError, stateMachineFault } from './state-machine-error.ts';
 export type { SlotSet } from './std/bitset.ts';
+export { bytesText } from './std/bytes-text.ts';
 export { Checksum, ClientId, Op, View, ZERO_CHECKSUM } from './std/numbers.ts';
 export { Prng } from './std/prng.ts';
 export { snake } from './std/snake.ts';

@@ -17,6 +17,7 @@ export const MACHINE_NAME_MAX = 64;
 
 const NAME = /^[a-z0-9._-]{1,64}$/;
 
+/** Whether it can name a state machine: 1 to 64 characters of a-z 0-9 . _ - */
 export function isMachineName(name: unknown): name is string {
   return typeof name === 'string' && NAME.test(name);
 }

@@ -11,6 +11,7 @@ export const VOTERS_MAX = 6;
 /** Fewer voters than this cannot do without one of them: no file takes a lost one's place. */
 export const RECOVERY_VOTERS_MIN = 3;
 
+/** How many voters each decision needs. */
 export interface Quorums {
   /** Acks that commit an op, the primary's own included. */
   readonly replication: number;

@@ -1,3 +1,4 @@
+import { AssertionError } from '@kimberlite/store';
 import { isMachineName, type MachineParts } from './machine-identity.ts';
 import { TABLE_USER_MIN } from './state-machine.ts';
 
@@ -6,6 +7,7 @@ const TABLE_ID_MAX = 0xffff_ffff;
 
 /** Functions of a state machine that the core calls. */
 export type MachineCall =
+  | 'open'
   | 'validate'
   | 'replyLimit'
   | 'looks'
@@ -53,6 +55,12 @@ export class StateMachineError extends Error {
     super(message, cause === undefined ? undefined : { cause });
   }
 }
+
+/**
+ * The machine asked the core for what it may not have: an assertion that a bug of the machine alone
+ * can break, so that nobody looks for it in the core.
+ */
+export class MachineMisuse extends AssertionError {}
 
 /** What the machine did there that it may not do. */
 export function machineMisdeed(place: MachinePlace, what: string): StateMachineError {

@@ -35,15 +35,17 @@ export interface StateMachine {
 
   /**
    * Upper bound of the keys and rows that executing a valid request looks at; pure. A primary puts
-   * no more of them into one op than execute in one go. Left out: 0.
+   * no more of them into one op than execute in one go. Absent: 0.
    */
   readonly looks?: (operation: number, body: Uint8Array) => number;
 
   /**
-   * Names the keys and ranges that `execute` may read. May read what was named so far and name
-   * more; is then called again, until it returns false. Blind writes name nothing.
+   * Names the keys and ranges that `execute`, or `query`, may read; blind writes name nothing. True
+   * asks for another round, which may read what the rounds before have named, and name more; false
+   * ends them. `round` counts from 0. Where a round was broken off for blocks, all of them begin
+   * again at 0: nothing may be remembered from one call to the next.
    */
-  prefetch(request: Request, names: KeyNames, read: TableReader): boolean;
+  prefetch(request: Request, names: KeyNames, read: TableReader, round: number): boolean;
 
   /**
    * Whether a valid body only reads, so that it may be asked as a query: answered by one replica
@@ -51,12 +53,12 @@ export interface StateMachine {
    */
   readonly isQuery?: (operation: number, body: Uint8Array) => boolean;
 
-  /** Answers a query from what `prefetch` named for it; REPLY_BODY_MAX bytes at most. */
+  /** Answers a query from what `prefetch` has named for it; REPLY_BODY_MAX bytes at most. */
   readonly query?: (request: Request, read: TableReader) => Uint8Array;
 
   /**
    * What an operator should know of it, as of the last request that this object executed. For
-   * status and metrics alone: nothing that is replicated may depend on it. Absent: nothing.
+   * status and metrics alone: nothing that is replicated may depend on it. Absent: unknown.
    */
   readonly measure?: () => StateMeasure;
 
@@ -85,7 +87,9 @@ export const TABLE_USER_MIN = 16;
 /** A stored reply's body, at most (docs/protocol.md, limits). */
 export const REPLY_BODY_MAX: number = 64 * 1024;
 
+/** What a client asks of a state machine. */
 export interface Request {
+  /** OPERATION_USER_MIN (16) to 65,535; what each means is the state machine's. */
   readonly operation: number;
   readonly body: Uint8Array;
 }
@@ -104,6 +108,7 @@ export interface KeyNames {
   walk(table: number, walk: Walk, added: number): void;
 }
 
+/** A row that was read. Its bytes must not be changed. */
 export interface TableEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;

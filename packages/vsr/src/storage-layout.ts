@@ -1,8 +1,9 @@
 import { type ClusterConfig, SECTOR_SIZE } from './config.ts';
 import { HEADER_SIZE } from './message/layout.ts';
 
-/** Copies of the superblock, and the size of each. */
+/** Copies of the superblock. */
 export const SUPERBLOCK_COPIES = 4;
+/** Bytes of each copy. */
 export const SUPERBLOCK_COPY_SIZE: number = 16 * 1024;
 
 /** Headers in one sector of the redundant ring. */

@@ -37,7 +37,7 @@ describe('what is known of acknowledged writes before a backup', () => {
 
 describe('a backup without a quorum', () => {
   it('is refused, with what may be missing and how to have it all the same', async () => {
-    const refused = assuredOrRefused(async () => [status(2, ALONE)], false);
+    const refused = assuredOrRefused(async () => [status(2, ALONE)], { withoutQuorum: false });
     await expect(refused).rejects.toMatchObject({
       code: 'below_quorum',
       exitCode: 9,
@@ -46,16 +46,21 @@ describe('a backup without a quorum', () => {
         'acknowledged writes above op 378 may be missing',
       remedy: expect.stringMatching(/^No file was made.*--without-quorum/),
     });
-    expect(await assuredOrRefused(async () => [status(2, ALONE)], true)).toHaveLength(1);
+    expect(
+      await assuredOrRefused(async () => [status(2, ALONE)], { withoutQuorum: true }),
+    ).toHaveLength(1);
   });
 
   it('waits for the election of those that answer', async () => {
     let asked = 0;
-    const found = await assuredOrRefused(async () => {
-      asked += 1;
-      const electing = { status: 'view_change', isPrimary: false } as const;
-      return [status(0, asked > 2 ? {} : electing), status(1, electing)];
-    }, false);
+    const found = await assuredOrRefused(
+      async () => {
+        asked += 1;
+        const electing = { status: 'view_change', isPrimary: false } as const;
+        return [status(0, asked > 2 ? {} : electing), status(1, electing)];
+      },
+      { withoutQuorum: false },
+    );
     expect(found).toHaveLength(2);
     expect(asked).toBe(3);
   });

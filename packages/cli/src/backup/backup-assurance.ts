@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { StatusRecord } from '@kimberlite/server';
 import { quorumsOf } from '@kimberlite/vsr';
+import { askUntil } from '../cluster/ask-until.ts';
 import { type CliError, cliError } from '../fault.ts';
 
 /** What the replicas that answered can say of writes that were acknowledged until then. */
@@ -17,9 +17,8 @@ export interface Assurance {
   readonly knownOp: number;
 }
 
-/** Milliseconds for which an election among those that answer is waited for. */
+/** Milliseconds for which an election among those that answer is waited for, at most. */
 const SETTLE_MILLIS = 5_000;
-const SETTLE_POLL_MILLIS = 100;
 
 export function assuranceOf(statuses: readonly StatusRecord[]): Assurance {
   return {
@@ -36,17 +35,21 @@ export function assuranceOf(statuses: readonly StatusRecord[]): Assurance {
  */
 export async function assuredOrRefused<T extends { readonly status: StatusRecord }>(
   ask: () => Promise<T[]>,
-  withoutQuorum: boolean,
+  options: { readonly withoutQuorum: boolean; readonly timeout?: number },
 ): Promise<T[]> {
-  const until = performance.now() + SETTLE_MILLIS;
-  for (;;) {
-    const found = await ask();
-    const assurance = assuranceOf(found.map(({ status }) => status));
-    if (assurance.quorum || withoutQuorum) return found;
-    const enough = assurance.answered >= quorumsOf(assurance.replicaCount).replication;
-    if (!enough || performance.now() >= until) throw lesserFault(assurance);
-    await pause(SETTLE_POLL_MILLIS);
-  }
+  const { withoutQuorum, timeout = SETTLE_MILLIS } = options;
+  const assured = (found: readonly T[]): Assurance =>
+    assuranceOf(found.map(({ status }) => status));
+  const isEnough = ({ quorum }: Assurance): boolean => quorum || withoutQuorum;
+  const mayBecome = ({ answered, replicaCount }: Assurance): boolean =>
+    answered >= quorumsOf(replicaCount).replication;
+  const found = await askUntil(
+    ask,
+    (asked) => isEnough(assured(asked)) || !mayBecome(assured(asked)),
+    Math.min(timeout, SETTLE_MILLIS),
+  );
+  if (isEnough(assured(found))) return found;
+  throw lesserFault(assured(found));
 }
 
 /** What a backup of these may lack. */

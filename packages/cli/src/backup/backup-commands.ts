@@ -48,7 +48,8 @@ Run it on the machine of a replica: backups are given to programs there only. Of
 backup of the cluster is asked first, and the next one where one fails. FILE holds every write that
 was acknowledged before the command began, as far as the replicas that answered have heard, up to
 the op that is printed. It is verified before it gets its name; until then it is FILE.partial, and
-a FILE that is there is never touched. Exit code 4 when no replica gives one, 9 when none of those
+a FILE that is there is never touched. --timeout limits how long is waited until a replica begins,
+of all that are asked together. Exit code 4 when no replica gives one, 9 when none of those
 that answer hears a quorum: what was acknowledged without them would be missing, and
 --without-quorum, for a disaster, takes what there is.
 

@@ -1,6 +1,5 @@
-import { type BackupHead, sha256 } from '@kimberlite/server';
+import { type BackupHead, hex128, sha256 } from '@kimberlite/server';
 import { checkpointId } from '@kimberlite/vsr';
-import { hex128 } from '../text.ts';
 
 /** What a backup says of itself, for scripts. */
 export function headRecord(head: BackupHead): Readonly<Record<string, unknown>> {

@@ -148,6 +148,20 @@ describe('backup create', () => {
     expect(some.code).toBe(0);
   });
 
+  it('waits for an op that nobody has for as long as it was told, of all', async () => {
+    const path = fresh('far.backup');
+    const words = ['--at-least-op=99999999', '--timeout=50', `--http=${http()},${http()}`];
+    const { code, err } = await backup('create', path, ...words);
+    expect(err.match(/it did not begin within \d+ ms\n/g)).toHaveLength(1);
+    expect(code).toBe(4);
+    expect(existsSync(path)).toBe(false);
+    // The replica finds out that nobody waits, and is free for the next one.
+    await vi.waitFor(
+      async () => expect((await backup('create', path, `--http=${http()}`)).code).toBe(0),
+      { timeout: 20_000, interval: 10 },
+    );
+  });
+
   it('is made once under a name, however many make it', async () => {
     const path = fresh('both.backup');
     const both = await Promise.all(

@@ -31,10 +31,11 @@ interface Candidate {
 export async function createBackup(flags: CreateFlags, io: Io): Promise<void> {
   const path = flags.file;
   assertFree(path);
-  const candidates = await assuredOrRefused(
-    () => candidatesOf(flags, io),
-    flags.withoutQuorum ?? false,
-  );
+  const { withoutQuorum = false, timeout } = flags;
+  const candidates = await assuredOrRefused(() => candidatesOf(flags, io), {
+    withoutQuorum,
+    ...(timeout === undefined ? {} : { timeout }),
+  });
   const assurance = assuranceOf(candidates.map(({ status }) => status));
   if (!assurance.quorum) io.writeError(`warning: ${lesserText(assurance)}.\n`);
   const atLeast = Math.max(flags.atLeastOp ?? 0, assurance.knownOp);
@@ -42,7 +43,8 @@ export async function createBackup(flags: CreateFlags, io: Io): Promise<void> {
   const writer = await BackupWriter.open(path);
   let made = false;
   try {
-    const from = await takeFromOne(writer, { candidates, atLeast, io, progress });
+    const beginMillis = timeout ?? SILENCE_MILLIS;
+    const from = await takeFromOne(writer, { candidates, atLeast, beginMillis, io, progress });
     const { head } = writer.file();
     const bytes = writer.finish((done, total) => progress.show('hashing', done, total));
     made = true;
@@ -70,20 +72,26 @@ async function takeFromOne(
   task: {
     readonly candidates: readonly Candidate[];
     readonly atLeast: number;
+    /** Milliseconds until one begins, of all together. */
+    readonly beginMillis: number;
     readonly io: Io;
     readonly progress: ProgressLine;
   },
 ): Promise<string> {
   const { candidates, atLeast, io, progress } = task;
   let last: CliError | null = null;
+  let beginMillis = task.beginMillis;
   for (const { http } of candidates) {
+    if (beginMillis < 1) break;
     const received = await receiveBackup(writer, {
       http,
       atLeast,
+      beginMillis: Math.ceil(beginMillis),
       silenceMillis: SILENCE_MILLIS,
       onProgress: (done, total) => progress.show(`backup from ${http}`, done, total),
     });
     progress.clear();
+    beginMillis -= received.beganAfter;
     try {
       if (received.kind === 'failed') throw failure(http, received.message);
       checkBackup(writer.file(), progress);
@@ -123,7 +131,11 @@ async function candidatesOf(flags: CreateFlags, io: Io): Promise<Candidate[]> {
     );
   }
   if (flags.cluster !== undefined && String(flags.cluster) !== cluster) {
-    throw cliError('wrong_peer', `that is cluster ${cluster}`, 'Nothing was sent or changed.');
+    throw cliError(
+      'wrong_peer',
+      `the replicas that answered are of cluster ${cluster}, not ${flags.cluster}`,
+      'Nothing was changed. Correct --cluster or --endpoints.',
+    );
   }
   return found.sort((first, other) => rankOf(first.status) - rankOf(other.status));
 }

@@ -12,22 +12,38 @@ export interface ReceiveOptions {
   readonly http: string;
   /** The backup must hold every op up to this one. */
   readonly atLeast: number;
-  /** Milliseconds without a byte. */
+  /** Milliseconds until it begins: the replica may have to wait for the op. */
+  readonly beginMillis: number;
+  /** Milliseconds without a byte from then on. */
   readonly silenceMillis: number;
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Takes a backup from a running replica into the writer. Throws CliError where writing fails. */
+/**
+ * Takes a backup from a running replica into the writer. `beganAfter`: milliseconds until the
+ * replica began, or had refused. Throws CliError where writing fails.
+ */
 export async function receiveBackup(
   writer: BackupWriter,
   options: ReceiveOptions,
-): Promise<Received> {
+): Promise<Received & { readonly beganAfter: number }> {
+  const askedAt = performance.now();
+  const waited = (): number => performance.now() - askedAt;
   let response: IncomingMessage;
   try {
     response = await ask(options);
   } catch (error) {
-    return failed(reasonOf(error));
+    return { ...failed(reasonOf(error)), beganAfter: waited() };
   }
+  const beganAfter = waited();
+  return { ...(await take(writer, response, options)), beganAfter };
+}
+
+async function take(
+  writer: BackupWriter,
+  response: IncomingMessage,
+  options: ReceiveOptions,
+): Promise<Received> {
   if (response.statusCode !== 200) return failed(await refusalText(response));
   const frames = new BackupFrameReader();
   let received = 0;
@@ -56,16 +72,21 @@ export async function receiveBackup(
   }
 }
 
-function ask({ http, atLeast, silenceMillis }: ReceiveOptions): Promise<IncomingMessage> {
+function ask(options: ReceiveOptions): Promise<IncomingMessage> {
+  const { http, atLeast, beginMillis, silenceMillis } = options;
   return new Promise((resolve, reject) => {
     const asked = request(`http://${http}/backup?at_least=${atLeast}`, { method: 'POST' });
-    asked.setTimeout(silenceMillis, () => {
-      asked.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+    let begun = false;
+    asked.setTimeout(beginMillis, () => {
+      const message = begun ? 'no answer in time' : `it did not begin within ${beginMillis} ms`;
+      asked.destroy(Object.assign(new Error(message), { code: 'ETIMEDOUT' }));
     });
     asked.once('error', reject);
     asked.once('response', (response) => {
       asked.off('error', reject);
       asked.on('error', () => {});
+      begun = true;
+      asked.setTimeout(silenceMillis);
       resolve(response);
     });
     asked.end();

@@ -11,6 +11,7 @@ import {
   type NewCluster,
   newFilePaths,
 } from '../cluster/make-cluster.ts';
+import { startCommands, startText } from '../cluster/start-text.ts';
 import type { OutputFlags } from '../connection-options.ts';
 import { usageError } from '../fault.ts';
 import { withOfflineFile } from '../inspect/data-file-reader.ts';
@@ -78,14 +79,15 @@ export async function restoreBackup(path: string, flags: RestoreFlags, io: Io): 
     const { cluster, replicaCount } = wanted;
     if (flags.output === 'json') {
       const made = { new_cluster: cluster, new_replica_count: replicaCount, begins_at_op: begins };
-      writeJson(io, { backup: path, ...headRecord(head), ...made, data_files: files });
+      const start = startCommands(wanted, null);
+      writeJson(io, { backup: path, ...headRecord(head), ...made, data_files: files, start });
       return;
     }
     io.write(
       `restored op ${head.op} of cluster ${head.cluster} (${timeOf(head.createdAt)}) as cluster ` +
         `${cluster} of ${replicaCount}, which begins at op ${begins}, in\n` +
         files.map((name) => `  ${name}\n`).join('') +
-        'Give each replica its own of them, start all, and point clients at the new cluster.\n',
+        `${startText(wanted, null)}Then point clients at the new cluster.\n`,
     );
   });
 }

@@ -199,15 +199,41 @@ async function formatFiles(replayed: DataFileReader, wanted: NewCluster): Promis
           introductions: mutualIntroductions(slot, incarnations, checkpoint.op),
           adopted: { checkpoint, log: [] },
         },
-        blocks: blocksOf(replayed),
+        // Written a moment ago: what cannot be read now tells of a disk to be left alone.
+        blocks: blocksOf(replayed, () => true),
       }),
     );
   }
 }
 
-/** The block area of a data file. */
-export function blocksOf(file: DataFileReader): BlockSource {
+/**
+ * The block area of a data file. Where the device refuses a block at which nothing of the
+ * checkpoint stands, zeros are in its place: else a bad sector that nobody needs would keep the
+ * state from being saved. A block that is needed throws the system's error.
+ */
+export function blocksOf(
+  file: DataFileReader,
+  isNeeded: (address: number) => boolean,
+): BlockSource {
+  const { blockSize } = file.config;
   const start = zoneOffset(file.config, 'blocks');
   const size = Math.max(0, file.size - start);
-  return { size, read: (offset, length) => file.read('blocks', offset, length) };
+  return {
+    size,
+    read(offset, length): Uint8Array {
+      const whole = file.readWhole('blocks', offset, length);
+      if (whole !== null) return whole;
+      const bytes = new Uint8Array(length);
+      for (let at = 0; at < length; ) {
+        const address = Math.floor((offset + at) / blockSize) + 1;
+        const part = Math.min(address * blockSize - offset, length) - at;
+        const found = isNeeded(address)
+          ? file.read('blocks', offset + at, part)
+          : file.readWhole('blocks', offset + at, part);
+        if (found !== null) bytes.set(found, at);
+        at += part;
+      }
+      return bytes;
+    },
+  };
 }

@@ -7,6 +7,7 @@ import {
 } from '../connection-options.ts';
 import type { Context } from '../context.ts';
 import { writeJson } from '../io.ts';
+import { otherName } from '../other-name.ts';
 import { type ReadFlags, readOptionsOf, withRead } from '../read-options.ts';
 import { hexOf, jsonBytes, printable } from '../text.ts';
 
@@ -46,8 +47,8 @@ function addCreate(stream: Command, context: Context): void {
 
 function addAppend(stream: Command, context: Context): void {
   const { io } = context;
-  context
-    .withCluster(stream.command('append'))
+  const append = context.withCluster(stream.command('append'));
+  otherName(append, '--offset', '--expect, the length that the stream must have')
     .description('Append events, all or none. Exit code 5 when --expect does not hold.')
     .argument('<stream>')
     .argument('<events...>', 'a single - reads one event from standard input')

@@ -1,9 +1,11 @@
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   mkdtempSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -121,8 +123,49 @@ describe('the directory of dev', () => {
     const description = join(plan().directory, 'cluster.json');
     writeFileSync(description, '{}');
     await expect(prepareDirectory(plan(), () => {})).rejects.toThrow(/cannot be read/);
+  });
+
+  it('takes over all files of one cluster that have no description', async () => {
+    const three = plan({ replicas: 3 });
+    const { cluster } = await prepareDirectory(three, () => {});
+    const description = join(three.directory, 'cluster.json');
+    const text = readFileSync(description, 'utf8');
     rmSync(description);
-    await expect(prepareDirectory(plan(), () => {})).rejects.toThrow(/is there, but/);
+    await expect(prepareDirectory(plan(), () => {})).rejects.toMatchObject({
+      exitCode: 2,
+      remedy: expect.stringContaining('--replicas 3'),
+    });
+    expect(existsSync(description)).toBe(false);
+    const adopted: bigint[] = [];
+    const never = (): never => expect.fail('nothing is formatted');
+    const again = await prepareDirectory(three, never, (id) => adopted.push(id));
+    expect(again).toMatchObject({ cluster, size: 'dev', formatted: true, missing: [] });
+    expect(adopted).toEqual([cluster]);
+    expect(readFileSync(description, 'utf8')).toBe(text);
+  });
+
+  it('takes over no part of a cluster, and no mixture', async () => {
+    const three = plan({ replicas: 3 });
+    await prepareDirectory(three, () => {});
+    rmSync(join(three.directory, 'cluster.json'));
+    const [first, second, third] = [0, 1, 2].map((slot) => dataFilePath(three.directory, slot));
+    const refusal = async (): Promise<string> => {
+      const refused = prepareDirectory(three, () => {});
+      await expect(refused).rejects.toMatchObject({
+        remedy: expect.stringMatching(/put cluster.json back; .* by hand .* another --data/),
+      });
+      return await refused.then(() => 'taken over', String);
+    };
+    renameSync(third ?? '', join(directory, 'kept'));
+    expect(await refusal()).toContain('replica-2.data, of its cluster of 3, is not there');
+    copyFileSync(second ?? '', third ?? '');
+    expect(await refusal()).toContain('replica-2.data is one of replica 1');
+    const other = plan({ directory: join(directory, 'other'), replicas: 3 });
+    await prepareDirectory(other, () => {});
+    copyFileSync(dataFilePath(other.directory, 2), third ?? '');
+    expect(await refusal()).toContain('replica-2.data is one of another cluster');
+    rmSync(first ?? '');
+    expect(await refusal()).toContain('replica-0.data is not there');
   });
 
   it('says so when it cannot be made', async () => {

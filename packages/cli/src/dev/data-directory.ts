@@ -14,6 +14,7 @@ import { ERRORS, formatDataFile, neverRan } from '@kimberlite/server';
 import { quorumsOf } from '@kimberlite/vsr';
 import { CliError, cliError, unwrap } from '../fault.ts';
 import { SIZES, type SizeName } from '../replica/format-command.ts';
+import { adoptFiles } from './adopt-files.ts';
 import { shellWord } from './ended-text.ts';
 
 /** What a directory of `dev` holds; `formatted` once every data file has been made. */
@@ -44,15 +45,19 @@ export function dataFilePath(directory: string, slot: number): string {
  * Makes what is missing: the directory, and data files of a cluster that was never complete, and
  * so never ran. A file that is missing from a complete cluster is not made anew: an empty replica
  * would have forgotten what it acknowledged, and two of three could then lose it. The others are
- * enough while they are a quorum; with fewer it is refused.
+ * enough while they are a quorum; with fewer it is refused. Files that were made otherwise, all of
+ * one cluster, get the description that is missing.
  */
 export async function prepareDirectory(
   plan: DirectoryPlan,
   onFormat: (path: string) => void,
+  onAdopt: (cluster: bigint) => void = (): void => {},
 ): Promise<PreparedCluster> {
   const { directory, replicas } = plan;
   makeDirectory(directory);
-  const known = readCluster(directory) ?? newCluster(plan);
+  const read = readCluster(directory);
+  const adopted = read === null ? await adoptedCluster(plan) : null;
+  const known = read ?? adopted ?? newCluster(plan);
   if (known.replicas !== replicas) {
     throw cliError(
       'usage',
@@ -66,6 +71,10 @@ export async function prepareDirectory(
       `${directory} was formatted with --size ${known.size}, not ${plan.size}`,
       'Nothing was changed. Sizes never change; leave --size out, or use another --data.',
     );
+  }
+  if (adopted !== null) {
+    writeCluster(directory, adopted);
+    onAdopt(adopted.cluster);
   }
   if (known.formatted) {
     return { ...known, missing: missingFiles(directory, replicas) };
@@ -94,16 +103,24 @@ export async function prepareDirectory(
   return { ...complete, missing: [] };
 }
 
+/** What files without a description are; null where there is none. Throws CliError for a part. */
+async function adoptedCluster({ directory, replicas }: DirectoryPlan): Promise<DevCluster | null> {
+  const pathOf = (slot: number): string => dataFilePath(directory, slot);
+  const slots = Array.from({ length: replicas }, (_, slot) => slot);
+  const found = slots.find((slot) => existsSync(pathOf(slot)));
+  if (found === undefined) return null;
+  const adopted = found === 0 ? await adoptFiles(pathOf) : `${pathOf(0)} is not there`;
+  if (typeof adopted !== 'string') return { ...adopted, formatted: true };
+  throw cliError(
+    'error',
+    `${pathOf(found)} is there, but ${clusterPath(directory)} is not, and ${adopted}`,
+    'Nothing was changed. If `dev` made these files, put cluster.json back; start replicas of ' +
+      'another cluster by hand (`kimberlite start --data-file ... --addresses ...`); or use ' +
+      'another --data.',
+  );
+}
+
 function newCluster(plan: DirectoryPlan): DevCluster {
-  for (let slot = 0; slot < plan.replicas; slot += 1) {
-    const path = dataFilePath(plan.directory, slot);
-    if (!existsSync(path)) continue;
-    throw cliError(
-      'error',
-      `${path} is there, but ${clusterPath(plan.directory)} is not`,
-      'Nothing was changed. Put cluster.json back, or use another --data.',
-    );
-  }
   const cluster = BigInt(`0x${randomBytes(7).toString('hex')}`) + 1n;
   return { cluster, replicas: plan.replicas, size: plan.size ?? 'dev', formatted: false };
 }

@@ -5,6 +5,7 @@ import { natural, positive } from '../connection-options.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { usageError } from '../fault.ts';
 import type { Io } from '../io.ts';
+import { outliveOutput } from '../output-faults.ts';
 import { type SizeName, sizeOption } from '../replica/format-command.ts';
 import { signalled } from '../replica/signals.ts';
 import { DevRun } from './dev-run.ts';
@@ -32,11 +33,12 @@ export function addDevCommand(program: Command, io: Io, setExitCode: (code: numb
     .addHelpText(
       'after',
       `
-Formats data files that were never there, and prints a line that begins with 'ready' once a write
-has committed. SIGINT or SIGTERM stops every replica. A replica that ends by itself is reported
-and not restarted; the others go on while they are a quorum. Exit code 7 when that happened. A data
-file that is lost is not made anew: a quorum of the others is started, and the commands that bring
-the lost replica back are printed.
+Formats data files that were never there, takes over those that backup restore or recover
+--from-survivor have made (all replicas of one cluster), and prints a line that begins with 'ready'
+once a write has committed. SIGINT or SIGTERM stops every replica. A replica that ends by itself is
+reported and not restarted; the others go on while they are a quorum. Exit code 7 when that
+happened. A data file that is lost is not made anew: a quorum of the others is started, and the
+commands that bring the lost replica back are printed.
 
 Examples:
   kimberlite dev
@@ -47,6 +49,7 @@ Examples:
       const { replicas, basePort } = flags;
       if (replicas > VOTERS_MAX) throw usageError(`--replicas is 1 to ${VOTERS_MAX}`);
       if (basePort + 10 * replicas > PORT_MAX) throw usageError('--base-port is too high');
+      outliveOutput();
       const stop = signalled({ withParent: process.connected, forceOnSecond: true });
       const run = new DevRun({
         io,
@@ -63,6 +66,7 @@ Examples:
       } finally {
         await run.stop();
       }
+      io.writeError(await run.closingText());
       if (run.anyEndedByItself()) setExitCode(EXIT_CODES.replica_ended.code);
     });
 }

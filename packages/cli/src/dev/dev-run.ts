@@ -5,6 +5,7 @@ import { CliError, cliError, ofServerFault } from '../fault.ts';
 import type { Io } from '../io.ts';
 import type { SizeName } from '../replica/format-command.ts';
 import type { StopReason } from '../replica/signals.ts';
+import { closingText } from './closing-text.ts';
 import {
   type DevCluster,
   dataFilePath,
@@ -14,7 +15,7 @@ import {
 } from './data-directory.ts';
 import { endedText, howEnded } from './ended-text.ts';
 import { missingText, withoutText } from './missing-text.ts';
-import { findFreeBase, portFault, portsOf } from './ports.ts';
+import { findFreeBase, isFree, portFault, portsOf } from './ports.ts';
 import { type ChildEnd, type ChildOptions, ReplicaChild, startCommand } from './replica-child.ts';
 
 /** Where `dev` writes its first value; users' namespaces stay empty. */
@@ -40,12 +41,18 @@ export class DevRun {
   private readonly options: DevOptions;
   private children: ReplicaChild[];
   private endedByItself: Set<number>;
+  /** Slots that were not started, for want of their files. */
+  private missing: readonly number[];
+  /** Of all replicas, by slot; empty before the first start. */
+  private ports: readonly ReplicaPorts[];
   private stopping: boolean;
 
   constructor(options: DevOptions) {
     this.options = options;
     this.children = [];
     this.endedByItself = new Set();
+    this.missing = [];
+    this.ports = [];
     this.stopping = false;
   }
 
@@ -67,9 +74,16 @@ export class DevRun {
       const taken = await portFault(portsOf(this.options.basePort, replicas));
       if (taken !== null) throw ofServerFault({ ...taken, remedy: takenRemedy(taken) });
     }
-    const cluster = await prepareDirectory({ directory, replicas, size }, (path) => {
-      io.writeError(`formatting ${path}\n`);
-    });
+    const cluster = await prepareDirectory(
+      { directory, replicas, size },
+      (path) => io.writeError(`formatting ${path}\n`),
+      (adopted) => {
+        io.writeError(
+          `the data files in ${this.options.shownDirectory} are all replicas of cluster ` +
+            `${adopted}; it is run here from now on\n`,
+        );
+      },
+    );
     for (const slot of cluster.missing) {
       io.writeError(withoutText(dataFilePath(directory, slot), replicas - cluster.missing.length));
     }
@@ -89,6 +103,16 @@ export class DevRun {
     await this.stopChildren();
   }
 
+  /** What is to be said once all children have stopped. */
+  async closingText(): Promise<string> {
+    const stillListening: { slot: number; port: number }[] = [];
+    for (const [slot, { client: port }] of this.ports.entries()) {
+      if (!this.missing.includes(slot) && !this.endedByItself.has(slot)) continue;
+      if (!(await isFree(port))) stillListening.push({ slot, port });
+    }
+    return closingText({ directory: this.options.shownDirectory, stillListening });
+  }
+
   /** Null when it is ready or was asked to stop; otherwise the child that did not start. */
   private async startOn(
     cluster: PreparedCluster,
@@ -97,6 +121,8 @@ export class DevRun {
   ): Promise<ChildEnd | null> {
     const { io } = this.options;
     this.stopping = false;
+    this.missing = cluster.missing;
+    this.ports = ports;
     const all = this.childOptions(cluster, ports);
     this.children = all
       .filter(({ slot }) => !cluster.missing.includes(slot))

@@ -82,7 +82,11 @@ function openRaw(path: string): { readonly fd: number; readonly file: RawFile } 
     const { size } = fstatSync(fd);
     return { fd, file: { path, size, readAt: (at, length) => readFrom(fd, at, length) } };
   } catch (error) {
-    throw ofServerFault(fileFault(error, path, 'open'));
+    const fault = fileFault(error, path, 'open');
+    if (fault.code !== 'data_file_missing') throw ofServerFault(fault);
+    // Whoever only looks has mistyped a path rather than lost a disk.
+    const remedy = 'Check the path; nothing was read or changed.';
+    throw ofServerFault({ ...fault, remedy });
   }
 }
 

@@ -1,9 +1,10 @@
+import { hex128 } from '@kimberlite/server';
 import type { Command } from 'commander';
 import { type OutputFlags, withOutput } from '../connection-options.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { type Io, writeJson } from '../io.ts';
 import { ProgressLine } from '../progress.ts';
-import { hex128, tableText } from '../text.ts';
+import { tableText } from '../text.ts';
 import {
   type DataFileReader,
   readerOf,

@@ -1,7 +1,6 @@
-import { sha256 } from '@kimberlite/server';
+import { hex128, sha256 } from '@kimberlite/server';
 import { checkpointId, type TreeContent, zoneOffset } from '@kimberlite/vsr';
 import type { ProgressLine } from '../progress.ts';
-import { hex128 } from '../text.ts';
 import {
   copiesOf,
   type DataFileReader,

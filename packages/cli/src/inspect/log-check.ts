@@ -38,9 +38,10 @@ function slotFindings(check: SlotCheck): Finding[] {
   const decision = check.log.recovered.decisions[check.slot];
   switch (decision) {
     case undefined:
-    case 'eql':
     case 'nil':
       return [];
+    case 'eql':
+      return check.found.prepare.part === 'bad' ? [coveredFinding(check)] : [];
     case 'fix':
       return [headerFinding(check, 'start')];
     case 'cut':
@@ -59,6 +60,11 @@ function tornText({ found }: SlotCheck): string {
   return `an unfinished write, or rot where nothing is needed (${found.prepare.fault})`;
 }
 
+/** A checkpoint has what the op did. */
+function coveredFinding(check: SlotCheck): Finding {
+  return prepareFinding(check, 'note', 'reuse', check.found.prepare.fault ?? '');
+}
+
 /** Only peers can tell what stood here, unless a checkpoint covers it anyway. */
 function unknownFindings(check: SlotCheck): Finding[] {
   const { found, checkpointOp, solo } = check;
@@ -66,7 +72,7 @@ function unknownFindings(check: SlotCheck): Finding[] {
   const header = entryOf(found.header);
   const prepare = entryOf(found.prepare);
   if (found.prepare.part === 'bad' && header !== null && header.header.op <= checkpointOp) {
-    return [prepareFinding(check, 'note', 'reuse', found.prepare.fault ?? '')];
+    return [coveredFinding(check)];
   }
   const findings: Finding[] = [];
   if (found.header.part === 'bad') {

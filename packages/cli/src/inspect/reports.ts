@@ -1,19 +1,8 @@
-import { sha256 } from '@kimberlite/server';
-import {
-  checkpointId,
-  HEADER_SIZE,
-  type Header,
-  type PrepareHeader,
-  readLengthOf,
-  readSlotHeader,
-  type SlotFacts,
-  type SlotFault,
-  type SuperblockCopy,
-  slotFault,
-} from '@kimberlite/vsr';
-import { hex128, hexOf } from '../text.ts';
+import { hex128, sha256 } from '@kimberlite/server';
+import { checkpointId, type SuperblockCopy } from '@kimberlite/vsr';
+import { hexOf } from '../text.ts';
 import type { DataFileReader } from './data-file-reader.ts';
-import { factsOf } from './log-reader.ts';
+import { entryOf, type FoundPart, readSlot } from './log-reader.ts';
 
 /** What `inspect` shows, as JSON with names of the wire. */
 export type Report = Readonly<Record<string, unknown>>;
@@ -78,7 +67,7 @@ export function checkpointReport(file: DataFileReader): Report {
 /** One slot of the log: its header in the redundant ring, and its prepare. */
 export interface WalSlotReport {
   readonly slot: number;
-  /** `ok`, `reserved` (never used), or `bad` with the reason. */
+  /** `ok`, `reserved` (never used), or `bad` with the reason in words. */
   readonly header: string;
   readonly prepare: string;
   readonly op: number | null;
@@ -93,16 +82,9 @@ export interface WalSlotReport {
 
 /** Every slot, in the order of the ring. */
 export function* walReport(file: DataFileReader): Generator<WalSlotReport, void, undefined> {
-  const facts = factsOf(file);
   for (let slot = 0; slot < file.config.walSlots; slot += 1) {
-    const part = file.read('wal_headers', slot * HEADER_SIZE, HEADER_SIZE);
-    const header = readSlotHeader(facts, slot, part);
-    const prepare = readPrepare(file, facts, slot);
-    const known = asPrepare(prepare) ?? asPrepare(header);
-    const agree =
-      typeof header !== 'string' &&
-      typeof prepare !== 'string' &&
-      header.checksum === prepare.checksum;
+    const { header, prepare } = readSlot(file, slot);
+    const known = entryOf(prepare)?.header ?? entryOf(header)?.header ?? null;
     yield {
       slot,
       header: partText(header),
@@ -113,26 +95,18 @@ export function* walReport(file: DataFileReader): Generator<WalSlotReport, void,
       size: known?.size ?? null,
       timestamp: known?.timestamp ?? null,
       checksum: known === null ? null : hex128(known.checksum),
-      agree,
+      agree: agree(header, prepare),
     };
   }
 }
 
-function readPrepare(file: DataFileReader, facts: SlotFacts, slot: number): Header | SlotFault {
-  const { messageSizeMax } = file.config;
-  const offset = slot * messageSizeMax;
-  const header = readSlotHeader(facts, slot, file.read('wal_prepares', offset, HEADER_SIZE));
-  if (typeof header === 'string') return header;
-  if (header.size > messageSizeMax) return 'too_long';
-  const whole = file.read('wal_prepares', offset, readLengthOf(header.size));
-  return slotFault(facts, header, whole) ?? header;
+function partText({ part, fault }: FoundPart): string {
+  if (part === 'bad') return `bad (${fault ?? ''})`;
+  return part === 'reserved' ? part : 'ok';
 }
 
-function asPrepare(part: Header | string): PrepareHeader | null {
-  return typeof part !== 'string' && part.command === 'prepare' ? part : null;
-}
-
-function partText(part: Header | string): string {
-  if (typeof part === 'string') return `bad (${part})`;
-  return part.command === 'prepare' ? 'ok' : part.command;
+function agree(header: FoundPart, prepare: FoundPart): boolean {
+  if (header.part === 'reserved') return prepare.part === 'reserved';
+  const entry = entryOf(header);
+  return entry !== null && entry.header.checksum === entryOf(prepare)?.header.checksum;
 }

@@ -11,6 +11,7 @@ import {
 } from '../connection-options.ts';
 import { unwrap, usageError } from '../fault.ts';
 import { type Io, writeJson } from '../io.ts';
+import { otherName } from '../other-name.ts';
 
 /** Sizes by name; chosen at format and never changed. */
 export const SIZES: Readonly<Record<SizeName, ClusterConfig>> = {
@@ -36,7 +37,7 @@ export function sizeOption(what: string): Option {
 
 /** Adds format. */
 export function addFormatCommand(program: Command, io: Io): void {
-  withOutput(program.command('format'))
+  otherName(withOutput(program.command('format')), '--replica-count', '--replicas')
     .description('Make the data file of a replica. Never touches a file that is there.')
     .requiredOption('--data-file <path>', 'where to make it')
     .requiredOption('--cluster <id>', 'number of the cluster, the same for all replicas', clusterId)

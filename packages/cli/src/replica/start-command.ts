@@ -10,6 +10,7 @@ import {
 import { type Command, Option } from 'commander';
 import { unwrap } from '../fault.ts';
 import type { Io } from '../io.ts';
+import { outliveOutput } from '../output-faults.ts';
 import { signalled } from './signals.ts';
 
 interface StartFlags extends Readonly<Record<string, string | boolean | undefined>> {
@@ -56,6 +57,7 @@ Examples:
         return;
       }
       exitOnBug();
+      outliveOutput();
       const withParent = flags.exitWithParent === true;
       const stop = signalled({ withParent, forceOnSecond: !withParent });
       const replica = unwrap(await startReplica({ configuration, stateMachine: createKernel() }));

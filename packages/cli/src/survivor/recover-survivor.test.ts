@@ -114,6 +114,8 @@ describe('recover --from-survivor', () => {
     }
     const { code, out, into } = await recover(original, { typed: ` ${OLD} ` });
     expect(out).toMatch(/^made cluster \d+ of 1, which begins at op \d+, in\n/);
+    expect(out).toMatch(/\n {2}npx kimberlite start --data-file=\S+replica-0\.data --cluster=\d+ /);
+    expect(out).not.toContain('HOST0');
     expect(code).toBe(0);
     expect(readdirSync(into)).toEqual(['replica-0.data']);
   });

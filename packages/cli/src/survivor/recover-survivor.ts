@@ -10,6 +10,7 @@ import {
   type NewCluster,
   newFilePaths,
 } from '../cluster/make-cluster.ts';
+import { placesOfOld, startCommands, startText } from '../cluster/start-text.ts';
 import { type ConnectionFlags, endpointsOf, type OutputFlags } from '../connection-options.ts';
 import { type CliError, cliError, usageError } from '../fault.ts';
 import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
@@ -58,34 +59,37 @@ export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise
     const probed = await probe(flags, io, plan);
     if (!json) io.writeError(`${planText(path, plan)}${probedText(probed)}`);
     await confirm(flags, io, plan);
-    assertWhole(file, progress);
-    const op = await makeCluster(sourceOf(file, plan), wanted);
+    const needed = assertWhole(file, progress);
+    const op = await makeCluster(sourceOf(file, plan, needed), wanted);
     const files = newFilePaths(wanted);
     const { cluster, replicaCount } = wanted;
+    const places = placesOfOld(endpointsOf(flags, io), flags.peers);
     if (json) {
       const made = { new_cluster: cluster, new_replica_count: replicaCount, begins_at_op: op };
-      writeJson(io, { ...planRecord(path, plan), ...made, data_files: files });
+      const start = startCommands(wanted, places);
+      writeJson(io, { ...planRecord(path, plan), ...made, data_files: files, start });
       return;
     }
     io.write(
       `made cluster ${cluster} of ${replicaCount}, which begins at op ${op}, in\n` +
         files.map((name) => `  ${name}\n`).join('') +
-        'Give each replica its own of them, start all, and point clients at the new cluster; ' +
-        'keep the old files, and never start a replica on one of them again.\n',
+        `${startText(wanted, places)}Then point clients at the new cluster; keep the old files, ` +
+        'and never start a replica on one of them again.\n',
     );
   });
 }
 
 /**
- * Every block of the checkpoint, for there is nobody left to repair one from: a replica that starts
- * on it reads the metadata alone, and what it does not need it copies as it is.
+ * Looks at every block of the checkpoint, for there is nobody left to repair one from: a replica
+ * that starts on it reads the metadata alone, and what it does not need it copies as it is. Returns
+ * their addresses. Throws CliError at the first that is not whole.
  */
-function assertWhole(file: DataFileReader, progress: ProgressLine): void {
-  let done = 0;
+function assertWhole(file: DataFileReader, progress: ProgressLine): ReadonlySet<number> {
+  const addresses = new Set<number>();
   readTree(file, {
-    onBlock: (_address, total) => {
-      done += 1;
-      progress.show('checkpoint', done, total);
+    onBlock: (address, total) => {
+      addresses.add(address);
+      progress.show('checkpoint', addresses.size, total);
     },
     onFault: ({ address, problem }) => {
       progress.clear();
@@ -94,6 +98,7 @@ function assertWhole(file: DataFileReader, progress: ProgressLine): void {
     },
   });
   progress.clear();
+  return addresses;
 }
 
 function damagedError(message: string): CliError {
@@ -104,7 +109,12 @@ function damagedError(message: string): CliError {
   );
 }
 
-function sourceOf(file: DataFileReader, plan: SurvivorPlan): ClusterSource {
+/** What the new cluster is made of, without the blocks that its state does not need. */
+export function sourceOf(
+  file: DataFileReader,
+  plan: SurvivorPlan,
+  needed: ReadonlySet<number>,
+): ClusterSource {
   const { cluster, config } = plan.identity;
   return {
     cluster,
@@ -112,7 +122,7 @@ function sourceOf(file: DataFileReader, plan: SurvivorPlan): ClusterSource {
     view: plan.view,
     adoptedOp: plan.adoptedOp,
     state: plan.state,
-    blocks: blocksOf(file),
+    blocks: blocksOf(file, (address) => needed.has(address)),
     onDamage: damagedError,
   };
 }

@@ -1,16 +1,8 @@
-import { sha256 } from '@kimberlite/server';
-import {
-  type AdoptedState,
-  decodeMessage,
-  type Identity,
-  isCommand,
-  type PrepareMessage,
-  peekSize,
-} from '@kimberlite/vsr';
+import type { AdoptedState, Identity, PrepareMessage } from '@kimberlite/vsr';
 import { cliError } from '../fault.ts';
 import type { DataFileReader } from '../inspect/data-file-reader.ts';
 import { brokenLinks } from '../inspect/log-check.ts';
-import { type FoundLog, readFoundLog, slotOf } from '../inspect/log-reader.ts';
+import { type FoundLog, readFoundLog, readSlot, slotOf } from '../inspect/log-reader.ts';
 
 /** What the file of a survivor holds, and what of it a new cluster goes on from. */
 export interface SurvivorPlan {
@@ -82,12 +74,11 @@ function committedBy(found: FoundLog): number {
 
 /** An op that was found whole a moment ago; the file is locked, so it still is. */
 function readOp(file: DataFileReader, op: number): PrepareMessage {
-  const { messageSizeMax } = file.config;
-  const offset = slotOf(file.config, op) * messageSizeMax;
-  const slot = file.read('wal_prepares', offset, messageSizeMax);
-  const message = decodeMessage(slot.slice(0, peekSize(slot) ?? 0), sha256);
-  if (typeof message !== 'string' && isCommand(message, 'prepare') && message.header.op === op) {
-    return message;
-  }
-  throw cliError('damaged', `op ${op} changed while it was read`, 'Check the device; try again.');
+  const { message, prepare } = readSlot(file, slotOf(file.config, op));
+  if (message?.header.op === op) return message;
+  throw cliError(
+    'damaged',
+    `op ${op} changed while it was read: ${prepare.fault ?? 'another op stands in its place'}`,
+    'Check the device; try again.',
+  );
 }

@@ -1,7 +1,7 @@
+import { hex128 } from '@kimberlite/server';
 import type { DataFileReader } from '../inspect/data-file-reader.ts';
 import { type BrokenLink, brokenLinks } from '../inspect/log-check.ts';
 import { readFoundLog, slotOf } from '../inspect/log-reader.ts';
-import { hex128 } from '../text.ts';
 
 /** The hash chain of a log. */
 export interface LogVerdict {

@@ -220,12 +220,17 @@ export class FakeReplica {
 
   /** Answers a query from the shared state. */
   answerQuery(query: Message<'query'>, socket: Socket): void {
-    const { client, checksum, query: number } = query.header;
     const calls = decodeCalls(query.body);
     assert(calls !== null, 'a query of the kernel');
+    this.answerQueryWith(query, socket, this.cluster.execute(calls));
+  }
+
+  /** Answers a query of any state machine. */
+  answerQueryWith(query: Message<'query'>, socket: Socket, body: Uint8Array): void {
+    const { client, checksum, query: number } = query.header;
     const op = Op(Math.max(query.header.floor, this.cluster.op));
     const fields = { ...this.author(), client, queryChecksum: checksum, query: number, op };
-    this.send(socket, 'queryReply', fields, this.cluster.execute(calls));
+    this.send(socket, 'queryReply', fields, body);
   }
 
   refuse(

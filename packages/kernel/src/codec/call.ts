@@ -54,6 +54,7 @@ export interface RangeOperation {
 /** What a transaction may do in a branch. */
 export type KeyOperation = PutOperation | GetOperation | DeleteOperation | RangeOperation;
 
+/** How what is stored must stand to what it is compared with. */
 export type Relation = 'equal' | 'notEqual' | 'greater' | 'less';
 
 /** A number of a key's record; 0 for an absent key. */
@@ -88,9 +89,13 @@ interface OnStream extends Namespaced {
   readonly stream: Uint8Array;
 }
 
+/** A put as a call of its own. */
 export type PutCall = PutOperation & Namespaced;
+/** A get as a call of its own. */
 export type GetCall = GetOperation & Namespaced;
+/** A delete as a call of its own: 1 to DELETE_KEYS_MAX keys. */
 export type DeleteCall = DeleteOperation & Namespaced;
+/** A range as a call of its own. */
 export type RangeCall = RangeOperation & Namespaced;
 
 /** Reads a key as it was just after a revision. */
@@ -103,7 +108,7 @@ export interface GetAtCall extends Namespaced {
   readonly bytesMax: number;
 }
 
-/** Reads keys as they were just after a revision. */
+/** Reads keys as they were just after a revision; the bounds are those of a range. */
 export interface RangeAtCall extends Namespaced {
   readonly kind: 'rangeAt';
   readonly from: Uint8Array;
@@ -131,6 +136,7 @@ export interface TxnCall extends Namespaced {
   readonly else: readonly KeyOperation[];
 }
 
+/** Makes an empty stream; `stream_exists` when there is one. */
 export interface StreamCreateCall extends OnStream {
   readonly kind: 'streamCreate';
 }
@@ -146,6 +152,7 @@ export interface StreamAppendCall extends OnStream {
 /** Reads events from an offset; at the stream's length none, above it `wrong_offset`. */
 export interface StreamReadCall extends OnStream {
   readonly kind: 'streamRead';
+  /** First event, from 0 on. */
   readonly offset: number;
   /** Events, at most: 1 to EVENTS_MAX. */
   readonly limit: number;
@@ -153,10 +160,12 @@ export interface StreamReadCall extends OnStream {
   readonly bytesMax: number;
 }
 
+/** Asks for the number of events and the chain hash; `unknown_stream` without such a stream. */
 export interface StreamLengthCall extends OnStream {
   readonly kind: 'streamLength';
 }
 
+/** Any call, discriminated on `kind`. */
 export type Call =
   | PutCall
   | GetCall

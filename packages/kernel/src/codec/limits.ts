@@ -52,7 +52,9 @@ export const RESULTS_SIZE_MAX: number = REPLY_BODY_MAX - LIST_HEADER_SIZE;
  * rounded up.
  */
 export const KEY_OVERHEAD = 64;
+/** The same of a stream. */
 export const STREAM_OVERHEAD = 128;
+/** The same of an event. */
 export const EVENT_OVERHEAD = 96;
 /** A longer value or event lies outside its row, in blocks of its own, and counts as these. */
 export const ROW_VALUE_MAX = 4060;

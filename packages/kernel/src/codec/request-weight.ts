@@ -7,7 +7,7 @@ import { resultSizeLimit } from './result-size-limit.ts';
 import { REFUSED_SIZE } from './result-sizes.ts';
 
 /** What a list of calls may take of a replica as one request. */
-export interface RequestWeight {
+export interface CallsWeight {
   /** Bytes of the reply's body, at most. */
   readonly replyLimit: number;
   /**
@@ -24,7 +24,7 @@ export interface RequestWeight {
 }
 
 /** Weighs the calls of a request. Pure: a primary refuses by it what every replica would. */
-export function weighCalls(calls: readonly Call[]): RequestWeight {
+export function weighCalls(calls: readonly Call[]): CallsWeight {
   let replyLimit = LIST_HEADER_SIZE;
   let rows = 0;
   let ranges = 0;

@@ -17,23 +17,28 @@ export interface KeyRecord {
   readonly version: number;
 }
 
+/** A key of a range, with what is known of it. */
 export interface KeyEntry extends KeyRecord {
   readonly key: Uint8Array;
 }
 
+/** The key was set. */
 export interface PutResult {
   readonly kind: 'put';
+  /** Number of this change among all of the cluster; those of one transaction share one. */
   readonly revision: number;
   /** Null when the key was absent, and always for a blind put. */
   readonly previous: KeyRecord | null;
 }
 
+/** What a get found, of the present or at a revision. */
 export interface GetResult {
   readonly kind: 'get';
   /** Null: the key is absent. */
   readonly record: KeyRecord | null;
 }
 
+/** What a delete removed. */
 export interface DeleteResult {
   readonly kind: 'delete';
   /** Null when no key was there: nothing changed. */
@@ -42,6 +47,7 @@ export interface DeleteResult {
   readonly deleted: number;
 }
 
+/** A page of a range, ascending by key. */
 export interface RangeResult {
   readonly kind: 'range';
   readonly entries: readonly KeyEntry[];
@@ -57,8 +63,13 @@ export interface RangeResult {
   readonly reached: Uint8Array | null;
 }
 
+/** What an operation answers, on its own or in a transaction. */
 export type KeyOperationResult = PutResult | GetResult | DeleteResult | RangeResult;
 
+/**
+ * What a transaction did. With compares that do not hold and an empty `else` it is refused instead,
+ * with `compare_failed`.
+ */
 export interface TxnResult {
   readonly kind: 'txn';
   /** Whether the compares held: which branch ran. */
@@ -69,11 +80,13 @@ export interface TxnResult {
   readonly results: readonly KeyOperationResult[];
 }
 
+/** The stream was made, and is empty. */
 export interface StreamCreateResult {
   readonly kind: 'streamCreate';
   readonly revision: number;
 }
 
+/** The events were appended, all of them. */
 export interface StreamAppendResult {
   readonly kind: 'streamAppend';
   readonly revision: number;
@@ -85,6 +98,7 @@ export interface StreamAppendResult {
   readonly chain: Uint8Array;
 }
 
+/** Events of a stream, in order. */
 export interface StreamReadResult {
   readonly kind: 'streamRead';
   /** From the asked offset on. */
@@ -97,6 +111,7 @@ export interface StreamReadResult {
   readonly chain: Uint8Array;
 }
 
+/** How many events a stream has. */
 export interface StreamLengthResult {
   readonly kind: 'streamLength';
   readonly length: number;
@@ -104,6 +119,7 @@ export interface StreamLengthResult {
   readonly chain: Uint8Array;
 }
 
+/** A page of a range as it was at a revision, ascending by key. */
 export interface RangeAtResult {
   readonly kind: 'rangeAt';
   readonly entries: readonly KeyEntry[];
@@ -116,6 +132,7 @@ export interface RangeAtResult {
   readonly reached: Uint8Array | null;
 }
 
+/** Revisions were given up, or had been before: the watermark never goes back. */
 export interface CompactResult {
   readonly kind: 'compact';
   /** The lowest revision that can be read. */
@@ -134,6 +151,7 @@ export type KernelRefusal =
   | 'compacted'
   | 'future_revision';
 
+/** A call that did nothing, and why. */
 export interface RefusedResult {
   readonly kind: 'refused';
   readonly reason: KernelRefusal;
@@ -145,6 +163,7 @@ export interface RefusedResult {
   readonly actual: number | null;
 }
 
+/** Any result, discriminated on `kind`. */
 export type Result =
   | KeyOperationResult
   | TxnResult
@@ -178,10 +197,12 @@ export const REFUSAL_CODES = {
 /** Refusals that tell a number of the state. */
 export type NumberRefusal = 'wrong_offset' | 'compacted' | 'future_revision';
 
+/** A refusal that tells no number. */
 export function refused(reason: Exclude<KernelRefusal, NumberRefusal>): RefusedResult {
   return { kind: 'refused', reason, actual: null };
 }
 
+/** A refusal with the number that the caller needs; see `actual`. */
 export function refusedNumber(reason: NumberRefusal, actual: number): RefusedResult {
   return { kind: 'refused', reason, actual };
 }

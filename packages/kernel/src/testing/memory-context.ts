@@ -17,6 +17,9 @@ interface NamedRange {
   readonly limit: number;
 }
 
+/** Rounds of names after the first, as in the core. */
+const ROUNDS_MAX = 16;
+
 /** What a request named, for looking at in tests. */
 export interface Names {
   readonly keys: readonly string[];
@@ -49,8 +52,7 @@ export class MemoryRunner {
     const { machine, tables } = this;
     assert(machine.validate(request.operation, request.body), 'a valid request');
     const reads = new NamedReads(tables);
-    while (machine.prefetch(request, reads.names, reads)) reads.fetch();
-    reads.fetch();
+    nameReads(machine, request, reads);
     this.op += 1;
     const expired = { horizon: 0 };
     const context = executeContext(tables, reads, { op: this.op, expired });
@@ -67,14 +69,22 @@ export class MemoryRunner {
     assert(machine.validate(request.operation, request.body), 'a valid request');
     assert(machine.isQuery?.(request.operation, request.body) === true, 'a query');
     const reads = new NamedReads(tables);
-    while (machine.prefetch(request, reads.names, reads)) reads.fetch();
-    reads.fetch();
+    nameReads(machine, request, reads);
     const reply = machine.query?.(request, reads);
     assert(reply !== undefined, 'a machine with queries answers them');
     const limit = machine.replyLimit(request.operation, request.body);
     assert(reply.length <= limit, 'an answer within its limit');
     return reply;
   }
+}
+
+/** All rounds of names, and what they fetch. */
+function nameReads(machine: StateMachine, request: Request, reads: NamedReads): void {
+  for (let round = 0; machine.prefetch(request, reads.names, reads, round); round += 1) {
+    assert(round < ROUNDS_MAX, 'the rounds come to an end');
+    reads.fetch();
+  }
+  reads.fetch();
 }
 
 /** Reads, each checked against what was named and fetched. */

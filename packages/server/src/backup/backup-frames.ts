@@ -12,6 +12,7 @@ export const FRAME_HEADER_SIZE = 8;
 const PLACE_SIZE = 8;
 const KINDS = { head: 1, blocks: 2, prepare: 3, end: 4, failed: 5 } as const;
 
+/** What a replica sends of a backup: the head, then the parts in any order, then how it ended. */
 export type BackupFrame =
   | BackupPiece
   /** First, once. */
@@ -59,6 +60,9 @@ export class BackupFrameReader {
   #chunks: Uint8Array[] = [];
   #size = 0;
 
+  /**
+   * Takes the next bytes, which must not be changed afterwards; then call `next` until it is null.
+   */
   push(chunk: Uint8Array): void {
     this.#chunks.push(chunk);
     this.#size += chunk.length;

@@ -87,6 +87,7 @@ export interface BackupHead {
   readonly prepareSizes: readonly number[];
 }
 
+/** Why bytes are no head of a backup. */
 export type BackupHeadFault =
   /** It does not begin as a backup does. */
   | 'foreign'
@@ -127,6 +128,7 @@ export function backupHeadOf(
   };
 }
 
+/** The bytes with which a backup of this head begins: `decodeBackupHead` reads them. */
 export function encodeBackupHead(head: BackupHead): Uint8Array {
   const { used, prepareSizes, config } = head;
   const blocks = Extents.decode(used);
@@ -221,6 +223,10 @@ function isConsistent(head: BackupHead, blockCount: number): boolean {
   return prepareSizes.every((size) => size >= HEADER_SIZE && size <= config.messageSizeMax);
 }
 
+/**
+ * Where everything stands in the file of this head; offsets in bytes. Throws where `used` encodes
+ * no set of addresses: a head from outside is decoded first, which checks that.
+ */
 export function backupLayoutOf(head: BackupHead): BackupLayout {
   const blocks = Extents.decode(head.used);
   if (blocks === null) throw new Error('a head is checked before its layout is asked for');

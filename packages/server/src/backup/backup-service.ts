@@ -103,7 +103,7 @@ export class BackupService {
     }
     // Whatever was acknowledged when it was asked for, as far as this replica has heard.
     const atLeast = Math.max(wanted, host.snapshot().commitMax);
-    const ready = await this.#ready(atLeast);
+    const ready = await this.#ready(atLeast, () => response.closed);
     if (typeof ready === 'string') {
       const message = refusalText(ready, host.snapshot().commitMin, atLeast);
       this.#refuse(response, { status: 503, code: ready, message });
@@ -122,9 +122,10 @@ export class BackupService {
     });
   }
 
-  /** Waits for a point that holds the op, and begins with it in the same turn. */
+  /** Waits for a point that holds the op, unless nobody waits, and begins in the same turn. */
   async #ready(
     atLeast: number,
+    gone: () => boolean,
   ): Promise<BackupRefusal | { readonly point: BackupPoint; readonly readOut: ReadOut }> {
     const { host, storage } = this.#options;
     const until = performance.now() + (this.#options.readyMillis ?? READY_MILLIS);
@@ -141,7 +142,7 @@ export class BackupService {
       if (commitMax > known) movedAt = now;
       known = Math.max(known, commitMax);
       const idle = point === 'behind' && known < atLeast && now - movedAt >= idleMillis;
-      if (idle || now >= until) return point;
+      if (idle || now >= until || gone()) return point;
       await pause(READY_LOOK_MILLIS);
     }
   }

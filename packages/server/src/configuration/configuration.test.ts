@@ -124,6 +124,47 @@ describe('loading the configuration', () => {
     expect(load({ flags }).addresses.map(({ port }) => port)).toEqual([1, 2]);
   });
 
+  it('says the range of a number and what was given, whatever is wrong with it', () => {
+    const cache = 'must be a whole number from 1048576 to 1099511627776, in digits alone';
+    const millis = 'must be milliseconds from 10 to 600000, a multiple of 10, in digits alone';
+    for (const [key, value, words] of [
+      ['block-cache-bytes', '10MB', cache],
+      ['block-cache-bytes', '', cache],
+      ['timeout-silence', '-5', millis],
+      ['replica', '1.5', 'must be a whole number from 0 to 15, in digits alone'],
+      ['log-level', 'loud', 'must be one of debug, info, warn, error'],
+      ['profile', 'fast', 'must be one of default, lan, wan'],
+      ['http-address', 'on', 'must be host:port, such as 127.0.0.1:7102, or off'],
+    ] as const) {
+      expect(refusal({ flags: { ...NEEDED, [key]: value } })).toBe(
+        `--${key}: ${words}, not "${value}"`,
+      );
+    }
+    expect(refusal({ flags: { ...NEEDED, 'timeout-silence': '505' } })).toBe(
+      `--timeout-silence: ${millis}, not 505`,
+    );
+    expect(refusal({ flags: { ...NEEDED, 'block-cache-bytes': '7' } })).toBe(
+      `--block-cache-bytes: ${cache}, not 7`,
+    );
+    expect(refusal({ file: toml('cluster = -1'), flags: NEEDED })).toMatch(
+      /: must be a number below 2\^128, decimal or 0x hex, not -1$/,
+    );
+    expect(refusal({ flags: { ...NEEDED, addresses: 'a:1,b' } })).toBe(
+      '--addresses: must be host:port, such as 127.0.0.1:7100, not "b"',
+    );
+    expect(refusal({ file: toml('addresses = "a:1"\ndata-file = "d"') })).toMatch(
+      /: must be a list of 1 to 6 times host:port, not "a:1"$/,
+    );
+  });
+
+  it('names the key that a table stands for', () => {
+    expect(refusal({ file: toml('[timeouts]\nsilence = 500') })).toMatch(
+      /^\[timeouts\] in .* is a table, and keys stand in none \(did you mean timeout-silence, /,
+    );
+    expect(refusal({ file: toml('[replica-0]\nlog-level = "info"') })).toContain('mean log-level,');
+    expect(refusal({ file: toml('[zzzzzzzzzz]\nqqqqqqqqqqqq = 1') })).toMatch(/stand in none$/);
+  });
+
   it('refuses an unknown key wherever it stands, and names the one that was meant', () => {
     const file = toml('data-fiel = "/d"');
     expect(refusal({ file })).toContain('did you mean data-file?');

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { nearestName } from '@kimberlite/store';
-import { TICK_MICROS, type TimeoutTable, type TimerName, timeoutsFault } from '@kimberlite/vsr';
+import { TICK_MICROS, type TimeoutName, type TimeoutTable, timeoutsFault } from '@kimberlite/vsr';
 import { parse, TomlError } from 'smol-toml';
 import type { z } from 'zod';
 import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
@@ -22,14 +22,17 @@ import { TIMEOUT_KEYS, timeoutKey } from './timeout-keys.ts';
 /** A refusal with the code `configuration_invalid`, or that of an unreadable file. */
 export type ConfigurationFault = ServerFault;
 
+/** Where a value came from; of two, the one that stands first here is taken. */
 export type ConfigurationSource = 'flag' | 'environment' | 'file' | 'default';
 
 /** What a replica process runs with. */
 export interface Configuration {
   readonly kind: 'configuration';
+  /** Its path. */
   readonly dataFile: string;
   /** Null: whatever the data file says. */
   readonly cluster: bigint | null;
+  /** Slot of the member; null likewise. */
   readonly replica: number | null;
   /** Peer addresses by slot. */
   readonly addresses: readonly Address[];
@@ -37,6 +40,7 @@ export interface Configuration {
   readonly clientAddress: Address | null;
   readonly peerAddress: Address | null;
   readonly httpAddress: Address | 'off' | null;
+  /** Connections of clients, at most; one more is closed before its greeting. */
   readonly clientConnections: number;
   readonly profile: Profile;
   /** The profile's, with what was changed by key; in ticks of 10 ms. They work together. */
@@ -50,13 +54,18 @@ export interface Configuration {
   readonly sources: ReadonlyMap<ConfigurationKey, ConfigurationSource>;
 }
 
+/** The three places where a value may stand; a flag beats the environment, which beats the file. */
 export interface ConfigurationInputs {
   /** Path of a TOML file, or null. */
   readonly file: string | null;
+  /** By the full name, `KIMBERLITE_...`. Other programs' variables may be among them. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By name without dashes in front. Lists either repeated or comma-separated. */
   readonly flags: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
+
+/** Characters of a wrong value that are shown, at most. */
+const SHOWN_MAX = 60;
 
 /** Variables under our prefix that are not a replica's: the client's, and the launchers'. */
 const FOREIGN_ENVIRONMENT =
@@ -81,13 +90,14 @@ export function loadConfiguration(inputs: ConfigurationInputs): Configuration | 
     for (const [name, value] of Object.entries(entries)) {
       if (value === undefined) continue;
       const key = CONFIGURATION_KEYS.find((known) => known === name);
-      if (key === undefined) return unknownKey(name, where, source);
+      if (key === undefined) return unknownKey({ name, value, where, source });
       values[key] = source === 'file' ? value : valueOfText(key, value);
       sources.set(key, source);
     }
   }
   const parsed = configurationSchema.safeParse(values);
-  if (!parsed.success) return invalidValue(parsed.error, sources, inputs.file);
+  if (!parsed.success)
+    return invalidValue({ error: parsed.error, values, sources, file: inputs.file });
   for (const key of CONFIGURATION_KEYS) {
     if (!sources.has(key) && parsed.data[key] !== undefined) sources.set(key, 'default');
   }
@@ -141,7 +151,20 @@ function spelling(key: string, source: ConfigurationSource): string {
   return source === 'environment' ? environmentName(key) : key;
 }
 
-function unknownKey(name: string, where: string, source: ConfigurationSource): ConfigurationFault {
+function unknownKey(unknown: {
+  readonly name: string;
+  readonly value: unknown;
+  readonly where: string;
+  readonly source: ConfigurationSource;
+}): ConfigurationFault {
+  const { name, value, where, source } = unknown;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const message = `[${name}] in ${where} is a table, and keys stand in none`;
+    return makeFault(
+      'configuration_invalid',
+      `${message}${meantByTable(name, Object.keys(value))}`,
+    );
+  }
   const nearest = nearestName(name, CONFIGURATION_KEYS);
   const hint = nearest === null ? '' : ` (did you mean ${spelling(nearest, source)}?)`;
   return makeFault(
@@ -150,11 +173,27 @@ function unknownKey(name: string, where: string, source: ConfigurationSource): C
   );
 }
 
-function invalidValue(
-  error: z.ZodError,
-  sources: ReadonlyMap<ConfigurationKey, ConfigurationSource>,
-  file: string | null,
-): ConfigurationFault {
+/** `silence` in `[timeouts]` is `timeout-silence`. */
+function meantByTable(table: string, inner: readonly string[]): string {
+  for (const key of inner) {
+    const words = [`${table.replace(/s$/, '')}-${key}`, key];
+    const meant = words.map((word) => nearestName(word, CONFIGURATION_KEYS)).find(isText);
+    if (meant !== undefined) return ` (did you mean ${meant}, above all tables?)`;
+  }
+  return '';
+}
+
+function isText(value: string | null): value is string {
+  return value !== null;
+}
+
+function invalidValue(invalid: {
+  readonly error: z.ZodError;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly sources: ReadonlyMap<ConfigurationKey, ConfigurationSource>;
+  readonly file: string | null;
+}): ConfigurationFault {
+  const { error, values, sources, file } = invalid;
   const issue = error.issues[0];
   const name = String(issue?.path[0] ?? '');
   const key = CONFIGURATION_KEYS.find((known) => known === name);
@@ -167,7 +206,18 @@ function invalidValue(
   }
   const where = source === 'file' ? ` in ${file}` : '';
   const problem = issue?.message ?? 'is not valid';
-  return makeFault('configuration_invalid', `${spelling(name, source)}${where}: ${problem}`);
+  return makeFault(
+    'configuration_invalid',
+    `${spelling(name, source)}${where}: ${problem}, not ${shownValue(values[name], issue?.path[1])}`,
+  );
+}
+
+/** What was given, or the element of a list that is wrong, as it is written in TOML. */
+function shownValue(value: unknown, at: PropertyKey | undefined): string {
+  const wrong: unknown = Array.isArray(value) && typeof at === 'number' ? value[at] : value;
+  if (wrong instanceof Date) return wrong.toISOString();
+  const text = typeof wrong === 'bigint' ? String(wrong) : (JSON.stringify(wrong) ?? String(wrong));
+  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}...`;
 }
 
 /** What concerns several keys at once, and the typed result. */
@@ -214,8 +264,8 @@ function together(
 }
 
 /** What was given by key, in ticks. */
-function changedTimeouts(values: ConfigurationValues): Partial<Record<TimerName, number>> {
-  const changed: Partial<Record<TimerName, number>> = {};
+function changedTimeouts(values: ConfigurationValues): Partial<Record<TimeoutName, number>> {
+  const changed: Partial<Record<TimeoutName, number>> = {};
   for (const [name, key] of TIMEOUT_KEYS) {
     const millis = values[key];
     if (millis !== undefined) changed[name] = (millis * 1000) / TICK_MICROS;

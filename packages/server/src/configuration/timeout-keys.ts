@@ -1,4 +1,4 @@
-import { TIMER_NAMES, type TimerName } from '@kimberlite/vsr';
+import { TIMEOUT_NAMES, type TimeoutName } from '@kimberlite/vsr';
 
 type Kebab<Text extends string> = Text extends `${infer First}${infer Rest}`
   ? First extends Lowercase<First>
@@ -7,15 +7,15 @@ type Kebab<Text extends string> = Text extends `${infer First}${infer Rest}`
   : Text;
 
 /** Configuration key of one timeout, such as `timeout-view-change`; its value is milliseconds. */
-export type TimeoutKey = `timeout-${Kebab<TimerName>}`;
+export type TimeoutKey = `timeout-${Kebab<TimeoutName>}`;
 
 /** The configuration key of a timeout. */
-export function timeoutKey(name: TimerName): TimeoutKey {
+export function timeoutKey(name: TimeoutName): TimeoutKey {
   const kebab = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return `timeout-${kebab}` as TimeoutKey; // SAFETY: as the type spells it.
 }
 
 /** Each timeout with its key. */
-export const TIMEOUT_KEYS: readonly (readonly [TimerName, TimeoutKey])[] = TIMER_NAMES.map(
+export const TIMEOUT_KEYS: readonly (readonly [TimeoutName, TimeoutKey])[] = TIMEOUT_NAMES.map(
   (name) => [name, timeoutKey(name)],
 );

@@ -1,6 +1,7 @@
 /** Where to dial or listen. The host is an address or a DNS name, looked up at each dial. */
 export interface Address {
   readonly host: string;
+  /** 0 to 65,535; to listen at 0 is to let the system pick one. */
   readonly port: number;
 }
 
@@ -13,6 +14,7 @@ export function parseAddress(text: string): Address | null {
   return port <= 65535 ? { host, port } : null;
 }
 
+/** `host:port`, an IPv6 address in brackets: what `parseAddress` reads. */
 export function formatAddress(address: Address): string {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return `${host}:${address.port}`;

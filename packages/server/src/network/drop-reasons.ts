@@ -9,4 +9,5 @@ export const NETWORK_DROP_REASONS = {
   send_queue_full: 'for a receiver that does not keep up with what is sent to it',
   too_many_clients: 'a connection beyond `client-connections`, closed before its greeting',
 } as const;
+/** One of `NETWORK_DROP_REASONS`. */
 export type NetworkDropReason = keyof typeof NETWORK_DROP_REASONS;

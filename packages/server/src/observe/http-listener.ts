@@ -113,7 +113,7 @@ function answerFor(path: string, options: HttpListenerOptions): Answer {
 
 /** One line a check, in the form that operators know: `[+]name ok` or `[-]name why`. */
 function readiness(status: StatusRecord): Answer {
-  const { state } = status;
+  const { state, dataFile } = status;
   const reached = status.peers.filter((peer) => peer.outgoing).length + 1;
   const { replication } = quorumsOf(status.replicaCount);
   const checks: readonly (readonly [string, boolean, string])[] = [
@@ -121,6 +121,7 @@ function readiness(status: StatusRecord): Answer {
     ['synced', !state.syncing, 'a state transfer is under way'],
     ['quorum', reached >= replication, `${reached} of ${replication} needed are reached`],
     ['heard', state.quorumSeen, `${state.votersHeard} replicas are heard, this one included`],
+    ['room', dataFile.waitingBytes === 0, 'the disk is full: the checkpoint waits for room'],
   ];
   const lines = checks.map(([name, ok, why]) => (ok ? `[+]${name} ok` : `[-]${name} ${why}`));
   const ready = checks.every(([, ok]) => ok);

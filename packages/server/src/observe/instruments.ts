@@ -121,6 +121,8 @@ export class Instruments {
   readonly evictions: LabelledCounter = new LabelledCounter();
   /** Of the data file, by result. */
   readonly growths: LabelledCounter = new LabelledCounter();
+  /** By what kept them from being written. */
+  readonly logLinesDropped: LabelledCounter = new LabelledCounter();
   readonly ioBytes: LabelledCounter = new LabelledCounter();
   /** By result. */
   readonly backups: LabelledCounter = new LabelledCounter();

@@ -1,5 +1,6 @@
 /** Least important first. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+/** How important a line is; a log of one level has the lines of those above it, too. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What a line may carry beside its fixed keys. Never a value, a key or a token of a user. */
@@ -40,9 +41,7 @@ export class Logger {
   log(level: LogLevel, component: string, msg: string, fields: LogFields = {}): void {
     if (!this.isEnabled(level)) return;
     const { fixed, now, write } = this.#options;
-    const ts = new Date(now()).toISOString();
-    const line = { ts, level, msg, component, ...fixed, ...fields };
-    write(`${JSON.stringify(line, withBigInts)}\n`);
+    write(logLine({ level, component, msg, fields: { ...fixed, ...fields }, at: now() }));
   }
 
   debug(component: string, msg: string, fields: LogFields = {}): void {
@@ -62,12 +61,22 @@ export class Logger {
   }
 }
 
+export interface LogEntry {
+  readonly level: LogLevel;
+  readonly component: string;
+  readonly msg: string;
+  readonly fields: LogFields;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** The line of one entry, with its newline. */
+export function logLine({ level, component, msg, fields, at }: LogEntry): string {
+  const ts = new Date(at).toISOString();
+  return `${JSON.stringify({ ts, level, msg, component, ...fields }, withBigInts)}\n`;
+}
+
 /** 128-bit numbers as decimal text: JSON numbers would lose their end. */
 function withBigInts(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value;
-}
-
-/** Writes lines to standard error. */
-export function writeToStderr(line: string): void {
-  process.stderr.write(line);
 }

@@ -170,6 +170,11 @@ function writeProcess(text: MetricsText, status: StatusRecord): void {
     ['vsr_client_connections', 'Open connections of clients.', status.clientConnections],
     ['vsr_storage_bytes', 'Size of the data file.', status.dataFile.bytes],
     [
+      'vsr_storage_waiting_bytes',
+      'Blocks that wait to be written because the file system is full; 0 while it is not.',
+      status.dataFile.waitingBytes,
+    ],
+    [
       'vsr_state_bytes_max',
       'Limit of what the state may take, as chosen at format; 0 for none.',
       status.stateSize.bytesMax,
@@ -307,9 +312,15 @@ const COUNTERS: readonly Counter[] = [
   },
   {
     name: 'vsr_storage_growths_total',
-    help: 'Times that the data file was to grow ahead of need: it has grown, or there was no room.',
+    help: 'Times that the data file was to grow: it has grown, or there was no room.',
     label: 'result',
     of: (instruments) => instruments.growths,
+  },
+  {
+    name: 'vsr_log_lines_dropped_total',
+    help: 'Lines of the log that could not be written.',
+    label: 'reason',
+    of: (instruments) => instruments.logLinesDropped,
   },
   {
     name: 'vsr_backups_total',

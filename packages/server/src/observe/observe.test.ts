@@ -191,7 +191,12 @@ describe('the HTTP listener', () => {
         state: { quorum_seen: false, voters_heard: 1 },
       });
       expect((await get('/metrics'))[1]).toMatch(/^vsr_quorum_seen 0$/m);
+      const { dataFile } = statusRecord(instruments);
+      changes = { dataFile: { ...dataFile, waitingBytes: 8192 } };
+      expect(await get('/readyz')).toEqual([503, expect.stringContaining('[-]room the disk is')]);
+      expect((await get('/metrics'))[1]).toMatch(/^vsr_storage_waiting_bytes 8192$/m);
       changes = {};
+      expect((await get('/readyz'))[1]).toContain('[+]room ok');
       expect((await get('/readyz'))[1]).toContain('[+]heard ok');
       expect((await get('/metrics'))[1]).toMatch(/^vsr_quorum_seen 1$/m);
     } finally {

@@ -23,6 +23,8 @@ export interface StatusRecord {
   readonly dataFile: {
     readonly path: string;
     readonly bytes: number;
+    /** Bytes of blocks that wait because the file system has no room; 0 while it has some. */
+    readonly waitingBytes: number;
     readonly ioMode: IoMode;
     readonly lock: readonly LockMeans[];
   };
@@ -44,13 +46,22 @@ export interface StateSizeRecord {
   readonly refusals: number;
 }
 
+/**
+ * Counters since the process started, in sum or by the label of the metric that has them
+ * (docs/metrics.md).
+ */
 export interface CounterRecord {
   readonly messagesReceived: number;
   readonly messagesSent: number;
+  /** By reason: those of the core, and of the network. */
   readonly messagesDropped: Readonly<Record<string, number>>;
+  /** Arrivals that were no message of this version, by reason; the connection was closed. */
   readonly frameFaults: Readonly<Record<string, number>>;
+  /** Connections that this replica refused or closed, and said why, by reason. */
   readonly rejectionsSent: Readonly<Record<string, number>>;
+  /** The same of a peer with this replica, by reason. */
   readonly rejectionsReceived: Readonly<Record<string, number>>;
+  /** In committed ops that this replica executed or passed over, by result. */
   readonly requests: Readonly<Record<string, number>>;
   /** Of durable writes of the log and the superblock. */
   readonly walWriteP99Seconds: number;

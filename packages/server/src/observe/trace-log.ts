@@ -1,4 +1,5 @@
 import type { TraceEvent, TracePort } from '@kimberlite/vsr';
+import { hex128 } from '../hex128.ts';
 import type { Instruments } from './instruments.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
 
@@ -59,10 +60,6 @@ export class TraceLog implements TracePort {
   }
 }
 
-function hex(checksum: bigint): string {
-  return checksum.toString(16).padStart(32, '0');
-}
-
 function lineOf(event: TraceEvent): Line | null {
   switch (event.kind) {
     case 'started': {
@@ -81,9 +78,13 @@ function lineOf(event: TraceEvent): Line | null {
       return { level: 'warn', msg: 'a peer denies no longer', fields: { peer: event.peer } };
     case 'greeted':
       return { level: 'debug', msg: 'greeted by a peer', fields: { peer: event.peer } };
+    case 'view_raised': {
+      const { peer, view } = event;
+      return { level: 'info', msg: 'begins in no view below a peer', fields: { peer, view } };
+    }
     case 'checkpoint_conflict': {
       const { peer, op } = event;
-      const fields = { peer, op, id: hex(event.own), peer_id: hex(event.theirs) };
+      const fields = { peer, op, id: hex128(event.own), peer_id: hex128(event.theirs) };
       return { level: 'error', msg: 'the state of a peer differs', fields };
     }
     case 'status': {
@@ -104,7 +105,7 @@ function lineOf(event: TraceEvent): Line | null {
     }
     case 'checkpoint_durable': {
       const { op } = event;
-      return { level: 'info', msg: 'checkpoint durable', fields: { op, id: hex(event.id) } };
+      return { level: 'info', msg: 'checkpoint durable', fields: { op, id: hex128(event.id) } };
     }
     case 'corrupt': {
       const { what, place, found } = event;

@@ -43,15 +43,14 @@ export class BlockArea {
     return this.#growing;
   }
 
-  onGrown(growth: Growth): void {
+  /**
+   * So many bytes of it were written: fewer than all where there was no room for more, and a later
+   * write asks again. Those count too: zeros stand there, which is all that a block asks for.
+   */
+  onGrown(growth: Growth, written: number): void {
     assert(this.#growing === growth, 'the growth that was begun');
-    this.#end = growth.position + growth.length;
-    this.#growing = null;
-  }
-
-  /** It failed for want of space; what is there stays, and a later write asks again. */
-  onGrowthRefused(growth: Growth): void {
-    assert(this.#growing === growth, 'the growth that was begun');
+    assert(written >= 0 && written <= growth.length, 'no more than was begun');
+    this.#end = growth.position + written - (written % SECTOR_SIZE);
     this.#growing = null;
   }
 }

@@ -36,6 +36,7 @@ const closeAsync = promisify(close);
 export const BLOCK_AREA_INITIAL: number = 4 * 1024 * 1024;
 const CHUNK_SIZE = 4 * 1024 * 1024;
 
+/** What `formatDataFile` makes a file from. */
 export interface FormatDataFileOptions {
   /** Of the new file; nothing may be there. */
   readonly path: string;
@@ -46,6 +47,7 @@ export interface FormatDataFileOptions {
   readonly cluster: bigint;
   /** Slot of this replica, below `replicaCount`. */
   readonly slot: number;
+  /** Voters of the cluster: 1 to 6. */
   readonly replicaCount: number;
   /**
    * What a file begins with that takes the place of a lost one, or goes on from another one's
@@ -54,7 +56,7 @@ export interface FormatDataFileOptions {
   readonly file?: Pick<FormatOptions, 'incarnation' | 'introductions' | 'view' | 'adopted'>;
   /** The blocks of the adopted state. */
   readonly blocks?: BlockSource;
-  /** Bytes written so far, of how many. */
+  /** Told bytes written so far, of how many; called at least at the start and the end. */
   readonly onProgress?: (written: number, total: number) => void;
 }
 
@@ -124,9 +126,12 @@ export interface WriteDataFileOptions {
   readonly onProgress?: (written: number, total: number) => void;
 }
 
+/** A data file that was made, and is on the disk with its name. */
 export interface WrittenDataFile {
   readonly path: string;
+  /** Bytes. */
   readonly size: number;
+  /** How it was opened for writing: the best that the file system takes. */
   readonly mode: IoMode;
 }
 

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   truncateSync,
@@ -26,7 +27,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../checksum.ts';
 import { isFault, type ServerFault } from '../errors.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
-import { type ExpectedIdentity, type OpenDataFile, openDataFile } from './data-file.ts';
+import {
+  type ExpectedIdentity,
+  type OpenDataFile,
+  openDataFile,
+  type ReadSync,
+} from './data-file.ts';
 import { BLOCK_AREA_INITIAL, formatDataFile, writeDataFile } from './data-file-format.ts';
 import { neverRan } from './unused-log.ts';
 
@@ -51,6 +57,18 @@ async function format(): Promise<void> {
 
 function open(expected: ExpectedIdentity = ANY): Promise<OpenDataFile | ServerFault> {
   return openDataFile({ path, checksum: sha256, expected });
+}
+
+/** A device that fails with EIO wherever it is told to; elsewhere it gives what is there. */
+function failing(isBad: (position: number) => boolean): ReadSync {
+  return (fd, bytes, position) => {
+    if (isBad(position)) throw Object.assign(new Error('a bad sector'), { code: 'EIO' });
+    return readSync(fd, bytes, 0, bytes.length, position);
+  };
+}
+
+function openThrough(read: ReadSync): Promise<OpenDataFile | ServerFault> {
+  return openDataFile({ path, checksum: sha256, expected: ANY, read });
 }
 
 function close(file: OpenDataFile): void {
@@ -247,6 +265,34 @@ describe('opening a data file', () => {
     await format();
     writeOp(zoneOffset(CONFIG_SIMULATION, 'wal_headers') + 256);
     expect(neverRan(path)).toBe(false);
+  });
+
+  it('refuses a file of whose superblock the device gives nothing', async () => {
+    await format();
+    const before = readFileSync(path);
+    expect(await openThrough(failing(() => true))).toMatchObject({
+      kind: 'fault',
+      code: 'io_failed',
+      exitCode: 32,
+      message: `cannot read ${path}: EIO`,
+    });
+    expect(readFileSync(path).equals(before)).toBe(true);
+    // Neither the descriptor nor the lock was kept.
+    const again = await open();
+    if (isFault(again)) throw new Error(again.message);
+    close(again);
+  });
+
+  it('opens a file of whose superblock the device gives two copies, not one', async () => {
+    await format();
+    const copies = (given: number) => (position: number) => {
+      return position >= given * SUPERBLOCK_COPY_SIZE;
+    };
+    const two = await openThrough(failing(copies(2)));
+    if (isFault(two)) throw new Error(two.message);
+    expect(two.identity).toMatchObject({ cluster: 5n, slot: 1 });
+    close(two);
+    expect(await openThrough(failing(copies(1)))).toMatchObject({ code: 'data_file_damaged' });
   });
 
   it('refuses a truncated file', async () => {

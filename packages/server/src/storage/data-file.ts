@@ -19,6 +19,13 @@ import { type FileLock, lockFile } from './file-lock.ts';
 import { type IoMode, type OpenedFile, openBestMode } from './io-mode.ts';
 import { fileReader, holdsNoOp, type ReadAt } from './unused-log.ts';
 
+/** Fills `bytes`, or less of it, from `position` on; throws what the system says. */
+export type ReadSync = (fd: number, bytes: Uint8Array, position: number) => number;
+
+const systemRead: ReadSync = (fd, bytes, position) => {
+  return readSync(fd, bytes, 0, bytes.length, position);
+};
+
 /** What the operator says that the file is; null where nothing was said. */
 export interface ExpectedIdentity {
   readonly cluster: bigint | null;
@@ -32,8 +39,14 @@ export interface OpenDataFileOptions {
   readonly path: string;
   readonly checksum: ChecksumFunction;
   readonly expected: ExpectedIdentity;
+  /** How the superblock is read; the system's call by default. */
+  readonly read?: ReadSync;
 }
 
+/**
+ * A data file that this process has opened and locked. Whoever has it closes `fd` and releases the
+ * lock in the end.
+ */
 export interface OpenDataFile {
   readonly path: string;
   readonly fd: number;
@@ -83,7 +96,7 @@ function lookInside(
   let superblock: Uint8Array;
   try {
     size = fstatSync(fd).size;
-    superblock = readStart(fd);
+    superblock = readStart(fd, options.read ?? systemRead);
   } catch (error) {
     return fileFault(error, path, 'read');
   }
@@ -108,7 +121,7 @@ function lookInside(
 }
 
 /** The superblock zone; zeros where the file is shorter, and where the device fails. */
-function readStart(fd: number): Uint8Array {
+function readStart(fd: number, read: ReadSync): Uint8Array {
   const length = SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE;
   const bytes = alignedBytes(length);
   let failure: unknown = null;
@@ -116,7 +129,7 @@ function readStart(fd: number): Uint8Array {
   // Sector by sector: one that is unreadable must not hide the copies that are not.
   for (let at = 0; at < length; at += SECTOR_SIZE) {
     try {
-      readSync(fd, bytes, at, SECTOR_SIZE, at);
+      read(fd, bytes.subarray(at, at + SECTOR_SIZE), at);
     } catch (error) {
       failure = error;
       failed += SECTOR_SIZE;

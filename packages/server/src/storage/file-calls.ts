@@ -13,6 +13,7 @@ export interface FileCalls {
   sync(fd: number, done: (error: Error | null) => void): void;
 }
 
+/** The system's own, in the thread pool. */
 export const systemCalls: FileCalls = {
   read(fd, bytes, position, done): void {
     read(fd, bytes, 0, bytes.length, position, done);

@@ -5,12 +5,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isFault, type ServerFault } from '../errors.ts';
 import { FaultyCalls } from '../testing/faulty-calls.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
+import type { GrowthResult } from './block-room.ts';
 import { BLOCK_AREA_INITIAL, formatDataFile } from './data-file-format.ts';
 import { type FileCalls, systemCalls } from './file-calls.ts';
-import { FileStorage, type GrowthResult } from './file-storage.ts';
+import { FileStorage } from './file-storage.ts';
 import { IO_MODES, type IoMode, ioFlags, openBestMode } from './io-mode.ts';
 
 const config = CONFIG_SIMULATION;
+/** Bytes that are written in one call, at most. */
+const bufferSize = Math.max(config.messageSizeMax, 64 * 1024);
 let directory: ReturnType<typeof temporaryDirectory>;
 let path: string;
 let fatal: ServerFault[];
@@ -49,6 +52,7 @@ function openWith(
     onFatal: (fault) => fatal.push(fault),
     observer: { onIo: (): void => {} },
     onGrowth,
+    growthRetryMillis: 1,
     calls,
   });
   opened.push({ fd, storage });
@@ -193,6 +197,103 @@ describe('FileStorage', () => {
     expect(results).toEqual(['refused', 'refused', 'grown']);
     expect(storage.fileSize()).toBeGreaterThan(size);
     expect(await read(storage, 'blocks', last, SECTOR_SIZE)).toEqual(pattern(SECTOR_SIZE, 3));
+    expect(fatal).toEqual([]);
+  });
+
+  /** A file on a file system with room for so many bytes of it, which a test may change. */
+  function onSmallDisk(roomOf: () => number): {
+    readonly storage: FileStorage;
+    readonly results: GrowthResult[];
+    /** After that many more growths, with what each came to. */
+    readonly growths: (count: number) => Promise<void>;
+  } {
+    const calls = new FaultyCalls(({ kind, position, length }) => {
+      const isBeyond = kind === 'write' && position + length > roomOf();
+      return isBeyond ? { kind: 'error', code: 'ENOSPC' } : null;
+    });
+    const { fd, mode } = openBestMode(path, { create: false });
+    const results: GrowthResult[] = [];
+    let told = (): void => {};
+    const storage = openWith(fd, mode, calls, (result) => {
+      results.push(result);
+      told();
+    });
+    const growths = (count: number): Promise<void> => {
+      const end = results.length + count;
+      return new Promise((resolve) => {
+        told = (): void => {
+          if (results.length >= end) resolve();
+        };
+      });
+    };
+    return { storage, results, growths };
+  }
+
+  it('keeps blocks waiting while the disk is full, and the log going', async () => {
+    const size = statSync(path).size;
+    let room = size;
+    const { storage, results, growths } = onSmallDisk(() => room);
+    const order: number[] = [];
+    const blocksEnd = size - zoneOffset(config, 'blocks');
+    const put = (index: number): Promise<void> => {
+      const offset = blocksEnd + index * SECTOR_SIZE;
+      return write(storage, 'blocks', offset, pattern(SECTOR_SIZE, index)).then(() => {
+        order.push(index);
+      });
+    };
+    const tried = growths(3);
+    const all = [put(0), put(1), put(2)];
+    await tried;
+    expect(storage.waitingBytes()).toBe(3 * SECTOR_SIZE);
+    expect(new Set(results)).toEqual(new Set(['refused']));
+    // What has its place already does not wait behind them.
+    await write(storage, 'wal_prepares', 0, pattern(10, 1));
+    await write(storage, 'superblock', 0, pattern(10, 1));
+    await write(storage, 'blocks', 0, pattern(SECTOR_SIZE, 9));
+    expect(order).toEqual([]);
+    expect(fatal).toEqual([]);
+    room = Number.MAX_SAFE_INTEGER;
+    await Promise.all(all);
+    expect(storage.waitingBytes()).toBe(0);
+    expect(results.at(-1)).toBe('grown');
+    for (const index of [0, 1, 2]) {
+      const offset = blocksEnd + index * SECTOR_SIZE;
+      const bytes = await read(storage, 'blocks', offset, SECTOR_SIZE);
+      expect(bytes).toEqual(pattern(SECTOR_SIZE, index));
+    }
+  });
+
+  it('uses the last of the room for the first that waits', async () => {
+    const size = statSync(path).size;
+    let room = size + bufferSize;
+    const { storage, results } = onSmallDisk(() => room);
+    const blocksEnd = size - zoneOffset(config, 'blocks');
+    const first = write(storage, 'blocks', blocksEnd, pattern(SECTOR_SIZE, 1));
+    const second = write(storage, 'blocks', blocksEnd + bufferSize, pattern(SECTOR_SIZE, 2));
+    await first;
+    expect(new Set(results)).toEqual(new Set(['refused']));
+    expect(storage.waitingBytes()).toBe(SECTOR_SIZE);
+    expect(storage.fileSize()).toBe(room);
+    room = Number.MAX_SAFE_INTEGER;
+    await second;
+    expect(storage.fileSize()).toBeGreaterThan(size + bufferSize);
+    const bytes = await read(storage, 'blocks', blocksEnd, SECTOR_SIZE);
+    expect(bytes).toEqual(pattern(SECTOR_SIZE, 1));
+  });
+
+  it('can be closed while blocks wait for room: they are given up', async () => {
+    const size = statSync(path).size;
+    const { storage, growths } = onSmallDisk(() => size);
+    let done = false;
+    const refused = growths(1);
+    const end = size - zoneOffset(config, 'blocks');
+    storage.write('blocks', end, pattern(SECTOR_SIZE, 1), () => {
+      done = true;
+    });
+    await refused;
+    await storage.close();
+    expect(done).toBe(false);
+    expect(statSync(path).size).toBe(size);
     expect(fatal).toEqual([]);
   });
 

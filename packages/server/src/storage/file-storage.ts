@@ -9,7 +9,7 @@ import {
 } from '@kimberlite/vsr';
 import type { ServerFault } from '../errors.ts';
 import { StagingPool } from './aligned-memory.ts';
-import { BlockArea, type Growth } from './block-area.ts';
+import { BlockRoom, type GrowthResult } from './block-room.ts';
 import { type FileCalls, systemCalls } from './file-calls.ts';
 import type { IoMode } from './io-mode.ts';
 import {
@@ -20,14 +20,15 @@ import {
   type WriteDecision,
 } from './io-policy.ts';
 import { type IoObserver, IoQueue } from './io-queue.ts';
-import { growthTask, type IoTask, readTask, writeTask } from './io-task.ts';
+import { type IoTask, readTask, writeTask } from './io-task.ts';
 
 /** Threads that libuv must have (UV_THREADPOOL_SIZE), set before anything uses the pool. */
 export const THREAD_POOL_SIZE = 24;
 /** Block I/O, growth and reads in flight, at most: the rest of the threads are for the WAL. */
 export const BACKGROUND_IO_MAX = 8;
 
-export type GrowthResult = 'grown' | 'refused';
+/** Milliseconds after which a growth is tried again that something waits for. */
+const GROWTH_RETRY_MILLIS = 1000;
 
 export interface FileStorageOptions {
   readonly fd: number;
@@ -38,8 +39,10 @@ export interface FileStorageOptions {
   /** Must not return into the replica: what could not be written ends the process. */
   readonly onFatal: (fault: ServerFault) => void;
   readonly observer: IoObserver;
-  /** The file was to grow ahead of need, and did; or there was no room. */
+  /** The file was to grow, and did; or there was no room. `waitingBytes` is right by then. */
   readonly onGrowth?: (result: GrowthResult) => void;
+  /** Between tries to grow the file when there was no room; a second by default. */
+  readonly growthRetryMillis?: number;
   /** Those of the system by default. */
   readonly calls?: FileCalls;
 }
@@ -52,9 +55,7 @@ export class FileStorage implements StoragePort {
   readonly #options: FileStorageOptions;
   readonly #calls: FileCalls;
   readonly #queue: IoQueue;
-  readonly #area: BlockArea;
-  /** Block writes beyond the end of the area, in order, until it has grown. */
-  #waiting: IoTask[];
+  readonly #room: BlockRoom;
   #closed: boolean;
   /** After a failed write nothing is believed or reported any more. */
   #dead: boolean;
@@ -69,8 +70,12 @@ export class FileStorage implements StoragePort {
       step: (task, staging): void => this.#step(task, staging),
       observer: options.observer,
     });
-    this.#area = new BlockArea(options.size);
-    this.#waiting = [];
+    this.#room = new BlockRoom({
+      size: options.size,
+      retryMillis: options.growthRetryMillis ?? GROWTH_RETRY_MILLIS,
+      push: (task): void => this.#queue.push(task),
+      onGrowth: (result): void => options.onGrowth?.(result),
+    });
     this.#closed = false;
     this.#dead = false;
   }
@@ -110,23 +115,29 @@ export class FileStorage implements StoragePort {
     const position = this.#position(zone, offset, length);
     const background = zone === 'blocks';
     const task = writeTask({ background, position, length, bytes, finish: done });
-    if (!background || this.#area.covers(position + length)) this.#queue.push(task);
-    else this.#waiting.push(task);
-    if (background) this.#growAhead(position + length);
+    if (background) this.#room.write(task);
+    else this.#queue.push(task);
   }
 
   /**
-   * Takes nothing more, and resolves when all that was taken is on the disk and answered; after a
-   * failed write, when nothing is in flight any more. The descriptor is the caller's to close.
+   * Takes nothing more, and resolves when all that was taken is on the disk and answered, but for
+   * blocks that there is no room for: those are given up. After a failed write it resolves when
+   * nothing is in flight any more. The descriptor is the caller's to close.
    */
   close(): Promise<void> {
     this.#closed = true;
+    this.#room.close();
     return this.#queue.idle();
   }
 
   /** End of the file as far as it is formatted, in bytes. */
   fileSize(): number {
-    return this.#area.end();
+    return this.#room.end();
+  }
+
+  /** Bytes of blocks that wait for the file system to have room; see BlockRoom. */
+  waitingBytes(): number {
+    return this.#room.waitingBytes();
   }
 
   #position(zone: Zone, offset: number, length: number): number {
@@ -138,29 +149,6 @@ export class FileStorage implements StoragePort {
       'inside the zone',
     );
     return zoneOffset(this.#options.config, zone) + offset;
-  }
-
-  #growAhead(end: number): void {
-    const growth = this.#area.growthFor(end);
-    if (growth === null) return;
-    this.#queue.push(growthTask(growth, (ok) => this.#onGrowth(growth, ok)));
-  }
-
-  #onGrowth(growth: Growth, ok: boolean): void {
-    this.#options.onGrowth?.(ok ? 'grown' : 'refused');
-    if (!ok) {
-      this.#area.onGrowthRefused(growth);
-      return;
-    }
-    this.#area.onGrown(growth);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const task of waiting) {
-      const end = task.position + task.length;
-      if (this.#area.covers(end)) this.#queue.push(task);
-      else this.#waiting.push(task);
-      this.#growAhead(end);
-    }
   }
 
   /** Starts the next piece of a task that holds a staging buffer. */
@@ -243,10 +231,9 @@ export class FileStorage implements StoragePort {
     const { path, mode } = this.#options;
     const whole = error === null ? count - (count % SECTOR_SIZE) : 0;
     if (whole === 0) {
+      const tried = { retries: task.retries, isGrowth: task.growth !== null };
       const decision =
-        error === null
-          ? decideEmptyWrite(path, task.retries)
-          : decideWriteError(error, path, task.retries);
+        error === null ? decideEmptyWrite(path, tried) : decideWriteError(error, path, tried);
       this.#decide(task, staging, decision);
       return;
     }
@@ -274,13 +261,14 @@ export class FileStorage implements StoragePort {
       this.#step(task, staging);
       return;
     }
-    const ahead = task.growth !== null && this.#waiting.length === 0;
-    if (ahead && decision.fault.code === 'disk_full') {
-      // Nobody needs the room yet; perhaps there is some when it is needed.
+    if (decision.kind === 'no_room') {
+      // Without a sync nothing of it is known to be on the disk.
+      if (this.#options.mode === 'write_fdatasync') task.progress = 0;
       this.#queue.finish(task, false);
       return;
     }
     this.#dead = true;
+    this.#room.close();
     this.#queue.abandon(task);
     this.#options.onFatal(decision.fault);
   }

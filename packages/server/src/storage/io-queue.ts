@@ -52,9 +52,9 @@ export class IoQueue {
   /** The task is over: its buffer is free, its completion runs, the next one starts. */
   finish(task: IoTask, ok: boolean): void {
     this.#release(task);
-    const { kind, background, length, startedAt } = task;
+    const { kind, background, progress, startedAt } = task;
     const seconds = (performance.now() - startedAt) / 1000;
-    this.#options.observer.onIo({ kind, background, seconds, bytes: length });
+    this.#options.observer.onIo({ kind, background, seconds, bytes: progress });
     task.finish(ok);
     this.#start();
     this.#resolveIdle();

@@ -60,7 +60,10 @@ export function writeTask(
   return newTask({ ...of, kind: 'write', growth: null });
 }
 
-/** Writes zeros where the block area is to grow; `finish` hears whether there was room. */
+/**
+ * Writes zeros where the block area is to grow; when it finishes, `progress` says how far the room
+ * went.
+ */
 export function growthTask(growth: Growth, finish: IoTask['finish']): IoTask {
   const { position, length } = growth;
   const bytes = EMPTY;

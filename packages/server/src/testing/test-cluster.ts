@@ -5,6 +5,7 @@ import {
   BLOCK_CACHE_SIZE_DEFAULT,
   type ClusterConfig,
   Prng,
+  type StateMachine,
   type StoragePort,
   TIMEOUTS_DEFAULT,
 } from '@kimberlite/vsr';
@@ -21,6 +22,8 @@ export interface TestClusterOptions {
   readonly directory: string;
   readonly replicaCount: number;
   readonly config: ClusterConfig;
+  /** A fresh one for each file and each start; the kernel by default. */
+  readonly stateMachine?: () => StateMachine;
   /** Puts a cache that forgets in front of every file; a lying one reports what it only caches. */
   readonly powerLoss: 'none' | 'honest' | 'lying';
   /** Stands between a replica and its file, asked at each start; the system by default. */
@@ -68,13 +71,17 @@ export class TestCluster {
       const result = await formatDataFile({
         path,
         config,
-        stateMachine: createKernel(),
+        stateMachine: this.#machine(),
         cluster: TEST_CLUSTER,
         slot,
         replicaCount,
       });
       if (isFault(result)) throw new Error(result.message);
     }
+  }
+
+  #machine(): StateMachine {
+    return this.#options.stateMachine?.() ?? createKernel();
   }
 
   configuration(slot: number, other: Partial<Configuration> = {}): Configuration {
@@ -111,7 +118,7 @@ export class TestCluster {
     const calls = this.#options.calls?.(slot);
     const started = await startReplica({
       configuration: this.configuration(slot),
-      stateMachine: createKernel(),
+      stateMachine: this.#machine(),
       writeLog: (line) => this.log.push(line),
       onFatal: (fault) => this.fatal.push(fault),
       peerAddress: (peer) => this.#peerAddresses[peer] ?? null,

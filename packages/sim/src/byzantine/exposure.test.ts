@@ -115,4 +115,13 @@ describe('what lies come to', () => {
     expect(named.onTrace(0, dropped(1), 0)).toBe(true);
     expect(named.onTrace(0, dropped(LIAR), 0)).toBe(false);
   });
+
+  it('counts what a replica says of its file being denied by the liar', () => {
+    const denied = (peer: number): TraceEvent => {
+      return { kind: 'denied', peer, reason: 'other_incarnation' };
+    };
+    expect(exposure().onTrace(0, denied(LIAR), 0)).toBe(true);
+    expect(exposure().onTrace(0, denied(1), 0)).toBe(false);
+    expect(exposure().onTrace(LIAR, denied(LIAR), 0)).toBe(false);
+  });
 });

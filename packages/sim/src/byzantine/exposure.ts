@@ -121,6 +121,9 @@ export class Exposure {
         return false;
       case 'dropped':
         return slot !== liar && event.from === signs && rejections.includes(event.reason);
+      case 'denied':
+        // A file that is noted by all is denied by nobody who speaks the truth.
+        return slot !== liar && event.peer === signs;
       default:
         return false;
     }

@@ -22,7 +22,7 @@ import {
   readField,
   writeField,
 } from '@kimberlite/vsr';
-import type { Mutation } from './mutation.ts';
+import { type Mutation, OPERATION_UNKNOWN } from './mutation.ts';
 
 /** What forging needs to know. */
 export interface ForgeContext {
@@ -116,7 +116,7 @@ function mutate(bytes: Uint8Array, mutation: Mutation, context: ForgeContext): U
     case 'raise_log_view':
       return raiseLogView(bytes);
     case 'claim_present':
-      return setFirst(setFirst(bytes, ['presentBits'], 0xffff_ffff), ['nackBits'], 0);
+      return claimPresent(bytes);
     case 'deny_all':
       return setFirst(bytes, ['nackBits'], 0xffff_ffff);
     case 'other_checkpoint':
@@ -203,6 +203,13 @@ function raiseLogView(bytes: Uint8Array): Uint8Array | null {
   return setFirst(bytes, ['logView'], view - 1);
 }
 
+/** Of each op whose header is shown: a body, and no denial. */
+function claimPresent(bytes: Uint8Array): Uint8Array | null {
+  const count = Math.floor((bytes.length - HEADER_SIZE) / HEADER_SIZE);
+  const every = count >= 32 ? 0xffff_ffff : 2 ** count - 1;
+  return setFirst(setFirst(bytes, ['presentBits'], every), ['nackBits'], 0);
+}
+
 /** Changes the list of headers of a do_view_change or start_view. */
 function withLog(bytes: Uint8Array, change: (log: Uint8Array) => Uint8Array): Uint8Array | null {
   const command = commandOf(bytes);
@@ -250,7 +257,7 @@ function otherCheckpoint(bytes: Uint8Array): Uint8Array | null {
 /** The first request's operation becomes one that nobody knows, its body one that nobody reads. */
 function invalidRequest(bytes: Uint8Array): Uint8Array | null {
   if (commandOf(bytes) !== 'prepare' || bytes.length < HEADER_SIZE + 64) return null;
-  viewOf(bytes).setUint16(HEADER_SIZE + 28, 0xfffe, true);
+  viewOf(bytes).setUint16(HEADER_SIZE + 28, OPERATION_UNKNOWN, true);
   return bytes;
 }
 

@@ -48,6 +48,9 @@ export type Mutation =
   /** One after the other. */
   | { readonly kind: 'composite'; readonly mutations: readonly Mutation[] };
 
+/** The operation of requests that a liar makes up: no state machine knows it. */
+export const OPERATION_UNKNOWN = 0xfffe;
+
 /** Which messages are mutated, and how. The first rule that fits decides. */
 export interface MutationRule {
   readonly command: Command | 'any';

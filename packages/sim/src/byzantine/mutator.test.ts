@@ -46,7 +46,7 @@ function prepareOf(op: number): PrepareMessage {
   return encodeMessage('prepare', fields, null, mix128);
 }
 
-function doViewChange(): AnyMessage {
+function doViewChange(presentBits = 7): AnyMessage {
   const headers = [9, 8, 7].map((op) => logHeaderOf(prepareOf(op)));
   const fields = {
     ...COMMON,
@@ -57,7 +57,7 @@ function doViewChange(): AnyMessage {
     checkpointOp: Op(0),
     filesSince: Op(0),
     nackBits: 0,
-    presentBits: 7,
+    presentBits,
   };
   return encodeMessage('doViewChange', fields, encodeHeaderList(headers), mix128);
 }
@@ -180,8 +180,12 @@ describe('a rule', () => {
       { ...RULE, command: 'prepare', mutation: { kind: 'commit_everything' } },
     );
     lies.packets(1, 2, prepareOf(4));
-    expect(lies.appliedTotal).toBe(0);
     lies.packets(1, 2, honest);
+    expect(lies.appliedTotal).toBe(0);
+    const [claimed] = lies.packets(1, 2, doViewChange(5));
+    expect(claimed && decodeMessage(claimed.bytes, mix128)).toMatchObject({
+      header: { presentBits: 7, nackBits: 0 },
+    });
     expect(lies.appliedTotal).toBe(1);
   });
 

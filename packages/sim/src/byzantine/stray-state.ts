@@ -4,7 +4,7 @@ import type { ClusterOptions } from '../cluster/cluster-options.ts';
 import type { Workload } from '../workload/workload.ts';
 
 /** What a replica executes: the run's workload, but for the one whose state shall go wrong. */
-export function workloadOf(
+export function workloadWithLies(
   { byzantine, workload }: Pick<ClusterOptions, 'byzantine' | 'workload'>,
   slot: number,
 ): Workload {

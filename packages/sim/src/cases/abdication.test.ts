@@ -1,24 +1,12 @@
 import { TICK_MICROS, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { replicationQuorum } from '../cluster/quorums.ts';
-import { addOne, at, type Settled, settle } from '../testing/settled.ts';
+import { addOne, at, keepBusy, type Settled, settle } from '../testing/settled.ts';
 
 /** Long after every reason to give way would have been noticed. */
 const LONG = 8 * TIMEOUTS_DEFAULT.abdicate;
 /** The same for a busy one, where more happens in a tick. */
 const LONG_BUSY = 3 * TIMEOUTS_DEFAULT.abdicate;
-
-/** Asks again and again, with all clients, while so many ticks pass; returns what was answered. */
-function keepBusy({ script }: Settled, ticks: number): number {
-  const { clients } = script.cluster;
-  const before = clients.reduce((sum, client) => sum + client.answered, 0);
-  for (let tick = 0; tick < ticks; tick += 1) {
-    for (const client of clients)
-      if (client.registered && !client.busy) client.submit(addOne(1), null);
-    script.run(1);
-  }
-  return clients.reduce((sum, client) => sum + client.answered, 0) - before;
-}
 
 /** The primary leads on in its view and never thought of giving way. */
 function expectUndisturbed({ script, primary }: Settled, view: number): void {
@@ -43,7 +31,7 @@ describe('a primary that can still commit does not give way', () => {
     const { script, primary, backups } = settled;
     const { view } = script.state(primary);
     for (const slot of backups.slice(replicationQuorum(replicaCount) - 1)) script.crash(slot);
-    expect(keepBusy(settled, LONG_BUSY)).toBeGreaterThan(LONG_BUSY / 10);
+    expect(keepBusy(settled.script, LONG_BUSY)).toBeGreaterThan(LONG_BUSY / 10);
     expectUndisturbed(settled, view);
   });
 
@@ -55,7 +43,7 @@ describe('a primary that can still commit does not give way', () => {
       const { view } = script.state(primary);
       script.crash(at(backups, 0));
       script.run(LONG);
-      expect(keepBusy(settled, LONG_BUSY)).toBeGreaterThan(0);
+      expect(keepBusy(settled.script, LONG_BUSY)).toBeGreaterThan(0);
       script.run(LONG);
       expectUndisturbed(settled, view);
     },
@@ -162,9 +150,9 @@ describe('a primary whose disk hangs', () => {
     const settled = settle({ replicaCount: 3, clientCount: 3 });
     const { script, primary } = settled;
     script.tap.hang(primary, 'writes');
-    keepBusy(settled, LONG);
+    keepBusy(settled.script, LONG);
     expect(script.primary()).not.toBe(primary);
-    expect(keepBusy(settled, 100)).toBeGreaterThan(0);
+    expect(keepBusy(settled.script, 100)).toBeGreaterThan(0);
     script.tap.release(primary);
     script.runUntil(() => script.converged());
   });
@@ -202,9 +190,9 @@ describe('a primary whose disk hangs', () => {
     script.tap.hang(primary, 'all');
     script.run(LONG);
     expect(script.state(primary)).toMatchObject({ isPrimary: true, view });
-    keepBusy(settled, LONG);
+    keepBusy(settled.script, LONG);
     expect(script.primary()).not.toBe(primary);
-    expect(keepBusy(settled, 100)).toBeGreaterThan(0);
+    expect(keepBusy(settled.script, 100)).toBeGreaterThan(0);
     script.tap.release(primary);
     script.runUntil(() => script.converged());
   });

@@ -1,4 +1,7 @@
+import { mix128 } from '@kimberlite/store';
+import { decodeMessage, isCommand } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
+import { tearBody } from '../testing/log-faults.ts';
 import { ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { OPERATION_ADD } from '../workload/counter-machine.ts';
 
@@ -67,6 +70,71 @@ describe('a log that was given up', () => {
     script.heal();
     script.runUntil(() => script.converged([0, 1]), 3000);
     expect(script.state(1).commitMin).toBe(script.state(0).commitMin);
+  });
+});
+
+/**
+ * Replica 1 takes an op that nobody else gets; view 2 gives its number to another, which replica 2
+ * alone has. Replica 1 follows view 2 and begins to write that one in the place of the first; then
+ * the power fails there, and replica 2 dies. `hung` writes nothing meanwhile.
+ */
+function crashOverAGivenUpOp(seed: bigint, hung: 'wal_headers' | 'wal_prepares'): Ending | null {
+  const script = startedWithPrimary1(seed, 7);
+  if (script === null) return null;
+  const op = script.state(1).op + 1;
+  const cut = [0, 2].flatMap((slot) => [
+    script.drop({ from: 1, to: slot }),
+    script.drop({ from: slot, to: 1 }),
+  ]);
+  script.submit(ADD_ONE, 0);
+  script.run(8);
+  if (script.state(1).op !== op || script.state(1).journalDirty !== 0) return null;
+  const prepares = script.drop({ from: 2, to: 0, command: 'prepare' });
+  const seen = script.watch({ from: 2, to: 1, command: 'prepare' });
+  script.runUntil(() => script.primary() === 2 && script.state(0).view === 2, 900);
+  script.runUntil(() => script.state(2).op === op, 900);
+  if (script.state(0).op >= op || script.state(2).view !== 2) return null;
+  const storage = script.cluster.storage(1);
+  storage.hang([hung]);
+  for (const rule of cut) rule.remove();
+  script.runUntil(() => script.state(1).logView === 2 && script.state(1).op === op, 900);
+  script.run(60);
+  const sent = seen.packets
+    .map(({ bytes }) => decodeMessage(bytes, mix128))
+    .filter((message) => typeof message !== 'string')
+    .find((message) => isCommand(message, 'prepare') && message.header.op === op);
+  script.crash(1);
+  script.crash(2);
+  prepares.remove();
+  if (sent === undefined || !isCommand(sent, 'prepare')) return null;
+  if (hung === 'wal_prepares') tearBody(script.disk(1), sent);
+  storage.hang([]);
+  const { evidence } = storage;
+  if (evidence.redundantChecksum(op) === sent.header.checksum) return null;
+  const wanted = hung === 'wal_prepares' ? 'damaged' : 'readable';
+  if (evidence.slotState(op) !== wanted) return null;
+  script.restart(1);
+  return { script, op };
+}
+
+interface Ending {
+  readonly script: ScriptedCluster;
+  readonly op: number;
+}
+
+describe('an op that was being written over one that was given up', () => {
+  it('is there when its body is, and two of three go on with it', () => {
+    const { script, op } = firstThatFits((seed) => crashOverAGivenUpOp(seed, 'wal_headers'));
+    script.runUntil(() => script.converged([0, 1]), 3000);
+    expect(script.state(0).commitMin).toBeGreaterThanOrEqual(op);
+    expect(script.state(0).commitMin).toBe(script.state(1).commitMin);
+  });
+
+  it('was never acknowledged when its body is torn, and two of three go on without it', () => {
+    const { script } = firstThatFits((seed) => crashOverAGivenUpOp(seed, 'wal_prepares'));
+    script.runUntil(() => script.converged([0, 1]), 3000);
+    script.heal();
+    expect(script.state(0).commitMin).toBe(script.state(1).commitMin);
   });
 });
 

@@ -1,19 +1,24 @@
-import { TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
+import { TIMEOUTS_DEFAULT, type TimeoutTable } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { replicationQuorum, viewChangeQuorum } from '../cluster/quorums.ts';
-import { addOne, at, type Settled, settle } from '../testing/settled.ts';
+import { askAll, at, type Settled, settle } from '../testing/settled.ts';
 
 /*
  * Faults of a primary that the others don't have, for 2 to 6 replicas, idle and busy: how soon it
  * is left, and that another one leads. Then every way in which voters can be missing while just
  * enough are left: the primary leads on, whatever the others want. What needs a story of its own
- * (a stall, a repair, a clock) is in abdication.test.ts and giving-way.test.ts.
+ * (a repair that does not come, what is said after a stall) is in abdication.test.ts and
+ * giving-way.test.ts.
  */
 
 type Load = 'idle' | 'busy';
 const LOADS: readonly Load[] = ['idle', 'busy'];
 
-const { abdicate, silence } = TIMEOUTS_DEFAULT;
+/** A clock that is lost is a reason sooner than in production: all else would wait for it. */
+const TIMEOUTS: TimeoutTable = { ...TIMEOUTS_DEFAULT, clockLoss: 100 };
+const { abdicate, clockLoss, clockSync, heartbeat, silence } = TIMEOUTS;
+/** After so many ticks without a new sample of other clocks, a clock is found lost. */
+const CLOCK_WINDOW = 2_000 + 2 * clockSync;
 /** A view change, from the first vote to a primary that serves. */
 const VIEW_CHANGE = 100;
 /** Long after every reason to give way would have been noticed; more happens in a busy tick. */
@@ -27,15 +32,14 @@ function passes(
 ): void {
   for (let tick = 0; tick < ticks; tick += 1) {
     if (until?.() === true) return;
-    for (const client of load === 'busy' ? script.cluster.clients : [])
-      if (client.registered && !client.busy) client.submit(addOne(1), null);
+    if (load === 'busy') askAll(script);
     script.run(1);
   }
 }
 
 interface Fault {
   readonly name: string;
-  readonly begin: (settled: Settled) => void;
+  readonly begin: (settled: Settled, load: Load) => void;
   /** How long it may lead on, in ticks; null where this load does not bring the fault to light. */
   readonly within: Readonly<Record<Load, number | null>>;
   /** Why it gives way by itself; null where the others leave it. */
@@ -68,15 +72,53 @@ const FAULTS: readonly Fault[] = [
     within: { idle: null, busy: abdicate + 100 },
     reason: 'disk_stall',
   },
+  {
+    name: 'stood still for longer than the others wait',
+    begin: (settled, load) => standStill(settled, load, 2 * silence),
+    within: { idle: 0, busy: 0 },
+    reason: 'loop_stall',
+  },
+  {
+    name: 'stood still for less than that',
+    begin: (settled, load) => standStill(settled, load, silence - 2 * heartbeat),
+    within: { idle: null, busy: null },
+    reason: null,
+  },
+  {
+    name: 'has lost its clock, while the others have theirs',
+    begin: ({ script, primary }) => {
+      script.drop({ to: primary, command: 'pong' });
+      script.run(CLOCK_WINDOW);
+    },
+    within: { idle: clockLoss, busy: clockLoss },
+    reason: 'clock_lost',
+  },
+  {
+    name: 'has lost its clock, as the next one has',
+    begin: ({ script, primary, backups }) => {
+      for (const to of [primary, at(backups, 0)]) script.drop({ to, command: 'pong' });
+      script.run(CLOCK_WINDOW);
+      expect(script.state(primary).clockSynchronized).toBe(false);
+    },
+    within: { idle: null, busy: null },
+    reason: null,
+  },
 ];
+
+/** The event loop of the primary does nothing for so many ticks; clients may ask meanwhile. */
+function standStill(settled: Settled, load: Load, ticks: number): void {
+  settled.script.pause(settled.primary);
+  passes(settled, load, { ticks });
+  settled.script.unpause(settled.primary);
+}
 
 describe.each([2, 3, 4, 5, 6])('a primary of %i', (replicaCount) => {
   describe.each(LOADS)('%s', (load) => {
     it.each(FAULTS)('that $name', ({ begin, within, reason }) => {
-      const settled = settle({ replicaCount, clientCount: 3 });
+      const settled = settle({ replicaCount, clientCount: 3, timeouts: TIMEOUTS });
       const { script, primary, backups } = settled;
       const { view } = script.state(primary);
-      begin(settled);
+      begin(settled, load);
       const ticks = within[load];
       if (ticks === null) {
         passes(settled, load, { ticks: LONG[load] });

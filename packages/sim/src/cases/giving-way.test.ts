@@ -1,7 +1,8 @@
-import { TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
+import { assert } from '@kimberlite/store';
+import { CONFIG_SIMULATION, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
-import { loseSlot } from '../testing/log-faults.ts';
-import { addOne, at, settle } from '../testing/settled.ts';
+import { loseSlot, rotBlock } from '../testing/log-faults.ts';
+import { addOne, at, keepBusy, othersAfter, type Settled, settle } from '../testing/settled.ts';
 
 /** Ticks after which samples of other clocks say nothing any more. */
 const CLOCK_WINDOW = 2_000;
@@ -49,8 +50,70 @@ describe('a primary without an agreed clock', () => {
   });
 });
 
+/** All have started anew above a checkpoint: nothing of it is in memory, and none is behind. */
+function settleCold(replicaCount: number): Settled {
+  const { script } = settle({ replicaCount, clientCount: 2 });
+  for (let name = 0; script.state(0).op < 3 * CONFIG_SIMULATION.checkpointInterval; name += 1) {
+    script.add(name, 1);
+  }
+  script.runUntil(() => script.converged());
+  for (const { slot } of script.cluster.replicas) script.crash(slot);
+  for (const { slot } of script.cluster.replicas) script.restart(slot);
+  script.runUntil(() => script.primary() !== null && script.converged());
+  const primary = script.primary();
+  assert(primary !== null, 'waited for it');
+  return { script, primary, backups: othersAfter(primary, replicaCount) };
+}
+
 describe('a primary that waits for a repair', () => {
-  it('that does not come, gives way, and the others go on', () => {
+  it.each([3, 5])('that does not come, gives way, and the others of %i go on', (replicaCount) => {
+    const { script, primary, backups } = settleCold(replicaCount);
+    const { view } = script.state(primary);
+    const { blockSize } = CONFIG_SIMULATION;
+    for (const offset of script.tap.blockOffsets.get(primary) ?? []) {
+      rotBlock(script.disk(primary), Math.floor(offset / blockSize) + 1);
+    }
+    const asked = script.drop({ from: primary, command: 'requestBlocks' });
+    const answer = script.submit(addOne(3));
+    script.run(TIMEOUTS_DEFAULT.abdicate);
+    // It commits, and cannot execute.
+    expect(script.state(primary).commitMax).toBeGreaterThan(script.state(primary).commitMin);
+    expect(asked.packets.length).toBeGreaterThan(0);
+    expect(script.events('abdicated')).toEqual([]);
+    script.runUntil(() => script.events('abdicated').length > 0, 20);
+    expect(script.events('abdicated', primary)).toMatchObject([{ view, reason: 'repair_stuck' }]);
+    expect(script.events('vote', primary)).toContainEqual(
+      expect.objectContaining({ view, reason: 'repair_stuck' }),
+    );
+    script.runUntil(() => script.primary() === at(backups, 0), 100);
+    script.runUntil(() => answer.body !== null, 100);
+    expect(script.add(0, 1, 1)).toBe(2);
+    script.heal();
+    script.runUntil(() => script.converged());
+    expect(script.events('abdicated')).toHaveLength(1);
+  });
+
+  it('that comes in time, leads on', () => {
+    const { script, primary } = settleCold(3);
+    const { view } = script.state(primary);
+    const { blockSize } = CONFIG_SIMULATION;
+    for (const offset of script.tap.blockOffsets.get(primary) ?? []) {
+      rotBlock(script.disk(primary), Math.floor(offset / blockSize) + 1);
+    }
+    const asked = script.drop({ from: primary, command: 'requestBlocks' });
+    const answer = script.submit(addOne(3));
+    script.run(TIMEOUTS_DEFAULT.abdicate / 2);
+    expect(asked.packets.length).toBeGreaterThan(0);
+    asked.remove();
+    script.runUntil(() => answer.body !== null, TIMEOUTS_DEFAULT.abdicate);
+    script.run(2 * TIMEOUTS_DEFAULT.abdicate);
+    expect(script.state(primary)).toMatchObject({ view, isPrimary: true });
+    expect(script.events('abdicated')).toEqual([]);
+  });
+});
+
+describe('a candidate that waits for a repair', () => {
+  it('that does not come, is passed over', () => {
     const { script, primary, backups } = settle({ replicaCount: 3, clientCount: 3 });
     // Its disk lags: what its backups' votes commit is executed from memory; one body is lost.
     const { view } = script.state(primary);
@@ -78,19 +141,32 @@ describe('a primary that waits for a repair', () => {
 });
 
 describe('a primary whose disk does not answer reads', () => {
+  it('of a block, gives way though nothing else waits and one voter is missing', () => {
+    const { script, primary, backups } = settleCold(3);
+    const { view } = script.state(primary);
+    // With one of the others gone nobody can show that it is this replica alone that is slow.
+    script.crash(at(backups, 1));
+    script.tap.hang(primary, 'block_reads');
+    const answer = script.submit(addOne(3));
+    script.run(TIMEOUTS_DEFAULT.abdicate);
+    expect(script.state(primary).commitMax).toBeGreaterThan(script.state(primary).commitMin);
+    expect(script.state(primary)).toMatchObject({ queueLength: 0, blocksMissing: 0 });
+    expect(script.events('abdicated')).toEqual([]);
+    script.runUntil(() => script.events('abdicated').length > 0, 20);
+    expect(script.events('abdicated', primary)).toMatchObject([{ view, reason: 'disk_stall' }]);
+    script.runUntil(() => script.primary() === at(backups, 0), 100);
+    script.runUntil(() => answer.body !== null, 100);
+    expect(script.add(0, 1, 1)).toBe(2);
+    script.tap.release(primary);
+    script.runUntil(() => script.converged());
+  });
+
   it('gives way when a commit waits for one', () => {
     const { script, primary } = settle({ replicaCount: 5, clientCount: 3 });
     script.tap.hang(primary, 'all');
-    const busy = (): void => {
-      for (const client of script.cluster.clients)
-        if (client.registered && !client.busy) client.submit(addOne(1), null);
-      script.run(1);
-    };
-    for (let tick = 0; tick < 6 * TIMEOUTS_DEFAULT.abdicate; tick += 1) busy();
+    keepBusy(script, 6 * TIMEOUTS_DEFAULT.abdicate);
     expect(script.primary()).not.toBe(primary);
-    const { answered } = at(script.cluster.clients, 0);
-    for (let tick = 0; tick < 100; tick += 1) busy();
-    expect(at(script.cluster.clients, 0).answered).toBeGreaterThan(answered);
+    expect(keepBusy(script, 100)).toBeGreaterThan(0);
     script.tap.release(primary);
     script.runUntil(() => script.converged());
   });

@@ -1,23 +1,8 @@
+import { TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
+import type { Packet } from '../network/network.ts';
 import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
-import { at, settle } from '../testing/settled.ts';
-import { OPERATION_READ } from '../workload/counter-machine.ts';
-
-/** Asks a replica for counter 1 without a place in the log; the answer comes in `value`. */
-function readAt(script: ScriptedCluster, slot: number): { value: number | null } {
-  const answer: { value: number | null } = { value: null };
-  at(script.cluster.clients, 0).query(
-    { level: 'linearizable', lagMax: 0, nearest: slot },
-    {
-      operation: OPERATION_READ,
-      body: new Uint8Array([1]),
-      onReply: (reply): void => {
-        answer.value = new DataView(reply.buffer, reply.byteOffset).getUint32(0, true);
-      },
-    },
-  );
-  return answer;
-}
+import { at, readAt, type Settled, settle } from '../testing/settled.ts';
 
 describe('a linearizable read', () => {
   it('takes no place in the log', () => {
@@ -107,4 +92,74 @@ describe('a linearizable read', () => {
     script.runUntil(() => answer.value !== null);
     expect(answer.value).toBe(2);
   });
+
+  it('is not confirmed by peers that have gone on, where their answers alone get through', () => {
+    const { script, primary, backups } = deposedUnawares();
+    const asked = script.watch({ from: primary, command: 'confirmView' });
+    const answer = readAt(script, primary);
+    script.runUntil(() => asked.packets.length >= backups.length, 5);
+    script.run(10);
+    expectHeldBack(script, primary, answer);
+  });
+
+  it('is not confirmed by a ping that a peer sent before it went on', () => {
+    const { script, primary, pings } = deposedUnawares();
+    const asked = script.watch({ from: primary, command: 'confirmView' });
+    const answer = readAt(script, primary);
+    script.runUntil(() => asked.packets.length > 0, 5);
+    expect(pings.length).toBeGreaterThan(1);
+    for (const ping of pings) script.replay(ping);
+    script.run(10);
+    expectHeldBack(script, primary, answer);
+  });
 });
+
+/** The old primary still leads, in its own eyes, and answers when it has heard of the new one. */
+function expectHeldBack(
+  script: ScriptedCluster,
+  primary: number,
+  answer: ReturnType<typeof readAt>,
+): void {
+  expect(script.state(primary)).toMatchObject({ isPrimary: true, queries: 1 });
+  expect(script.events('abdicated')).toEqual([]);
+  expect(answer.value).toBeNull();
+  script.heal();
+  script.runUntil(() => answer.value !== null);
+  expect(answer.value).toBe(2);
+}
+
+/**
+ * Counter 1 is at 2, by a primary of which the one before has not heard: between that one and the
+ * others nothing passes but its questions whether its view stands, and their answers to these.
+ */
+function deposedUnawares(): Settled & { readonly pings: readonly Packet[] } {
+  const settled = settle({ replicaCount: 3, clientCount: 2 });
+  const { script, primary, backups } = settled;
+  script.add(1, 1);
+  const { view } = script.state(primary);
+  // Sent in its view, and for so long on their way.
+  const late = script.drop({ to: primary, command: 'ping' });
+  script.run(2 * TIMEOUTS_DEFAULT.ping);
+  const pings = [...late.packets];
+  late.remove();
+  for (const slot of backups) {
+    script.drop({
+      from: slot,
+      to: primary,
+      where: ({ header }) => header.command !== 'viewConfirmed',
+    });
+    script.drop({
+      from: primary,
+      to: slot,
+      where: ({ header }) => header.command !== 'confirmView',
+    });
+    // It is known to be gone, so that it is left before it can notice anything.
+    script.cluster.replica(slot).peerRefused(primary);
+  }
+  script.runUntil(() => script.primary() === at(backups, 0), 40);
+  expect(script.add(1, 1, 1)).toBe(2);
+  expect(script.state(primary)).toMatchObject({ view, isPrimary: true });
+  // Nobody else may answer what it is asked.
+  for (const slot of backups) script.drop({ to: slot, command: 'query' });
+  return { ...settled, pings };
+}

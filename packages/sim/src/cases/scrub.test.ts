@@ -161,8 +161,8 @@ describe('a scrubber', () => {
     script.runUntil(() => script.converged());
     const [witness, other] = [at(backups, 0), at(backups, 1)];
     script.isolate(other);
-    // Acknowledged by the primary and one backup, which does not hear that it is committed: after
-    // a start it has the op on its disk alone. There it rots.
+    // Acknowledged by the primary and one backup, which does not hear that it is committed. There
+    // it rots on the disk, and then what was in memory is gone too.
     script.drop({ from: primary, to: witness, command: 'commit' });
     script.add(1, 1);
     const { op } = script.state(primary);
@@ -175,6 +175,8 @@ describe('a scrubber', () => {
     rotBody(script.disk(witness), op);
     script.runUntil(() => script.state(witness).journalFaulty === 1);
     expect(foundBy(script, witness)).toEqual({ 'scrub prepare': 1 });
+    script.crash(witness);
+    script.restart(witness);
     script.heal();
     script.run(600);
     // Only the primary's disk has it whole: the others wait rather than go on without it.

@@ -398,6 +398,19 @@ describe('a request', () => {
     expect(script.read(9)).toBe(0);
   });
 
+  it('that registers anew within a session is dropped and counted', () => {
+    const { script, primary } = settle({ replicaCount: 3 });
+    const answers = new Answers(script, 77n);
+    register(script, primary, 77n);
+    const { session } = at(answers.replies(), 0).header;
+    sendRaw(script, primary, rawRequest(script, { client: 77n, session, request: 1 }));
+    expect(answers.replies()).toHaveLength(2);
+    register(script, primary, 77n);
+    const reason = 'request_out_of_order';
+    expect(script.events('dropped', primary).at(-1)).toMatchObject({ command: 'request', reason });
+    expect(answers.replies()).toHaveLength(2);
+  });
+
   it.each([
     { name: 'of an unknown operation', operation: 99, body: new Uint8Array(0) },
     { name: 'of an operation of the core', operation: 3, body: new Uint8Array(0) },

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Packet } from '../network/network.ts';
 import { STORAGE_CALM } from '../storage/storage.ts';
 import { messageIn, type ScriptedCluster } from '../testing/scripted-cluster.ts';
-import { addOne, at, settle } from '../testing/settled.ts';
+import { addOne, at, keepBusy, settle } from '../testing/settled.ts';
 
 /** From now on these disks need at least so many milliseconds for a write. */
 function slowDown(script: ScriptedCluster, slots: readonly number[], millis: number): void {
@@ -12,23 +12,11 @@ function slowDown(script: ScriptedCluster, slots: readonly number[], millis: num
   for (const slot of slots) script.cluster.storage(slot).setOptions(options);
 }
 
-/** Asks with all clients while so many ticks pass; returns how many were answered. */
-function answered(script: ScriptedCluster, ticks: number): number {
-  const { clients } = script.cluster;
-  const before = clients.reduce((sum, client) => sum + client.answered, 0);
-  for (let tick = 0; tick < ticks; tick += 1) {
-    for (const client of clients)
-      if (client.registered && !client.busy) client.submit(addOne(1), null);
-    script.run(1);
-  }
-  return clients.reduce((sum, client) => sum + client.answered, 0) - before;
-}
-
 /** A primary stands, and leads on for as long as anyone looks. */
 function expectAtRest(script: ScriptedCluster): void {
   const view = (): number => Math.max(...script.cluster.snapshots().map((state) => state.view));
   const before = view();
-  expect(answered(script, 2_000)).toBeGreaterThan(8);
+  expect(keepBusy(script, 2_000)).toBeGreaterThan(8);
   expect(view()).toBe(before);
 }
 
@@ -40,7 +28,7 @@ describe('disks that are slow for good', () => {
       slowDown(script, [0, 1, 2], millis);
       script.run(500);
       script.crash(script.primary() ?? primary);
-      answered(script, 4_000);
+      keepBusy(script, 4_000);
       expectAtRest(script);
     },
   );
@@ -58,14 +46,14 @@ describe('disks that are slow for good', () => {
     const answer = script.submit(addOne(1));
     script.runUntil(() => answer.body !== null, 14_000);
     const view = script.state(script.primary() ?? primary).view;
-    expect(answered(script, 3_000)).toBeGreaterThan(1);
+    expect(keepBusy(script, 3_000)).toBeGreaterThan(1);
     expect(script.state(script.primary() ?? primary)).toMatchObject({ view, isPrimary: true });
   });
 
   it.each([500, 1_000])('of one backup of two: %i ms a write', (millis) => {
     const { script, backups } = settle({ replicaCount: 2, clientCount: 2 });
     slowDown(script, backups, millis);
-    answered(script, 4_000);
+    keepBusy(script, 4_000);
     expectAtRest(script);
   });
 
@@ -73,7 +61,7 @@ describe('disks that are slow for good', () => {
     const { script, backups } = settle({ replicaCount: 3, clientCount: 2 });
     script.crash(at(backups, 1));
     slowDown(script, [at(backups, 0)], millis);
-    answered(script, 4_000);
+    keepBusy(script, 4_000);
     expectAtRest(script);
   });
 
@@ -83,7 +71,7 @@ describe('disks that are slow for good', () => {
     slowDown(script, [0, 1, 2], 80);
     script.run(100);
     script.crash(script.primary() ?? primary);
-    answered(script, 1_000);
+    keepBusy(script, 1_000);
     expectAtRest(script);
   });
 });

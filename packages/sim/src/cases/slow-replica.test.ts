@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NETWORK_CALM } from '../network/network.ts';
 import { STORAGE_CALM } from '../storage/storage.ts';
 import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
-import { addOne, at, settle } from '../testing/settled.ts';
+import { addOne, at, keepBusy, settle } from '../testing/settled.ts';
 
 const SECONDS = 1_000_000;
 /** Long enough for a slow primary to be left, and its effects to be over. */
@@ -119,11 +119,7 @@ describe('a load that was four times too much', () => {
     for (const disk of script.cluster.storages) {
       disk.setOptions({ ...STORAGE_CALM, writeMinMicros: SECONDS / 5 });
     }
-    for (let tick = 0; tick < 600; tick += 1) {
-      for (const client of script.cluster.clients)
-        if (client.registered && !client.busy) client.submit(addOne(1), null);
-      script.run(1);
-    }
+    keepBusy(script, 600);
     for (const disk of script.cluster.storages) disk.setOptions(STORAGE_CALM);
     script.runUntil(() => script.cluster.clients.every((client) => !client.busy), 300);
     script.runUntil(() => script.converged(), 300);

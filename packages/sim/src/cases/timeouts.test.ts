@@ -1,7 +1,7 @@
 import { isCommand, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { messageIn, type ScriptedCluster } from '../testing/scripted-cluster.ts';
-import { addOne, at, settle } from '../testing/settled.ts';
+import { addOne, at, keepBusy, type Settled, settle } from '../testing/settled.ts';
 
 describe('the commit message', () => {
   it('tells backups of a commit that no prepare carries, before the heartbeat would', () => {
@@ -25,11 +25,7 @@ describe('the commit message', () => {
   it('is not sent while prepares carry the commit number', () => {
     const { script, primary } = settle({ replicaCount: 3, clientCount: 3 });
     const before = script.state(primary).timeouts.commitMessage;
-    for (let tick = 0; tick < 300; tick += 1) {
-      for (const client of script.cluster.clients)
-        if (client.registered && !client.busy) client.submit(addOne(1), null);
-      script.run(1);
-    }
+    keepBusy(script, 300);
     expect(script.state(primary).timeouts.commitMessage - before).toBeLessThan(3);
   });
 });
@@ -41,11 +37,7 @@ describe('a primary whose heartbeats are lost', () => {
     const { script, primary } = settle({ replicaCount: 3, clientCount: 2 });
     const { view } = script.state(primary);
     script.drop({ from: primary, command: 'commit' });
-    for (let tick = 0; tick < 2 * silence; tick += 1) {
-      for (const client of script.cluster.clients)
-        if (client.registered && !client.busy) client.submit(addOne(1), null);
-      script.run(1);
-    }
+    keepBusy(script, 2 * silence);
     expect(script.state(primary)).toMatchObject({ view, isPrimary: true });
     expect(script.events('vote').filter((vote) => vote.view === view)).toEqual([]);
     // Pings of an idle one are no proof that it can still lead.
@@ -89,18 +81,40 @@ describe('commits that stand still', () => {
     expect(script.read(1)).toBe(pipelineMax + 1);
   });
 
-  it.each([3, 5])('of %i are noticed with room in the pipeline too', (replicaCount) => {
-    const { script, primary } = settle({ replicaCount });
-    const { checkpointInterval, pipelineMax } = script.cluster.options.config;
-    const threshold = pipelineMax + replicaCount - 1;
-    // The primary's own checkpoint cannot be written: requests wait, and nothing is in flight.
+  /** So many requests wait for the primary's checkpoint, with nothing in its pipeline. */
+  function waitForCheckpoint(replicaCount: number, requests: number): Settled {
+    const settled = settle({ replicaCount, clientCount: requests });
+    const { script, primary } = settled;
+    const { checkpointInterval } = script.cluster.options.config;
     script.tap.hang(primary, 'blocks');
     while (script.state(primary).op < checkpointInterval * 1.5) script.add(1, 1);
     for (const client of script.cluster.clients) client.submit(addOne(1), null);
     script.run(2);
-    const { pipelineLength, queueLength } = script.state(primary);
-    expect(pipelineLength).toBe(0);
-    expect(queueLength).toBeLessThanOrEqual(threshold);
+    expect(script.state(primary)).toMatchObject({ pipelineLength: 0, queueLength: requests });
+    return settled;
+  }
+
+  // A full pipeline of the simulation's four, and an op for each other replica.
+  it.each([
+    [3, 6],
+    [5, 8],
+  ])('of %i are noticed when more than %i wait, with room in the pipeline too', (size, most) => {
+    const { script, primary } = waitForCheckpoint(size, most + 1);
+    const { view } = script.state(primary);
+    script.run(TIMEOUTS_DEFAULT.commitStall + 2);
+    expect(script.events('commit_stalled')).toMatchObject([{ view, waiting: most + 1 }]);
+    expect(script.state(primary)).toMatchObject({ commitStalled: true });
+    expect(script.events('abdicated')).toEqual([]);
+    script.tap.release(primary);
+    script.runUntil(() => script.events('commit_resumed', primary).length > 0, 60);
+    script.runUntil(() => script.converged());
+  });
+
+  it.each([
+    [3, 6],
+    [5, 8],
+  ])('of %i are not spoken of while %i wait', (size, most) => {
+    const { script, primary } = waitForCheckpoint(size, most);
     script.run(TIMEOUTS_DEFAULT.commitStall + 2);
     expect(script.events('commit_stalled')).toEqual([]);
     script.tap.release(primary);
@@ -109,11 +123,7 @@ describe('commits that stand still', () => {
 
   it('is not said of a pipeline that is full and moves', () => {
     const { script } = settle({ replicaCount: 3, clientCount: 7 });
-    for (let tick = 0; tick < 4 * TIMEOUTS_DEFAULT.commitStall; tick += 1) {
-      for (const client of script.cluster.clients)
-        if (client.registered && !client.busy) client.submit(addOne(1), null);
-      script.run(1);
-    }
+    keepBusy(script, 4 * TIMEOUTS_DEFAULT.commitStall);
     expect(script.events('commit_stalled')).toEqual([]);
   });
 });

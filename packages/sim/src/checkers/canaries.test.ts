@@ -21,6 +21,7 @@ import { scenarioOptions } from '../scenarios/registry.ts';
 import { EventQueue } from '../std/event-queue.ts';
 import { FaultAtlas } from '../storage/fault-atlas.ts';
 import { SimulatedStorage, STORAGE_CALM } from '../storage/storage.ts';
+import { tableRows } from '../testing/page-table.ts';
 import { replicaState } from '../testing/replica-state.ts';
 import { HostGuard } from '../user/host-guard.ts';
 import {
@@ -30,7 +31,7 @@ import {
   OPERATION_READ,
 } from '../workload/counter-machine.ts';
 import { AcknowledgedQuorum } from './acknowledged-quorum.ts';
-import { checkBounds } from './bounds.ts';
+import { checkBounds, checkScrubShare } from './bounds.ts';
 import { CheckpointQuorum } from './checkpoint-quorum.ts';
 import { type CommittedEvent, OneHistory } from './history.ts';
 import { checkHonestPeers } from './honest-peers.ts';
@@ -54,6 +55,8 @@ import { WholeCheckpoint } from './whole-checkpoint.ts';
  * own file.
  */
 
+/** Of the predecessor: seven, 24, two, and three that it always has. */
+const CHECKERS_OWED = 36;
 const CONFIG = CONFIG_SIMULATION;
 const ALICE = ClientId(100n);
 const COMMON = { cluster: 1n, replica: 0, view: View(0), release: 1, incarnation: 1n };
@@ -378,5 +381,50 @@ describe('the canary', () => {
       Object.keys(CHECKERS).map((name) => [name, CANARIES[name as CheckerName].planted]),
     );
     for (const row of rows) for (const cell of row) expect(cell.length, row[0]).toBeGreaterThan(2);
+  });
+});
+
+describe('what a checker or a scenario says besides', () => {
+  it('holds a scrubber to its share of the disk', () => {
+    const scrub = { tourTicks: 1, bytesPerTick: 8192 };
+    const read = (scrubBytes: number): void =>
+      checkScrubShare(replicaState({ scrubBytes }), scrub, 1_000);
+    read(8_192_000);
+    expect(() => read(2 * 8_192_000)).toThrow(
+      'bounds: replica 0: scrubbing has read 16384000 bytes',
+    );
+  });
+
+  it('ends a run in which something happened that its scenario rules out', () => {
+    const name = 'baseline';
+    const allowed = (most: number) => {
+      const witnesses = [{ counter: 'requestsAnswered', least: 1, most } as const];
+      const simulation = { ...optionsOf(name), requestsTarget: 8, witnesses };
+      const { verdict, message } = runSeed({
+        seed: 1n,
+        simulation: { ...simulation, safetyTicksMax: 1_000, livenessTicksMax: 2_000 },
+      });
+      return { verdict, message };
+    };
+    expect(allowed(1_000_000)).toEqual({ verdict: 'ok', message: 'converged' });
+    const { verdict, message } = allowed(2);
+    expect(verdict).toBe('correctness');
+    expect(message).toMatch(/^the scenario rules out: requestsAnswered \d+ of at most 2$/);
+  });
+
+  it('stands in the documentation beside the names of the predecessor', () => {
+    const page = readFileSync(new URL('../../../../docs/vopr.md', import.meta.url), 'utf8');
+    const rows = tableRows(page, ['of the predecessor', 'here']);
+    const theirs = rows.flatMap(([names = '']) => names.split(', '));
+    expect(new Set(theirs).size).toBe(CHECKERS_OWED);
+    expect(theirs).toHaveLength(CHECKERS_OWED);
+    for (const [names, here = ''] of rows) {
+      const ours = here.match(
+        /[a-z]+(?:_[a-z]+)+|\b(?:replies|promises|bounds|recovery|liveness|linearizable|byzantine)\b/g,
+      );
+      const said = here.startsWith('states nothing') || here.startsWith('no checker');
+      expect(said || (ours ?? []).length > 0, names).toBe(true);
+      for (const name of ours ?? []) expect(Object.keys(CHECKERS), names).toContain(name);
+    }
   });
 });

@@ -7,6 +7,7 @@ import {
   type TraceEvent,
 } from '@kimberlite/vsr';
 import type { ClientObserver, DefiniteRefusal } from '../client/simulated-client.ts';
+import type { TrueTime } from '../cluster/true-time.ts';
 import type { DiskEvidence } from '../storage/disk-evidence.ts';
 import type { Workload, WorkloadRequest } from '../workload/workload.ts';
 import { AcknowledgedQuorum } from './acknowledged-quorum.ts';
@@ -23,20 +24,17 @@ import { Reads } from './reads.ts';
 import { type RecoveredFile, RecoveredFiles } from './recovered-files.ts';
 import { Replies } from './replies.ts';
 import { SecondJudge } from './second-judge.ts';
+import { StampsInTime } from './stamps-in-time.ts';
 import { StoresEqual } from './stores-equal.ts';
 import { ViewsVoted } from './views-voted.ts';
 import { check } from './violation.ts';
 import { checkpointTables, WholeCheckpoint } from './whole-checkpoint.ts';
 
-export interface CheckersSetup {
+export interface CheckersSetup extends TrueTime {
   readonly config: ClusterConfig;
   /** One of each replica, in the order of slots. */
   readonly disks: readonly DiskEvidence[];
   readonly workload: Workload;
-  /** True time, microseconds. */
-  readonly now: () => number;
-  /** True microseconds in which the clock of this replica gains so many. */
-  readonly trueDuration: (slot: number, micros: number) => number;
   /** Links duplicate nothing that a client sends, so a definite refusal can be believed. */
   readonly checkRefusals: boolean;
   /** No replica lies. */
@@ -54,6 +52,7 @@ export class Checkers implements ClientObserver {
   private readonly disks: readonly DiskEvidence[];
   private readonly promises: Promises;
   private readonly stores: StoresEqual;
+  private readonly stamps: StampsInTime;
   private readonly primaries: OnePrimary;
   private readonly acknowledged: AcknowledgedQuorum;
   private readonly checkpoints: CheckpointQuorum;
@@ -75,6 +74,7 @@ export class Checkers implements ClientObserver {
     this.replies = new Replies(this.history, setup.config, setup.workload.model());
     this.promises = new Promises(setup.disks);
     this.stores = new StoresEqual();
+    this.stamps = new StampsInTime(setup);
     this.primaries = new OnePrimary();
     this.acknowledged = new AcknowledgedQuorum(setup.disks);
     this.checkpoints = new CheckpointQuorum(setup.config, setup.disks);
@@ -108,9 +108,13 @@ export class Checkers implements ClientObserver {
         this.acknowledged.onHistory(entry);
         this.checkpoints.onHistory(entry);
         this.replies.onHistory(entry);
+        this.stamps.onHistory(entry);
         if (this.honestWorkload !== null) checkHonestLog(entry, this.honestWorkload);
         return;
       }
+      case 'prepared':
+        this.stamps.onPrepared(slot, event.checksum);
+        return;
       case 'recovered':
         this.acknowledged.onRecovered(event);
         return;
@@ -140,6 +144,7 @@ export class Checkers implements ClientObserver {
         this.primaries.onPrimary(slot, event.view);
         return;
       default:
+        this.checkpoints.onTrace(slot, event);
         this.promises.onTrace(slot, event);
         this.views.onTrace(slot, event);
     }
@@ -155,6 +160,7 @@ export class Checkers implements ClientObserver {
   /** The replica's disk is gone, and what it promised with it. */
   onDiskLost(slot: number): void {
     this.promises.onDiskLost(slot);
+    this.checkpoints.onDiskLost(slot);
     this.files.onDiskLost(slot);
     this.early.onDiskLost(slot);
   }
@@ -162,6 +168,7 @@ export class Checkers implements ClientObserver {
   /** A file has taken the place of the lost one, which begins in this view. */
   onDiskRecovered(slot: number, file: RecoveredFile & { readonly view: number }): void {
     this.promises.onDiskLost(slot);
+    this.checkpoints.onDiskLost(slot);
     this.views.onRecovered(file.view);
     this.files.onRecovered(slot, file);
     this.early.onRecovered(slot, file);

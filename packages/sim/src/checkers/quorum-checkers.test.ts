@@ -166,6 +166,27 @@ describe('views_voted', () => {
     expect(broken(() => checker.onTrace(1, durable(1)))).toBe('views_voted');
     expect(broken(() => new ViewsVoted(3).onTrace(0, durable(5)))).toBe('views_voted');
   });
+
+  it('allows a new file the view of a peer, and the next where it would lead in that', () => {
+    const raised = (theirs: number, view: number): TraceEvent => ({
+      kind: 'view_raised',
+      peer: 1,
+      theirs: View(theirs),
+      view: View(view),
+    });
+    const raise = (theirs: number, view: number, slot: number): void => {
+      const checker = new ViewsVoted(3);
+      checker.onRecovered(48);
+      checker.onTrace(slot, raised(theirs, view));
+      checker.onTrace(slot, durable(view));
+    };
+    raise(48, 49, 0);
+    raise(48, 48, 1);
+    raise(34, 48, 2);
+    expect(broken(() => raise(48, 50, 0))).toBe('views_voted');
+    expect(broken(() => raise(48, 49, 1))).toBe('views_voted');
+    expect(broken(() => raise(49, 49, 0))).toBe('views_voted');
+  });
 });
 
 describe('checkpoint_quorum', () => {
@@ -195,6 +216,35 @@ describe('checkpoint_quorum', () => {
     expect(broken(commit)).toBe('checkpoint_quorum');
     const sync: TraceEvent = { kind: 'sync_started', op: Op(3), target: Op(interval) };
     expect(broken(() => checker.onTrace(2, sync))).toBe('checkpoint_quorum');
+  });
+
+  it('catches an acknowledgement on top of a checkpoint that is still fetched', () => {
+    const checker = new CheckpointQuorum(CONFIG_SIMULATION, disks);
+    for (const slot of [0, 1]) checker.onTrace(slot, durable);
+    checker.onTrace(2, { kind: 'sync_started', op: Op(3), target: Op(interval) });
+    const acknowledge = (op: number): void => {
+      const [view, checksum] = [View(0), Checksum(2n)];
+      checker.onTrace(2, { kind: 'acknowledged', op: Op(op), view, checksum });
+    };
+    acknowledge(deadline);
+    expect(broken(() => acknowledge(deadline + 1))).toBe('checkpoint_quorum');
+    checker.onTrace(2, { kind: 'sync_finished', op: Op(interval) });
+    acknowledge(deadline + 1);
+  });
+
+  it('forgets a transfer that a crash or a new disk has ended', () => {
+    const before = { checkpoint: { op: 0 } };
+    const checker = new CheckpointQuorum(CONFIG_SIMULATION, [
+      ...disks.slice(0, 2),
+      { superblock: () => before },
+    ]);
+    for (const slot of [0, 1]) checker.onTrace(slot, durable);
+    const [op, view, checksum] = [Op(deadline + 1), View(0), Checksum(2n)];
+    for (const end of ['onStarting', 'onDiskLost'] as const) {
+      checker.onTrace(2, { kind: 'sync_started', op: Op(3), target: Op(interval) });
+      checker[end](2);
+      checker.onTrace(2, { kind: 'acknowledged', op, view, checksum });
+    }
   });
 });
 

@@ -4,7 +4,7 @@ import type { QueryModel, QueryWorkload } from '../workload/workload.ts';
 import type { OneHistory } from './history.ts';
 import type { Replies } from './replies.ts';
 import { modelContext } from './session-model.ts';
-import { check } from './violation.ts';
+import { check, wrongReply } from './violation.ts';
 
 export type QueriedEvent = Extract<TraceEvent, { readonly kind: 'queried' }>;
 
@@ -102,11 +102,7 @@ export class Reads {
       () => `a query sent after the answer of op ${asked.answered} is answered at op ${op}`,
     );
     if (level === 'bounded') this.checkBound(slot, event);
-    check(
-      'reads',
-      this.isRight(slot, event),
-      () => `replica ${slot} gives a wrong answer to a query at op ${op}`,
-    );
+    this.checkAnswer(slot, event);
     asked.answers.set(op, event.reply.slice());
   }
 
@@ -152,12 +148,12 @@ export class Reads {
     return this.times[low - 1]?.op ?? 0;
   }
 
-  private isRight(slot: number, event: QueriedEvent): boolean {
-    const model = this.modelAt(slot, event.op);
+  private checkAnswer(slot: number, event: QueriedEvent): void {
+    const { op, reply: got } = event;
+    const model = this.modelAt(slot, op);
     const expected = model.query(event);
-    return (
-      sameBytes(expected, event.reply) || model.admits?.(event, expected, event.reply) === true
-    );
+    if (sameBytes(expected, got) || model.admits?.(event, expected, got) === true) return;
+    throw wrongReply('reads', `query to replica ${slot} at op ${op}`, { ...event, expected, got });
   }
 
   private modelAt(slot: number, op: number): QueryModel {

@@ -1,9 +1,15 @@
-import type { ClientId, ClusterConfig, Message, TraceEvent } from '@kimberlite/vsr';
+import {
+  type ClientId,
+  type ClusterConfig,
+  type Message,
+  present,
+  type TraceEvent,
+} from '@kimberlite/vsr';
 import { sameBytes } from '../storage/disk-order.ts';
 import type { ReplyModel, WorkloadRequest } from '../workload/workload.ts';
 import type { HistoryEntry, OneHistory } from './history.ts';
 import { type ModelOutcome, SessionModel } from './session-model.ts';
-import { check } from './violation.ts';
+import { check, wrongReply } from './violation.ts';
 
 export type ExecutedEvent = Extract<TraceEvent, { readonly kind: 'executed' }>;
 
@@ -110,17 +116,19 @@ export class Replies {
     const expected = outcome.reply;
     const given = event.reply;
     if (!sameBytes(expected, given) && !this.given.has(outcome)) {
-      const request = this.history.at(op)?.requests[index];
-      if (request !== undefined && this.model.admits?.(request, expected, given) === true) {
+      if (this.model.admits?.(this.requestAt(event), expected, given) === true) {
         outcome.reply = given.slice();
       }
     }
     this.given.add(outcome);
-    check(
-      'replies',
-      sameBytes(outcome.reply, given),
-      () => `request ${index} of op ${op}: wrong answer`,
-    );
+    if (sameBytes(outcome.reply, given)) return;
+    const { operation, body } = this.requestAt(event);
+    const reply = { operation, body, expected: outcome.reply, got: given };
+    throw wrongReply('replies', `request ${index} of op ${op}`, reply);
+  }
+
+  private requestAt({ op, index }: Place): WorkloadRequest {
+    return present(this.history.at(op)?.requests[index], 'what executed is in the history');
   }
 
   /** A register pushed this session out. */
@@ -183,11 +191,10 @@ export class Replies {
         `a client was answered for request ${header.index} of op ${header.op}, not executed there`,
     );
     const expected = outcome.reply;
-    check(
-      'replies',
-      sameBytes(expected, body),
-      () => `a client got a wrong answer of op ${header.op}`,
-    );
+    if (!sameBytes(expected, body)) {
+      const where = `a client is told of request ${header.index} of op ${header.op}`;
+      throw wrongReply('replies', where, { ...logged, expected, got: body });
+    }
     const floor = this.floors.get(client) ?? { op: 0, index: 0 };
     check(
       'replies',

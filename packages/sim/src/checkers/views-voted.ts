@@ -24,10 +24,30 @@ export class ViewsVoted {
   onTrace(slot: number, event: TraceEvent): void {
     if (event.kind === 'vote') this.add(slot, event.view);
     if (event.kind === 'view_durable') this.onView(slot, event.view);
+    if (event.kind === 'view_raised') this.onRaised(slot, event);
   }
 
   /** A new file begins in a view far above, for which nobody has to vote (rule recover-by-op). */
   onRecovered(view: number): void {
+    this.highest = Math.max(this.highest, view);
+  }
+
+  /**
+   * Nor for the one that it moves to when it meets a peer: that peer's, or the next when its own
+   * slot leads there.
+   */
+  private onRaised(
+    slot: number,
+    { theirs, view }: Extract<TraceEvent, { kind: 'view_raised' }>,
+  ): void {
+    let free: number = theirs;
+    if (free % SLOTS === slot) free += 1;
+    while (free % SLOTS >= this.replicaCount) free += 1;
+    check(
+      'views_voted',
+      theirs <= this.highest && view === free,
+      () => `the file of replica ${slot} begins in view ${view}, a peer's is ${theirs}`,
+    );
     this.highest = Math.max(this.highest, view);
   }
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { MUTANTS } from '../mutants/catalogue.ts';
 import { SCENARIOS } from '../scenarios/registry.ts';
@@ -16,6 +17,19 @@ describe('command line', () => {
       json: false,
     });
     expect(parseCommand(['run'])).toMatchObject({ kind: 'run', seed: null, runs: 1 });
+  });
+
+  it('uses all cores for more than one run, and no more than are asked for', () => {
+    const cores = availableParallelism();
+    const several = [['--runs', '2'], ['--for', '10m'], ['--all-scenarios']];
+    for (const argv of several) {
+      expect(parseCommand(['run', ...argv])).toMatchObject({ jobs: cores });
+      expect(parseCommand(['run', ...argv, '--jobs', '3'])).toMatchObject({ jobs: 3 });
+    }
+    expect(parseCommand(['run', '--seed', '7'])).toMatchObject({ jobs: 1 });
+    expect(parseCommand(['run', '--seed', '7', '--trace'])).toMatchObject({ jobs: 1 });
+    const one = ['run', '--seed', '1', '--runs', '1', '--trace'];
+    expect(parseCommand(one)).toMatchObject({ runs: 1, trace: true });
   });
 
   it('takes the older spelling', () => {

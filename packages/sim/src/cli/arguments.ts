@@ -1,6 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { MUTANTS } from '../mutants/catalogue.ts';
 import type { MutantPart } from '../mutants/mutant.ts';
+import { mutantOfScenario } from '../mutants/scenario-mutants.ts';
 import { UNCAUGHT_MUTANTS } from '../mutants/uncaught-mutants.ts';
 import { SCENARIOS } from '../scenarios/registry.ts';
 import { COMMAND_NAMES, type CommandName, OPTIONS, OPTIONS_OF } from './options.ts';
@@ -55,8 +57,10 @@ export interface MutantArguments {
   readonly runs: number | null;
   readonly jobs: number;
   readonly json: boolean;
-  /** Names to plant; empty for all. */
+  /** Names to plant; empty for all. Of scenarios, where their own bugs are planted. */
   readonly names: readonly string[];
+  /** Plants for each scenario the bug that it must fail by. */
+  readonly byScenario: boolean;
   /** Every how-many-th of the catalogue, from which place on. */
   readonly part: MutantPart;
 }
@@ -183,14 +187,16 @@ function runArguments(values: Values): RunArguments {
   }
   const scenarios = scenariosOf(values);
   const trace = values.trace ?? false;
-  if (trace && (runs !== null || seconds !== null || scenarios.length > 1)) {
+  if (trace && ((runs ?? 1) !== 1 || seconds !== null || scenarios.length > 1)) {
     throw new WrongValue('--trace shows one run; leave --runs, --for and --all-scenarios out');
   }
+  const several = seconds !== null || (runs ?? 1) * scenarios.length > 1;
+  const jobs = values.jobs ?? String(several ? availableParallelism() : 1);
   return {
     seed: values.seed === undefined ? null : seedOf(values.seed),
     runs: runs ?? (seconds === null ? 1 : null),
     seconds,
-    jobs: countOf('--jobs', values.jobs ?? '1', 1024),
+    jobs: countOf('--jobs', jobs, 1024),
     scenarios,
     shard,
     mutant: mutantOf(values),
@@ -239,12 +245,24 @@ function eventsOf(values: Values, usual: string): number {
 
 function mutantArguments(values: Values, words: readonly string[]): MutantArguments {
   const given = values.runs ?? values.iterations ?? null;
+  const byScenario = values['by-scenario'] ?? false;
   return {
     seed: seedOf(values.seed ?? '1'),
     runs: given === null ? null : countOf('--runs', given, 1_000_000),
     jobs: countOf('--jobs', values.jobs ?? '1', 1024),
-    names: words.map((word) => named('mutant', [...MUTANTS, ...UNCAUGHT_MUTANTS], word).name),
+    names: words.map((word) => (byScenario ? provenScenario(word) : plantable(word))),
+    byScenario,
     part: partOf(values.part ?? '0/1'),
     json: values.json ?? false,
   };
+}
+
+function plantable(word: string): string {
+  return named('mutant', [...MUTANTS, ...UNCAUGHT_MUTANTS], word).name;
+}
+
+function provenScenario(word: string): string {
+  const { name } = named('scenario', SCENARIOS, word);
+  if (mutantOfScenario(name) === null) throw new WrongValue(`${name} has no bug of its own`);
+  return name;
 }

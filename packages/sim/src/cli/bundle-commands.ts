@@ -8,8 +8,8 @@ import { minimize, sizeText } from '../explain/minimize.ts';
 import { removedText } from '../explain/removed-text.ts';
 import { replay, replayDifferences } from '../explain/replay.ts';
 import { faultText, traceLine } from '../explain/trace-line.ts';
+import { describeOptions } from '../run/describe-options.ts';
 import { EXIT_CODES } from '../run/run-seed.ts';
-import { describeOptions } from '../run/swarm.ts';
 import type { BundleArguments, MinimizeArguments } from './arguments.ts';
 import { withBundle, writeBundle } from './bundle-file.ts';
 import { LineWriter } from './lines.ts';
@@ -17,7 +17,7 @@ import { ProgressLine } from './progress.ts';
 
 const EXIT_NOT_FOUND = 1;
 
-/** `vopr repro`: runs a failure again. Returns the exit code of what the replay found. */
+/** `vopr repro`: runs a failure again. Returns the exit code of what the replay found, or 1. */
 export async function reproCommand(
   options: BundleArguments & { readonly trace: boolean },
 ): Promise<number> {
@@ -34,7 +34,7 @@ export async function reproCommand(
       for (const difference of differences) lines.write(`  ${difference}`);
     }
     lines.flush();
-    return EXIT_CODES[result.verdict];
+    return result.verdict === 'ok' ? EXIT_NOT_FOUND : EXIT_CODES[result.verdict];
   });
 }
 
@@ -48,7 +48,7 @@ export async function showCommand(
       `scenario ${bundle.scenario}, seed ${bundle.seed}, commit ${bundle.commit}, ` +
         `version ${bundle.simVersion}, trace ${bundle.traceHash}`,
       ...(bundle.mutant === null ? [] : [`planted bug: ${bundle.mutant}`]),
-      describeOptions(bundle.options),
+      describeOptions(bundle.options, { workload: null, removed: bundle.removed }),
       removedText(bundle.removed),
       diagnosisText(diagnose(bundle)),
       ...lastLines(bundle, options.events),

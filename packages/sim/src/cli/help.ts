@@ -36,7 +36,8 @@ const CAMPAIGN = `  -s, --seed S           first seed, 0 to 2^64 - 1; without it
       --runs N           seeds S, S + 1, ... of each scenario (also --iterations, -n); default 1
       --for TIME         as many as fit into 90s, 10m, 8h; with --runs, whichever ends first
       --shard I/N        only share I of N of the seeds, for N machines with the same --seed
-  -j, --jobs J           worker threads; default 1. Verdicts and hashes don't depend on it
+  -j, --jobs J           worker threads; default one a core for several runs. Verdicts
+                         and hashes don't depend on it
       --scenario NAME    default swarm; see vopr list. PowerCuts and power-cuts are power_cuts
       --all-scenarios    each seed with every scenario
       --mutant NAME      plant this bug first, in a copy of the sources
@@ -61,7 +62,7 @@ ${EXITS}`,
 
       --trace            print everything that happens
 
-The exit code is that of what the replay found.
+The exit code is that of what the replay found; 1 when nothing fails here.
 
 Example
   vopr repro vopr-failures/swarm-1234.json
@@ -116,6 +117,8 @@ Example
       --runs N           runs that a mutant may survive; default 2000 of the swarm,
                          500 of a scenario made for it
       --part K/N         only part K mod N of N, as for a build that takes another one each time
+      --by-scenario      plants for each scenario the bug that it must fail by; NAMEs are then
+                         scenarios
   -j, --jobs J           worker threads; default 1
       --json             print the result as JSON
 
@@ -135,7 +138,8 @@ export function listText(): string {
   const pad = (name: string): string => name.padEnd(Math.max(width, 22));
   const groups = Object.entries(SCENARIO_GROUPS).flatMap(([group, title]) => {
     const rows = SCENARIOS.filter((scenario) => scenario.group === group).map(
-      ({ name, purpose }) => `    ${pad(name)}${purpose}`,
+      ({ name, title, purpose }) =>
+        `    ${pad(name)}${purpose}${title === undefined ? '' : ` (${title})`}`,
     );
     return rows.length === 0 ? [] : [`  ${title} (${group})`, ...rows];
   });

@@ -18,6 +18,7 @@ export const OPTIONS = {
   'fail-fast': { type: 'boolean' },
   'check-determinism': { type: 'boolean' },
   part: { type: 'string' },
+  'by-scenario': { type: 'boolean' },
   width: { type: 'string' },
   events: { type: 'string' },
   replays: { type: 'string' },
@@ -58,5 +59,5 @@ export const OPTIONS_OF: Readonly<Record<CommandName, readonly string[]>> = {
   stats: CAMPAIGN,
   list: [],
   scenarios: [],
-  mutants: ['seed', 'runs', 'iterations', 'jobs', 'part', 'json'],
+  mutants: ['seed', 'runs', 'iterations', 'jobs', 'part', 'by-scenario', 'json'],
 };

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { MUTANTS } from '../mutants/catalogue.ts';
-import { nodePath, withPlanted } from '../mutants/run-mutants.ts';
 import { commitName } from './commit.ts';
+import { nodePath, withPlanted } from './run-mutants.ts';
 
 const EXIT_USAGE = 2;
 

@@ -54,12 +54,15 @@ export function partOf(text: string): MutantPart {
 }
 
 /** The one of that name, however it is spelled: `PowerCuts` and `power-cuts` are `power_cuts`. */
-export function named<T extends { readonly name: string }>(
+export function named<T extends { readonly name: string; readonly title?: string }>(
   what: string,
   list: readonly T[],
   text: string,
 ): T {
-  const found = list.find(({ name }) => plain(name) === plain(text));
+  const wanted = plain(text);
+  const found = list.find(
+    ({ name, title = name }) => plain(name) === wanted || plain(title) === wanted,
+  );
   if (found !== undefined) return found;
   const near = list.filter(({ name }) => plain(name).includes(plain(text))).map(({ name }) => name);
   const hint = near.length === 0 ? "'vopr list' shows them" : `perhaps ${near.join(', ')}`;

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { type RunResult, runSeed } from '../run/run-seed.ts';
 import { scenarioOptions } from '../scenarios/registry.ts';
+import { nativeSha256 } from './native-sha256.ts';
 
 /** One seed to run. */
 export interface Job {
@@ -22,7 +23,7 @@ export function runJob(job: Job): RunResult {
 function runOnce({ seed, scenario }: Job): RunResult {
   const simulation = scenarioOptions(scenario, seed);
   if (simulation === null) throw new Error(`there is no scenario '${scenario}'`);
-  return runSeed({ seed, simulation });
+  return runSeed({ seed, simulation, sha256: nativeSha256 });
 }
 
 parentPort?.on('message', (job: Job) => {

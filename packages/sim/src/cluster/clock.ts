@@ -1,4 +1,4 @@
-import type { ClockPort, Prng } from '@kimberlite/vsr';
+import { CLOCK_TOLERANCE_MICROS, type ClockPort, type Prng } from '@kimberlite/vsr';
 import type { FaultGate } from '../faults/fault-gate.ts';
 import type { EventQueue } from '../std/event-queue.ts';
 
@@ -14,6 +14,7 @@ export interface ClockOptions {
   readonly stepMicrosMax: number;
 }
 
+/** A clock that never errs. */
 export const CLOCK_CALM: ClockOptions = {
   skewMicros: 0,
   driftMicrosPerSecond: 0,
@@ -47,6 +48,15 @@ export class SimulatedClock implements ClockPort {
     this.stepsBack = 0;
   }
 
+  /** Whether its wall clock ever jumps. */
+  get jumps(): boolean {
+    return this.options.stepProbability > 0;
+  }
+
+  get driftMicrosPerSecond(): number {
+    return this.options.driftMicrosPerSecond;
+  }
+
   monotonic(): number {
     return this.local(this.queue.now);
   }
@@ -75,4 +85,14 @@ export class SimulatedClock implements ClockPort {
   private local(now: number): number {
     return now + Math.floor((now / 1_000_000) * this.options.driftMicrosPerSecond);
   }
+}
+
+/** Whether no majority of the clocks lies within the tolerance: nobody can agree with enough. */
+export function clocksDisagree(clocks: readonly SimulatedClock[]): boolean {
+  const walls = clocks.map((clock) => clock.wall()).sort((first, other) => first - other);
+  const beyond = Math.floor(clocks.length / 2);
+  return walls.every((wall, at) => {
+    const last = walls[at + beyond];
+    return last === undefined || last - wall > CLOCK_TOLERANCE_MICROS;
+  });
 }

@@ -18,7 +18,7 @@ import {
 } from '@kimberlite/vsr';
 import { Exposure } from '../byzantine/exposure.ts';
 import { MessageMutator } from '../byzantine/mutator.ts';
-import { workloadOf } from '../byzantine/stray-state.ts';
+import { workloadWithLies } from '../byzantine/stray-state.ts';
 import { checkScrubShare } from '../checkers/bounds.ts';
 import { Checkers } from '../checkers/checkers.ts';
 import { checkHonestPeers } from '../checkers/honest-peers.ts';
@@ -38,7 +38,9 @@ import { type Happening, roleOf } from './observer.ts';
 import { ReadWitness } from './read-witness.ts';
 import type { FileBeginning } from './replica-maker.ts';
 import { ReplicaProcess, WORK_MEAN_MICROS } from './replica-process.ts';
+import { TraceListeners } from './trace-listeners.ts';
 import { TraceTally } from './trace-tally.ts';
+import { trueTimeOf } from './true-time.ts';
 
 /**
  * A whole cluster in one object: replicas with the production core, their disks and clocks, the
@@ -59,8 +61,7 @@ export class Cluster {
   readonly totals: Totals;
   /** What the lies of this run came to; null without a liar. */
   readonly exposure: Exposure | null;
-  /** Told what replicas tell of themselves, for faults that strike at a certain moment. */
-  onReplicaTrace: ((slot: number, event: TraceEvent) => void) | null;
+  readonly traceListeners: TraceListeners;
   /** Changes what a liar says; null without one. */
   readonly mutator: MessageMutator | null;
   /** Messages are mutated, as they are in the safety phase. */
@@ -95,7 +96,7 @@ export class Cluster {
     }
     this.totals = emptyTotals();
     this.totals.runs = 1;
-    this.onReplicaTrace = null;
+    this.traceListeners = new TraceListeners();
     this.hash = new TraceHash();
     this.readWitness = new ReadWitness(this.totals);
     this.clusterId = prng.u128() | 1n;
@@ -112,7 +113,6 @@ export class Cluster {
       faults: this.faults,
       receive: (packet) => this.receive(packet),
     });
-    this.tally = new TraceTally(this.totals, options, this.network.health);
     const atlas = new FaultAtlas(prng.fork(), {
       replicaCount,
       config: options.config,
@@ -126,6 +126,7 @@ export class Cluster {
       assert(clock !== undefined, 'a clock for each replica');
       return new SimulatedClock(this.queue, prng.fork(), clock);
     });
+    this.tally = new TraceTally(this, options);
     this.connections = slots.map(() => new Map());
     this.replicas = slots.map((slot) => this.createProcess(slot));
     this.checkers = new Checkers({
@@ -134,8 +135,7 @@ export class Cluster {
       workload: options.workload,
       checkRefusals: !options.network.replayRequests,
       honest: options.byzantine === null,
-      now: () => this.queue.now,
-      trueDuration: (slot, micros) => this.clocks[slot]?.trueDuration(micros) ?? micros,
+      ...trueTimeOf(this.queue, this.clocks, this.replicas),
     });
     this.hints = new Hints({
       queue: this.queue,
@@ -237,7 +237,7 @@ export class Cluster {
     this.queue.after(0, () => this.replica(slot).running && this.crash(slot));
   }
 
-  /** The replica's power goes now. */
+  /** Its power goes now. */
   crash(slot: number): void {
     this.countCrash(slot);
     this.replica(slot).crash();
@@ -281,8 +281,9 @@ export class Cluster {
     this.runFor(TICK_MICROS);
     this.totals.ticks += 1;
     for (const client of this.clients) client.tick();
-    for (const state of this.snapshots()) {
-      this.tally.repairs.onSnapshot(state);
+    const states = this.snapshots();
+    this.tally.onTick(states);
+    for (const state of states) {
       this.judge(() => this.checkers.onSnapshot(state));
       checkScrubShare(state, this.options.scrub ?? SCRUB_DEFAULT, this.totals.ticks);
     }
@@ -315,14 +316,8 @@ export class Cluster {
     const replica = slot === null ? null : (this.replicas[slot] ?? null);
     const state = replica === null ? null : replica.snapshot();
     const role = roleOf(state, { paused: replica?.paused ?? false, standby: false });
-    observer({
-      event: this.queue.processed,
-      micros: this.queue.now,
-      slot: replica === null ? null : slot,
-      role,
-      state,
-      what,
-    });
+    const { processed: event, now: micros } = this.queue;
+    observer({ event, micros, slot: replica === null ? null : slot, role, state, what });
   }
 
   private createStorage(
@@ -340,6 +335,7 @@ export class Cluster {
       slot,
       atlas,
       faults: this.faults,
+      onWriteFailed: () => this.crash(slot),
     });
     this.formatDisk(slot, storage, {
       incarnation: present(incarnations[slot], 'one for each'),
@@ -375,7 +371,7 @@ export class Cluster {
           ports,
           config,
           checksum,
-          workload: workloadOf(this.options, slot),
+          workload: workloadWithLies(this.options, slot),
           cluster: this.clusterId,
           slot,
           replicaCount,
@@ -414,7 +410,7 @@ export class Cluster {
 
   private sendFrom(slot: number, to: number, message: AnyMessage): void {
     this.judge(() => this.checkers.onSend(slot, message));
-    this.tally.repairs.onSend(slot, to, message);
+    this.tally.onSend({ slot, to }, message);
     if (this.mutator === null || !this.lying) {
       this.network.send(slot, to, message);
       return;
@@ -436,9 +432,7 @@ export class Cluster {
     if (isCommand(message, 'prepare')) {
       this.checkers.history.observePrepare(message.header.checksum, message.header.parent);
     }
-    if (this.options.observer !== null) {
-      this.observe(to, { kind: 'message', from, to, message });
-    }
+    if (this.options.observer !== null) this.observe(to, { kind: 'message', from, to, message });
     if (to >= this.options.replicaCount) {
       this.clients[to - this.options.replicaCount]?.receive(message);
       return;
@@ -451,6 +445,7 @@ export class Cluster {
       }
       if (isCommand(message, 'query')) this.readWitness.onQuery(replica, this.replicas);
     }
+    this.tally.repairs.onReceive(to, message);
     this.judge(() => this.checkers.onReceive(to, message));
     replica.deliver(message);
     this.checkers.onTaken();
@@ -470,7 +465,7 @@ export class Cluster {
     if (this.exposure === null) checkHonestPeers(slot, event);
     else if (this.exposure.onTrace(slot, event, this.queue.now)) this.totals.liesRejected += 1;
     this.judge(() => this.checkers.onTrace(slot, event));
-    if (this.onReplicaTrace !== null) this.onReplicaTrace(slot, event);
+    this.traceListeners.tell(slot, event);
   }
 
   /** A cluster of one sends no prepares: its parents are read from its disk. */

@@ -38,6 +38,8 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.latentFaults = disks.reduce((sum, disk) => sum + disk.latentFaults, 0);
   totals.hiddenHeads = disks.reduce((sum, disk) => sum + disk.hiddenHeads, 0);
   totals.tornSectors = disks.reduce((sum, disk) => sum + disk.tornSectors, 0);
+  totals.writesFailed = disks.reduce((sum, disk) => sum + disk.failed, 0);
+  totals.writesDropped = disks.reduce((sum, disk) => sum + disk.dropped, 0);
   totals.lostWrites = disks.reduce((sum, disk) => sum + disk.lostWrites, 0);
   return totals;
 }

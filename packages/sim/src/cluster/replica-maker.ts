@@ -40,6 +40,7 @@ export interface FileBeginning {
   readonly view?: View;
 }
 
+/** What the file of a replica is made from. */
 export interface FormatSetup extends FileBeginning {
   readonly config: ClusterConfig;
   readonly machine: MachineIdentity;

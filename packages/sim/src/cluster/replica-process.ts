@@ -58,6 +58,8 @@ const BACKLOG_MAX = 512;
  */
 export class ReplicaProcess {
   readonly slot: number;
+  /** When it last went on after a pause, microseconds since the run began; -1 for never. */
+  unpausedAt: number;
   private readonly setup: ReplicaProcessSetup;
   private host: ReplicaHost | null;
   /** Moves at each start and crash; what an older life asked for is not answered. */
@@ -74,6 +76,7 @@ export class ReplicaProcess {
 
   constructor(setup: ReplicaProcessSetup) {
     this.slot = setup.slot;
+    this.unpausedAt = -1;
     this.setup = setup;
     this.host = null;
     this.life = 0;
@@ -139,6 +142,7 @@ export class ReplicaProcess {
   unpause(): void {
     if (!this.pausedNow) return;
     this.pausedNow = false;
+    this.unpausedAt = this.setup.queue.now;
     const { life } = this;
     const backlog = this.backlog;
     const ticks = this.ticksMissed;

@@ -1,16 +1,30 @@
-import type { TraceEvent } from '@kimberlite/vsr';
+import type { AnyMessage, ReplicaSnapshot, TraceEvent } from '@kimberlite/vsr';
+import { OPERATION_UNKNOWN } from '../byzantine/mutation.ts';
 import type { NodeHealths } from '../network/node-health.ts';
 import type { Totals } from '../run/totals.ts';
+import { clocksDisagree, type SimulatedClock } from './clock.ts';
 import type { ClusterOptions } from './cluster-options.ts';
 import { RepairWitness } from './repair-witness.ts';
 
 /** Commands with which a view commits. */
 const LATE: ReadonlySet<string> = new Set(['commit', 'prepare_ok']);
 
+/** What it counts into, and what it looks at besides the words of replicas. */
+export interface TallyContext {
+  readonly totals: Totals;
+  readonly network: { readonly health: NodeHealths };
+  readonly clocks: readonly SimulatedClock[];
+}
+
 /** Counts what replicas tell of themselves. */
 export class TraceTally {
   private readonly totals: Totals;
   readonly repairs: RepairWitness;
+  private readonly clocks: readonly SimulatedClock[];
+  /** Replicas that are in the midst of a view change. */
+  private readonly changing: Set<number>;
+  /** By slot: votes that its process has forgotten so far. */
+  private readonly windowsExpired: Map<number, number>;
   private readonly walSlots: number;
   private readonly viewsTried: Set<number>;
   private readonly viewsLed: Set<number>;
@@ -20,12 +34,14 @@ export class TraceTally {
   private readonly syncing: Set<number>;
 
   constructor(
-    totals: Totals,
+    { totals, network, clocks }: TallyContext,
     cluster: Pick<ClusterOptions, 'config' | 'replicaCount'>,
-    health: NodeHealths,
   ) {
     this.totals = totals;
-    this.repairs = new RepairWitness(totals, cluster.replicaCount, health);
+    this.repairs = new RepairWitness(totals, cluster.replicaCount, network.health);
+    this.clocks = clocks;
+    this.changing = new Set();
+    this.windowsExpired = new Map();
     this.walSlots = cluster.config.walSlots;
     this.viewsTried = new Set();
     this.viewsLed = new Set();
@@ -33,11 +49,40 @@ export class TraceTally {
     this.syncing = new Set();
   }
 
+  /** Once a tick, with the states of all replicas that run. */
+  onTick(states: readonly ReplicaSnapshot[]): void {
+    let changingTo: number | null = null;
+    let overlap = false;
+    for (const state of states) {
+      this.repairs.onSnapshot(state);
+      this.onWindows(state.slot, state.timeouts.startViewChangeWindow);
+      if (state.status !== 'view_change') continue;
+      if (changingTo !== null && changingTo !== state.view) overlap = true;
+      changingTo = state.view;
+    }
+    if (overlap) this.totals.viewChangesOverlapping += 1;
+  }
+
+  /** The count of a process begins anew when it starts. */
+  private onWindows(slot: number, expired: number): void {
+    const known = this.windowsExpired.get(slot) ?? 0;
+    if (expired === known) return;
+    this.totals.voteWindowsExpired += expired > known ? expired - known : expired;
+    this.windowsExpired.set(slot, expired);
+  }
+
+  /** In a view change a replica asks everyone, and chooses nobody. */
+  onSend(sent: { readonly slot: number; readonly to: number }, message: AnyMessage): void {
+    if (!this.changing.has(sent.slot)) this.repairs.onSend(sent, message);
+  }
+
   onTrace(slot: number, event: TraceEvent): void {
     const { totals } = this;
     switch (event.kind) {
       case 'status':
         if (event.to === 'view_change') this.tried(event.view);
+        if (event.to === 'view_change') this.changing.add(slot);
+        else this.changing.delete(slot);
         return;
       case 'primary':
         this.tried(event.view);
@@ -48,6 +93,7 @@ export class TraceTally {
         return;
       case 'started':
         totals.recoveringHeads += event.status === 'recovering_head' ? 1 : 0;
+        if (event.status !== 'view_change') this.changing.delete(slot);
         return;
       case 'truncated':
         totals.opsTruncated += event.from - event.op;
@@ -111,17 +157,25 @@ export class TraceTally {
         return;
       case 'executed':
         if (event.outcome === 'duplicate') totals.duplicateRequests += 1;
+        if (event.operation === OPERATION_UNKNOWN) totals.unknownOperations += 1;
         return;
       case 'dropped':
-        if (event.reason === 'stale_view' && LATE.has(event.command)) totals.lateCommits += 1;
+        if (event.reason !== 'stale_view' || !this.changing.has(slot)) return;
+        if (LATE.has(event.command)) totals.lateCommits += 1;
         return;
       case 'clock':
-        if (event.synchronized) totals.clockAgreements += 1;
-        else totals.clockLosses += 1;
+        this.onClock(event.synchronized);
         return;
       default:
         return;
     }
+  }
+
+  private onClock(synchronized: boolean): void {
+    const { totals } = this;
+    if (synchronized) totals.clockAgreements += 1;
+    else totals.clockLosses += 1;
+    if (!synchronized && clocksDisagree(this.clocks)) totals.clockLossesByOffset += 1;
   }
 
   private tried(view: number): void {

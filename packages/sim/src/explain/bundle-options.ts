@@ -1,4 +1,6 @@
-import type { SimulationOptions } from '../run/options.ts';
+import { KEY_ORDERS } from '@kimberlite/kernel';
+import { PARTITION_MODES } from '../network/partitions.ts';
+import { CHECKSUMS, type SimulationOptions, WORKLOADS } from '../run/options.ts';
 import { BadBundle, isRecord } from './bundle-fields.ts';
 
 /**
@@ -75,21 +77,11 @@ function mergeRecord(
 const REPLICAS_MAX = 6;
 const CLIENTS_MAX = 64;
 const TICKS_MAX = 10_000_000;
-const CHECKSUMS: readonly string[] = ['mix128', 'sha256-128'];
-const PARTITION_MODES: readonly string[] = [
-  'uniform_size',
-  'uniform_partition',
-  'isolate_one',
-  'isolate_primary',
-  'multi_group',
-  'single_link',
-  'bridge',
-  'ring',
-];
 
 /** Why no run can have these parameters; null when one can. */
 export function optionsFault(options: SimulationOptions): string | null {
-  const { replicaCount, clientCount, clocks, network, partitions, checksum } = options;
+  const { replicaCount, clientCount, clocks, network, partitions } = options;
+  const { checksum, workload, keyOrder } = options;
   const within = (value: number, least: number, most: number): boolean =>
     Number.isSafeInteger(value) && value >= least && value <= most;
   if (!within(replicaCount, 1, REPLICAS_MAX)) return 'options.replicaCount must be from 1 to 6';
@@ -97,6 +89,8 @@ export function optionsFault(options: SimulationOptions): string | null {
   if (clocks.length !== replicaCount) return 'options.clocks must have one for each replica';
   if (!(network.capacity >= 1)) return 'options.network.capacity must be at least 1';
   if (!CHECKSUMS.includes(checksum)) return `options.checksum '${checksum}' is unknown`;
+  if (!WORKLOADS.includes(workload)) return `options.workload '${workload}' is unknown`;
+  if (!KEY_ORDERS.includes(keyOrder)) return `options.keyOrder '${keyOrder}' is unknown`;
   const strange = partitions.modes.find((mode) => !PARTITION_MODES.includes(mode));
   if (strange !== undefined) return `options.partitions.modes: '${strange}' is unknown`;
   for (const name of ['requestsTarget', 'safetyTicksMax', 'livenessTicksMax'] as const) {

@@ -96,6 +96,7 @@ describe('a bundle', () => {
       [option('clocks', []), /one for each replica/],
       [option('network', 3), /options.network must be an object/],
       [option('checksum', 'crc'), /'crc' is unknown/],
+      [option('workload', 'mail'), /'mail' is unknown/],
     ];
     for (const [text, fault] of faults) expect(faultOf(text)).toMatch(fault);
   });
@@ -104,11 +105,12 @@ describe('a bundle', () => {
     const text = changed((value) => {
       const options = value['options'] as Record<string, unknown>;
       delete options['callsMax'];
+      delete options['looksShared'];
       options['gravity'] = 9.81;
     });
     const found = decodeBundle(text, scenarioOptions);
     if (found instanceof BadBundle) throw found;
-    expect(found.notes).toHaveLength(2);
+    expect(found.notes).toHaveLength(3);
     expect(found.notes.join()).toMatch(/gravity is not known.*callsMax is missing/);
     expect(found.bundle.options).toEqual(bundleFor('baseline', 7n).options);
   });

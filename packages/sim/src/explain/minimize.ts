@@ -24,6 +24,7 @@ export interface MinimizeOptions extends ReplayParts {
   readonly onProgress: (progress: MinimizeProgress) => void;
 }
 
+/** The smallest run that was found, and how much smaller it is. */
 export interface Minimized {
   readonly bundle: Bundle;
   readonly replays: number;
@@ -115,11 +116,15 @@ class Search {
     return !this.spent;
   }
 
+  /** With all named that is not left: of a kind that was reduced first, less may be left now. */
   smallest(): Bundle {
-    const { result, removed } = this;
+    const { result } = this;
+    const left = FAULT_KINDS.filter((kind) => kind !== 'delivery').map(
+      (kind) => [kind, this.left(kind)] as const,
+    );
     return {
       ...this.bundle,
-      removed,
+      removed: this.without(left.filter(([, ordinals]) => ordinals.length > 0)),
       message: result.message,
       traceHash: result.traceHash,
       event: result.event,

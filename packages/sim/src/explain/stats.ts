@@ -1,5 +1,6 @@
 import { snake } from '@kimberlite/vsr';
-import type { RunResult, Verdict } from '../run/run-seed.ts';
+import type { Verdict } from '../run/outcome.ts';
+import type { RunResult } from '../run/run-seed.ts';
 import type { Totals } from '../run/totals.ts';
 
 /** How a number is spread over runs. */

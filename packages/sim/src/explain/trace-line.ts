@@ -71,10 +71,13 @@ function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number)
     case 'head_fault':
     case 'misdirect':
     case 'torn_write':
+    case 'write_error':
+    case 'dropped_write':
       return `: replica ${place}, sector ${otherPlace}`;
     case 'crash':
     case 'crash_at_event':
     case 'lost_disk':
+    case 'disk_hang':
     case 'pause':
     case 'clock_step':
       return `: replica ${place}`;

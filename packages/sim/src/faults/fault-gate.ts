@@ -27,12 +27,16 @@ export const FAULT_KINDS = [
   'head_fault',
   'misdirect',
   'torn_write',
+  'write_error',
+  'dropped_write',
+  'disk_hang',
   // No faults, but removable too: a client asks, a packet arrives.
   'request',
   'query',
   'delivery',
 ] as const;
 
+/** One of `FAULT_KINDS`. */
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** Faults whose place is a replica. */
@@ -48,6 +52,9 @@ const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'head_fault',
   'misdirect',
   'torn_write',
+  'write_error',
+  'dropped_write',
+  'disk_hang',
   'gray',
 ]);
 
@@ -66,6 +73,7 @@ export interface Removed {
   readonly clients: readonly number[];
 }
 
+/** The run as its seed draws it. */
 export const NOTHING_REMOVED: Removed = { faults: {}, clients: [] };
 
 /** A fault that was drawn. Two numbers say where: link ends, replica and sector, or the like. */

@@ -5,11 +5,16 @@ import { Search } from './search.ts';
 /** Steps of the model for one history; enough for a hundred thousand operations. */
 const STEPS_MAX = 20_000_000;
 
+/** How long `checkHistory` may search. */
 export interface CheckOptions {
-  /** Steps of the model after which the search is given up. */
+  /** Steps of the model after which the search is given up; default 20 million. */
   readonly stepsMax?: number;
 }
 
+/**
+ * What a search found. `undecided`: the steps were used up before it was known. `steps` are those
+ * of the model.
+ */
 export type HistoryVerdict<Input, Output> =
   | { readonly kind: 'linearizable'; readonly steps: number }
   | {

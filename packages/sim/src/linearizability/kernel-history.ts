@@ -9,8 +9,10 @@ import type { HistoryModel, HistoryOperation } from './history.ts';
 import { KernelEvidence } from './kernel-evidence.ts';
 import { nameOf, nameOfResults } from './result-names.ts';
 
+/** A call of the kernel, its result, and when. */
 export type KernelOperation = HistoryOperation<Call, Result>;
 
+/** What the model has to know of a history before it is checked. */
 export interface KernelHistoryOptions {
   /** The history to be checked: the revisions that its answers name are taken by those. */
   readonly history: readonly KernelOperation[];

@@ -1,12 +1,12 @@
 import type { Mutant } from './mutant.ts';
 
-const PREPARE_OK = 'vsr/src/replica/prepare-ok.ts';
-const ACKNOWLEDGE = 'vsr/src/replica/acknowledge.ts';
+const PREPARE_OK = 'vsr/src/replica/normal/prepare-ok.ts';
+const ACKNOWLEDGE = 'vsr/src/replica/normal/acknowledge.ts';
 const JOURNAL = 'vsr/src/journal/journal.ts';
-const PREPARE = 'vsr/src/replica/prepare.ts';
+const PREPARE = 'vsr/src/replica/normal/prepare.ts';
 const SEND = 'vsr/src/replica/send.ts';
 const STEP = 'vsr/src/replica/step.ts';
-const PRIMARY_START = 'vsr/src/replica/primary-start.ts';
+const PRIMARY_START = 'vsr/src/replica/view-change/primary-start.ts';
 
 /** Acknowledgements: who counts for what, and when it may be said. */
 export const ACK_MUTANTS: readonly Mutant[] = [
@@ -150,10 +150,10 @@ export const ACK_MUTANTS: readonly Mutant[] = [
       },
       {
         file: PRIMARY_START,
-        find: "import { indexInFlight, sendPipeline } from './prepare.ts';\n",
+        find: "import { indexInFlight, sendPipeline } from '../normal/prepare.ts';\n",
         replace:
-          "import { indexInFlight, sendPipeline } from './prepare.ts';\n" +
-          "import { keptAcks } from './prepare-ok.ts';\n",
+          "import { indexInFlight, sendPipeline } from '../normal/prepare.ts';\n" +
+          "import { keptAcks } from '../normal/prepare-ok.ts';\n",
       },
     ],
   },
@@ -186,7 +186,11 @@ export const ACK_MUTANTS: readonly Mutant[] = [
         find: 'if (!r.journal.isDurable(op) || !checkpointAllows(r, op)) return;',
         replace: 'if (!r.journal.isDurable(op)) return;',
       },
-      { file: ACKNOWLEDGE, find: "import { checkpointAllows } from './window.ts';\n", replace: '' },
+      {
+        file: ACKNOWLEDGE,
+        find: "import { checkpointAllows } from '../checkpoint/window.ts';\n",
+        replace: '',
+      },
     ],
   },
   {

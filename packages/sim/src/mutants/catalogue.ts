@@ -1,6 +1,7 @@
 import { ACK_MUTANTS } from './ack-mutants.ts';
 import { CHECKPOINT_MUTANTS } from './checkpoint-mutants.ts';
 import { EXECUTION_MUTANTS } from './execution-mutants.ts';
+import { GUARD_MUTANTS } from './guard-mutants.ts';
 import { INTRODUCTION_MUTANTS } from './introduction-mutants.ts';
 import { JOURNAL_MUTANTS } from './journal-mutants.ts';
 import { LIVENESS_MUTANTS } from './liveness-mutants.ts';
@@ -29,6 +30,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...SCRUB_MUTANTS,
   ...SESSION_MUTANTS,
   ...INTRODUCTION_MUTANTS,
+  ...GUARD_MUTANTS,
   ...LIVENESS_MUTANTS,
   ...READ_MUTANTS,
 ];

@@ -1,15 +1,16 @@
 import type { Mutant } from './mutant.ts';
 
-const APPEND = 'vsr/src/replica/append.ts';
-const PREPARE = 'vsr/src/replica/prepare.ts';
-const WINDOW = 'vsr/src/replica/window.ts';
-const SERVE = 'vsr/src/replica/serve.ts';
-const SYNC = 'vsr/src/replica/sync.ts';
-const CHECKPOINT = 'vsr/src/replica/checkpoint.ts';
-const START_VIEW = 'vsr/src/replica/start-view.ts';
-const BLOCK_REPAIR = 'vsr/src/replica/block-repair.ts';
-const CHECKPOINT_IDS = 'vsr/src/replica/checkpoint-ids.ts';
-const RESTORE = 'vsr/src/replica/restore.ts';
+const APPEND = 'vsr/src/replica/normal/append.ts';
+const PREPARE = 'vsr/src/replica/normal/prepare.ts';
+const WINDOW = 'vsr/src/replica/checkpoint/window.ts';
+const SERVE = 'vsr/src/replica/repair/serve.ts';
+const SYNC = 'vsr/src/replica/checkpoint/sync.ts';
+const CHECKPOINT = 'vsr/src/replica/checkpoint/checkpoint.ts';
+const START_VIEW = 'vsr/src/replica/view-change/start-view.ts';
+const BLOCK_REPAIR = 'vsr/src/replica/repair/block-repair.ts';
+const CHECKPOINT_IDS = 'vsr/src/replica/checkpoint/checkpoint-ids.ts';
+const RESTORE = 'vsr/src/replica/checkpoint/restore.ts';
+const CHECKPOINT_JOB = 'store/src/levels/checkpoint-job.ts';
 const VERIFIED_BLOCKS = 'store/src/levels/verified-blocks.ts';
 
 /** Checkpoints and state transfer. */
@@ -117,11 +118,33 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'ack_on_unfinished_transfer',
+    bug: 'a replica acknowledges on top of a checkpoint whose blocks it is still fetching',
+    edits: [{ file: WINDOW, find: ' && r.restored', replace: '' }],
+    scenario: 'transfer_under_load',
+  },
+  {
+    name: 'freed_blocks_reused_at_once',
+    bug: 'a checkpoint writes over blocks that it gave up and the durable one still names',
+    edits: [
+      {
+        file: CHECKPOINT_JOB,
+        find: '    this.released.push(address);\n',
+        replace: '    this.taken.release(address);\n',
+      },
+      {
+        file: CHECKPOINT_JOB,
+        find: "    assert(!this.durable.used.uses(address), 'the durable tree is never overwritten');\n",
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'unfinished_sync_forgotten',
     bug: 'a replica that starts in the middle of a transfer takes what it has for the whole',
     edits: [
       {
-        file: 'vsr/src/replica/superblock-update.ts',
+        file: 'vsr/src/replica/checkpoint/superblock-update.ts',
         find: 'syncing: r.syncTarget !== null,',
         replace: 'syncing: false,',
       },
@@ -145,10 +168,10 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
       {
         file: CHECKPOINT_IDS,
         find: 'import type { Header }',
-        replace: "import { SLOT_COUNT } from '../membership.ts';\nimport type { Header }",
+        replace: "import { SLOT_COUNT } from '../../membership.ts';\nimport type { Header }",
       },
       {
-        file: 'vsr/src/replica/commit.ts',
+        file: 'vsr/src/replica/normal/commit.ts',
         find: 'if (header.checkpointId !== expectedCheckpointId(r, header.op)) {',
         replace:
           'if (r.commitMin < 0 && header.checkpointId !== expectedCheckpointId(r, header.op)) {',

@@ -1,10 +1,10 @@
 import type { Mutant } from './mutant.ts';
 
-const COMMIT = 'vsr/src/replica/commit.ts';
-const EXECUTE = 'vsr/src/replica/execute.ts';
-const PREPARE = 'vsr/src/replica/prepare.ts';
-const DO_VIEW_CHANGE = 'vsr/src/replica/do-view-change.ts';
-const PRIMARY_START = 'vsr/src/replica/primary-start.ts';
+const COMMIT = 'vsr/src/replica/normal/commit.ts';
+const EXECUTE = 'vsr/src/replica/execution/execute.ts';
+const PREPARE = 'vsr/src/replica/normal/prepare.ts';
+const DO_VIEW_CHANGE = 'vsr/src/replica/view-change/do-view-change.ts';
+const PRIMARY_START = 'vsr/src/replica/view-change/primary-start.ts';
 
 /** Commit and execution: what is executed, when, and from which inputs. */
 export const EXECUTION_MUTANTS: readonly Mutant[] = [
@@ -41,7 +41,7 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
     bug: 'requests of one op execute in an order that each replica draws',
     edits: [
       {
-        file: 'vsr/src/replica/commit.ts',
+        file: 'vsr/src/replica/normal/commit.ts',
         find: '  r.executing = beginExecution(r, message);\n',
         replace:
           '  const begun = beginExecution(r, message);\n' +
@@ -100,6 +100,42 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
           '      r.commitChecksum = r.journal.header(op)?.header.checksum ?? r.commitChecksum;\n' +
           '      return;\n' +
           '    }',
+      },
+    ],
+  },
+  {
+    name: 'timestamps_only_counted',
+    bug: 'a primary counts timestamps on from those before, and looks at no clock',
+    scenario: 'ClockDrift',
+    edits: [
+      {
+        file: PREPARE,
+        find: 'Math.max(primary.timestampNext, r.clock.now(r.monotonic, r.wall))',
+        replace: 'Math.max(primary.timestampNext, 1)',
+      },
+    ],
+  },
+  {
+    name: 'namespaces_share_their_keys',
+    bug: 'of a namespace only the length stands in the keys of its tables',
+    scenario: 'MultiTenantIsolation',
+    edits: [
+      {
+        file: 'kernel/src/tables.ts',
+        find: '  row.set(namespace, 1);\n  row.set(key, start);\n  return row;',
+        replace: '  row.set(key, start);\n  return row;',
+      },
+    ],
+  },
+  {
+    name: 'prepare_taken_for_its_commit',
+    bug: 'a backup takes a prepare for the news that it is committed',
+    scenario: 'CommitMessageFallback',
+    edits: [
+      {
+        file: 'vsr/src/replica/normal/append.ts',
+        find: 'r.commitMax = opMax(r.commitMax, header.commit);',
+        replace: 'r.commitMax = opMax(r.commitMax, header.op);',
       },
     ],
   },

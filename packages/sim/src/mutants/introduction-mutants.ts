@@ -1,6 +1,6 @@
 import type { Mutant } from './mutant.ts';
 
-const INTRODUCE = 'vsr/src/replica/introduce.ts';
+const INTRODUCE = 'vsr/src/replica/members/introduce.ts';
 
 /** A file that was formatted anew is never told so, and never notices. */
 const NOT_TOLD = {
@@ -48,7 +48,7 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     bug: 'what the lost file promised is held against the one that took its place',
     edits: [
       {
-        file: 'vsr/src/replica/recover-op.ts',
+        file: 'vsr/src/replica/members/recover-op.ts',
         find: '    r.promises[slot] = noPromise();\n',
         replace: '',
       },
@@ -58,7 +58,9 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
   {
     name: 'recovery_not_loaded',
     bug: 'a replica that fetched a checkpoint does not learn of the files that it names',
-    edits: [{ file: 'vsr/src/replica/restore.ts', find: '  adoptFiles(r);\n', replace: '' }],
+    edits: [
+      { file: 'vsr/src/replica/checkpoint/restore.ts', find: '  adoptFiles(r);\n', replace: '' },
+    ],
     scenario: 'recovered_and_synced',
   },
   {
@@ -66,7 +68,7 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     bug: 'a lost file that comes back commits the very op that replaces it, and what follows',
     edits: [
       {
-        file: 'vsr/src/replica/replacement.ts',
+        file: 'vsr/src/replica/members/replacement.ts',
         find: 'return replacedAt !== undefined && replacedAt <= op && replacedAt > r.commitMin;',
         replace: 'return replacedAt !== undefined && replacedAt < 0;',
       },

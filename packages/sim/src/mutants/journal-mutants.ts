@@ -1,10 +1,11 @@
 import type { Mutant } from './mutant.ts';
 
 const STARTUP = 'vsr/src/replica/startup.ts';
-const CLEAR_SLOTS = 'vsr/src/replica/clear-slots.ts';
+const CLEAR_SLOTS = 'vsr/src/replica/view-change/clear-slots.ts';
 const JOURNAL = 'vsr/src/journal/journal.ts';
 const RECOVER = 'vsr/src/journal/recover.ts';
-const REPAIR = 'vsr/src/replica/repair.ts';
+const SLOT_READ = 'vsr/src/journal/slot-read.ts';
+const REPAIR = 'vsr/src/replica/repair/repair.ts';
 
 /** The log on disk: the order of its writes and what a start makes of it. */
 export const JOURNAL_MUTANTS: readonly Mutant[] = [
@@ -131,6 +132,22 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'head_above_the_superblock_doubted',
+    bug: 'a head that the superblock does not name is taken for doubtful, though no slot is',
+    scenario: 'power_cuts',
+    edits: [
+      {
+        file: RECOVER,
+        find:
+          'headCertain: !normal || isHeadCertain(unknown, ' +
+          '{ head, writesMax, walSlots: config.walSlots }),',
+        replace:
+          'headCertain: !normal || (head === durableHead && isHeadCertain(unknown, ' +
+          '{ head, writesMax, walSlots: config.walSlots })),',
+      },
+    ],
+  },
+  {
     name: 'late_header_vouches',
     bug: 'the header of an op that comes back counts, though another body was written over it',
     scenario: 'late_headers',
@@ -144,6 +161,31 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
         file: JOURNAL,
         find: "assert(this.writing[slot] === null, 'what is being written over is not vouched for');",
         replace: 'if (this.writing[slot] !== null) continue;',
+      },
+    ],
+  },
+  {
+    name: 'rotten_bodies_left',
+    bug: 'a body that a start finds rotten is never asked for',
+    scenario: 'RecoveryCorruptLog',
+    edits: [
+      {
+        file: REPAIR,
+        find: 'if (entry === null || r.journal.isReadable(op)) return false;',
+        replace:
+          'if (entry === null || r.journal.isReadable(op) || r.journal.isFaulty(op)) return false;',
+      },
+    ],
+  },
+  {
+    name: 'header_of_another_slot_believed',
+    bug: 'a whole header counts in whatever slot it stands',
+    scenario: 'CorruptionSilentDiskFailure',
+    edits: [
+      {
+        file: SLOT_READ,
+        find: "return header.op % facts.config.walSlots === walSlot ? header : 'other_slot';",
+        replace: 'return header;',
       },
     ],
   },

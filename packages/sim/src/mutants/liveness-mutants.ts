@@ -1,12 +1,12 @@
 import type { Mutant } from './mutant.ts';
 
-const ABDICATE = 'vsr/src/replica/abdicate.ts';
-const COMMIT_STALL = 'vsr/src/replica/commit-stall.ts';
-const QUORUM = 'vsr/src/replica/quorum.ts';
-const REPAIR_BUDGET = 'vsr/src/replica/repair-budget.ts';
-const REQUEST = 'vsr/src/replica/request.ts';
+const ABDICATE = 'vsr/src/replica/liveness/abdicate.ts';
+const COMMIT_STALL = 'vsr/src/replica/liveness/commit-stall.ts';
+const QUORUM = 'vsr/src/replica/liveness/quorum.ts';
+const REPAIR_BUDGET = 'vsr/src/replica/repair/repair-budget.ts';
+const REQUEST = 'vsr/src/replica/normal/request.ts';
 const JOURNAL = 'vsr/src/journal/journal.ts';
-const VIEW_CHANGE_PACE = 'vsr/src/replica/view-change-pace.ts';
+const VIEW_CHANGE_PACE = 'vsr/src/replica/view-change/view-change-pace.ts';
 
 /** What keeps a cluster going: giving way, budgets that are given back, refusals that are true. */
 export const LIVENESS_MUTANTS: readonly Mutant[] = [
@@ -38,6 +38,18 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'slow_peers_asked_alike',
+    bug: 'whom to ask for a repair is drawn, however slow the peer was',
+    scenario: 'RepairEwmaSelection',
+    edits: [
+      {
+        file: REPAIR_BUDGET,
+        find: 'available.filter((peer) => peer.all.latency === fastest)',
+        replace: 'available.filter((peer) => peer.all.latency >= fastest)',
+      },
+    ],
+  },
+  {
     name: 'refused_and_passed_on',
     bug: 'without a quorum a request is refused, and passed on to the primary all the same',
     scenario: 'refused_requests',
@@ -52,7 +64,7 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
   {
     name: 'stall_never_over',
     bug: 'a primary whose commits stood still once turns requests away for ever',
-    edits: [{ file: COMMIT_STALL, find: 'r.primary.stalled = false;', replace: 'void r;' }],
+    edits: [{ file: COMMIT_STALL, find: 'r.primary.commitStalled = false;', replace: 'void r;' }],
   },
   {
     name: 'quorum_lost_for_ever',
@@ -98,7 +110,7 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
           '    this.pump();',
       },
       {
-        file: 'vsr/src/replica/repair.ts',
+        file: 'vsr/src/replica/repair/repair.ts',
         find: '  if (body === null) return true;\n  r.journal.write(body);\n  return false;',
         replace: '  return body === null;',
       },
@@ -113,6 +125,57 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
         find: 'const doublings = Math.max(0, r.viewChange.attempts - 1);\n  return Math.min(2 ** doublings, ',
         replace:
           'const doublings = Math.max(0, r.viewChange.attempts - 1);\n  return Math.min(0 * 2 ** doublings, ',
+      },
+    ],
+  },
+  {
+    name: 'hung_disk_unnoticed',
+    bug: 'a primary whose disk hangs goes on with its heartbeats, and leads',
+    scenario: 'hung_disks',
+    edits: [
+      {
+        file: ABDICATE,
+        find: "  if (isDiskStalled(r)) return 'disk_stall';\n  if (holdsUpRequests(r)) return 'slow_disk';\n",
+        replace: '  void isDiskStalled;\n  void holdsUpRequests;\n',
+      },
+    ],
+  },
+  {
+    name: 'stuck_primary_leads_on',
+    bug: 'a primary that waits for a repair that does not come goes on with its heartbeats, and leads',
+    scenario: 'stuck_primaries',
+    edits: [
+      {
+        file: ABDICATE,
+        find: 'if (r.stuckSince !== null && r.tick - r.stuckSince > limit) {',
+        replace: 'if (r.stuckSince !== null && r.tick - r.stuckSince > limit && r.tick < 0) {',
+      },
+    ],
+  },
+  {
+    name: 'timers_wear_out',
+    bug: 'how often a timer fired is kept in one byte: after 255 times it is taken for off',
+    scenario: 'TimeCompression',
+    edits: [
+      {
+        file: 'vsr/src/replica/timers.ts',
+        find: '    return fired;',
+        replace: '    return fired.filter((name) => this.counts[name] < 256);',
+      },
+    ],
+  },
+  {
+    name: 'heartbeats_only_with_news',
+    bug: 'a primary with nothing under way sends no heartbeats',
+    scenario: 'PingHeartbeat',
+    edits: [
+      {
+        file: 'vsr/src/replica/normal/heartbeat.ts',
+        find: "  r.timers.start('heartbeat');\n  r.timers.stop('commitMessage');",
+        replace:
+          "  r.timers.start('heartbeat');\n" +
+          '  if (r.primary.pipeline.length === 0) return;\n' +
+          "  r.timers.stop('commitMessage');",
       },
     ],
   },

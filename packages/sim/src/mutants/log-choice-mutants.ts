@@ -1,8 +1,8 @@
 import type { Mutant } from './mutant.ts';
 
-const DO_VIEW_CHANGE = 'vsr/src/replica/do-view-change.ts';
+const DO_VIEW_CHANGE = 'vsr/src/replica/view-change/do-view-change.ts';
 const JOURNAL = 'vsr/src/journal/journal.ts';
-const SELECT_LOG = 'vsr/src/replica/select-log.ts';
+const SELECT_LOG = 'vsr/src/replica/view-change/select-log.ts';
 
 /** The log of a new view: which one is chosen, and what may be dropped from it. */
 export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
@@ -102,5 +102,16 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
     bug: 'no op is ever given up, whatever proves that it never committed',
     scenario: 'last_copies',
     edits: [{ file: SELECT_LOG, find: '>= quorums.nack)', replace: '>= quorums.nack + 16)' }],
+  },
+  {
+    name: 'view_waits_for_every_log',
+    bug: 'a view begins only when every replica has sent its log',
+    edits: [
+      {
+        file: SELECT_LOG,
+        find: 'dvcs.length < quorums.viewChange)',
+        replace: 'dvcs.length < quorums.viewChange + quorums.replication - 1)',
+      },
+    ],
   },
 ];

@@ -1,10 +1,9 @@
 import type { Mutant } from './mutant.ts';
 
-const READ = 'vsr/src/replica/read.ts';
-const QUERY_BLOCKS = 'vsr/src/replica/query-blocks.ts';
+const READ = 'vsr/src/replica/reads/read.ts';
+const QUERY_BLOCKS = 'vsr/src/replica/reads/query-blocks.ts';
 const TABLE_WALK = 'store/src/levels/table-walk.ts';
-const LEVELED_TABLE = 'store/src/levels/leveled-table.ts';
-const READ_ROUND = 'vsr/src/replica/read-round.ts';
+const READ_ROUND = 'vsr/src/replica/reads/read-round.ts';
 
 /** Reads without a place in the log: what confirms them, and for how long. */
 export const READ_MUTANTS: readonly Mutant[] = [
@@ -101,17 +100,6 @@ export const READ_MUTANTS: readonly Mutant[] = [
         file: TABLE_WALK,
         find: 'if (looked === walk.lookMax) return { rows, stoppedAt: key };',
         replace: 'if (looked === walk.lookMax) return { rows, stoppedAt: null };',
-      },
-    ],
-  },
-  {
-    name: 'range_ends_where_its_tables_say',
-    bug: 'a range of an op ends by what is deleted here, while others have a checkpoint without it',
-    edits: [
-      {
-        file: LEVELED_TABLE,
-        find: '!this.settled && looked + options.added >= walk.lookMax',
-        replace: '!this.settled && looked < 0',
       },
     ],
   },

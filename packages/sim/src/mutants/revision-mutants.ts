@@ -27,8 +27,8 @@ export const REVISION_MUTANTS: readonly Mutant[] = [
       },
       {
         file: CHECKPOINT_JOB,
-        find: '      source: this.demand,\n      horizon,\n',
-        replace: '      source: this.demand,\n      get horizon() { return state.horizon; },\n',
+        find: 'this.together(look),\n      horizon,\n',
+        replace: 'this.together(look),\n      get horizon() { return state.horizon; },\n',
       },
     ],
   },

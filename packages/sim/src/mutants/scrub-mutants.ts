@@ -1,16 +1,16 @@
 import type { Mutant } from './mutant.ts';
 
-const CLEAR_SLOTS = 'vsr/src/replica/clear-slots.ts';
-const SCRUB = 'vsr/src/replica/scrub.ts';
-const SCRUB_READ = 'vsr/src/replica/scrub-read.ts';
-const BLOCK_REPAIR = 'vsr/src/replica/block-repair.ts';
+const CLEAR_SLOTS = 'vsr/src/replica/view-change/clear-slots.ts';
+const SCRUB = 'vsr/src/replica/repair/scrub.ts';
+const SCRUB_READ = 'vsr/src/replica/repair/scrub-read.ts';
+const BLOCK_REPAIR = 'vsr/src/replica/repair/block-repair.ts';
 
 /** The scrubber, and the repair of blocks that rot while a replica works. */
 export const SCRUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'scrubber_skips_blocks',
     bug: 'the tour goes over the log and the superblock only',
-    scenario: 'scrub_detects_corruption',
+    scenario: 'ScrubDetectsCorruption',
     edits: [
       {
         file: SCRUB,
@@ -27,7 +27,7 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'scrubber_believes_tables',
     bug: 'of the blocks only rotten metadata is a finding',
-    scenario: 'scrub_detects_corruption',
+    scenario: 'ScrubDetectsCorruption',
     edits: [
       {
         file: SCRUB_READ,
@@ -41,7 +41,7 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'scrubber_never_wraps',
     bug: 'a tour ends at the end of the file, so what stands before its origin is never read',
-    scenario: 'scrub_detects_corruption',
+    scenario: 'ScrubDetectsCorruption',
     edits: [
       {
         file: SCRUB,
@@ -58,7 +58,7 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'scrub_finding_is_absent',
     bug: 'a body that rotted is taken for one that was never written, and may be denied',
-    scenario: 'scrub_triggers_repair',
+    scenario: 'ScrubTriggersRepair',
     edits: [
       {
         file: SCRUB_READ,
@@ -70,7 +70,7 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'rotten_blocks_only_counted',
     bug: 'a block that rotted is reported and never asked for',
-    scenario: 'scrub_detects_corruption',
+    scenario: 'ScrubDetectsCorruption',
     edits: [
       {
         file: BLOCK_REPAIR,
@@ -82,7 +82,7 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'rotten_headers_left',
     bug: 'redundant headers that rotted are not written again',
-    scenario: 'scrub_detects_corruption',
+    scenario: 'ScrubDetectsCorruption',
     edits: [
       {
         file: SCRUB_READ,
@@ -94,12 +94,36 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'rot_of_old_ops_left',
     bug: 'the slot of an old op that rotted is neither repaired nor cleared',
-    scenario: 'scrub_detects_corruption',
+    scenario: 'ScrubDetectsCorruption',
     edits: [
       {
         file: CLEAR_SLOTS,
         find: 'if (old >= 0 && old <= covered && isUnsound',
         replace: 'if (old > covered + walSlots && isUnsound',
+      },
+    ],
+  },
+  {
+    name: 'scrub_share_ignored',
+    bug: 'a tour that is behind its time takes all that the disk can do',
+    scenario: 'ScrubRateLimited',
+    edits: [
+      {
+        file: SCRUB,
+        find: 'if (scrub.reading !== null || scrub.bytesAllowed <= 0 || !mayScrub(r)) return false;',
+        replace: 'if (scrub.reading !== null || !mayScrub(r)) return false;',
+      },
+    ],
+  },
+  {
+    name: 'scrub_stays_at_the_last_block',
+    bug: 'a tour that has come to the last block does not go on to what is left',
+    scenario: 'ScrubCompletesTour',
+    edits: [
+      {
+        file: SCRUB,
+        find: 'else endPart(scrub.tour, part);',
+        replace: "else if ('end' in part) endPart(scrub.tour, part);\n    else return;",
       },
     ],
   },

@@ -1,12 +1,22 @@
-import type { Mutant } from './mutant.ts';
+import type { Mutant, MutantEdit } from './mutant.ts';
 
-const EXECUTE = 'vsr/src/replica/execute.ts';
-const PREPARE = 'vsr/src/replica/prepare.ts';
-const SESSIONS = 'vsr/src/replica/sessions.ts';
-const REQUEST = 'vsr/src/replica/request.ts';
+const EXECUTE = 'vsr/src/replica/execution/execute.ts';
+const PREPARE = 'vsr/src/replica/normal/prepare.ts';
+const SESSIONS = 'vsr/src/replica/execution/sessions.ts';
+const REQUEST = 'vsr/src/replica/normal/request.ts';
 const REPLIES = 'sim/src/checkers/replies.ts';
 const SESSION_MODEL = 'sim/src/checkers/session-model.ts';
 const CLIENT_SESSION = 'vsr/src/client/client-session.ts';
+
+/** Not in the verdict itself: the primary, which asks for it too, still answers what it knows. */
+const EXECUTED_AGAIN: MutantEdit = {
+  file: EXECUTE,
+  find: '  const outcome = verdictOf(session, entry);\n',
+  replace:
+    '  const verdict = verdictOf(session, entry);\n' +
+    "  const again = verdict === 'duplicate' || verdict === 'collision';\n" +
+    "  const outcome = again && entry.request > 0 ? 'executed' : verdict;\n",
+};
 
 /** Client sessions: at most once, and the same table everywhere. */
 export const SESSION_MUTANTS: readonly Mutant[] = [
@@ -32,11 +42,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     name: 'at_most_once_only_at_primary',
     bug: 'only what the primary remembers keeps a request from executing twice',
     edits: [
-      {
-        file: EXECUTE,
-        find: "return entry.requestChecksum === session.requestChecksum ? 'duplicate' : 'collision';",
-        replace: "return 'executed';",
-      },
+      EXECUTED_AGAIN,
       {
         file: PREPARE,
         find: 'r.primary.inFlight.set(entry.client,',
@@ -76,14 +82,9 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
       'session is given up: there is nothing to skip; the check is a second guard',
     edits: [
       {
-        file: EXECUTE,
-        find: "return entry.request === session.request + 1 ? 'executed' : 'out_of_order';",
-        replace: "return entry.request > session.request ? 'executed' : 'out_of_order';",
-      },
-      {
-        file: REQUEST,
-        find: '} else if (header.request === session.request + 1) {',
-        replace: '} else if (header.request > session.request) {',
+        file: SESSIONS,
+        find: "return request.request === session.request + 1 ? 'executed' : 'out_of_order';",
+        replace: "return request.request > session.request ? 'executed' : 'out_of_order';",
       },
     ],
   },
@@ -92,10 +93,10 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     bug: 'a register that comes again begins its session anew',
     edits: [
       {
-        file: EXECUTE,
+        file: SESSIONS,
         find:
           '    const same = session.request === 0 && ' +
-          'session.requestChecksum === entry.requestChecksum;\n' +
+          'session.requestChecksum === request.requestChecksum;\n' +
           "    return same ? 'duplicate' : 'out_of_order';",
         replace: "    return 'executed';",
       },
@@ -104,19 +105,6 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
         find: 'session: session?.session ?? sessionNumber(header.op, index),',
         replace:
           'session: entry.request === 0 ? sessionNumber(header.op, index) : (session?.session ?? 0),',
-      },
-      {
-        file: REQUEST,
-        find:
-          '    else if (session.requestChecksum === header.checksum) sendReply(r, session);\n' +
-          '    return;\n' +
-          '  }\n' +
-          '  if (session === null) {',
-        replace:
-          '    else enqueue(r, request);\n' +
-          '    return;\n' +
-          '  }\n' +
-          '  if (session === null) {',
       },
     ],
   },
@@ -136,13 +124,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     name: 'duplicate_executed_again',
     bug: 'a request that comes again executes again',
     scenario: 'repeated_requests',
-    edits: [
-      {
-        file: EXECUTE,
-        find: "return entry.requestChecksum === session.requestChecksum ? 'duplicate' : 'collision';",
-        replace: "return 'executed';",
-      },
-    ],
+    edits: [EXECUTED_AGAIN],
   },
   {
     name: 'earlier_copy_forgotten',
@@ -184,11 +166,7 @@ export const SESSION_MUTANTS: readonly Mutant[] = [
     bug: 'a request that comes again executes again, and who wrote the model thought so too',
     scenario: 'repeated_requests',
     edits: [
-      {
-        file: EXECUTE,
-        find: "return entry.requestChecksum === session.requestChecksum ? 'duplicate' : 'collision';",
-        replace: "return 'executed';",
-      },
+      EXECUTED_AGAIN,
       {
         file: SESSION_MODEL,
         find: "return same ? { kind: 'duplicate' } : { kind: 'collision' };\n    }\n    if (request.request !== session.request + 1)",

@@ -2,7 +2,7 @@ import type { Mutant } from './mutant.ts';
 
 const SUPERBLOCK_QUORUM = 'vsr/src/superblock/superblock-quorum.ts';
 const SUPERBLOCK_WRITER = 'vsr/src/superblock/superblock-writer.ts';
-const SUPERBLOCK_UPDATE = 'vsr/src/replica/superblock-update.ts';
+const SUPERBLOCK_UPDATE = 'vsr/src/replica/checkpoint/superblock-update.ts';
 
 /** The superblock: its copies, and how many of them must agree. */
 export const SUPERBLOCK_MUTANTS: readonly Mutant[] = [

@@ -1,14 +1,14 @@
 import type { Mutant } from './mutant.ts';
 
-const APPEND = 'vsr/src/replica/append.ts';
-const CHAIN = 'vsr/src/replica/chain.ts';
-const DO_VIEW_CHANGE = 'vsr/src/replica/do-view-change.ts';
+const APPEND = 'vsr/src/replica/normal/append.ts';
+const CHAIN = 'vsr/src/replica/view-change/chain.ts';
+const DO_VIEW_CHANGE = 'vsr/src/replica/view-change/do-view-change.ts';
 const SEND = 'vsr/src/replica/send.ts';
-const VIEW_CHANGE = 'vsr/src/replica/view-change.ts';
+const VIEW_CHANGE = 'vsr/src/replica/view-change/view-change.ts';
 const STARTUP = 'vsr/src/replica/startup.ts';
-const PRIMARY_START = 'vsr/src/replica/primary-start.ts';
-const START_VIEW = 'vsr/src/replica/start-view.ts';
-const HEARTBEAT = 'vsr/src/replica/heartbeat.ts';
+const PRIMARY_START = 'vsr/src/replica/view-change/primary-start.ts';
+const START_VIEW = 'vsr/src/replica/view-change/start-view.ts';
+const HEARTBEAT = 'vsr/src/replica/normal/heartbeat.ts';
 const STATUS = 'vsr/src/replica/status.ts';
 
 /** View changes: what is durable, what is shown, and what becomes of the old log. */
@@ -114,10 +114,10 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
       },
       {
         file: APPEND,
-        find: "import { askForView } from './ask-view.ts';\n",
+        find: "import { askForView } from '../view-change/ask-view.ts';\n",
         replace:
-          "import { logSuffix } from './chain.ts';\n" +
-          "import { updateSuperblock } from './superblock-update.ts';\n",
+          "import { logSuffix } from '../view-change/chain.ts';\n" +
+          "import { updateSuperblock } from '../checkpoint/superblock-update.ts';\n",
       },
     ],
   },
@@ -128,11 +128,10 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: HEARTBEAT,
-        find: '    askForView(r, header.view);\n' + '    return;',
+        find: '  if (!isOfOwnPrimary(r, message)) return;\n',
         replace:
-          '    r.commitMax = opMax(r.commitMax, header.commit);\n' +
-          '    askForView(r, header.view);\n' +
-          '    return;',
+          '  if (header.view > r.view) r.commitMax = opMax(r.commitMax, header.commit);\n' +
+          '  if (!isOfOwnPrimary(r, message)) return;\n',
       },
     ],
   },
@@ -237,8 +236,8 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
       },
       {
         file: DO_VIEW_CHANGE,
-        find: "import { send } from './send.ts';",
-        replace: "import { broadcast } from './send.ts';",
+        find: "import { send } from '../send.ts';",
+        replace: "import { broadcast } from '../send.ts';",
       },
       {
         file: DO_VIEW_CHANGE,
@@ -255,6 +254,23 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
         file: HEARTBEAT,
         find: '  r.commitMax = opMax(r.commitMax, header.commit);\n  if (header.op > r.op',
         replace: '  r.commitMax = opMax(r.commitMin, header.commit);\n  if (header.op > r.op',
+      },
+    ],
+  },
+  {
+    name: 'missing_bodies_left_out',
+    bug: 'a new primary begins without the ops of its log whose bodies it has not got',
+    scenario: 'ByzantineDvcIdenticalClaims',
+    edits: [
+      {
+        file: PRIMARY_START,
+        find: '    if (!r.journal.isDurable(op)) return;\n',
+        replace: '    if (!r.journal.isDurable(op)) continue;\n',
+      },
+      {
+        file: PRIMARY_START,
+        find: '  if (pipeline.length < r.op - r.commitMax) return;\n',
+        replace: '',
       },
     ],
   },

@@ -2,23 +2,27 @@ import type { Prng } from '@kimberlite/vsr';
 import type { FaultGate } from '../faults/fault-gate.ts';
 import type { Network } from './network.ts';
 
-/** How the nodes are divided. */
-export type PartitionMode =
+/** All there are; bundles are checked against them. */
+export const PARTITION_MODES = [
   /** Two sides, their sizes drawn. */
-  | 'uniform_size'
+  'uniform_size',
   /** Two sides, each replica on either. */
-  | 'uniform_partition'
-  | 'isolate_one'
+  'uniform_partition',
+  'isolate_one',
   /** Whoever leads now, alone. */
-  | 'isolate_primary'
+  'isolate_primary',
   /** Three sides or more. */
-  | 'multi_group'
+  'multi_group',
   /** Two replicas do not hear each other; all others hear both. */
-  | 'single_link'
+  'single_link',
   /** Two sides, and one replica that hears both. */
-  | 'bridge'
+  'bridge',
   /** Each replica hears its two neighbours alone. */
-  | 'ring';
+  'ring',
+] as const;
+
+/** How the nodes are divided. */
+export type PartitionMode = (typeof PARTITION_MODES)[number];
 
 /** When partitions begin and end. Probabilities are per tick. */
 export interface PartitionOptions {
@@ -32,6 +36,7 @@ export interface PartitionOptions {
   readonly stableTicksMin: number;
 }
 
+/** No partitions. */
 export const PARTITIONS_OFF: PartitionOptions = {
   modes: [],
   symmetry: 'symmetric',

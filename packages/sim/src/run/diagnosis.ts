@@ -107,7 +107,10 @@ function namedAbove(cluster: Cluster, logs: readonly ReplicaSnapshot[], op: numb
   return null;
 }
 
-/** What a slot has of the op: a whole prepare that the log does not want there is a denial. */
+/**
+ * What a slot has of the op: a whole prepare that the log does not want there is a denial, and so
+ * is a body that can't be read under the header of such a one.
+ */
 function slotOf(
   cluster: Cluster,
   slot: number,
@@ -115,7 +118,12 @@ function slotOf(
 ): 'readable' | 'damaged' | 'absent' {
   const { evidence } = cluster.storage(slot);
   const found = evidence.slotState(op);
-  if (found !== 'readable' || wanted === null) return found;
+  if (wanted === null) return found;
+  if (found === 'damaged') {
+    const named = evidence.redundantChecksum(op);
+    return named === null || named === wanted ? found : 'absent';
+  }
+  if (found === 'absent') return found;
   return evidence.prepareReadable(op, wanted) ? 'readable' : 'absent';
 }
 

@@ -34,6 +34,7 @@ export class DividedRecovery {
   private readonly prng: Prng;
   /** Null where it is switched off. */
   private readonly play: Generator<void, void> | null;
+  private readonly stopListening: (() => void) | null;
   /** The slot whose old disk runs, and what is put back after it. */
   private returned: { readonly slot: number; readonly current: DiskCopy } | null;
   /** The disk that was lost, with what it did when it came back. */
@@ -53,7 +54,10 @@ export class DividedRecovery {
     this.asked = null;
     this.forgets = false;
     this.forgetful = null;
-    if (this.play !== null) cluster.onReplicaTrace = (slot, event) => this.onTrace(slot, event);
+    const hears = this.play !== null;
+    this.stopListening = hears
+      ? cluster.traceListeners.listen((slot, event) => this.onTrace(slot, event))
+      : null;
   }
 
   /** Once a tick while faults are on. */
@@ -64,7 +68,7 @@ export class DividedRecovery {
   /** From now on no old disk is there, and none hangs. */
   end(): void {
     if (this.play === null) return;
-    this.cluster.onReplicaTrace = null;
+    this.stopListening?.();
     this.takeAway();
     this.remember();
   }

@@ -1,10 +1,10 @@
 import {
   type Prng,
+  TIMEOUT_NAMES,
   TIMEOUT_RELATIONS,
   TIMEOUTS_DEFAULT,
-  TIMER_NAMES,
+  type TimeoutName,
   type TimeoutTable,
-  type TimerName,
   timeoutsFault,
   timeoutsOfProfile,
 } from '@kimberlite/vsr';
@@ -25,12 +25,12 @@ export function drawTimeouts(prng: Prng): TimeoutTable {
     'drawn',
   ] as const);
   if (kind !== 'drawn') return timeoutsOfProfile(kind);
-  const drawn = TIMER_NAMES.map((name): [TimerName, number] => {
+  const drawn = TIMEOUT_NAMES.map((name): [TimeoutName, number] => {
     const ticks = TIMEOUTS_DEFAULT[name];
     return [name, prng.between(Math.max(1, Math.floor(ticks / 2)), 2 * ticks)];
   });
   // SAFETY: one entry for each name.
-  const table = Object.fromEntries(drawn) as Record<TimerName, number>;
+  const table = Object.fromEntries(drawn) as Record<TimeoutName, number>;
   while (timeoutsFault(table) !== null) {
     for (const { longer, shorter, times } of TIMEOUT_RELATIONS) {
       const least = times * table[shorter] + 1;

@@ -1,6 +1,6 @@
 import type { Exposure } from '../byzantine/exposure.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import type { Outcome } from './run-seed.ts';
+import { NOTHING_THROWN, type Outcome } from './outcome.ts';
 import { standstillReason } from './standstill.ts';
 
 /** What comes of a replica that stopped, or of one that should have; null when that is open. */
@@ -51,10 +51,10 @@ export function outcomeOfLies(
 }
 
 function passed(message: string): Outcome {
-  return { verdict: 'ok', checker: null, message, stack: null };
+  return { verdict: 'ok', checker: null, message, ...NOTHING_THROWN };
 }
 
 function failure(text: string): Outcome {
   const message = `byzantine: ${text}`;
-  return { verdict: 'correctness', checker: 'byzantine', message, stack: null };
+  return { verdict: 'correctness', checker: 'byzantine', message, ...NOTHING_THROWN };
 }

@@ -34,6 +34,7 @@ export class LateHeaders {
   private readonly prng: Prng;
   /** Null where it is switched off. */
   private readonly play: Generator<void, void> | null;
+  private readonly stopListening: (() => void) | null;
   private cast: Cast | null;
   /** The late one has given up ops for the second view. */
   private gaveUp: boolean;
@@ -47,7 +48,10 @@ export class LateHeaders {
     this.cast = null;
     this.gaveUp = false;
     this.above = null;
-    if (this.play !== null) cluster.onReplicaTrace = (slot, event) => this.onTrace(slot, event);
+    const hears = this.play !== null;
+    this.stopListening = hears
+      ? cluster.traceListeners.listen((slot, event) => this.onTrace(slot, event))
+      : null;
   }
 
   /** Once a tick while faults are on. */
@@ -58,7 +62,7 @@ export class LateHeaders {
   /** From now on no link is cut, and no header hangs. */
   end(): void {
     if (this.play === null) return;
-    this.cluster.onReplicaTrace = null;
+    this.stopListening?.();
     this.release();
   }
 

@@ -6,9 +6,18 @@ import { CONGESTION_OFF } from '../network/congestion.ts';
 import type { NetworkOptions } from '../network/network.ts';
 import type { StorageOptions } from '../storage/storage.ts';
 import { unrecoverableReason } from './diagnosis.ts';
+import { ALL_ZONES } from './hung-disks.ts';
 
 /** In which state a replica outside the core stays for good. */
-type Frozen = 'down' | 'paused' | 'cut' | 'send_only' | 'receive_only';
+type Frozen = 'down' | 'paused' | 'cut' | 'send_only' | 'receive_only' | 'hung_disk';
+
+export interface LivenessOptions {
+  readonly wholeCluster: boolean;
+  /** A healed disk needs at least so many microseconds for a write; 0 for what is usual. */
+  readonly healedWriteMicros: number;
+  /** Replicas outside the core may be whole but for a disk that takes nothing new any more. */
+  readonly hungDisks: boolean;
+}
 
 /** How the liveness phase ended. */
 export type LivenessOutcome =
@@ -29,14 +38,13 @@ const FINAL_REQUESTS = 2;
 export class LivenessPhase {
   private readonly cluster: Cluster;
   readonly core: readonly number[];
+  /** Replicas outside the core of which only the disk is broken. */
+  private readonly hung: Set<number>;
 
-  constructor(
-    cluster: Cluster,
-    prng: Prng,
-    options: { readonly wholeCluster: boolean; readonly healedWriteMicros: number },
-  ) {
-    const { wholeCluster, healedWriteMicros } = options;
+  constructor(cluster: Cluster, prng: Prng, options: LivenessOptions) {
+    const { wholeCluster, healedWriteMicros, hungDisks } = options;
     this.cluster = cluster;
+    this.hung = new Set();
     const { replicaCount } = cluster.options;
     const slots = prng
       .shuffle(Array.from({ length: replicaCount }, (_, slot) => slot))
@@ -49,7 +57,8 @@ export class LivenessPhase {
     cluster.log(() => `liveness: core ${this.core.join(', ')}`);
     this.heal(healedWriteMicros);
     for (const slot of slots.slice(size)) {
-      this.freeze(slot, prng.pick<Frozen>(['down', 'paused', 'cut', 'send_only', 'receive_only']));
+      const frozen = prng.pick<Frozen>(['down', 'paused', 'cut', 'send_only', 'receive_only']);
+      this.freeze(slot, hungDisks && prng.chance(0.5) ? 'hung_disk' : frozen);
     }
   }
 
@@ -111,8 +120,19 @@ export class LivenessPhase {
       if (unsound !== null) found.push(`replica ${slot} has not repaired op ${unsound}`);
       if (state.syncing) found.push(`replica ${slot} is syncing`);
     }
-    if (!states.some((state) => state.isPrimary)) found.push('there is no primary');
+    if (!this.isLed(first)) found.push('there is no primary');
     return found;
+  }
+
+  /**
+   * Whether somebody that the core hears leads its view. That may be one whose disk hangs, so long
+   * as nothing waits for it: the others' votes commit.
+   */
+  private isLed({ view }: ReplicaSnapshot): boolean {
+    return this.cluster.snapshots().some((state) => {
+      const heard = this.core.includes(state.slot) || this.hung.has(state.slot);
+      return heard && state.isPrimary && state.view === view;
+    });
   }
 
   /** A lie took hold, so that there is no history to compare with. */
@@ -159,6 +179,12 @@ export class LivenessPhase {
     const replica = cluster.replica(slot);
     cluster.log(() => `liveness: replica ${slot} stays ${frozen}`);
     replica.disarm();
+    if (frozen === 'hung_disk') {
+      this.hung.add(slot);
+      if (replica.paused) replica.unpause();
+      cluster.storage(slot).hang(ALL_ZONES);
+      return;
+    }
     if (frozen === 'down') {
       if (replica.running) cluster.crash(slot);
       return;
@@ -205,5 +231,7 @@ function healedStorage(options: StorageOptions): StorageOptions {
     misdirectProbability: 0,
     latentFaultProbability: 0,
     headFaultProbability: 0,
+    writeErrorProbability: 0,
+    droppedWriteProbability: 0,
   };
 }

@@ -1,3 +1,4 @@
+import type { KeyOrder } from '@kimberlite/kernel';
 import type { ClusterConfig, ScrubOptions, TimeoutTable, TraceEvent } from '@kimberlite/vsr';
 import type { ByzantineOptions } from '../byzantine/mutation.ts';
 import type { ClientOptions } from '../client/simulated-client.ts';
@@ -8,6 +9,7 @@ import type { PartitionOptions } from '../network/partitions.ts';
 import type { AtlasOptions } from '../storage/fault-atlas.ts';
 import type { StorageOptions } from '../storage/storage.ts';
 import type { GrayOptions } from './gray-faults.ts';
+import type { HungDiskOptions } from './hung-disks.ts';
 import type { LostDiskOptions } from './lost-disk.ts';
 import type { Totals } from './totals.ts';
 
@@ -38,6 +40,7 @@ export interface CrashAt {
 
 export const CRASH_AT_NOTHING: CrashAt = { events: [], probability: 0 };
 
+/** No process crashes or pauses. */
 export const PROCESS_FAULTS_OFF: ProcessFaultOptions = {
   crashProbability: 0,
   crashWhileWritingProbability: 0,
@@ -60,17 +63,29 @@ export interface Witness {
   readonly most?: number;
 }
 
+/** What the simulated disks and messages are checked by: SHA-256 is what ships. */
+export const CHECKSUMS = ['mix128', 'sha256-128'] as const;
+/** State machines, each with what clients ask of it. */
+export const WORKLOADS = ['kernel', 'counter', 'rows'] as const;
+
 /** Everything that a seed decides about a run, apart from the draws during it. */
 export interface SimulationOptions {
   readonly replicaCount: number;
   readonly clientCount: number;
   readonly config: ClusterConfig;
-  readonly checksum: 'mix128' | 'sha256-128';
-  readonly workload: 'kernel' | 'counter' | 'rows';
+  readonly checksum: (typeof CHECKSUMS)[number];
+  readonly workload: (typeof WORKLOADS)[number];
   /** Calls in one request of the kernel's workload, at most. */
   readonly callsMax: number;
+  /**
+   * Deleted keys that the ranges of one request of the kernel may come by. Drawn with `callsMax`:
+   * what ships where that is 4, else so few that ranges often end among them.
+   */
+  readonly looksShared: number;
   /** Namespaces that the kernel's workload spreads over. */
   readonly namespaces: number;
+  /** Which keys the kernel's workload names. */
+  readonly keyOrder: KeyOrder;
   /** The safety phase ends when so many requests were answered, */
   readonly requestsTarget: number;
   /** or after so many ticks, with faults on. */
@@ -93,6 +108,7 @@ export interface SimulationOptions {
   readonly atlas: Pick<AtlasOptions, 'wal' | 'blocks' | 'rotten'>;
   readonly processes: ProcessFaultOptions;
   readonly gray: GrayOptions;
+  readonly hungDisks: HungDiskOptions;
   /** Lies told in the safety phase; null for none. */
   readonly byzantine: ByzantineOptions | null;
   readonly clocks: readonly ClockOptions[];

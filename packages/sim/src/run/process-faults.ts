@@ -12,6 +12,7 @@ export class ProcessFaults {
   /** By slot: ticks since it went up or down. */
   private readonly stable: number[];
   private readonly wasRunning: boolean[];
+  private readonly stopListening: (() => void) | null;
 
   constructor(cluster: Cluster, prng: Prng, options: ProcessFaultOptions) {
     this.cluster = cluster;
@@ -20,9 +21,10 @@ export class ProcessFaults {
     this.options = options;
     this.stable = cluster.replicas.map(() => 0);
     this.wasRunning = cluster.replicas.map(() => true);
-    if (options.crashAt.events.length > 0) {
-      cluster.onReplicaTrace = (slot, event) => this.onTrace(slot, event.kind);
-    }
+    const hears = options.crashAt.events.length > 0;
+    this.stopListening = hears
+      ? cluster.traceListeners.listen((slot, event) => this.onTrace(slot, event.kind))
+      : null;
   }
 
   tick(): void {
@@ -80,7 +82,7 @@ export class ProcessFaults {
 
   /** Faults are over: what replicas do is no reason to crash any more. */
   end(): void {
-    this.cluster.onReplicaTrace = null;
+    this.stopListening?.();
   }
 
   private onTrace(slot: number, kind: TraceEvent['kind']): void {

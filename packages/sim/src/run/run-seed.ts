@@ -1,7 +1,5 @@
-import { LOOKS_SHARED } from '@kimberlite/kernel';
-import { AssertionError, type ChecksumFunction, mix128, sha256Checksum } from '@kimberlite/store';
-import { Prng, StateMachineError } from '@kimberlite/vsr';
-import { type CheckerName, Violation } from '../checkers/violation.ts';
+import { type ChecksumFunction, mix128, sha256Checksum } from '@kimberlite/store';
+import { Prng } from '@kimberlite/vsr';
 import type { SimulatedClient } from '../client/simulated-client.ts';
 import { Cluster } from '../cluster/cluster.ts';
 import { collectTotals } from '../cluster/collect-totals.ts';
@@ -14,22 +12,22 @@ import { counterWorkload } from '../workload/counter-machine.ts';
 import { KernelWorkload } from '../workload/kernel-workload.ts';
 import { rowWorkload } from '../workload/row-machine.ts';
 import type { Workload } from '../workload/workload.ts';
+import { describeOptions } from './describe-options.ts';
 import { DividedRecovery } from './divided-recovery.ts';
 import { GrayFaults } from './gray-faults.ts';
+import { HungDisks } from './hung-disks.ts';
 import { outcomeOfLies, outcomeOfStop } from './judge-lies.ts';
 import { hasLastCopy } from './last-copies.ts';
 import { LateHeaders } from './late-headers.ts';
 import { LivenessPhase } from './liveness.ts';
 import { LostDisk } from './lost-disk.ts';
 import type { SimulationOptions } from './options.ts';
+import { NOTHING_THROWN, type Outcome, outcomeOf, type Verdict } from './outcome.ts';
 import { ProcessFaults } from './process-faults.ts';
 import { productionMaker } from './production-maker.ts';
 import { rotLeftByScrubbers } from './scrub-judge.ts';
-import { describeOptions, drawSwarm } from './swarm.ts';
+import { drawSwarm } from './swarm.ts';
 import type { Totals } from './totals.ts';
-
-/** `crash`: an assertion or another error of the code itself. */
-export type Verdict = 'ok' | 'crash' | 'liveness' | 'correctness';
 
 /** Exit codes of `vopr`, by verdict. */
 export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
@@ -39,15 +37,9 @@ export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
   correctness: 129,
 };
 
-export interface RunResult {
+/** What came of a run, and what was seen in it. */
+export interface RunResult extends Outcome {
   readonly seed: bigint;
-  readonly verdict: Verdict;
-  /** The checker that was violated, or null. */
-  readonly checker: CheckerName | null;
-  /** What went wrong, in one line; what was seen, when nothing did. */
-  readonly message: string;
-  /** Where an assertion failed; null otherwise. */
-  readonly stack: string | null;
   readonly traceHash: string;
   /** What the seed switched on. */
   readonly options: string;
@@ -62,6 +54,7 @@ export interface RunResult {
   readonly totals: Totals;
 }
 
+/** Which run, and how it differs from what its seed draws. */
 export interface RunOptions {
   readonly seed: bigint;
   /** Instead of what the seed draws. */
@@ -82,6 +75,8 @@ export interface RunOptions {
   readonly maker?: ReplicaMaker;
   /** Makes what clients ask, of which state machine, instead of what the parameters name. */
   readonly workload?: () => Workload;
+  /** Computes SHA-256 where the run uses it; its result must be that of the plain one. */
+  readonly sha256?: ChecksumFunction;
 }
 
 /** Simulated events after which a run is taken to be in an endless loop. */
@@ -97,7 +92,7 @@ export function runSeed(run: RunOptions): RunResult {
   const cluster = new Cluster(
     {
       ...simulation,
-      checksum: checksumNamed(simulation.checksum),
+      checksum: checksumNamed(simulation.checksum, run.sha256),
       workload: run.workload?.() ?? workloadOf(simulation),
       maker: run.maker ?? productionMaker,
       observer: observerOf(run),
@@ -109,7 +104,10 @@ export function runSeed(run: RunOptions): RunResult {
   );
   const simulator = new Simulator(cluster, simulation, faultPrng);
   run.onCluster?.(cluster);
-  const described = describeOptions(simulation);
+  const described = describeOptions(simulation, {
+    workload: run.workload === undefined ? null : cluster.options.workload.name,
+    removed: run.removed ?? NOTHING_REMOVED,
+  });
   cluster.log(() => described);
   const outcome = simulator.run();
   const missing = outcome.verdict === 'ok' ? simulator.missingWitness() : null;
@@ -133,9 +131,6 @@ function observerOf({ log, observer }: RunOptions): Observer | null {
   return log === undefined ? null : (seen) => log(traceLine(seen));
 }
 
-/** How a run ended. */
-export type Outcome = Pick<RunResult, 'verdict' | 'checker' | 'message' | 'stack'>;
-
 class Simulator {
   private readonly cluster: Cluster;
   private readonly options: SimulationOptions;
@@ -146,6 +141,7 @@ class Simulator {
   private readonly prng: Prng;
   private readonly livenessPrng: Prng;
   private readonly gray: GrayFaults;
+  private readonly hungDisks: HungDisks;
   private readonly lateHeaders: LateHeaders;
   private idle: boolean;
   private readonly watchesLastCopies: boolean;
@@ -170,6 +166,7 @@ class Simulator {
     this.gray = new GrayFaults(cluster, prng.fork(), options.gray);
     const { dividedRecovery } = options;
     this.dividedRecovery = new DividedRecovery(cluster, prng.fork(), dividedRecovery);
+    this.hungDisks = new HungDisks(cluster, prng.fork(), options.hungDisks);
     this.lateHeaders = new LateHeaders(cluster, prng.fork(), options.lateHeaders);
     this.idle = false;
     this.watchesLastCopies = options.witnesses.some(({ counter }) => counter === 'lastCopies');
@@ -181,6 +178,7 @@ class Simulator {
       const enough = this.safetyPhase();
       const excess = this.excess();
       this.gray.healAll();
+      this.hungDisks.end();
       this.lateHeaders.end();
       this.processes.end();
       this.lostDisk.end();
@@ -191,6 +189,7 @@ class Simulator {
       const liveness = new LivenessPhase(this.cluster, this.livenessPrng, {
         wholeCluster: whole,
         healedWriteMicros: this.options.healedWriteMicros,
+        hungDisks: this.options.hungDisks.hungMax > 0,
       });
       const outcome = this.judge(liveness);
       return outcome.verdict === 'ok' ? (excess ?? outcome) : outcome;
@@ -264,7 +263,7 @@ class Simulator {
     });
     if (broken.length === 0) return null;
     const message = `the scenario rules out: ${broken.join(', ')}`;
-    return { verdict: 'correctness', checker: null, message, stack: null };
+    return { verdict: 'correctness', checker: null, message, ...NOTHING_THROWN };
   }
 
   private drawFaults(): void {
@@ -273,6 +272,7 @@ class Simulator {
     this.lostDisk.tick();
     this.dividedRecovery.tick();
     this.gray.tick();
+    this.hungDisks.tick();
     this.lateHeaders.tick();
     this.cluster.network.tick();
     this.cluster.tickClocks();
@@ -330,7 +330,7 @@ class Simulator {
       const rot = rotLeftByScrubbers(this.cluster, liveness.core, scrubJudged);
       if (rot !== null) outcome = { kind: 'stuck', reason: rot };
     }
-    const nothing = { checker: null, stack: null };
+    const nothing = { checker: null, ...NOTHING_THROWN };
     switch (outcome.kind) {
       case 'converged':
         return { verdict: 'ok', message: 'converged', ...nothing };
@@ -342,50 +342,22 @@ class Simulator {
           verdict: 'liveness',
           checker: 'liveness',
           message: `liveness: the core does not converge: ${outcome.reason}`,
-          stack: null,
+          ...NOTHING_THROWN,
         };
     }
   }
 }
 
-function outcomeOf(thrown: unknown): Outcome {
-  const error = namedError(thrown);
-  if (error instanceof Violation) {
-    const { checker, message } = error;
-    const stack = error.stack ?? null;
-    return { verdict: 'correctness', checker, message, stack };
-  }
-  if (error instanceof Error) {
-    const kind = error instanceof AssertionError ? 'assertion' : error.name;
-    const message = `${kind}: ${error.message}`;
-    return { verdict: 'crash', checker: null, message, stack: error.stack ?? null };
-  }
-  return { verdict: 'crash', checker: null, message: String(error), stack: null };
-}
-
-/**
- * What went wrong inside a state machine: a checker's word or an assertion is what it is; all else
- * that the machine throws or answers is a promise of its own that it broke.
- */
-function namedError(thrown: unknown): unknown {
-  if (!(thrown instanceof StateMachineError)) return thrown;
-  const { cause, message } = thrown;
-  if (cause instanceof Violation || cause instanceof AssertionError) return cause;
-  return new Violation('determinism', message);
-}
-
 /** The checksum function of that name. */
-export function checksumNamed(name: SimulationOptions['checksum']): ChecksumFunction {
-  return name === 'mix128' ? mix128 : sha256Checksum;
+export function checksumNamed(
+  name: SimulationOptions['checksum'],
+  sha256: ChecksumFunction = sha256Checksum,
+): ChecksumFunction {
+  return name === 'mix128' ? mix128 : sha256;
 }
-
-/** Deleted keys that the ranges of a request may come by in most runs. */
-const LOOKS_FEW = 4;
 
 function workloadOf(options: SimulationOptions): Workload {
   if (options.workload === 'counter') return counterWorkload;
   if (options.workload === 'rows') return rowWorkload;
-  // Not drawn by itself, so that seeds stay what they are: few in most runs.
-  const looksShared = options.callsMax === 4 ? LOOKS_SHARED : LOOKS_FEW;
-  return new KernelWorkload({ ...options, looksShared });
+  return new KernelWorkload(options);
 }

@@ -1,3 +1,4 @@
+import { type KeyOrder, LOOKS_SHARED } from '@kimberlite/kernel';
 import {
   CONFIG_SIMULATION,
   type Command,
@@ -15,13 +16,17 @@ import {
   type PartitionMode,
   type PartitionOptions,
 } from '../network/partitions.ts';
-import type { StorageOptions } from '../storage/storage.ts';
+import { STORAGE_CALM, type StorageOptions } from '../storage/storage.ts';
 import { drawHints, drawTimeouts } from './draw-timeouts.ts';
+import { drawWholeDisks } from './draw-whole-disks.ts';
 import { GRAY_KINDS, GRAY_OFF, type GrayOptions } from './gray-faults.ts';
+import { HUNG_DISKS_OFF } from './hung-disks.ts';
 import { LOST_DISK_OFF } from './lost-disk.ts';
 import { CRASH_AT_NOTHING, type ProcessFaultOptions, type SimulationOptions } from './options.ts';
 
 const MILLISECOND = 1_000;
+/** In milliseconds. */
+const HOUR = 3_600_000;
 /** A run must answer this many times the slots of its WAL, so that the ring wraps. */
 const WRAPS_MIN = 3;
 const SAFETY_TICKS_MAX = 20_000;
@@ -29,6 +34,8 @@ const LIVENESS_TICKS_MAX = 12_000;
 /** So many times as long where disks stay slow, or timeouts are so long that little happens. */
 const PATIENCE = 4;
 const PATIENT_SILENCE = 100;
+/** Deleted keys that the ranges of a request may come by in most runs, so that they end there. */
+const LOOKS_FEW = 4;
 
 /**
  * Draws all parameters of a run. Each class of faults is switched off in a share of runs: what is
@@ -36,18 +43,33 @@ const PATIENT_SILENCE = 100;
  * elsewhere, because a run here is a few thousand ticks and not millions.
  */
 export function drawSwarm(prng: Prng): SimulationOptions {
+  const drawn = drawWholeDisks(prng, drawParameters(prng));
+  return { ...drawn, keyOrder: prng.pick(KEY_ORDERS_DRAWN) };
+}
+
+/** Some kinds of trouble need a few hot keys, or keys that grow; most are better off with any. */
+const KEY_ORDERS_DRAWN: readonly KeyOrder[] = ['uniform', 'uniform', 'hotspot', 'sequential'];
+
+/** The same without disks that fail as wholes, without single links that are cut; any key alike. */
+export function drawParameters(prng: Prng): SimulationOptions {
   const replicaCount = prng.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6]);
   const config = CONFIG_SIMULATION;
+  const clientCount = prng.between(1, 2 * config.sessionsMax - 1);
+  const checksum = prng.chance(0.05) ? 'sha256-128' : 'mix128';
+  const workload = prng.chance(0.1) ? 'counter' : 'kernel';
+  const callsMax = prng.pick([1, 2, 4]);
   const drawn: Omit<SimulationOptions, 'storage' | 'scrub' | 'scrubJudged' | 'workMeanMicros'> & {
     readonly storage: ReturnType<typeof drawStorage>;
   } = {
     replicaCount,
-    clientCount: prng.between(1, 2 * config.sessionsMax - 1),
+    clientCount,
     config,
-    checksum: prng.chance(0.05) ? 'sha256-128' : 'mix128',
-    workload: prng.chance(0.1) ? 'counter' : 'kernel',
-    callsMax: prng.pick([1, 2, 4]),
+    checksum,
+    workload,
+    callsMax,
     namespaces: 2,
+    looksShared: callsMax === 4 ? LOOKS_SHARED : LOOKS_FEW,
+    keyOrder: 'uniform',
     requestsTarget: config.walSlots * prng.between(WRAPS_MIN, 3 * WRAPS_MIN),
     safetyTicksMax: SAFETY_TICKS_MAX,
     livenessTicksMax: LIVENESS_TICKS_MAX,
@@ -64,6 +86,7 @@ export function drawSwarm(prng: Prng): SimulationOptions {
     dividedRecovery: false,
     lateHeaders: false,
     gray: GRAY_OFF,
+    hungDisks: HUNG_DISKS_OFF,
     byzantine: null,
     witnesses: [],
     timeouts: drawTimeouts(prng),
@@ -75,7 +98,7 @@ export function drawSwarm(prng: Prng): SimulationOptions {
   return drawLater(prng, {
     ...drawn,
     config: { ...config, stateBytesMax },
-    storage: { ...drawn.storage, latentFaultProbability, headFaultProbability: 0 },
+    storage: { ...STORAGE_CALM, ...drawn.storage, latentFaultProbability },
     scrub,
     scrubJudged: null,
     workMeanMicros: WORK_MEAN_MICROS,
@@ -247,7 +270,13 @@ function drawPartitions(prng: Prng): PartitionOptions {
 
 function drawStorage(
   prng: Prng,
-): Omit<StorageOptions, 'latentFaultProbability' | 'headFaultProbability'> {
+): Omit<
+  StorageOptions,
+  | 'latentFaultProbability'
+  | 'headFaultProbability'
+  | 'writeErrorProbability'
+  | 'droppedWriteProbability'
+> {
   return {
     readMinMicros: prng.between(0, prng.pick([1, 30])) * MILLISECOND,
     readMeanMicros: prng.between(0, prng.pick([1, 10, 100])) * MILLISECOND,
@@ -282,7 +311,7 @@ function drawClock(prng: Prng): ClockOptions {
     skewMicros: calm ? 0 : prng.between(-skew, skew),
     driftMicrosPerSecond: calm ? 0 : prng.between(-2_000, 2_000),
     stepProbability: calm ? 0 : prng.pick([0, 0, 1 / 2_000]),
-    stepMicrosMax: prng.pick([10, 1_000, 100_000]) * MILLISECOND,
+    stepMicrosMax: prng.pick([10, 1_000, 100_000, HOUR]) * MILLISECOND,
   };
 }
 
@@ -295,43 +324,4 @@ function drawClients(prng: Prng): ClientOptions {
     // Each costs a round of all replicas: more often they would be most of what happens in a run.
     queryProbability: rate(prng, prng.pick([0.01, 0.05]), 0.3),
   };
-}
-
-/** One line that names what this run has switched on. */
-export function describeOptions(options: SimulationOptions): string {
-  const { network, partitions, storage, processes } = options;
-  const percent = (value: number): string => `${(value * 100).toFixed(1)}%`;
-  return [
-    `${options.replicaCount} replicas`,
-    `${options.clientCount} clients`,
-    `${options.requestsTarget} requests`,
-    options.workload,
-    options.checksum,
-    `delay ${network.delayMinMicros / 1000}+${network.delayMeanMicros / 1000} ms`,
-    `loss ${percent(network.lossProbability)}`,
-    `replay ${percent(network.replayProbability)}`,
-    `capacity ${network.capacity}`,
-    `partitions ${partitions.modes.length === 0 ? 'off' : partitions.symmetry}`,
-    `write ${storage.writeMinMicros / 1000}+${storage.writeMeanMicros / 1000} ms`,
-    `read faults ${percent(storage.readFaultProbability)}`,
-    `write faults ${percent(storage.writeFaultProbability)}`,
-    `misdirected ${percent(storage.misdirectProbability)}`,
-    `torn ${percent(storage.crashFaultProbability)}`,
-    `latent ${percent(storage.latentFaultProbability)}`,
-    `hidden heads ${percent(storage.headFaultProbability)}`,
-    `scrub ${options.scrub.tourTicks}`,
-    `quota ${options.config.stateBytesMax}`,
-    `history ${options.config.historyRevisions}`,
-    `crash ${(processes.crashProbability * 100).toFixed(3)}%`,
-    `silence ${options.timeouts.silence * 10} ms`,
-    `hints ${percent(options.hints.toldProbability)}`,
-    `pause ${(processes.pauseProbability * 100).toFixed(3)}%`,
-    options.introduced ? 'introduced' : 'strangers',
-    `congestion ${percent(network.congestion.beginProbability)}`,
-    `lost ${Object.keys(network.lossByCommand).join(' and ') || 'no command'}`,
-    `gray ${options.gray.kinds.join(' and ') || 'off'}`,
-    `work ${options.workMeanMicros / 1000} ms`,
-    `healed write ${options.healedWriteMicros / 1000} ms`,
-    `crash at ${processes.crashAt.events.join(' and ') || 'no event'}`,
-  ].join(', ');
 }

@@ -22,6 +22,10 @@ export interface Totals {
   pauses: number;
   viewChangesCompleted: number;
   viewChangesAbandoned: number;
+  /** Ticks in which two replicas or more changed to different views. */
+  viewChangesOverlapping: number;
+  /** Times that a replica forgot the votes of others, which were no quorum for too long. */
+  voteWindowsExpired: number;
   abdications: number;
   opsTruncated: number;
   /** Ticks with an op in the latest log that two know by name only; where a scenario asks. */
@@ -30,9 +34,11 @@ export interface Totals {
   preparesRepaired: number;
   /** Ticks of replicas that lack something and may ask no peer for more. */
   repairBudgetFull: number;
-  /** Repairs asked of slow peers, and how many more a blind choice would have asked of them. */
+  /** Repairs asked of a peer while slow ones were there, and a healthy one with nothing to do. */
+  repairChoices: number;
+  /** Of those, asked of a slow one; the share in thousandths, 0 while they are few. */
   repairsOfSlow: number;
-  repairsSpared: number;
+  repairsOfSlowPermille: number;
   blocksRepaired: number;
   executionWaits: number;
   /** Whole tours of the scrubbers, and what they found, by zone. */
@@ -41,7 +47,7 @@ export interface Totals {
   scrubbedHeaders: number;
   scrubbedBlocks: number;
   scrubbedSuperblocks: number;
-  /** Places that starts found rotten. */
+  /** Places that starts found rotten or torn. */
   rotAtStart: number;
   checkpoints: number;
   syncsStarted: number;
@@ -69,6 +75,14 @@ export interface Totals {
   hiddenHeads: number;
   tornSectors: number;
   lostWrites: number;
+  /** Writes that failed, each of which ended a process. */
+  writesFailed: number;
+  /** Writes that were said to be done, and of which nothing was stored. */
+  writesDropped: number;
+  /** Times that a disk took nothing new any more. */
+  diskHangs: number;
+  /** Primaries with such a disk that let requests wait for three seconds. */
+  hungPrimaries: number;
   /** Headers that reached a disk after another body had stood in their slot. */
   lateHeaders: number;
   decodeFaults: number;
@@ -79,12 +93,16 @@ export interface Totals {
   /** Of those, the ones of a primary that was full, or whose commits stood still. */
   busyRefusals: number;
   duplicateRequests: number;
+  /** Executed requests of an operation that no state machine knows, as a liar logs them. */
+  unknownOperations: number;
   /** Calls that the kernel refused because the state had reached its limit. */
   noSpaceRefusals: number;
   /** Reads at a revision that the kernel answered, and those that it refused as compacted. */
   revisionReads: number;
   compactedRefusals: number;
   clockLosses: number;
+  /** Of those, the ones while no majority of the clocks lay within the tolerance. */
+  clockLossesByOffset: number;
   disksLost: number;
   strangersRefused: number;
   disksRecovered: number;
@@ -126,6 +144,7 @@ export interface Totals {
   /** Lies refused, and runs in which one was found out or left nothing that could go on. */
   liesNoticed: number;
   graySlowDisk: number;
+  /** Commits and acknowledgements of an earlier view that came in the midst of a view change. */
   lateCommits: number;
   clockAgreements: number;
   heartbeats: number;
@@ -144,6 +163,7 @@ export interface Totals {
   witnessMissing: number;
 }
 
+/** All zero: before the first run. */
 export function emptyTotals(): Totals {
   return {
     runs: 0,
@@ -163,14 +183,17 @@ export function emptyTotals(): Totals {
     pauses: 0,
     viewChangesCompleted: 0,
     viewChangesAbandoned: 0,
+    viewChangesOverlapping: 0,
+    voteWindowsExpired: 0,
     abdications: 0,
     opsTruncated: 0,
     lastCopies: 0,
     headersRepaired: 0,
     preparesRepaired: 0,
     repairBudgetFull: 0,
+    repairChoices: 0,
     repairsOfSlow: 0,
-    repairsSpared: 0,
+    repairsOfSlowPermille: 0,
     blocksRepaired: 0,
     executionWaits: 0,
     scrubTours: 0,
@@ -204,6 +227,10 @@ export function emptyTotals(): Totals {
     hiddenHeads: 0,
     tornSectors: 0,
     lostWrites: 0,
+    writesFailed: 0,
+    writesDropped: 0,
+    diskHangs: 0,
+    hungPrimaries: 0,
     lateHeaders: 0,
     decodeFaults: 0,
     sessionsEvicted: 0,
@@ -212,10 +239,12 @@ export function emptyTotals(): Totals {
     definiteRefusals: 0,
     busyRefusals: 0,
     duplicateRequests: 0,
+    unknownOperations: 0,
     noSpaceRefusals: 0,
     revisionReads: 0,
     compactedRefusals: 0,
     clockLosses: 0,
+    clockLossesByOffset: 0,
     disksLost: 0,
     strangersRefused: 0,
     disksRecovered: 0,

@@ -6,13 +6,18 @@ import { WORK_MEAN_MICROS } from '../cluster/replica-process.ts';
 import { NETWORK_CALM } from '../network/network.ts';
 import { PARTITIONS_OFF } from '../network/partitions.ts';
 import { GRAY_OFF } from '../run/gray-faults.ts';
+import { HUNG_DISKS_OFF } from '../run/hung-disks.ts';
+import { LOST_DISK_OFF } from '../run/lost-disk.ts';
 import { PROCESS_FAULTS_OFF, type SimulationOptions } from '../run/options.ts';
-import { drawSwarm } from '../run/swarm.ts';
+import { drawParameters } from '../run/swarm.ts';
 import { STORAGE_CALM } from '../storage/storage.ts';
 
-/** Everything drawn from the seed, with all classes of faults that it happens to switch on. */
+/**
+ * Everything drawn from the seed, with all classes of faults that it happens to switch on but those
+ * that the swarm alone has (draw-whole-disks.ts).
+ */
 export function drawn(seed: bigint): SimulationOptions {
-  return drawSwarm(new Prng(seed).fork());
+  return drawParameters(new Prng(seed).fork());
 }
 
 /** The same with so many replicas; clocks that are missing then are right ones. */
@@ -38,6 +43,8 @@ export function healthy(seed: bigint, replicaCount = 3): SimulationOptions {
     atlas: { wal: false, blocks: false },
     processes: PROCESS_FAULTS_OFF,
     gray: GRAY_OFF,
+    hungDisks: HUNG_DISKS_OFF,
+    lostDisk: LOST_DISK_OFF,
     byzantine: null,
     clocks: Array.from({ length: replicaCount }, () => CLOCK_CALM),
     clients: CLIENTS_BUSY,

@@ -4,6 +4,7 @@ import { byzantineCommitDesync } from './byzantine/byzantine-commit-desync.ts';
 import { byzantineCommitInflationGradual } from './byzantine/byzantine-commit-inflation-gradual.ts';
 import { byzantineCorruptChecksums } from './byzantine/byzantine-corrupt-checksums.ts';
 import { byzantineDvcIdenticalClaims } from './byzantine/byzantine-dvc-identical-claims.ts';
+import { byzantineDvcShortTail } from './byzantine/byzantine-dvc-short-tail.ts';
 import { byzantineDvcTailLengthMismatch } from './byzantine/byzantine-dvc-tail-length-mismatch.ts';
 import { byzantineEarlyCommit } from './byzantine/byzantine-early-commit.ts';
 import { byzantineFalseAck } from './byzantine/byzantine-false-ack.ts';
@@ -62,6 +63,7 @@ import { recoveredAndSynced } from './crash/recovered-and-synced.ts';
 import { recoveryCorruptLog } from './crash/recovery-corrupt-log.ts';
 import { grayFailureIntermittentNetwork } from './gray/gray-failure-intermittent-network.ts';
 import { grayFailureSlowDisk } from './gray/gray-failure-slow-disk.ts';
+import { hungDisks } from './gray/hung-disks.ts';
 import { duellingViews } from './race/duelling-views.ts';
 import { ghostPrepares } from './race/ghost-prepares.ts';
 import { lastCopies } from './race/last-copies.ts';
@@ -74,6 +76,7 @@ import { stalePrimaryReads } from './reads/stale-primary-reads.ts';
 import { repairBudgetPreventsStorm } from './repair/repair-budget-prevents-storm.ts';
 import { repairEwmaSelection } from './repair/repair-ewma-selection.ts';
 import { repairSyncTimeout } from './repair/repair-sync-timeout.ts';
+import { stuckPrimaries } from './repair/stuck-primaries.ts';
 import { transferUnderLoad } from './repair/transfer-under-load.ts';
 import type { Scenario } from './scenario.ts';
 import { scrubCompletesTour } from './scrub/scrub-completes-tour.ts';
@@ -118,6 +121,7 @@ export const SCENARIOS: readonly Scenario[] = [
   byzantinePrepareFlood,
   byzantineSelectiveSilence,
   byzantineDvcTailLengthMismatch,
+  byzantineDvcShortTail,
   byzantineDvcIdenticalClaims,
   byzantineOversizedStartView,
   byzantineInvalidRepairRange,
@@ -153,6 +157,7 @@ export const SCENARIOS: readonly Scenario[] = [
   crashDuringViewChange,
   recoveryCorruptLog,
   grayFailureSlowDisk,
+  hungDisks,
   grayFailureIntermittentNetwork,
   duellingViews,
   lateAcknowledgements,
@@ -183,6 +188,7 @@ export const SCENARIOS: readonly Scenario[] = [
   repairEwmaSelection,
   repairSyncTimeout,
   transferUnderLoad,
+  stuckPrimaries,
   primaryAbdicatePartition,
   commitStallDetection,
   pingHeartbeat,
@@ -192,7 +198,10 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 const BY_NAME: ReadonlyMap<string, Scenario> = new Map(
-  SCENARIOS.map((scenario) => [plainName(scenario.name), scenario]),
+  SCENARIOS.flatMap((scenario) => {
+    const { name, title = name } = scenario;
+    return [name, title].map((each) => [plainName(each), scenario] as const);
+  }),
 );
 
 /** `CrashDuringCommit`, `crash-during-commit` and `crash_during_commit` are one name. */

@@ -19,12 +19,15 @@ export const SCENARIO_GROUPS = {
   reads: 'Reads',
 } as const;
 
+/** One of `SCENARIO_GROUPS`. */
 export type ScenarioGroup = keyof typeof SCENARIO_GROUPS;
 
 /** A named set of parameters; what it does not fix is drawn from the seed. */
 export interface Scenario {
   /** Found in any case, with or without dashes, underscores and spaces. */
   readonly name: string;
+  /** The name that people read, where another one was published; found in the same way. */
+  readonly title?: string;
   readonly group: ScenarioGroup;
   readonly purpose: string;
   /** What is broken on purpose, in a few words. */

@@ -1,4 +1,4 @@
-import { TIMER_NAMES } from '@kimberlite/vsr';
+import { TIMEOUT_NAMES } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import type { Cluster } from '../cluster/cluster.ts';
 import { type RunResult, runSeed } from '../run/run-seed.ts';
@@ -30,7 +30,7 @@ function runOf(name: string, seed: bigint): ShortRun {
 /** Timeouts that are said to end in this scenario, and ended nowhere. */
 function neverEnded(name: string, { cluster }: ShortRun): string[] {
   const states = cluster?.snapshots() ?? [];
-  return TIMER_NAMES.filter((timer) => {
+  return TIMEOUT_NAMES.filter((timer) => {
     if (TIMEOUT_SCENARIOS[timer] !== name || timer === 'scrub') return false;
     return states.every(({ timeouts }) => timeouts[timer] === 0);
   });

@@ -1,10 +1,10 @@
-import type { TimerName } from '@kimberlite/vsr';
+import type { TimeoutName } from '@kimberlite/vsr';
 
 /**
  * For each timeout a scenario in which it ends, which scenarios.test.ts watches. How often the
  * scrubber reads is no end of anything: its scenario counts the reads.
  */
-export const TIMEOUT_SCENARIOS: Readonly<Record<TimerName, string>> = {
+export const TIMEOUT_SCENARIOS: Readonly<Record<TimeoutName, string>> = {
   heartbeat: 'PingHeartbeat',
   commitMessage: 'PingHeartbeat',
   prepare: 'CommitStallDetection',
@@ -16,7 +16,7 @@ export const TIMEOUT_SCENARIOS: Readonly<Record<TimerName, string>> = {
   clockLoss: 'clock_lost_primary',
   silence: 'StartViewChangeWindow',
   startViewChange: 'StartViewChangeWindow',
-  startViewChangeWindow: 'RepairBudgetPreventsStorm',
+  startViewChangeWindow: 'StartViewChangeWindow',
   doViewChange: 'stale_primary_reads',
   viewChange: 'stale_primary_reads',
   requestStartView: 'PrimaryAbdicatePartition',
@@ -25,7 +25,7 @@ export const TIMEOUT_SCENARIOS: Readonly<Record<TimerName, string>> = {
   repairExpiry: 'RepairBudgetPreventsStorm',
   syncExpiry: 'RepairSyncTimeout',
   read: 'stale_primary_reads',
-  scrub: 'scrub_rate_limited',
+  scrub: 'ScrubRateLimited',
   repairSync: 'RepairSyncTimeout',
   quorumLoss: 'refused_requests',
 };

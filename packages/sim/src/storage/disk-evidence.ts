@@ -215,6 +215,17 @@ export class DiskEvidence {
     return checksumIn(this.bodyHeader(op % this.setup.config.walSlots));
   }
 
+  /** What the redundant header of the slot of `op` names for just this op; null: nothing. */
+  redundantChecksum(op: number): bigint | null {
+    const { memory, config, checksum } = this.setup;
+    const walSlot = op % config.walSlots;
+    const ringSector = Math.floor((walSlot * HEADER_SIZE) / SECTOR_SIZE);
+    if (memory.wal_headers.isDamaged(ringSector)) return null;
+    const header = decodeHeader(this.ringHeader(walSlot), checksum);
+    if (typeof header === 'string' || header.command !== 'prepare') return null;
+    return header.op === op ? header.checksum : null;
+  }
+
   /** What the prepare that a read of the slot of `op` would give names as the one before it. */
   parentIn(op: number): bigint | null {
     if (this.slotState(op) !== 'readable') return null;

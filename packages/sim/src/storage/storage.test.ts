@@ -105,6 +105,25 @@ describe('simulated disk', () => {
     expect(first?.some((byte) => byte !== 0)).toBe(true);
   });
 
+  it('gives zeros for a sector that the device refuses, and what stands beside it', () => {
+    const { storage, drain } = disk();
+    const length = 2 * SECTOR_SIZE;
+    const found: (Uint8Array | null)[] = [];
+    const read = (): void => {
+      storage.read('wal_headers', 0, length, (bytes) => found.push(bytes));
+      drain();
+    };
+    storage.write('wal_headers', 0, filled(7), () => {});
+    drain();
+    storage.damage('wal_headers', 1, { kind: 'error' });
+    read();
+    expect(found[0]?.subarray(0, SECTOR_SIZE)).toEqual(filled(7));
+    expect(found[0]?.subarray(SECTOR_SIZE)).toEqual(filled(0));
+    storage.damage('wal_headers', 0, { kind: 'error' });
+    read();
+    expect(found[1]).toBeNull();
+  });
+
   it('refuses writes that overlap, are not aligned or lie outside', () => {
     const { storage } = disk();
     storage.write('wal_prepares', 0, filled(1), () => {});

@@ -18,7 +18,9 @@ import { type FaultPlaces, mayRot, misdirectPlaces } from './fault-places.ts';
 import { hideHead } from './hidden-head.ts';
 import { HungZones } from './hung-zones.ts';
 import { type Damage, SectorMemory } from './sector-memory.ts';
+import { emptyStorageCounts, type StorageCounts } from './storage-counts.ts';
 import { checkSuperblockWrite } from './superblock-order.ts';
+import { overlap, toWrite, type Write } from './write.ts';
 import { WrongCopies } from './wrong-copies.ts';
 
 /** How a disk behaves. Times in microseconds; probabilities per operation. */
@@ -39,6 +41,10 @@ export interface StorageOptions {
   readonly latentFaultProbability: number;
   /** Per crash: the end of the log rots, where the atlas allows it (hidden-head.ts). */
   readonly headFaultProbability: number;
+  /** A write fails, or the sync behind it: its process ends, and what was in flight is torn. */
+  readonly writeErrorProbability: number;
+  /** A write is said to be done, and nothing was stored, where the atlas allows it. */
+  readonly droppedWriteProbability: number;
 }
 
 /** A fast disk without faults, except that a crash loses what was in flight or not. */
@@ -53,27 +59,9 @@ export const STORAGE_CALM: StorageOptions = {
   crashFaultProbability: 0,
   latentFaultProbability: 0,
   headFaultProbability: 0,
+  writeErrorProbability: 0,
+  droppedWriteProbability: 0,
 };
-
-/** What a disk did and suffered. */
-export interface StorageCounts {
-  writes: number;
-  corruptReads: number;
-  corruptReadsHealed: number;
-  misdirected: number;
-  latentFaults: number;
-  /** Ops that rotted at the end of the log. */
-  hiddenHeads: number;
-  tornSectors: number;
-  lostWrites: number;
-}
-
-interface Write {
-  readonly zone: Zone;
-  readonly firstSector: number;
-  /** Whole sectors, padded with zeros. */
-  readonly sectors: readonly Uint8Array[];
-}
 
 const ZONES: readonly Zone[] = ['superblock', 'wal_headers', 'wal_prepares', 'blocks'];
 /** Where the block area ends, in bytes: far more than a run can need. */
@@ -92,6 +80,8 @@ export interface StorageSetup {
   readonly atlas: FaultAtlas;
   /** Asked about each fault that was drawn; null lets all happen. */
   readonly faults: FaultGate | null;
+  /** A write has failed: the process must end now. Left out: no write fails. */
+  readonly onWriteFailed?: () => void;
 }
 
 /**
@@ -117,6 +107,7 @@ export class SimulatedStorage implements StoragePort {
   /** What every latency is multiplied with. */
   private slowdown: number;
   private inFlight: Write[];
+  private readonly onWriteFailed: (() => void) | null;
   private readonly hung: HungZones;
   private readonly wrongCopies: WrongCopies;
   /** Moves with every crash; completions of an older one are dead. */
@@ -146,20 +137,12 @@ export class SimulatedStorage implements StoragePort {
     });
     this.slowdown = 1;
     this.inFlight = [];
+    this.onWriteFailed = setup.onWriteFailed ?? null;
     this.hung = new HungZones();
     this.wrongCopies = new WrongCopies(this.memory.superblock, setup.prng.fork());
     this.generation = 0;
     this.latentPrng = setup.prng.fork();
-    this.counts = {
-      writes: 0,
-      corruptReads: 0,
-      corruptReadsHealed: 0,
-      misdirected: 0,
-      latentFaults: 0,
-      hiddenHeads: 0,
-      tornSectors: 0,
-      lostWrites: 0,
-    };
+    this.counts = emptyStorageCounts();
   }
 
   get writesInFlight(): number {
@@ -188,7 +171,7 @@ export class SimulatedStorage implements StoragePort {
     writes: Iterable<{ readonly zone: Zone; readonly offset: number; readonly bytes: Uint8Array }>,
   ): void {
     for (const { zone, offset, bytes } of writes) {
-      const write = this.toWrite(zone, offset, bytes);
+      const write = toWrite(zone, offset, bytes);
       write.sectors.forEach((sector, at) => {
         this.memory[zone].store(write.firstSector + at, sector);
       });
@@ -226,7 +209,7 @@ export class SimulatedStorage implements StoragePort {
   write(zone: Zone, offset: number, bytes: Uint8Array, done: () => void): void {
     assert(offset % SECTOR_SIZE === 0, 'writes are aligned');
     assert(bytes.length > 0, 'writes write something');
-    const write = this.toWrite(zone, offset, bytes);
+    const write = toWrite(zone, offset, bytes);
     this.assertInBounds(zone, offset, write.sectors.length * SECTOR_SIZE);
     for (const other of this.inFlight) assert(!overlap(write, other), 'no overlapping writes');
     if (zone === 'superblock') checkSuperblockWrite({ offset, bytes }, this.inFlight, this);
@@ -250,9 +233,22 @@ export class SimulatedStorage implements StoragePort {
         this.queue.idle();
         return;
       }
+      if (this.fails(write)) return;
       this.finishWrite(write);
       done();
     });
+  }
+
+  /** The write, or its sync, has failed: nothing more is to be believed, and the process ends. */
+  private fails({ firstSector }: Write): boolean {
+    const { writeErrorProbability: probability } = this.options;
+    if (probability === 0 || this.onWriteFailed === null || !this.prng.chance(probability)) {
+      return false;
+    }
+    if (this.faults?.allow('write_error', this.slot, firstSector) === false) return false;
+    this.counts.failed += 1;
+    this.onWriteFailed();
+    return true;
   }
 
   /** The power goes: what is in flight is torn, lost or done, and nobody hears of it. */
@@ -323,22 +319,11 @@ export class SimulatedStorage implements StoragePort {
     assert(ZONES.includes(zone), 'the zone exists');
   }
 
-  private toWrite(zone: Zone, offset: number, bytes: Uint8Array): Write {
-    // One copy of all: what the writer does to its bytes later is not seen by anybody.
-    const padded = new Uint8Array(Math.ceil(bytes.length / SECTOR_SIZE) * SECTOR_SIZE);
-    padded.set(bytes);
-    const sectors: Uint8Array[] = [];
-    for (let at = 0; at < padded.length; at += SECTOR_SIZE) {
-      sectors.push(padded.subarray(at, at + SECTOR_SIZE));
-    }
-    return { zone, firstSector: offset / SECTOR_SIZE, sectors };
-  }
-
   private finishRead(zone: Zone, offset: number, length: number): Uint8Array | null {
     const bytes = new Uint8Array(length);
     const first = offset / SECTOR_SIZE;
     const memory = this.memory[zone];
-    let readable = true;
+    let unreadable = 0;
     for (let at = 0; at * SECTOR_SIZE < length; at += 1) {
       const sector = first + at;
       if (
@@ -349,12 +334,12 @@ export class SimulatedStorage implements StoragePort {
       }
       if (memory.isDamaged(sector)) this.counts.corruptReads += 1;
       const target = bytes.subarray(at * SECTOR_SIZE, (at + 1) * SECTOR_SIZE);
-      // What holds the copies of the superblock is read sector by sector, as files are: one that
-      // the device refuses must not hide the others.
-      if (!memory.load(sector, target) && zone !== 'superblock') readable = false;
+      // As with files, one sector that the device refuses hides none beside it: the headers of all
+      // slots are one read, and the atlas counts what may fail by sectors.
+      if (!memory.load(sector, target)) unreadable += SECTOR_SIZE;
       this.overlayInFlight(zone, sector, target);
     }
-    return readable ? bytes : null;
+    return unreadable < length ? bytes : null;
   }
 
   /** A read that races with a write sees the old sector or the new one. */
@@ -374,16 +359,20 @@ export class SimulatedStorage implements StoragePort {
       : null;
     const astray =
       target !== null && (this.faults?.allow('misdirect', this.slot, write.firstSector) ?? true);
-    const stale = target === null || !astray ? null : this.staleSectors(write);
+    const dropped = !astray && this.mayDrop(write);
+    const stale = astray || dropped ? this.staleSectors(write) : null;
     this.storeAll(write);
     this.noteWritten(write);
+    if (dropped && stale !== null) {
+      this.counts.dropped += 1;
+      this.hide(write, stale);
+      return;
+    }
     if (target !== null && stale !== null) {
       this.counts.misdirected += 1;
+      this.hide(write, stale);
       write.sectors.forEach((bytes, at) => {
-        const memory = this.memory[write.zone];
-        const old = stale[at];
-        if (old !== undefined) memory.damage(write.firstSector + at, { kind: 'bytes', bytes: old });
-        memory.damage(target + at, { kind: 'bytes', bytes });
+        this.memory[write.zone].damage(target + at, { kind: 'bytes', bytes });
       });
       return;
     }
@@ -404,6 +393,23 @@ export class SimulatedStorage implements StoragePort {
         this.rot('write_fault', { zone: write.zone, sector, prng: this.prng });
       }
     }
+  }
+
+  /** What stood there before is what reads give back. */
+  private hide({ zone, firstSector }: Write, stale: readonly Uint8Array[]): void {
+    stale.forEach((bytes, at) => {
+      this.memory[zone].damage(firstSector + at, { kind: 'bytes', bytes });
+    });
+  }
+
+  /**
+   * Where a write may land elsewhere it may as well land nowhere: its own place is stale then, too.
+   */
+  private mayDrop(write: Write): boolean {
+    const { droppedWriteProbability: probability } = this.options;
+    if (probability === 0 || !this.prng.chance(probability)) return false;
+    if (!misdirectPlaces(this.places, write).includes(write.firstSector)) return false;
+    return this.faults?.allow('dropped_write', this.slot, write.firstSector) ?? true;
   }
 
   private noteWritten({ zone, firstSector, sectors }: Write): void {
@@ -480,12 +486,4 @@ export class SimulatedStorage implements StoragePort {
     for (let at = from; at < SECTOR_SIZE; at += 1) torn[at] = this.prng.u32() & 0xff;
     return torn;
   }
-}
-
-function overlap(first: Write, other: Write): boolean {
-  return (
-    first.zone === other.zone &&
-    first.firstSector < other.firstSector + other.sectors.length &&
-    other.firstSector < first.firstSector + first.sectors.length
-  );
 }

@@ -13,8 +13,11 @@ export interface GivenUp {
   readonly reason: string;
 }
 
-/** What is held back while a disk hangs: everything, all writes, or those of checkpoints. */
-export type Hang = 'all' | 'writes' | 'blocks';
+/**
+ * What is held back while a disk hangs: everything, all writes, those of checkpoints, or reads of
+ * these.
+ */
+export type Hang = 'all' | 'writes' | 'blocks' | 'block_reads';
 
 /**
  * Stands between the replicas and their ports: remembers what they tell, lets their disks hang, and
@@ -94,17 +97,26 @@ export class ProcessTap {
     return {
       read: (zone, offset, length, done): void => {
         const ask = (): void => disk.read(zone, offset, length, done);
-        if (this.hanging.get(slot) === 'all') this.hold(slot, ask);
+        if (this.holdsReads(slot, zone)) this.hold(slot, ask);
         else ask();
       },
       write: (zone, offset, bytes, done): void => {
         const ask = (): void => disk.write(zone, offset, bytes, done);
         if (zone === 'blocks') this.noteBlocks(slot, offset, bytes.length);
-        const hang = this.hanging.get(slot);
-        if (hang !== undefined && (hang !== 'blocks' || zone === 'blocks')) this.hold(slot, ask);
+        if (this.holdsWrites(slot, zone)) this.hold(slot, ask);
         else ask();
       },
     };
+  }
+
+  private holdsReads(slot: number, zone: string): boolean {
+    const hang = this.hanging.get(slot);
+    return hang === 'all' || (hang === 'block_reads' && zone === 'blocks');
+  }
+
+  private holdsWrites(slot: number, zone: string): boolean {
+    const hang = this.hanging.get(slot);
+    return hang === 'all' || hang === 'writes' || (hang === 'blocks' && zone === 'blocks');
   }
 
   private noteBlocks(slot: number, offset: number, length: number): void {

@@ -28,6 +28,7 @@ import type { Workload } from '../workload/workload.ts';
 import type { LogDisk } from './log-faults.ts';
 import { ProcessTap } from './process-tap.ts';
 
+/** How a scripted cluster differs from the usual one, in which nothing fails by itself. */
 export interface ScriptedOptions {
   readonly replicaCount: number;
   /** Default 1. */

@@ -54,8 +54,8 @@ function guarded(machine: StateMachine, shared: Shared): StateMachine {
     validate: (operation, body) => host.run(() => machine.validate(operation, body)),
     replyLimit: (operation, body) => host.run(() => machine.replyLimit(operation, body)),
     looks: (operation, body) => host.run(() => machine.looks?.(operation, body) ?? 0),
-    prefetch: (request: Request, names: KeyNames, read: TableReader) =>
-      host.run(() => machine.prefetch(request, names, read)),
+    prefetch: (request: Request, names: KeyNames, read: TableReader, round: number) =>
+      host.run(() => machine.prefetch(request, names, read, round)),
     execute: (request: Request, context: ExecuteContext) =>
       executeWatched(machine, shared, { request, context }),
   };

@@ -74,8 +74,11 @@ export class HostGuard {
   }
 }
 
+/** Thrown where the machine called what it may not: its stack is the place. */
+export class HostViolation extends Violation {}
+
 function refuse(doing: string, name: string): never {
-  throw new Violation('determinism', `the state machine ${doing} (${name})`);
+  throw new HostViolation('determinism', `the state machine ${doing} (${name})`);
 }
 
 function patchOf({ owner, name, doing }: Forbidden): Patch[] {

@@ -12,7 +12,7 @@ type Execute = (request: Request, context: ExecuteContext) => Uint8Array;
 function workloadWith(execute: (sound: Execute) => Execute): () => Workload {
   const sound: Execute = (request, context) => counterMachine.execute(request, context);
   const machine = (): StateMachine => ({ ...counterMachine, execute: execute(sound) });
-  return () => ({ ...counterWorkload, stateMachine: machine });
+  return () => ({ ...counterWorkload, name: 'machine of the user', stateMachine: machine });
 }
 
 function tested(
@@ -54,6 +54,7 @@ describe('testing a state machine', { timeout: 120_000 }, () => {
     expect(report.failure?.explanation).toMatch(
       /broken: determinism: .*\nby replica \d, at op \d+/,
     );
+    expect(report.failure?.explanation).not.toMatch(/\n +at /);
   });
 
   it.each([
@@ -73,6 +74,7 @@ describe('testing a state machine', { timeout: 120_000 }, () => {
     );
     expect(messageOf(report)).toMatch(/^determinism: the state machine /);
     expect(messageOf(report)).toContain(`(${name})`);
+    expect(report.failure?.explanation).toMatch(/\n +at .*test-state-machine\.test\.ts/);
     expect(Date.now()).toBeGreaterThan(0);
   });
 
@@ -113,15 +115,58 @@ describe('testing a state machine', { timeout: 120_000 }, () => {
     );
   });
 
-  it('catches an answer that the model does not give', () => {
+  it('catches an answer that the model does not give, and shows both', () => {
     const report = tested(
       (sound) => (request, context) => {
         const reply = sound(request, context);
-        return context.op % 50 === 0 ? new Uint8Array(8) : reply;
+        return context.op % 50 === 0 ? Uint8Array.of(0x6e, 0x6f) : reply;
       },
       'baseline',
     );
-    expect(messageOf(report)).toMatch(/^replies: .*wrong answer/);
+    expect(messageOf(report)).toMatch(
+      /^replies: request \d+ of op \d+: wrong answer to operation 1\d, body [0-9a-f]+ ".*"; /,
+    );
+    expect(messageOf(report)).toMatch(/expected [0-9a-f]{16} ".{8}", got 6e6f "no"$/);
+    const { wrongReply } = report.failure ?? {};
+    expect(wrongReply?.operation).toBeGreaterThanOrEqual(16);
+    expect(wrongReply?.expected).toHaveLength(8);
+    expect(wrongReply?.got).toEqual(Uint8Array.of(0x6e, 0x6f));
+  });
+
+  it('blames a read that prefetch did not name on who made it, in the words of production', () => {
+    const report = tested(
+      (sound) => (request, context) => {
+        if (context.op > 20) context.get(16, Uint8Array.of(0x6b, 0x65, 0x79, 0));
+        return sound(request, context);
+      },
+      'baseline',
+    );
+    expect(messageOf(report)).toMatch(
+      new RegExp(
+        "^determinism: the state machine's execute at op \\d+, operation 1\\d, threw " +
+          'AssertionError: only what was named is read: table 16 \\([a-z]+\\), key 6b657900 "key\\."$',
+      ),
+    );
+    expect(report.failure?.stack).toContain('test-state-machine.test.ts');
+    expect(report.failure?.explanation).toMatch(/\n +at .*test-state-machine\.test\.ts/);
+    expect(report.failure?.explanation).not.toContain('the code itself');
+    expect(report.failure?.wrongReply).toBeNull();
+  });
+
+  it('asks the queries of the workload, and catches an answer that the model does not give', () => {
+    const test = { seed: 1n, runs: 1, scenario: 'baseline', replays: 0 };
+    const sound = testStateMachine(() => counterWorkload, test);
+    expect(sound.failure).toBeNull();
+    expect(sound.totals.queriesAnswered).toBeGreaterThan(0);
+    // As a field that execution alone keeps would be: empty at a replica that has just started.
+    const forgetful: StateMachine = { ...counterMachine, query: () => new Uint8Array(8) };
+    const workload: Workload = { ...counterWorkload, stateMachine: () => forgetful };
+    expect(messageOf(testStateMachine(() => workload, test))).toMatch(/^reads: /);
+    // Nobody asks, so nobody can tell.
+    const { queries: _queries, ...silent } = workload;
+    const report = testStateMachine(() => silent, test);
+    expect(report.failure).toBeNull();
+    expect(report.totals.queriesAnswered).toBe(0);
   });
 
   it('gives the model the time and the random numbers of the state machine', () => {
@@ -161,7 +206,11 @@ describe('testing a state machine', { timeout: 120_000 }, () => {
     expect(messageOf(report)).toMatch(
       /^determinism: the state machine's execute at op \d+, .* threw RangeError: forgotten$/,
     );
-    expect(report.failure?.explanation).toMatch(/smallest run: \d+ faults, \d+ clients/);
+    const explanation = report.failure?.explanation ?? '';
+    const smallest = /smallest run: (\d+ faults, \d+ clients, \d+ requests)/.exec(explanation)?.[1];
+    expect(explanation).toContain(`minimised to ${smallest}; drawn: 3 replicas`);
+    expect(explanation).toContain(', machine of the user, ');
+    expect(explanation).not.toContain(', counter, ');
     expect(report.failure?.explanation).toMatch(/^replica 0 /m);
   });
 

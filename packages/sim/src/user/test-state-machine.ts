@@ -1,3 +1,4 @@
+import type { WrongReply } from '../checkers/violation.ts';
 import { type Bundle, bundleOf } from '../explain/bundle.ts';
 import { diagnose, diagnosisText } from '../explain/diagnose.ts';
 import { minimize, sizeText } from '../explain/minimize.ts';
@@ -10,6 +11,7 @@ import { scenarioOptions } from '../scenarios/registry.ts';
 import type { Workload } from '../workload/workload.ts';
 import { guardedWorkload } from './guarded-machine.ts';
 
+/** Which seeds a state machine is tested with, and under which faults. */
 export interface StateMachineTest {
   /** The first seed; those after it follow. */
   readonly seed: bigint;
@@ -28,12 +30,17 @@ export interface StateMachineFailure {
   readonly seed: bigint;
   /** What went wrong, in one line. */
   readonly message: string;
+  /** Where it was noticed: what the state machine threw, or may not call, in its code. */
+  readonly stack: string | null;
+  /** The answer that is not the model's; null where something else went wrong. */
+  readonly wrongReply: WrongReply | null;
   /** The smallest run that fails the same way, and what happens in it, as text. */
   readonly explanation: string;
   /** The run as a value: `encodeBundle` makes a file of it. */
   readonly bundle: Bundle;
 }
 
+/** What came of a test; it passed where `failure` is null. */
 export interface StateMachineReport {
   /** Seeds that ran. */
   readonly runs: number;
@@ -44,6 +51,8 @@ export interface StateMachineReport {
 
 const REPLAYS_USUAL = 200;
 const TIMELINE = { width: 80, moments: 12 };
+/** Lines of a stack that an explanation shows. */
+const FRAMES_MAX = 8;
 
 /**
  * Runs a state machine of one's own on simulated clusters with all faults of the simulator, a seed
@@ -65,13 +74,18 @@ export function testStateMachine(make: () => Workload, test: StateMachineTest): 
     const context = { commit: 'unknown', mutant: null, scenario, removed: NOTHING_REMOVED };
     const bundle = bundleOf(result, { ...context, options });
     if (bundle === null) continue;
+    const { stack, wrongReply } = result;
     const failure = explained(bundle, workload, test.replays ?? REPLAYS_USUAL);
-    return { runs: run + 1, totals, failure };
+    return { runs: run + 1, totals, failure: { ...failure, stack, wrongReply } };
   }
   return { runs: test.runs, totals, failure: null };
 }
 
-function explained(bundle: Bundle, workload: () => Workload, replays: number): StateMachineFailure {
+function explained(
+  bundle: Bundle,
+  workload: () => Workload,
+  replays: number,
+): Omit<StateMachineFailure, 'stack' | 'wrongReply'> {
   const { seed, message } = bundle;
   const found =
     replays === 0
@@ -85,10 +99,16 @@ function explained(bundle: Bundle, workload: () => Workload, replays: number): S
   timeline.fail(failed);
   const lines = [
     `seed ${seed}: ${message}`,
-    ...(found === null ? [] : [`smallest run: ${sizeText(found.after)}`]),
+    ...(found === null ? [] : [`smallest run: ${sizeText(found.after)}`, `  ${again.message}`]),
+    ...(again.inMachine ? framesOf(again.stack) : []),
     diagnosisText(diagnosis),
     '',
     timeline.text(TIMELINE),
   ];
   return { seed, message, explanation: lines.join('\n'), bundle: smallest };
+}
+
+function framesOf(stack: string | null): string[] {
+  const frames = (stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at '));
+  return frames.slice(0, FRAMES_MAX);
 }

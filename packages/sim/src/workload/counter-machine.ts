@@ -89,6 +89,10 @@ export class CounterModel implements QueryModel {
   }
 }
 
+/**
+ * Clients that add to named counters and read them: the smallest state machine that shows a lost or
+ * repeated request.
+ */
 export const counterWorkload: Workload = {
   name: 'counter',
   judge: counterJudge(OPERATION_READ),

@@ -7,6 +7,7 @@ import {
   encodeResults,
   KERNEL_CALLS,
   KernelModel,
+  type KeyOrder,
   modelAccepts,
   modelAdmits,
   type Result,
@@ -35,11 +36,16 @@ const INVALID_PROBABILITY = 0.005;
 /** Calls that may just share a request, or just not: then they are refused as one. */
 const EDGE_PROBABILITY = 0.01;
 
+/** Keys that are named one after the other: more than there are else, so that they come seldom. */
+const SEQUENTIAL_KEYS = 64;
+
 /** How much of the kernel a request touches. */
 export interface KernelWorkloadOptions {
   /** Calls in one request, at most. */
   readonly callsMax: number;
   readonly namespaces: number;
+  /** Any key alike when left out. */
+  readonly keyOrder?: KeyOrder;
   /** Deleted keys that the ranges of a request may come by; few, so that they end among them. */
   readonly looksShared: number;
   /** What the cluster is formatted with: the limit of the state, 0 for none, and the history. */
@@ -66,13 +72,15 @@ export class KernelWorkload implements Workload {
 
   private readonly newModel: () => KernelModel;
 
-  constructor({ callsMax, namespaces, looksShared, config }: KernelWorkloadOptions) {
+  constructor(options: KernelWorkloadOptions) {
+    const { callsMax, namespaces, keyOrder = 'uniform', looksShared, config } = options;
     this.looksShared = looksShared;
     const { stateBytesMax, historyRevisions } = config;
     this.newModel = () => new KernelModel(stateBytesMax, historyRevisions);
     this.name = 'kernel';
     this.judge = kernelJudge(config);
-    this.options = { ...WORKLOAD_DEFAULT, namespaces, count: callsMax };
+    const keys = keyOrder === 'sequential' ? SEQUENTIAL_KEYS : WORKLOAD_DEFAULT.keys;
+    this.options = { ...WORKLOAD_DEFAULT, namespaces, keys, keyOrder, count: callsMax };
     this.known = this.newModel();
     this.noSpaceRefusals = 0;
     this.revisionReads = 0;

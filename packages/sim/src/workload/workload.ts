@@ -22,6 +22,7 @@ export interface ReplyModel {
   admits?(request: WorkloadRequest, expected: Uint8Array, given: Uint8Array): boolean;
 }
 
+/** What a model may use beside the request: the same as the state machine was given. */
 export interface ModelContext {
   readonly op: number;
   readonly index: number;
@@ -37,15 +38,21 @@ export interface ModelContext {
 export type HistoryJudge = (
   seen: readonly HistoryOperation<WorkloadRequest, Uint8Array>[],
 ) => HistoryVerdict<WorkloadRequest, Uint8Array>;
+
 /** A model that also answers what only reads, from the state as it then is. */
 export interface QueryModel extends ReplyModel {
+  /** The answer's body that the state machine must give; changes nothing. */
   query(request: WorkloadRequest): Uint8Array;
 }
 
-/** What clients ask without a place in the log. */
+/** What clients ask without a place in the log, at every level and of every replica. */
 export interface QueryWorkload {
-  /** A fresh model, at the state of an empty cluster. */
+  /**
+   * A fresh model, at the state of an empty cluster; it executes every request of the log, and
+   * answers in between.
+   */
   model(): QueryModel;
+  /** The next query: what `validate` and `isQuery` of the state machine take. */
   next(prng: Prng): WorkloadRequest;
 }
 
@@ -75,6 +82,6 @@ export interface Workload {
    * none, as for a state that does not fall into parts: the search would not end.
    */
   readonly judge?: HistoryJudge;
-  /** Left out: the clients ask no queries. */
+  /** Left out: the clients ask no queries, so that `query` of the state machine never runs. */
   readonly queries?: QueryWorkload;
 }

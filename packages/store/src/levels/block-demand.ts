@@ -10,6 +10,10 @@ import { isLeafAlone } from './restore-walk.ts';
 import type { BlockSource } from './run.ts';
 import { type VerifiedAs, VerifiedBlocks } from './verified-blocks.ts';
 
+/**
+ * What became of a block that was handed in. `bad`: the bytes are not those that its name says; it
+ * is still wanted. `unwanted`: nobody asks for it, and it was not kept.
+ */
 export type ProvideResult = 'accepted' | 'bad' | 'unwanted';
 
 interface Wanted {

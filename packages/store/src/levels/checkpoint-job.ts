@@ -13,6 +13,7 @@ import type { Combine } from '../record.ts';
 import { assert, present } from '../std/assert.ts';
 import { advanceTable } from './advance-table.ts';
 import type { BlockDemand } from './block-demand.ts';
+import { BlockHold } from './block-hold.ts';
 import type { FreeSet } from './free-set.ts';
 import type { Pause, WorkContext, WorkSink } from './merge-step.ts';
 import { metadataEncode } from './metadata.ts';
@@ -21,10 +22,16 @@ import type { TableLevels } from './table-levels.ts';
 import { type Tree, treeEmpty } from './tree.ts';
 
 /**
- * Records that a slice looks at, at most: some milliseconds. A merge may drop all that it reads, so
- * the blocks that come out of it are no measure of its work.
+ * Records that a slice looks at, at most: about a millisecond. A merge may drop all that it reads,
+ * so the blocks that come out of it are no measure of its work.
  */
 const SLICE_RECORDS = 2_000;
+
+/**
+ * Bytes that are handed out at once, unless no more are to be had now: they are made a slice at a
+ * time, and written in fewer and larger pieces, for a slow disk takes as long for a small one.
+ */
+const WRITE_BYTES = 128 * 1024;
 
 /** A table as it was frozen. */
 export interface FrozenTable {
@@ -32,6 +39,12 @@ export interface FrozenTable {
   readonly combine: Combine | null;
   readonly expiry: Expiry | null;
   readonly frozen: Layer | null;
+}
+
+/** Keeps blocks in memory for the work: the forest, which lets go of them when it is dropped. */
+export interface HoldKeeper {
+  holding<T>(hold: BlockHold, look: () => T): T;
+  release(hold: BlockHold): void;
 }
 
 /** The state as it was frozen. */
@@ -51,6 +64,8 @@ export class CheckpointJob implements WorkSink {
   private readonly format: BlockFormat;
   private readonly durable: Tree;
   private readonly demand: BlockDemand;
+  private readonly keeper: HoldKeeper;
+  private readonly hold: BlockHold = new BlockHold(true);
   private readonly work: Generator<Pause, Tree>;
   /** What the next tree uses, and what the durable one does: blocks given up stay until the end. */
   private readonly taken: FreeSet;
@@ -61,14 +76,21 @@ export class CheckpointJob implements WorkSink {
   private blockedNow = false;
   /** Records that the slice may still look at. */
   private recordsLeft = 0;
+  /** Finished blocks with which the slice may pause. */
+  private goal = 0;
 
   constructor(
-    storage: { readonly format: BlockFormat; readonly demand: BlockDemand },
+    storage: {
+      readonly format: BlockFormat;
+      readonly demand: BlockDemand;
+      readonly keeper: HoldKeeper;
+    },
     durable: Tree,
     frozen: FrozenState,
   ) {
     this.format = storage.format;
     this.demand = storage.demand;
+    this.keeper = storage.keeper;
     this.durable = durable;
     this.taken = durable.used.copy();
     this.work = this.run(frozen);
@@ -91,26 +113,22 @@ export class CheckpointJob implements WorkSink {
 
   recordDone(): 'written' | 'sliced' | null {
     this.recordsLeft -= 1;
-    if (this.completed.length > 0) return 'written';
+    if (this.completed.length >= this.goal) return 'written';
     return this.recordsLeft > 0 ? null : 'sliced';
   }
 
   /**
-   * One slice: the next writes, neighbouring blocks joined, together at most `budget` bytes or one
-   * block. Empty when blocked, at the end, and when the slice ended before a block was finished.
+   * One slice of work, which makes at most `budget` bytes of blocks, or one. Returns the next
+   * writes, neighbouring blocks joined; none until WRITE_BYTES are there to be handed out, or all.
    */
   next(budget: number): BlockWrite[] {
     this.recordsLeft = SLICE_RECORDS;
-    const limit = Math.max(1, Math.floor(budget / this.format.blockSize));
-    const blocks: BlockWrite[] = [];
-    while (blocks.length < limit) {
-      if (this.completed.length === 0) this.fill();
-      const block = this.completed.shift();
-      if (block === undefined) break;
-      blocks.push(block);
-    }
-    if (this.completed.length === 0) this.fill();
-    return joinNeighbours(blocks, this.format.blockSize);
+    const { blockSize } = this.format;
+    this.fill(this.completed.length + Math.max(1, Math.floor(budget / blockSize)));
+    const enough = Math.max(1, Math.floor(WRITE_BYTES / blockSize));
+    const more = this.treeNow === null && !this.blockedNow;
+    if (more && this.completed.length < enough) return [];
+    return joinNeighbours(this.completed.splice(0, enough), blockSize);
   }
 
   write(bytes: Uint8Array): Uint8Array {
@@ -131,14 +149,30 @@ export class CheckpointJob implements WorkSink {
     this.released.push(address);
   }
 
-  /** Works on until a block is finished, one is wanted, the slice is over, or all is done. */
-  private fill(): void {
+  /** Works on until so many blocks wait, one is wanted, the slice is over, or all is done. */
+  private fill(goal: number): void {
     this.blockedNow = false;
-    while (this.completed.length === 0 && this.treeNow === null && !this.blockedNow) {
+    this.goal = goal;
+    while (this.completed.length < goal && this.treeNow === null && !this.blockedNow) {
       if (this.recordsLeft <= 0) return;
       const { done, value } = this.work.next();
       if (done) this.treeNow = value;
       else this.blockedNow = value === 'blocked';
+    }
+  }
+
+  /**
+   * In a cache with less room than all that is needed, each block that came would cost one that was
+   * there, for ever: so what was found stays until nothing is missing.
+   */
+  private *together<T>(look: () => T | null): Generator<Pause, T> {
+    for (;;) {
+      const found = this.keeper.holding(this.hold, look);
+      if (found !== null) {
+        if (this.hold.size > 0) this.keeper.release(this.hold);
+        return found;
+      }
+      yield 'blocked';
     }
   }
 
@@ -147,6 +181,7 @@ export class CheckpointJob implements WorkSink {
       blockSize: this.format.blockSize,
       sink: this,
       source: this.demand,
+      together: (look) => this.together(look),
       horizon,
     };
     const levels: TableLevels[] = [];

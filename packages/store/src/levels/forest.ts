@@ -13,6 +13,7 @@ import { type Restore, restoreTree } from './restore-tree.ts';
 import { type Tree, treeEmpty } from './tree.ts';
 import { TreeTour } from './tree-tour.ts';
 
+/** What a forest is made with. */
 export interface ForestOptions {
   readonly checksum: ChecksumFunction;
   /** Bytes of a block: 256 to 65,536. The same on every replica, for ever. */
@@ -53,7 +54,7 @@ export class Forest {
   private job: CheckpointJob | null = null;
   /** The restore between beginRestore and restored. */
   private restoring: Restore | null = null;
-  /** Holds that may have something. */
+  /** Holds that keep or wait for something. */
   private readonly holds: Set<BlockHold> = new Set();
 
   constructor(options: ForestOptions) {
@@ -67,6 +68,11 @@ export class Forest {
       .sort((first, other) => first.options.id - other.options.id);
     this.byId = new Map(this.ordered.map((table) => [table.options.id, table]));
     assert(this.byId.size === this.ordered.length, 'table ids are unique');
+  }
+
+  /** Whether there is such a table. */
+  has(id: number): boolean {
+    return this.byId.has(id);
   }
 
   /** A table is neither read nor written before `restored`. */
@@ -102,7 +108,7 @@ export class Forest {
     });
     const state = { tables: frozen, horizon: this.horizonNow };
     for (const table of this.ordered) table.settled = false;
-    this.job = new CheckpointJob({ format, demand }, this.current, state);
+    this.job = new CheckpointJob({ format, demand, keeper: this }, this.current, state);
   }
 
   /**
@@ -160,6 +166,11 @@ export class Forest {
     this.demand.clear();
   }
 
+  /** Holds that keep or wait for blocks. */
+  get holdCount(): number {
+    return this.holds.size;
+  }
+
   /** A hold of nothing yet; it must be released once `holding` was called with it. */
   hold(options: { readonly privileged: boolean }): BlockHold {
     return new BlockHold(options.privileged);
@@ -172,10 +183,10 @@ export class Forest {
   holding<T>(hold: BlockHold, look: () => T): T {
     const { cache } = this;
     const outer = cache.holder;
-    this.holds.add(hold);
     cache.holder = hold;
     const result = look();
     cache.holder = outer;
+    if (hold.size > 0) this.holds.add(hold);
     return result;
   }
 

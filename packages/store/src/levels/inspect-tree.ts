@@ -23,6 +23,7 @@ export interface TreeContent {
   readonly blockCount: number;
 }
 
+/** What `inspectTree` looks with, and whom it tells. */
 export interface InspectOptions {
   readonly format: BlockFormat;
   /** Ids of the tables that there may be. */

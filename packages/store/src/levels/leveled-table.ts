@@ -13,6 +13,7 @@ import { runLookup } from './run-lookup.ts';
 import { type Level, type RunView, runViews } from './table-levels.ts';
 import { fetchRows, type Walk, type Walked, type WalkedTable, walkRows } from './table-walk.ts';
 
+/** A row that was read. */
 export interface StoredEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
@@ -63,10 +64,12 @@ export class LeveledTable {
     };
   }
 
+  /** What a checkpoint in the making writes; null without one. */
   get frozen(): Layer | null {
     return this.frozenLayer;
   }
 
+  /** What it has on disk; level 0 is the newest. */
   get levels(): readonly Level[] {
     return this.levelsNow;
   }
@@ -175,6 +178,7 @@ export class LeveledTable {
     return complete;
   }
 
+  /** Sets a key. Asserts that key and value are within the limits of the block size. */
   put(key: Uint8Array, value: Uint8Array): void {
     this.assertFits(key, value);
     const hash = hashBytes(key);

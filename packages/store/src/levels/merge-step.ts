@@ -28,6 +28,8 @@ export interface WorkContext {
   readonly blockSize: number;
   readonly sink: WorkSink;
   readonly source: BlockSource;
+  /** Looks, again and again, until no block is missing: for what needs several at one moment. */
+  together<T>(look: () => T | null): Generator<Pause, T>;
   /**
    * The horizon as of the freeze. Never the present one: replicas are at different ops when they
    * come to a record, and would write different runs.
@@ -66,6 +68,7 @@ export function* mergeStep(
       (run) => new RunCursor({ table, run, source, from: merge.from, to: null, listener: left }),
     );
   const cursor = new MergedCursor(cursors, step.combine);
+  const resolve = (): RecordFold | null => cursor.resolve();
   const builder = yield* open(context, { table, expiry }, merge.output);
   for (let consumed = 0; ; ) {
     while (!cursor.settle()) yield 'blocked';
@@ -78,7 +81,7 @@ export function* mergeStep(
       left.release(sink, key);
       return { merge: { inputs: merge.inputs, from: key.slice(), output: builder.pause() } };
     }
-    const record = yield* resolved(cursor);
+    const record = yield* context.together(resolve);
     if (step.bottom) record.end();
     if (isKept(record, key, rule)) builder.append(present(record.kind), key, record.part);
     consumed += cursor.advance();
@@ -105,19 +108,7 @@ function* open(
 ): Generator<Pause, RunBuilder> {
   const options = { table, blockSize: context.blockSize, sink: context.sink, expiry };
   if (output === null) return new RunBuilder(options);
-  for (;;) {
-    const builder = RunBuilder.resume(options, output, context.source);
-    if (builder !== null) return builder;
-    yield 'blocked';
-  }
-}
-
-function* resolved(cursor: MergedCursor): Generator<Pause, RecordFold> {
-  for (;;) {
-    const record = cursor.resolve();
-    if (record !== null) return record;
-    yield 'blocked';
-  }
+  return yield* context.together(() => RunBuilder.resume(options, output, context.source));
 }
 
 /** A page that a cursor of the merge has passed. */

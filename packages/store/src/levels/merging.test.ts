@@ -97,6 +97,26 @@ describe('merging', () => {
     expect(tableOf(host, 3).levels.length).toBeGreaterThan(2);
   });
 
+  it.each([1, 2, 3, 4])(
+    'needs several blocks at one moment, whatever a cache of %d keeps',
+    (room) => {
+      const host = new LeveledHost(leveledForest({ cacheBlocks: room }));
+      const numbers = new Numbers(room);
+      const table = host.forest.table(1);
+      for (let round = 1; round <= 400; round += 1) {
+        // Values of one block and of two.
+        for (let n = numbers.below(5); n >= 0; n -= 1) {
+          const value = new Uint8Array(110 + numbers.below(380)).fill(round & 0xff);
+          table.put(keyOf(numbers.below(30)), value);
+        }
+        // Leaves some blocks of a value in the cache, and others not.
+        host.get(1, keyOf(numbers.below(30)));
+        host.checkpoint();
+        expect(host.forest.holdCount).toBe(0);
+      }
+    },
+  );
+
   it('takes the lowest blocks that the durable tree does not use, in order', () => {
     const history = new History(9, 40);
     const { forest, disk } = history.host;
@@ -119,6 +139,21 @@ describe('merging', () => {
       expect(taken).toEqual(lowest);
       forest.checkpointDurable();
     }
+  });
+
+  it('is made in small slices and written in large pieces', () => {
+    const blockSize = 4096;
+    const forest = leveledForest({ cacheBlocks: 64, blockSize });
+    const table = forest.table(3);
+    for (let key = 0; key < 600; key += 1) table.put(keyOf(key), new Uint8Array(1_000).fill(key));
+    forest.freeze();
+    const sizes: number[] = [];
+    for (let slices = 0; !forest.checkpointSerialised; slices += 1) {
+      expect(slices).toBeLessThan(10_000);
+      for (const { bytes } of forest.nextWrites(blockSize)) sizes.push(bytes.length);
+    }
+    expect(sizes.length).toBeGreaterThan(2);
+    expect(new Set(sizes.slice(0, -1))).toEqual(new Set([128 * 1024]));
   });
 
   it('keeps a growing table in few runs of growing size', () => {

@@ -29,6 +29,7 @@ export interface WalkRoom {
   readonly headsOnly: boolean;
 }
 
+/** A row that a walk came to. */
 export interface WalkedRow {
   readonly key: Uint8Array;
   /** Bytes of the value. */
@@ -37,6 +38,7 @@ export interface WalkedRow {
   readonly part: Uint8Array | null;
 }
 
+/** What a walk came to, ascending by key. */
 export interface Walked {
   readonly rows: readonly WalkedRow[];
   /** The last key that was looked at, when `lookMax` has ended the walk; otherwise null. */

@@ -102,4 +102,8 @@ function word(bytes: Uint8Array, at: number): number {
   ); // SAFETY: the caller keeps `at + 3` in range.
 }
 
+/**
+ * A mix of 128 bits in plain arithmetic, for simulations: it finds damage, and is no protection
+ * against forgery.
+ */
 export const mix128: ChecksumFunction = { name: 'mix128', hash: mix };

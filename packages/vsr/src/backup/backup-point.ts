@@ -2,8 +2,8 @@ import { assert } from '@kimberlite/store';
 import type { ClusterConfig } from '../config.ts';
 import type { MachineIdentity } from '../machine-identity.ts';
 import type { LogHeader } from '../message/header-list.ts';
+import { isReplacingState } from '../replica/checkpoint/sync.ts';
 import type { Replica } from '../replica/replica.ts';
-import { isReplacingState } from '../replica/sync.ts';
 import { Op, opNext, type View } from '../std/numbers.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 

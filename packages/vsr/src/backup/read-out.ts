@@ -12,6 +12,7 @@ export type BackupPiece =
 /** `early`: it was read before its turn, because it was about to be written over. */
 type PieceRead = BackupPiece & { readonly early: boolean };
 
+/** Why a backup could not be read to its end. The replica is not harmed. */
 export type ReadOutFailure =
   /** What had to be kept because it was about to be overwritten exceeds the limit. */
   | 'too_slow'
@@ -30,6 +31,7 @@ export interface ReadOutDisk extends Pick<StoragePort, 'read'> {
   readonly readFirst?: StoragePort['read'];
 }
 
+/** What is read out, and from where. */
 export interface ReadOutOptions {
   readonly point: BackupPoint;
   readonly storage: ReadOutDisk;

@@ -1,11 +1,5 @@
 import { assert, type ChecksumFunction, unreachable } from '@kimberlite/store';
-import {
-  OPERATION_FORGET_FILES,
-  OPERATION_NOOP,
-  OPERATION_RECOVER,
-  OPERATION_REGISTER,
-  OPERATION_USER_MIN,
-} from '../message/batch.ts';
+import { OPERATION_REGISTER, OPERATION_USER_MIN, OPERATIONS_OF_CORE } from '../message/batch.ts';
 import {
   EVICTION_REASONS,
   type EvictionReason,
@@ -32,6 +26,7 @@ const REQUEST_MAX = 0xffffffff;
 /** Ticks before the next round when every replica has said that it does not lead. */
 const NOBODY_LEADS_TICKS = 4;
 
+/** What a session is made with. */
 export interface ClientSessionOptions extends RetryOptions {
   readonly cluster: bigint;
   /** Random, 128 bits, used by this session alone and never again. */
@@ -131,6 +126,7 @@ export class ClientSession {
     assert(this.client !== 0n, 'client id is not zero');
   }
 
+  /** What may be asked of it now. */
   get state(): ClientSessionState {
     return this.stateNow;
   }
@@ -153,13 +149,11 @@ export class ClientSession {
   }
 
   /**
-   * Sends a request of the core: OPERATION_NOOP, OPERATION_RECOVER or OPERATION_FORGET_FILES. Only
-   * in state `ready`. Copies `body`.
+   * Sends a request of the core, one of OPERATIONS_OF_CORE. Only in state `ready`. Copies `body`.
    */
   administer(operation: number, body: Uint8Array, out: ClientEffect[]): void {
     assert(this.stateNow === 'ready', 'one request at a time');
-    const ofCore: readonly number[] = [OPERATION_NOOP, OPERATION_RECOVER, OPERATION_FORGET_FILES];
-    assert(ofCore.includes(operation), 'of the core');
+    assert(OPERATIONS_OF_CORE.includes(operation), 'of the core');
     this.stateNow = 'busy';
     this.begin(operation, body, out);
   }

@@ -24,6 +24,7 @@ export type QueryEffect =
   /** A replica sees no quorum, so that it can confirm nothing: it is asked for again elsewhere. */
   | { readonly kind: 'no_quorum'; readonly id: number };
 
+/** What a session for queries is made with. */
 export interface QuerySessionOptions extends RetryOptions {
   readonly cluster: bigint;
   /** Random, 128 bits; answers are routed by it. Another one than that of any ClientSession. */

@@ -14,6 +14,7 @@ import { fileOf } from '../superblock/introductions.ts';
 import type { ReplicaHost } from './host.ts';
 import type { ClockPort, SchedulerPort, StoragePort, TracePort, TransportPort } from './ports.ts';
 
+/** The replica, and the ports through which it meets the world. */
 export interface HostOptions extends ReplicaOptions {
   readonly storage: StoragePort;
   readonly transport: TransportPort;

@@ -13,6 +13,45 @@ const WRITES_MAX = CONFIG_SIMULATION.pipelineMax;
 const EMPTY = { entry: null, dirty: false, faulty: false, fix: false };
 const UNKNOWN = { entry: null, dirty: true, faulty: true, fix: false };
 
+describe('recoverLog after a crash where an op takes the place of one that was given up', () => {
+  const givenUp = chainOf(11);
+  const chosen = extendChain(givenUp.slice(0, 11), 1, { view: 2 });
+  const superblock = superblockFixture({
+    view: View(2),
+    logView: View(2),
+    headers: headersOf(chosen).slice(-5).reverse(),
+  });
+  const entry = headersOf(chosen)[11];
+
+  it('takes a whole body for a copy, for its header was to be written next', () => {
+    const disk = diskWith(givenUp);
+    disk.slot(11).prepare = present(entry);
+    expect(slotOf(recover(disk, superblock), 11)).toEqual({
+      entry,
+      dirty: false,
+      faulty: false,
+      fix: true,
+    });
+  });
+
+  it.each(['bad', 'given up'])('takes a %s one for a denial', (body) => {
+    const disk = diskWith(givenUp);
+    if (body === 'bad') disk.slot(11).prepare = 'bad';
+    expect(slotOf(recover(disk, superblock), 11)).toEqual({
+      entry,
+      dirty: true,
+      faulty: false,
+      fix: false,
+    });
+  });
+
+  it('takes a bad one under its own header for rot', () => {
+    const disk = diskWith(chosen);
+    disk.slot(11).prepare = 'bad';
+    expect(slotOf(recover(disk, superblock), 11)).toMatchObject({ entry, faulty: true });
+  });
+});
+
 describe('recoverLog of sound disks', () => {
   it('finds only the root after format', () => {
     const log = recover(new WalDisk(SLOTS));

@@ -8,6 +8,7 @@ import { decideSlot, type SlotDecision, type SlotEvidence } from './recovery-tab
 /** What was read of one part of a slot: a prepare header, a reserved one, or nothing usable. */
 export type PartRead = LogHeader | 'reserved' | 'bad';
 
+/** What a start read of a slot: its redundant header, and its body. */
 export interface SlotRead {
   readonly header: PartRead;
   /** Header of the body, when the whole body is right. */
@@ -85,15 +86,23 @@ function evidenceOf(
  * rot.
  */
 function withoutGivenUp(read: SlotRead, superblock: SuperblockState): SlotRead {
-  const { header } = read;
-  const top = superblock.headers[0];
-  if (!isEntry(header) || !top || header.header.op <= top.header.op) return read;
-  const normal = superblock.logView === superblock.view;
-  if (normal && header.header.view === superblock.logView) return read;
-  const { prepare } = read;
+  const { header, prepare } = read;
+  if (!isEntry(header) || !isGivenUp(header.header, superblock)) return read;
   // A body of an older use lies under a checkpoint, or the slot would not have been used again.
   const older = isEntry(prepare) && prepare.header.op < header.header.op;
   return { header: 'reserved', prepare: older ? 'reserved' : prepare };
+}
+
+/** Whether the durable headers of the view have no place for this prepare. */
+function isGivenUp(header: LogHeader['header'], superblock: SuperblockState): boolean {
+  const { headers, view, logView } = superblock;
+  const top = headers[0]?.header.op ?? null;
+  if (top === null) return false;
+  if (header.op <= top) {
+    const named = headers[top - header.op] ?? null;
+    return named !== null && named.header.checksum !== header.checksum;
+  }
+  return logView !== view || header.view !== logView;
 }
 
 /** The body is unreadable, and the header beside it speaks only of what a checkpoint covers. */

@@ -1,7 +1,13 @@
 import type { ChecksumFunction } from '@kimberlite/store';
 import { type ClusterConfig, SECTOR_SIZE } from '../config.ts';
 import { HEADER_SIZE, type Header } from '../message/layout.ts';
-import { type DecodeFault, decodeHeader, decodeMessage } from '../message/message.ts';
+import {
+  type AnyMessage,
+  type DecodeFault,
+  decodeHeader,
+  decodeMessage,
+} from '../message/message.ts';
+import type { Op } from '../std/numbers.ts';
 import { isZero } from '../std/zeros.ts';
 import type { PartRead } from './recover.ts';
 
@@ -46,12 +52,25 @@ export function readSlotHeader(
   return header.op % facts.config.walSlots === walSlot ? header : 'other_slot';
 }
 
-/** Why the bytes of a slot are not the whole message of their header and then zeros, or null. */
-export function slotFault(facts: SlotFacts, header: Header, bytes: Uint8Array): SlotFault | null {
+/**
+ * The message of this header in the bytes of a slot, or why they are not the whole of it and then
+ * zeros.
+ */
+export function readSlotMessage(
+  facts: SlotFacts,
+  header: Header,
+  bytes: Uint8Array,
+): AnyMessage | SlotFault {
   if (header.size > bytes.length) return 'too_long';
   const message = decodeMessage(bytes.subarray(0, header.size), facts.checksum);
   if (typeof message === 'string') return message;
-  return isPaddingSound(facts, bytes, header.size) ? null : 'padding';
+  return isPaddingSound(facts, bytes, header.size) ? message : 'padding';
+}
+
+/** Why the bytes of a slot are not what `readSlotMessage` wants, or null. */
+export function slotFault(facts: SlotFacts, header: Header, bytes: Uint8Array): SlotFault | null {
+  const message = readSlotMessage(facts, header, bytes);
+  return typeof message === 'string' ? message : null;
 }
 
 /**
@@ -64,6 +83,22 @@ export function isPaddingSound(
   size: number,
 ): boolean {
   return replicaCount === 1 || isZero(bytes, size, bytes.length);
+}
+
+/**
+ * Whether a body need not be read, so that a start takes no longer than the log above the
+ * checkpoint: the op is part of the checkpoint, so nobody here executes it again or may drop it,
+ * and its redundant header, which is written when the body is durable (rule body-header-ack), says
+ * the same as the beginning of the slot. Where the rest has rotted since, the scrubber finds it, or
+ * who reads it for a peer.
+ */
+export function isVouchedFor(
+  checkpointOp: Op,
+  header: Header,
+  redundant: Header | SlotFault,
+): boolean {
+  if (typeof redundant === 'string' || header.command !== 'prepare') return false;
+  return redundant.checksum === header.checksum && header.op <= checkpointOp;
 }
 
 /** What a part of a slot says of the log, from its header and the bytes that begin with it. */

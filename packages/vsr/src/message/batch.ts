@@ -19,6 +19,12 @@ export const OPERATION_RECOVER = 3;
  * it: what is made of its state is another cluster, with files of its own.
  */
 export const OPERATION_FORGET_FILES = 4;
+/** What a client may ask of the core. */
+export const OPERATIONS_OF_CORE: readonly number[] = [
+  OPERATION_NOOP,
+  OPERATION_RECOVER,
+  OPERATION_FORGET_FILES,
+];
 
 /** One request of a prepare, over the prepare's own bytes. */
 export interface BatchEntry {

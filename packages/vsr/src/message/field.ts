@@ -23,6 +23,7 @@ export function readField(view: DataView, field: Field): number | bigint | null 
   }
 }
 
+/** Writes one field. Asserts that the value is of its kind and fits. */
 export function writeField(view: DataView, field: Field, value: number | bigint): void {
   if (typeof value === 'bigint') {
     assert(FIELD_SIZES[field.kind] === 16, 'only 128-bit fields are bigint');

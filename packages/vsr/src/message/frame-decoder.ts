@@ -11,6 +11,7 @@ import {
 /** Why a byte stream cannot be read on; the connection that carried it must be closed. */
 export type FrameFault = DecodeFault | 'too_large';
 
+/** What a decoder accepts. */
 export interface FrameDecoderOptions {
   /** Largest message that is accepted, header and body, in bytes. */
   readonly messageSizeMax: number;

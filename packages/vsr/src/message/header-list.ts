@@ -10,6 +10,7 @@ export interface LogHeader {
   readonly bytes: Uint8Array;
 }
 
+/** The header of a prepare, with bytes of its own: the message may be let go. */
 export function logHeaderOf(message: PrepareMessage): LogHeader {
   return { header: message.header, bytes: message.bytes.slice(0, HEADER_SIZE) };
 }

@@ -14,6 +14,7 @@ export const PROTOCOL_VERSION = 2;
 /** The `replica` field of what no replica wrote: messages of clients. */
 export const NO_REPLICA = 255;
 
+/** Bytes of each kind of field. Those of 16 bytes are `bigint`, all others `number`. */
 export const FIELD_SIZES = {
   u8: 1,
   u16: 2,
@@ -288,6 +289,7 @@ export const COMMANDS = {
   readIndex: { code: 26, body: 'none', fields: { nonce: 'u128', op: 'op' } },
 } as const;
 
+/** The name of a message. */
 export type Command = keyof typeof COMMANDS;
 
 /** The decoded header of one command. */
@@ -339,6 +341,7 @@ export const REFUSAL_REASONS = {
   /** A query: no answer that is fresh enough could be had here in time. */
   tooStale: 5,
 } as const;
+/** One of `REFUSAL_REASONS`. */
 export type RefusalReason = keyof typeof REFUSAL_REASONS;
 
 /** How fresh the answer of a query is (rule read-confirmed). */
@@ -350,6 +353,7 @@ export const READ_LEVELS = {
   /** Whatever is executed at the replica that answers, from `floor` on. */
   local: 2,
 } as const;
+/** One of `READ_LEVELS`. */
 export type ReadLevel = keyof typeof READ_LEVELS;
 
 /** Why a session is over. */
@@ -361,6 +365,7 @@ export const EVICTION_REASONS = {
   /** Two requests with one number: two processes share a client id. */
   requestCollision: 3,
 } as const;
+/** One of `EVICTION_REASONS`. */
 export type EvictionReason = keyof typeof EVICTION_REASONS;
 
 /** Why a greeting was refused. */
@@ -372,6 +377,7 @@ export const REJECTION_REASONS = {
   badMessage: 5,
   wrongMachine: 6,
 } as const;
+/** One of `REJECTION_REASONS`. */
 export type RejectionReason = keyof typeof REJECTION_REASONS;
 
 /** The name behind a wire code of one of the tables above, or null. */
@@ -401,6 +407,7 @@ function place(fields: Readonly<Record<string, FieldKind>>, start: number, limit
   return placed;
 }
 
+/** The fields that every header begins with, in their places. */
 export const COMMON_LAYOUT: readonly Field[] = place(COMMON_FIELDS, 0, COMMAND_FIELDS_OFFSET);
 
 export interface CommandLayout {
@@ -444,6 +451,7 @@ function templateOf(
 
 LAYOUTS.forEach((layout, code) => assert(layout.code === code, 'codes are dense'));
 
+/** Where the fields of a message stand. */
 export function layoutOf(command: Command): CommandLayout {
   const layout = LAYOUTS[COMMANDS[command].code];
   assert(layout !== undefined, 'every command has a layout');

@@ -35,7 +35,9 @@ export interface Message<C extends Command = Command> {
   readonly body: Uint8Array;
 }
 
+/** The header of an op in the log. */
 export type PrepareHeader = HeaderOf<'prepare'>;
+/** An op with its requests, as it stands in the log. */
 export type PrepareMessage = Message<'prepare'>;
 /** Any message, discriminated on `header.command`. */
 export type AnyMessage = { readonly [C in Command]: Message<C> }[Command];

@@ -10,22 +10,22 @@ import { Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
-import { firstCheckpointLag } from './checkpoint-lag.ts';
-import { CORE_TABLES } from './core-tables.ts';
-import { firstDiskPace } from './disk-pace.ts';
-import { noPromise } from './introduce.ts';
-import { watchedTable } from './machine-calls.ts';
-import { firstPacingState } from './pacing.ts';
+import { CORE_TABLES } from './execution/core-tables.ts';
+import { openMachine, watchedTable } from './execution/machine-calls.ts';
+import { Sessions, sessionTables } from './execution/sessions.ts';
+import { firstCheckpointLag } from './liveness/checkpoint-lag.ts';
+import { firstDiskPace } from './liveness/disk-pace.ts';
+import { firstPacingState } from './liveness/pacing.ts';
+import { noPromise } from './members/introduce.ts';
+import { ReplacedFiles, TABLE_REPLACED_FILES } from './members/replaced-files.ts';
 import { firstPrimaryState } from './primary-state.ts';
-import { firstReadState } from './read-state.ts';
-import { RepairBudget } from './repair-budget.ts';
-import { ReplacedFiles, TABLE_REPLACED_FILES } from './replaced-files.ts';
+import { firstReadState } from './reads/read-state.ts';
+import { RepairBudget } from './repair/repair-budget.ts';
+import { createScrubState, SCRUB_DEFAULT, type ScrubOptions } from './repair/scrub.ts';
 import type { Replica } from './replica.ts';
-import { createScrubState, SCRUB_DEFAULT, type ScrubOptions } from './scrub.ts';
-import { Sessions, sessionTables } from './sessions.ts';
 import { TIMEOUTS_DEFAULT, type TimeoutTable } from './timeout-table.ts';
 import { Timers } from './timers.ts';
-import { firstViewChangeState } from './view-change-state.ts';
+import { firstViewChangeState } from './view-change/view-change-state.ts';
 
 export interface ReplicaOptions {
   readonly config: ClusterConfig;
@@ -68,7 +68,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   const fault = stateMachineFault(stateMachine);
   if (fault !== null) throw new StateMachineError(`the state machine ${fault}`);
   const { stateBytesMax, historyRevisions } = config;
-  stateMachine.open?.({ stateBytesMax, historyRevisions });
+  openMachine(stateMachine, { stateBytesMax, historyRevisions });
   const forest = new Forest({
     checksum,
     blockSize: config.blockSize,

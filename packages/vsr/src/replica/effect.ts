@@ -58,6 +58,7 @@ export type Effect =
   /** The data file cannot be used, or this replica has diverged: the process must end. */
   | { readonly kind: 'fatal'; readonly reason: FatalReason };
 
+/** Why a replica gives up: the process must end, and the server does so with a fault of its own. */
 export type FatalReason =
   | 'superblock_not_found'
   | 'superblock_quorum_lost'

@@ -1,25 +1,30 @@
 import type { Command } from '../message/layout.ts';
 import type { AnyMessage, Message } from '../message/message.ts';
 import { setRemove } from '../std/bitset.ts';
-import { onPrepare } from './append.ts';
-import { onBlock } from './block-repair.ts';
-import { noteCheckpoint } from './checkpoint-ids.ts';
-import { onDoViewChange } from './do-view-change.ts';
-import { showsFollowing } from './heard.ts';
-import { onCommit } from './heartbeat.ts';
-import { isDenied, rememberPromise, strangerGate } from './introduce.ts';
-import { onPing, onPong } from './ping.ts';
-import { onPrepareOk } from './prepare-ok.ts';
-import { onQuery } from './read.ts';
-import { onConfirmView, onReadIndex, onRequestReadIndex, onViewConfirmed } from './read-round.ts';
-import { onHeaders } from './repair.ts';
+import { noteCheckpoint } from './checkpoint/checkpoint-ids.ts';
+import { showsFollowing } from './liveness/heard.ts';
+import { onPing, onPong } from './liveness/ping.ts';
+import { isDenied, rememberPromise, strangerGate } from './members/introduce.ts';
+import { onPrepare } from './normal/append.ts';
+import { onCommit } from './normal/heartbeat.ts';
+import { onPrepareOk } from './normal/prepare-ok.ts';
+import { onRequest } from './normal/request.ts';
+import { onQuery } from './reads/read.ts';
+import {
+  onConfirmView,
+  onReadIndex,
+  onRequestReadIndex,
+  onViewConfirmed,
+} from './reads/read-round.ts';
+import { onBlock } from './repair/block-repair.ts';
+import { onHeaders } from './repair/repair.ts';
+import { onRequestBlocks, onRequestHeaders, onRequestPrepare } from './repair/serve.ts';
 import type { Replica } from './replica.ts';
 import { drop } from './report.ts';
-import { onRequest } from './request.ts';
 import { isVoter } from './role.ts';
-import { onRequestBlocks, onRequestHeaders, onRequestPrepare } from './serve.ts';
-import { onRequestStartView, onStartView } from './start-view.ts';
-import { onStartViewChange } from './view-change.ts';
+import { onDoViewChange } from './view-change/do-view-change.ts';
+import { onRequestStartView, onStartView } from './view-change/start-view.ts';
+import { onStartViewChange } from './view-change/view-change.ts';
 
 interface Handler<C extends Command> {
   readonly handle: (r: Replica, message: Message<C>) => void;
@@ -101,7 +106,7 @@ export function onMessage(r: Replica, message: AnyMessage): void {
       noteCheckpoint(r, header);
       r.heardAt[header.replica] = r.tick;
       r.peersGone = setRemove(r.peersGone, header.replica);
-      if (showsFollowing(r, header)) r.primary.heard[header.replica] = r.tick;
+      if (showsFollowing(r, header)) r.primary.heardInViewAt[header.replica] = r.tick;
     } else if (!greets) {
       drop(r, message, stranger);
       return;

@@ -6,8 +6,9 @@ import { type ClientId, Op } from '../std/numbers.ts';
 import type { VoteReason } from './reasons.ts';
 
 /**
- * What only a primary uses; empty in every other role. Owners: prepare.ts, prepare-ok.ts,
- * request.ts.
+ * What only a primary uses; empty in every other role. Written by request.ts, prepare.ts,
+ * prepare-ok.ts, and execute.ts for requests that are done; by primary-start.ts and
+ * do-view-change.ts when a view begins, and by `clearViewState` when it ends.
  */
 export interface PrimaryState {
   /** Ops (commitMax, op], ascending. At most `pipelineMax`. */
@@ -17,25 +18,25 @@ export interface PrimaryState {
   queueBytes: number;
   /** Client to checksum of its request in queue or pipeline: saves work, decides nothing. */
   readonly inFlight: Map<ClientId, Checksum>;
-  /** Tick at which each slot was last heard in this view. */
-  readonly heard: number[];
-  /** Tick of the last prepare_ok that was new, or of the last commit. */
+  /** Tick at which each slot was last heard in this view; by on-message.ts, abdicate.ts. */
+  readonly heardInViewAt: number[];
+  /** Tick of the last prepare_ok that was new, or of the last commit; also by abdicate.ts. */
   lastNewAck: number;
-  /** Tick since which too much waits and nothing commits, or null. Owner: commit-stall.ts. */
+  /** Tick since which too much waits and nothing commits, or null; by commit-stall.ts. */
   backlogSince: number | null;
-  /** Commit number when that was last looked at. */
+  /** Commit number when that was last looked at; as above. */
   backlogCommit: Op;
-  /** Commits stand still. */
-  stalled: boolean;
-  /** What voters tell of themselves in this view, by slot. Owner: unfollowed.ts. */
+  /** Commits stand still; as above. */
+  commitStalled: boolean;
+  /** What voters tell of themselves in this view, by slot; by unfollowed.ts. */
   readonly following: Map<number, Following>;
   /** Voters that cannot follow, as they don't know this file, and since which tick; as above. */
-  readonly strangers: Map<number, number>;
-  /** Tick at which it gave way in this view for one of them, or null. */
-  gaveWayAt: number | null;
-  /** Why it gives way, while it does. */
+  readonly unknowing: Map<number, number>;
+  /** Tick at which it gave way in this view for one of them, or null; by abdicate.ts. */
+  gaveWayForUnknowingAt: number | null;
+  /** Why it gives way, while it does; as above. */
   abdicated: VoteReason | null;
-  /** Slots whose files ops of the pipeline replace, and by which op. Owner: replacement.ts. */
+  /** Slots whose files ops of the pipeline replace, and by which op; by replacement.ts. */
   readonly replacing: Map<number, Op>;
   /** Head of the log with which this view began: all of it may have been acknowledged. */
   viewHead: Op;
@@ -85,14 +86,14 @@ export function firstPrimaryState(): PrimaryState {
     queue: [],
     queueBytes: 0,
     inFlight: new Map(),
-    heard: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
+    heardInViewAt: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
     lastNewAck: 0,
     backlogSince: null,
     backlogCommit: Op(0),
-    stalled: false,
+    commitStalled: false,
     following: new Map(),
-    strangers: new Map(),
-    gaveWayAt: null,
+    unknowing: new Map(),
+    gaveWayForUnknowingAt: null,
     abdicated: null,
     replacing: new Map(),
     viewHead: Op(0),

@@ -21,7 +21,8 @@ export const DROP_REASONS = {
   not_introduced: 'a peer whose data file is not durably noted here yet',
   not_wanted: 'a prepare that came by repair, twice or for an op that is not wanted',
   other_incarnation: 'a peer with another data file than the one that belongs there',
-  request_out_of_order: 'a request whose number is not the next of its session',
+  request_out_of_order:
+    'a request whose number is not the next of its session, or a register from within one',
   session_ahead: 'a request of a session that this replica has not executed yet',
   stale_ping: 'a pong for a ping of the process that ran here before',
   stale_view: 'a message of a view that is over, or for a role that this replica does not have',
@@ -33,6 +34,7 @@ export const DROP_REASONS = {
   wrong_checksum: 'an acknowledgement of another prepare than the one that was sent',
   wrong_cluster: 'a message of another cluster',
 } as const;
+/** One of `DROP_REASONS`. */
 export type DropReason = keyof typeof DROP_REASONS;
 
 /** Why a replica votes to leave its view; as above. */
@@ -52,4 +54,5 @@ export const VOTE_REASONS = {
   unfollowed: 'primary: a voter was away when this file took the place of a lost one',
   clock_lost: 'primary: its clock agrees with too few others, and the next primary has agreement',
 } as const;
+/** One of `VOTE_REASONS`. */
 export type VoteReason = keyof typeof VOTE_REASONS;

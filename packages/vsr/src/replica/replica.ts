@@ -13,24 +13,24 @@ import type { Prng } from '../std/prng.ts';
 import type { Introductions } from '../superblock/introductions.ts';
 import type { CheckpointRecord } from '../superblock/superblock.ts';
 import type { SuperblockWriter } from '../superblock/superblock-writer.ts';
-import type { ToldCheckpoint } from './checkpoint-ids.ts';
-import type { CheckpointLag } from './checkpoint-lag.ts';
-import type { DiskPace } from './disk-pace.ts';
+import type { ToldCheckpoint } from './checkpoint/checkpoint-ids.ts';
 import type { Effect } from './effect.ts';
-import type { Execution } from './execute.ts';
-import type { Denial } from './introduce.ts';
-import type { PacingState } from './pacing.ts';
+import type { Execution } from './execution/execute.ts';
+import type { Sessions } from './execution/sessions.ts';
+import type { CheckpointLag } from './liveness/checkpoint-lag.ts';
+import type { DiskPace } from './liveness/disk-pace.ts';
+import type { PacingState } from './liveness/pacing.ts';
+import type { Denial } from './members/introduce.ts';
+import type { ReplacedFiles } from './members/replaced-files.ts';
 import type { PrimaryState } from './primary-state.ts';
-import type { ReadState } from './read-state.ts';
-import type { RepairBudget } from './repair-budget.ts';
-import type { ReplacedFiles } from './replaced-files.ts';
-import type { ScrubState } from './scrub.ts';
-import type { Sessions } from './sessions.ts';
+import type { ReadState } from './reads/read-state.ts';
+import type { RepairBudget } from './repair/repair-budget.ts';
+import type { ScrubState } from './repair/scrub.ts';
 import type { Status } from './status.ts';
 import type { Timers } from './timers.ts';
-import type { ViewChangeState } from './view-change-state.ts';
+import type { ViewChangeState } from './view-change/view-change-state.ts';
 
-/** The most that a peer has promised this replica: each part only grows. Owner: introduce.ts. */
+/** The most that a peer has promised this replica: each part only grows. */
 export interface PeerPromise {
   /** Highest view that it was durably in. */
   view: View;
@@ -39,7 +39,7 @@ export interface PeerPromise {
   op: Op;
 }
 
-/** A checkpoint that is being written. Owner: checkpoint.ts. */
+/** A checkpoint that is being written; by checkpoint.ts. */
 export interface CheckpointWork {
   readonly record: Omit<CheckpointRecord, 'forestRoot'>;
   /** All blocks are on disk and the superblock was asked for. */
@@ -49,20 +49,28 @@ export interface CheckpointWork {
   sliceTick: number;
 }
 
-/** What start-up has read so far. Owner: startup.ts. */
+/** What start-up has read so far; by startup.ts. */
 export interface StartupState {
   redundant: Uint8Array;
   readonly reads: (SlotRead | null)[];
-  nextSlot: number;
+  /** Slots whose reading has begun, and those of them that are not read yet. */
+  begun: number;
   pending: number;
+  /** Kept for their execution, and how many bytes they are. */
+  readonly bodies: PrepareMessage[];
+  bodiesSize: number;
 }
 
 /**
  * One replica: the whole mutable state of the protocol. Handlers are free functions in the phase
- * modules; each field names the module that owns it, the others only read.
+ * modules. Each section names the modules that write its fields, or the fields do, or the types of
+ * what they hold; all others only read. Classes look after what is in them. Three modules write in
+ * several sections, and are not named there: startup.ts fills in what the disk held, sync.ts puts a
+ * peer's checkpoint and what came with it in the place of what is here, and `clearViewState` in
+ * status.ts empties what dies with a view.
  */
 export interface Replica {
-  // ── fixed ────────────────────────────────────────────────────────────────────────────────────
+  // ── fixed ─────────────────────────────────────────────────────────────────────────────────────
   readonly config: ClusterConfig;
   readonly checksum: ChecksumFunction;
   readonly cluster: bigint;
@@ -77,18 +85,18 @@ export interface Replica {
   readonly sessions: Sessions;
   readonly replacedFiles: ReplacedFiles;
   budget: RepairBudget;
-  // ── known once the superblock is open (startup.ts) ───────────────────────────────────────────
+  // ── known once the superblock is open (introduce.ts, recover-op.ts) ───────────────────────────
   replicaCount: number;
   voters: SlotSet;
   quorums: Quorums;
   incarnation: bigint;
-  /** Who lives in which file; durable with the superblock. Owner: introduce.ts. */
+  /** Who lives in which file; durable with the superblock. */
   introductions: Introductions;
   /** Peers that have told this life of the process what this file has promised them. */
   greeted: SlotSet;
   /** By slot: what each peer has promised, while this process runs. */
   readonly promises: PeerPromise[];
-  /** Peers that deny this replica's file, and in which of their lives. Owner: introduce.ts. */
+  /** Peers that deny this replica's file, and in which of their lives. */
   readonly denials: Map<number, { readonly reason: Denial; readonly life: number }>;
   /** Random number of this life of the process. */
   readonly life: number;
@@ -102,7 +110,7 @@ export interface Replica {
   journal: Journal;
   clock: ClusterClock;
   startup: StartupState | null;
-  // ── time (step.ts) ───────────────────────────────────────────────────────────────────────────
+  // ── time (step.ts, tick.ts) ───────────────────────────────────────────────────────────────────
   /** Ticks since start. */
   tick: number;
   monotonic: number;
@@ -111,9 +119,11 @@ export interface Replica {
   lastTickAt: number;
   /** Ticks that a stall of this process left out are being made up for, all at once. */
   catchingUp: boolean;
-  /** How this replica's own disk does. Owner: disk-pace.ts. */
+  /** How this replica's own disk does; by disk-pace.ts, disk-hang.ts. */
   readonly disk: DiskPace;
-  // ── the others (on-message.ts, quorum.ts, peer-gone.ts, round-trip.ts, ping.ts) ────────────────
+  // ── the others ────────────────────────────────────────────────────────────────────────────────
+  // on-message.ts, quorum.ts, peer-gone.ts, round-trip.ts, ping.ts, clock-sync.ts,
+  // checkpoint-ids.ts
   /** Tick at which each slot was last heard, in whatever view. */
   readonly heardAt: number[];
   quorumSeen: boolean;
@@ -123,7 +133,7 @@ export interface Replica {
   peersGone: SlotSet;
   /** Smoothed round trip to each peer, in ticks. */
   readonly roundTrips: Map<number, number>;
-  /** By slot: the newest checkpoints that each peer has told of. Owner: checkpoint-ids.ts. */
+  /** By slot: the newest checkpoints that each peer has told of. */
   readonly checkpointsTold: readonly ToldCheckpoint[][];
   /** By slot: the op of the newest checkpoint that was found to differ. */
   readonly conflictsTraced: number[];
@@ -131,7 +141,13 @@ export interface Replica {
   clockAgreed: SlotSet;
   /** Tick since which clocks don't agree here; null while they do. */
   clockLostSince: number | null;
-  // ── the protocol's own (view-change.ts, append.ts, commit.ts) ────────────────────────────────
+  // ── the protocol's own ────────────────────────────────────────────────────────────────────────
+  //   status           status.ts
+  //   view, logView    view-change.ts, do-view-change.ts, start-view.ts, introduce.ts
+  //   op, chainOp      append.ts, chain.ts
+  //   commitMin        commit.ts, with the checksum
+  //   commitMax        append.ts, heartbeat.ts, prepare-ok.ts, do-view-change.ts, start-view.ts
+  //   of a view only   append.ts, heartbeat.ts, request.ts, repair.ts, start-view.ts
   status: Status;
   /** Never shown to others above `superblock.durable.view`. */
   view: View;
@@ -164,33 +180,34 @@ export interface Replica {
   primaryOp: Op;
   /** Requests forwarded to the primary since the last heartbeat: none is forwarded twice. */
   readonly forwarded: Set<Checksum>;
-  // ── commit (commit.ts) ───────────────────────────────────────────────────────────────────────
+  // ── commit, and what is read for others (commit.ts, primary-start.ts, serve.ts) ───────────────
   /** The body that commit waits for from disk. */
   commitReading: Checksum | null;
   commitReadingSince: number;
   /** Committed ops are left for a later step. */
   commitBacklog: boolean;
-  /** The op of which some requests are executed and others wait for blocks; execute.ts. */
+  /** The op of which some requests are executed and others wait for blocks; also by restore.ts. */
   executing: Execution | null;
   /** Bodies being read for the pipeline of a new primary. */
   readonly pipelineReading: Set<Checksum>;
   /** Bodies and blocks being read for peers. */
   serving: number;
-  /** Blocks that peers wait for until others have been read. Owner: serve.ts. */
+  /** Blocks that peers wait for until others have been read. */
   readonly servingNext: { readonly reference: BlockReference; readonly serveTo: number }[];
-  // ── checkpoint and restore (checkpoint.ts, restore.ts) ───────────────────────────────────────
+  // ── checkpoint and restore ────────────────────────────────────────────────────────────────────
+  // checkpoint.ts, restore.ts, block-repair.ts; writes that end are counted in step.ts
   /** The durable checkpoint. Its blocks may still be missing: see `restored`. */
   checkpoint: CheckpointRecord;
   checkpointId: Checksum;
   /** The one before; its blocks stand until the next is written. */
   checkpointPrevious: CheckpointRecord;
   checkpointing: CheckpointWork | null;
-  /** Owner: checkpoint-lag.ts. */
+  /** By checkpoint-lag.ts. */
   readonly checkpointLag: CheckpointLag;
   /** Block writes that have not ended, those in `blocksUnwritten` included. */
   blockWrites: number;
-  // What of the checkpoint is here (restore.ts, sync.ts). In each row a peer's newer one may have
-  // come, and wait in `pendingSync`.
+  // What of the checkpoint is here. In each row a peer's newer one may have come, and wait in
+  // `pendingSync`.
   //
   //   restored  restorePending  syncTarget
   //   true      false           null        every block of it is here and loaded
@@ -202,23 +219,26 @@ export interface Replica {
   syncTarget: Op | null;
   /** A start_view whose checkpoint is installed when no block and no superblock is in flight. */
   pendingSync: Message<'startView'> | null;
-  /** Clients whose stored reply is being read from disk; stored-reply.ts. */
+  /** Clients whose stored reply is being read from disk; also by stored-reply.ts. */
   readonly repliesWaiting: Map<ClientId, BlockHold>;
-  /** What loading the core's tables holds. Owner: restore.ts. */
+  /** What loading the core's tables holds. */
   readonly loading: BlockHold;
   /** Blocks being read for whoever wants them. */
   blockReads: number;
-  /** Blocks of the tree that this disk lacks, by address (block-repair.ts). */
+  /** Blocks of the tree that this disk lacks, by address. */
   readonly missingBlocks: Map<number, Checksum>;
   /** Addresses of blocks from peers that are being written. */
   readonly repairingBlocks: Set<number>;
   /** Of those, the ones that the disk has not been given yet. */
   readonly blocksUnwritten: { readonly address: number; readonly bytes: Uint8Array }[];
-  /** Tick since which commits wait for something that repair must bring; null when they don't. */
+  /**
+   * Tick since which commits wait for something that repair must bring, null when they don't, and
+   * the op they wait at; by repair.ts and commit.ts as well.
+   */
   stuckSince: number | null;
   stuckAt: Op;
-  // ── scrubber (scrub.ts) ──────────────────────────────────────────────────────────────────────
+  // ── scrubber (scrub.ts) ───────────────────────────────────────────────────────────────────────
   readonly scrub: ScrubState;
-  // ── output ───────────────────────────────────────────────────────────────────────────────────
+  // ── output ────────────────────────────────────────────────────────────────────────────────────
   out: Effect[];
 }

@@ -1,15 +1,16 @@
-import { type Op, opNext, type View } from '../std/numbers.ts';
+import { Op, opNext, View } from '../std/numbers.ts';
 import { TICK_MICROS } from '../std/tick.ts';
-import { heardCount } from './heard.ts';
-import { isDenied, unmetPeers } from './introduce.ts';
-import { pauseMicros } from './pacing.ts';
-import { isForRoom } from './query-blocks.ts';
+import { heardCount } from './liveness/heard.ts';
+import { pauseMicros } from './liveness/pacing.ts';
+import { quorumRoundTrip } from './liveness/round-trip.ts';
+import { isDenied, unmetPeers } from './members/introduce.ts';
+import { isForRoom } from './reads/query-blocks.ts';
+import { scrubProgress } from './repair/scrub.ts';
 import type { Replica } from './replica.ts';
 import { isPrimary } from './role.ts';
-import { quorumRoundTrip } from './round-trip.ts';
-import { scrubProgress } from './scrub.ts';
 import type { Status } from './status.ts';
-import type { TimerName } from './timeout-table.ts';
+import type { TimeoutName } from './timeout-table.ts';
+import { noneFired } from './timers.ts';
 
 /** A snapshot of one replica for status pages, the simulator's trace lines and checkers. */
 export interface ReplicaSnapshot {
@@ -61,10 +62,12 @@ export interface ReplicaSnapshot {
   /** Round trip to a quorum, smoothed, in milliseconds. */
   readonly roundTripMillis: number;
   /** How often each timeout ended; the same object at each call. */
-  readonly timeouts: Readonly<Record<TimerName, number>>;
+  readonly timeouts: Readonly<Record<TimeoutName, number>>;
   /** Ops above the checkpoint whose prepares are not on this disk. */
   readonly journalDirty: number;
-  /** Of those, the ones whose slot is unreadable. */
+  /** Every op above the checkpoint, up to this one, is on this disk. */
+  readonly journalDurableOp: Op;
+  /** Of the dirty ones, those whose slot is unreadable. */
   readonly journalFaulty: number;
   /** Blocks of the checkpoint that are not (or not readably) on this disk, as far as is known. */
   readonly blocksMissing: number;
@@ -78,9 +81,56 @@ export interface ReplicaSnapshot {
   readonly scrubFindings: number;
 }
 
+/**
+ * The snapshot of a replica in slot 0 that has read nothing yet, with the usual cache: where tests
+ * of others begin, so that a new number is put in here alone.
+ */
+export const SNAPSHOT_AT_START: ReplicaSnapshot = {
+  slot: 0,
+  status: 'recovering',
+  isPrimary: false,
+  view: View(0),
+  logView: View(0),
+  op: Op(0),
+  commitMin: Op(0),
+  commitMax: Op(0),
+  checkpointOp: Op(0),
+  syncing: false,
+  unmet: [],
+  deniedBy: [],
+  clockSynchronized: true,
+  pipelineLength: 0,
+  queueLength: 0,
+  queries: 0,
+  queriesForBlocks: 0,
+  queriesForRoom: 0,
+  claimedBytes: 0,
+  limitedBytes: 0,
+  limitedBytesMax: 64 * 1024 * 1024,
+  cachedBytes: 0,
+  sessions: 0,
+  diskHangs: false,
+  quorumSeen: false,
+  votersHeard: 0,
+  commitStalled: false,
+  commitPauseMillis: 0,
+  repairSlots: 0,
+  repairsInFlight: 0,
+  roundTripMillis: 0,
+  timeouts: noneFired(),
+  journalDirty: 0,
+  journalDurableOp: Op(0),
+  journalFaulty: 0,
+  blocksMissing: 0,
+  scrubTours: 0,
+  scrubProgress: 0,
+  scrubBytes: 0,
+  scrubFindings: 0,
+};
+
 /** The numbers that others may look at. */
 export function snapshotOf(r: Replica): ReplicaSnapshot {
-  const needed = r.status === 'recovering' ? { missing: 0, faulty: 0 } : countNeeded(r);
+  const needed = r.status === 'recovering' ? NOTHING_KNOWN : countNeeded(r);
   return {
     slot: r.slot,
     // Denied, it waits for what all others say of its file, as when it was new.
@@ -109,13 +159,14 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
     diskHangs: r.disk.hangs !== null,
     quorumSeen: r.quorumSeen,
     votersHeard: heardCount(r),
-    commitStalled: r.primary.stalled,
+    commitStalled: r.primary.commitStalled,
     commitPauseMillis: pauseMicros(r) / 1000,
     repairSlots: r.budget.availableSlots(),
     repairsInFlight: r.budget.inFlightCount(),
     roundTripMillis: (quorumRoundTrip(r) * TICK_MICROS) / 1000,
     timeouts: r.timers.fired(),
     journalDirty: needed.missing,
+    journalDurableOp: needed.durableOp,
     journalFaulty: needed.faulty,
     blocksMissing: r.missingBlocks.size + r.repairingBlocks.size,
     scrubTours: r.scrub.tours,
@@ -125,14 +176,27 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
   };
 }
 
+const NOTHING_KNOWN = { missing: 0, durableOp: Op(0), faulty: 0 };
+
 /** Ops that a restart would replay and that are not (or not readably) on this disk. */
-export function countNeeded(r: Replica): { readonly missing: number; readonly faulty: number } {
+export function countNeeded(r: Replica): {
+  readonly missing: number;
+  /** All up to this one are. */
+  readonly durableOp: Op;
+  readonly faulty: number;
+} {
   let missing = 0;
+  let durableOp = r.checkpoint.op;
   let faulty = 0;
   for (let op = opNext(r.checkpoint.op); op <= r.op; op = opNext(op)) {
-    if (r.journal.isDurable(op)) continue;
+    // What is not chained yet may be of a log that was given up.
+    const isOfLog = op <= r.commitMin || op >= r.chainOp;
+    if (isOfLog && r.journal.isDurable(op)) {
+      if (missing === 0) durableOp = op;
+      continue;
+    }
     missing += 1;
     if (r.journal.isFaulty(op)) faulty += 1;
   }
-  return { missing, faulty };
+  return { missing, durableOp, faulty };
 }

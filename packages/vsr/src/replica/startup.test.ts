@@ -1,5 +1,6 @@
 import { present } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
+import { CONFIG_SIMULATION, SECTOR_SIZE } from '../config.ts';
 import { OPERATION_REGISTER } from '../message/batch.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { Op } from '../std/numbers.ts';
@@ -86,6 +87,68 @@ describe('the start decision', () => {
     const restarted = harness.restart();
     expect(restarted.replica.checkpoint.op).toBe(16);
     expect(restarted.replica.op).toBeGreaterThanOrEqual(restarted.replica.commitMin);
+  });
+});
+
+describe('bodies of several sectors', () => {
+  const config = { ...CONFIG_SIMULATION, messageSizeMax: 8192, blockSize: 16_384 };
+  const requests = [
+    makeRequest({ client: 5, session: 1, request: 1, operation: 16, body: new Uint8Array(5_000) }),
+  ];
+
+  /** A backup whose checkpoint is op 16 and whose log ends with op 20. */
+  function withCheckpoint(): ReplicaHarness {
+    const harness = new ReplicaHarness({ slot: 1, config }).start();
+    const { checkpointId } = harness.replica;
+    const log = extendChain(chainOf(8, { requests }), 12, { checkpointId, requests });
+    for (const message of log.slice(1)) {
+      harness.deliver(message);
+      harness.settle();
+    }
+    harness.deliver(heartbeatOf({ slot: 0, view: 0 }, log, { commit: 16, stamp: 1 }));
+    for (let tick = 0; tick < 40; tick += 1) {
+      harness.tick();
+      harness.settle();
+    }
+    expect(harness.replica.checkpoint.op).toBe(16);
+    return harness;
+  }
+
+  /** Makes all but the first sector of a body unreadable. */
+  function spoilEnd(harness: ReplicaHarness, op: number): void {
+    harness.file.spoil('wal_prepares', op * config.messageSizeMax + SECTOR_SIZE);
+  }
+
+  it('are read at a start only above the checkpoint, and else by who needs them', () => {
+    const harness = withCheckpoint();
+    spoilEnd(harness, 9);
+    const restarted = harness.restart();
+    expect(restarted.replica).toMatchObject({ status: 'normal', op: 20 });
+    expect(restarted.traces.filter(({ kind }) => kind === 'corrupt')).toEqual([]);
+    const prepareChecksum = present(restarted.replica.journal.header(Op(9))).header.checksum;
+    const question = { prepareChecksum, op: Op(9), more: 0 };
+    restarted.deliver(fromPeer({ slot: 0, view: 0 }, 'requestPrepare', question));
+    restarted.settle();
+    expect(restarted.take('prepare')).toEqual([]);
+    expect(restarted.replica.journal.isDurable(Op(9))).toBe(false);
+  });
+
+  it('are found rotten at a start above the checkpoint', () => {
+    const harness = withCheckpoint();
+    spoilEnd(harness, 18);
+    const restarted = harness.restart();
+    expect(restarted.traces).toContainEqual(
+      expect.objectContaining({ kind: 'corrupt', what: 'prepare', place: 18, found: 'start' }),
+    );
+    expect(restarted.replica.journal.isDurable(Op(18))).toBe(false);
+  });
+
+  it('are read below the checkpoint too where no redundant header vouches for them', () => {
+    const harness = withCheckpoint();
+    spoilEnd(harness, 9);
+    harness.file.spoil('wal_headers', 9 * HEADER_SIZE);
+    const restarted = harness.restart();
+    expect(restarted.replica.journal.isDurable(Op(9))).toBe(false);
   });
 });
 

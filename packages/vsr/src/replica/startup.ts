@@ -1,40 +1,50 @@
 import { assert } from '@kimberlite/store';
 import { ClusterClock } from '../clock/cluster-clock.ts';
-import { configEquals, SECTOR_SIZE } from '../config.ts';
+import { configEquals } from '../config.ts';
 import { reservedSlot } from '../format.ts';
 import { Journal } from '../journal/journal.ts';
-import { recoverLog, type SlotRead } from '../journal/recover.ts';
+import { type PartRead, recoverLog, type SlotRead } from '../journal/recover.ts';
 import {
+  isVouchedFor,
   journalWritesMax,
   partOf,
   readLengthOf,
   readSlotHeader,
-  slotFault,
+  readSlotMessage,
+  type SlotFault,
 } from '../journal/slot-read.ts';
 import { primarySlot, quorumsOf, votersOf } from '../membership.ts';
-import { HEADER_SIZE } from '../message/layout.ts';
+import { HEADER_SIZE, type Header } from '../message/layout.ts';
+import { type AnyMessage, isCommand } from '../message/message.ts';
 import { opMax } from '../std/numbers.ts';
 import { decodeCopies } from '../superblock/read-superblock.ts';
 import { checkpointId, type SuperblockState } from '../superblock/superblock.ts';
 import { selectSuperblock } from '../superblock/superblock-quorum.ts';
 import { SuperblockWriter } from '../superblock/superblock-writer.ts';
-import { askEveryone } from './ask-view.ts';
-import { restartChain } from './chain.ts';
-import { onPrepareWriteBegun } from './disk-pace.ts';
-import { resumeViewChange } from './do-view-change.ts';
+import { beginRestore } from './checkpoint/restore.ts';
+import { performSuperblockStep } from './checkpoint/superblock-update.ts';
 import type { ReplicaEvent } from './effect.ts';
-import { isIntroduced } from './introduce.ts';
-import { onPingTimeout } from './ping.ts';
-import { RepairBudget } from './repair-budget.ts';
+import { onPrepareWriteBegun } from './liveness/disk-pace.ts';
+import { onPingTimeout } from './liveness/ping.ts';
+import { isIntroduced } from './members/introduce.ts';
+import { RepairBudget } from './repair/repair-budget.ts';
 import type { Replica } from './replica.ts';
 import { fatal, trace } from './report.ts';
-import { beginRestore } from './restore.ts';
 import { transitionToStatus } from './status.ts';
-import { performSuperblockStep } from './superblock-update.ts';
-import { voteToLeave } from './vote.ts';
+import { askEveryone } from './view-change/ask-view.ts';
+import { restartChain } from './view-change/chain.ts';
+import { resumeViewChange } from './view-change/do-view-change.ts';
+import { voteToLeave } from './view-change/vote.ts';
 
 /** WAL slots read at once. */
 const READS_MAX = 16;
+
+/**
+ * Bytes of bodies that stay in memory for their execution, at most, and as a share of the ring: to
+ * read and hash each of them twice would double what a start takes.
+ */
+const BODIES_BYTES_MAX = 128 * 1024 * 1024;
+const BODIES_RING_SHARE = 1 / 2;
 
 /** First event of a replica's life: everything begins with the superblock. */
 export function beginStartup(r: Replica): void {
@@ -111,8 +121,10 @@ export function readLog(r: Replica): void {
   r.startup = {
     redundant: new Uint8Array(0),
     reads: Array.from({ length: r.config.walSlots }, () => null),
-    nextSlot: 0,
+    begun: 0,
     pending: 0,
+    bodies: [],
+    bodiesSize: 0,
   };
   r.out.push({ kind: 'read_headers' });
 }
@@ -125,13 +137,28 @@ export function onHeadersRead(r: Replica, bytes: Uint8Array | null): void {
   readNextSlots(r, r.startup);
 }
 
+/** From the first op behind the checkpoint on, which is executed first. */
 function readNextSlots(r: Replica, startup: NonNullable<Replica['startup']>): void {
-  while (startup.nextSlot < r.config.walSlots && startup.pending < READS_MAX) {
-    readSlot(r, startup.nextSlot, SECTOR_SIZE);
-    startup.nextSlot += 1;
+  const { walSlots } = r.config;
+  while (startup.begun < walSlots && startup.pending < READS_MAX) {
+    const walSlot = (r.checkpoint.op + 1 + startup.begun) % walSlots;
+    const expected = readSlotHeader(r, walSlot, redundantOf(startup, walSlot));
+    readSlot(r, walSlot, readLengthOf(sizeAtFirst(r, expected)));
+    startup.begun += 1;
     startup.pending += 1;
   }
   if (startup.pending === 0) finishStartup(r, startup);
+}
+
+/** Bytes that a slot is asked for at first: its header, or the body that it is known to need. */
+function sizeAtFirst(r: Replica, expected: Header | SlotFault): number {
+  if (typeof expected === 'string' || expected.command !== 'prepare') return HEADER_SIZE;
+  if (expected.op <= r.checkpoint.op) return HEADER_SIZE;
+  return Math.min(expected.size, r.config.messageSizeMax);
+}
+
+function redundantOf({ redundant }: NonNullable<Replica['startup']>, walSlot: number): Uint8Array {
+  return redundant.subarray(walSlot * HEADER_SIZE, (walSlot + 1) * HEADER_SIZE);
 }
 
 function readSlot(r: Replica, walSlot: number, length: number): void {
@@ -139,7 +166,7 @@ function readSlot(r: Replica, walSlot: number, length: number): void {
   r.out.push({ kind: 'read_prepare', walSlot, length, op: null, checksum: null, purpose });
 }
 
-/** One slot, or its first sector, was read. */
+/** One slot, or as much of it as its redundant header speaks of, was read. */
 export function onSlotRead(
   r: Replica,
   event: Extract<ReplicaEvent, { kind: 'prepare_read' }>,
@@ -149,25 +176,37 @@ export function onSlotRead(
   const { walSlot, bytes } = event;
   const found = bytes === null ? null : readSlotHeader(r, walSlot, bytes);
   const header = typeof found === 'string' ? null : found;
-  if (header !== null && bytes !== null && header.size > bytes.length) {
-    if (header.size <= r.config.messageSizeMax) {
-      readSlot(r, walSlot, readLengthOf(header.size));
-      return;
-    }
-  }
-  const redundant = startup.redundant.subarray(walSlot * HEADER_SIZE, (walSlot + 1) * HEADER_SIZE);
+  const redundant = redundantOf(startup, walSlot);
   const redundantHeader = readSlotHeader(r, walSlot, redundant);
+  const isBeginning = header !== null && bytes !== null && header.size > bytes.length;
+  const vouched = isBeginning && isVouchedFor(r.checkpoint.op, header, redundantHeader);
+  if (isBeginning && !vouched && header.size <= r.config.messageSizeMax) {
+    readSlot(r, walSlot, readLengthOf(header.size));
+    return;
+  }
   // What does not belong there is not carried along when a neighbour is written.
   if (typeof redundantHeader === 'string') redundant.fill(0);
-  startup.reads[walSlot] = {
-    header: partOf(redundantHeader, redundant),
-    prepare:
-      header === null || bytes === null
-        ? 'bad'
-        : partOf(slotFault(r, header, bytes) ?? header, bytes),
-  };
+  let prepare: PartRead = 'bad';
+  if (header !== null && bytes !== null) {
+    // What lies behind the last sector of the message is of an older and longer one.
+    const own = bytes.subarray(0, readLengthOf(header.size));
+    const message = vouched ? null : readSlotMessage(r, header, own);
+    if (message !== null && typeof message !== 'string') keepBody(r, startup, message);
+    prepare = partOf(typeof message === 'string' ? message : header, bytes);
+  }
+  startup.reads[walSlot] = { header: partOf(redundantHeader, redundant), prepare };
   startup.pending -= 1;
   readNextSlots(r, startup);
+}
+
+/** Keeps a body that may have to be executed, while there is room. */
+function keepBody(r: Replica, startup: NonNullable<Replica['startup']>, message: AnyMessage): void {
+  if (!isCommand(message, 'prepare') || message.header.op <= r.checkpoint.op) return;
+  const { walSlots, messageSizeMax } = r.config;
+  const size = startup.bodiesSize + readLengthOf(message.header.size);
+  if (size > Math.min(BODIES_BYTES_MAX, walSlots * messageSizeMax * BODIES_RING_SHARE)) return;
+  startup.bodiesSize = size;
+  startup.bodies.push(message);
 }
 
 function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): void {
@@ -191,7 +230,9 @@ function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): vo
   }
   recovered.decisions.forEach((decision, slot) => {
     const isHeader = decision === 'fix' && reads[slot]?.header === 'bad';
-    if (decision !== 'vsr' && !isHeader) return;
+    // Rot in a body that a checkpoint covers looks like a torn write, and is said like any other:
+    // left silent, it would be gone before anyone hears of it, for the op is fetched anew.
+    if (decision !== 'vsr' && decision !== 'torn' && !isHeader) return;
     const what = isHeader ? 'header' : 'prepare';
     trace(r, { kind: 'corrupt', what, place: slot, found: 'start' });
   });
@@ -215,6 +256,10 @@ function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): vo
       },
     },
   });
+  for (const body of startup.bodies) {
+    // A slot in doubt is repaired first: it is not told by memory that its body is here.
+    if (r.journal.isDurable(body.header.op)) r.journal.cacheBody(body);
+  }
   r.op = recovered.head;
   restartChain(r);
   r.headCertain = recovered.headCertain;

@@ -1,6 +1,6 @@
 import type { STATUS_CODES } from '../message/layout.ts';
 import { Op } from '../std/numbers.ts';
-import { carryReadsOver } from './read-round.ts';
+import { carryReadsOver } from './reads/read-round.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
 
@@ -31,14 +31,14 @@ export function clearViewState(r: Replica): void {
   primary.queue.length = 0;
   primary.queueBytes = 0;
   primary.inFlight.clear();
-  primary.heard.fill(Number.NEGATIVE_INFINITY);
+  primary.heardInViewAt.fill(Number.NEGATIVE_INFINITY);
   primary.following.clear();
-  primary.strangers.clear();
-  primary.gaveWayAt = null;
+  primary.unknowing.clear();
+  primary.gaveWayForUnknowingAt = null;
   primary.abdicated = null;
   primary.replacing.clear();
   primary.backlogSince = null;
-  primary.stalled = false;
+  primary.commitStalled = false;
   viewChange.votes = 0;
   viewChange.voting = null;
   viewChange.dvcs.clear();
@@ -57,4 +57,5 @@ export function clearViewState(r: Replica): void {
   for (const name of TIMERS_OF_A_VIEW) r.timers.stop(name);
 }
 
+/** One of `STATUS_CODES`. */
 export type Status = keyof typeof STATUS_CODES;

@@ -1,38 +1,36 @@
 import { unreachable } from '@kimberlite/store';
-import { opNext } from '../std/numbers.ts';
 import type { SuperblockStep } from '../superblock/superblock-writer.ts';
-import { watchForStall } from './abdicate.ts';
-import { acknowledgeAll } from './acknowledge.ts';
-import { drainBuffer } from './append.ts';
-import { fetchMissingBlocks, writeRepairedBlocks } from './block-repair.ts';
 import {
   checkpointHasWork,
   checkpointWork,
   onCheckpointDurable,
   sealCheckpoint,
-} from './checkpoint.ts';
-import { commitAdvance, onCommitRead, takePrepareRead } from './commit.ts';
-import { noteCompletion } from './disk-pace.ts';
-import { onViewDurable } from './do-view-change.ts';
+} from './checkpoint/checkpoint.ts';
+import { beginRestore, onBlockRead, readWantedBlocks } from './checkpoint/restore.ts';
+import { performSuperblockStep } from './checkpoint/superblock-update.ts';
+import { continueSync } from './checkpoint/sync.ts';
 import type { Completion, Effect, ReplicaEvent } from './effect.ts';
+import { sendWaitingReplies } from './execution/stored-reply.ts';
+import { watchForStall } from './liveness/abdicate.ts';
+import { noteCompletion } from './liveness/disk-pace.ts';
+import { onPeerGone } from './liveness/peer-gone.ts';
+import { acknowledgeAll } from './normal/acknowledge.ts';
+import { drainBuffer } from './normal/append.ts';
+import { commitAdvance, onCommitRead } from './normal/commit.ts';
+import { prepareQueued } from './normal/prepare.ts';
+import { countOwnCopies, onPrepareDurable } from './normal/prepare-ok.ts';
 import { onMessage } from './on-message.ts';
-import { onPeerGone } from './peer-gone.ts';
-import { prepareQueued } from './prepare.ts';
-import { countOwnCopies, onPrepareDurable } from './prepare-ok.ts';
-import { onPipelineRead, primaryRepairStep } from './primary-start.ts';
-import { advanceReads, readsHaveWork } from './read.ts';
+import { advanceReads, readsHaveWork } from './reads/read.ts';
+import { fetchMissingBlocks, writeRepairedBlocks } from './repair/block-repair.ts';
+import { onScrubRead } from './repair/scrub.ts';
+import { onServedPrepareRead } from './repair/serve.ts';
 import type { Replica } from './replica.ts';
 import { trace } from './report.ts';
-import { beginRestore, onBlockRead, readWantedBlocks } from './restore.ts';
-import { onScrubRead } from './scrub.ts';
-import { sendMessage } from './send.ts';
-import { serveBlocks, servePrepares } from './serve.ts';
 import { onHeadersRead, onSlotRead, onSuperblockOpened, readLog, takePart } from './startup.ts';
-import { sendWaitingReplies } from './stored-reply.ts';
-import { performSuperblockStep } from './superblock-update.ts';
-import { continueSync } from './sync.ts';
 import { onTick } from './tick.ts';
-import { leaveViewOnQuorum } from './view-change.ts';
+import { onViewDurable } from './view-change/do-view-change.ts';
+import { onPipelineRead, primaryRepairStep } from './view-change/primary-start.ts';
+import { leaveViewOnQuorum } from './view-change/view-change.ts';
 
 /**
  * The whole core: one event in, effects out. Synchronous and deterministic; it reads no clock,
@@ -163,15 +161,9 @@ function onPrepareRead(r: Replica, event: Extract<ReplicaEvent, { kind: 'prepare
     case 'pipeline':
       onPipelineRead(r, event);
       return;
-    case 'serve': {
-      r.serving -= 1;
-      serveBlocks(r);
-      const { range } = purpose;
-      const message = takePrepareRead(r, event);
-      if (message !== null) sendMessage(r, range.to, message);
-      if (range.op < range.last) servePrepares(r, { ...range, op: opNext(range.op) });
+    case 'serve':
+      onServedPrepareRead(r, event, purpose.range);
       return;
-    }
     default:
       unreachable(purpose);
   }

@@ -1,26 +1,26 @@
 import { unreachable } from '@kimberlite/store';
 import { TICK_MICROS } from '../std/tick.ts';
-import { hasStalled, watchSelf } from './abdicate.ts';
-import { askEveryone } from './ask-view.ts';
-import { onClockSyncTimeout } from './clock-sync.ts';
-import { watchCommits } from './commit-stall.ts';
-import { sendDoViewChange } from './do-view-change.ts';
-import { heardPrimary, sendHeartbeat } from './heartbeat.ts';
-import { watchLag } from './pacing.ts';
-import { onPingTimeout } from './ping.ts';
-import { onPrepareTimeout } from './prepare.ts';
-import { isQuorumLost, watchQuorum } from './quorum.ts';
-import { onReadTimeout, refuseUnconfirmed } from './read.ts';
-import { onRepairTimeout } from './repair.ts';
-import { onRepairSyncTimeout } from './repair-sync.ts';
+import { hasStalled, watchSelf } from './liveness/abdicate.ts';
+import { onClockSyncTimeout } from './liveness/clock-sync.ts';
+import { watchCommits } from './liveness/commit-stall.ts';
+import { watchLag } from './liveness/pacing.ts';
+import { onPingTimeout } from './liveness/ping.ts';
+import { isQuorumLost, watchQuorum } from './liveness/quorum.ts';
+import { heardPrimary, sendHeartbeat } from './normal/heartbeat.ts';
+import { onPrepareTimeout } from './normal/prepare.ts';
+import { refuseQueued } from './normal/request.ts';
+import { onReadTimeout, refuseUnconfirmed } from './reads/read.ts';
+import { onRepairTimeout } from './repair/repair.ts';
+import { onRepairSyncTimeout } from './repair/repair-sync.ts';
+import { scrubTick } from './repair/scrub.ts';
 import type { Replica } from './replica.ts';
-import { refuseQueued } from './request.ts';
 import { isBackup } from './role.ts';
-import { scrubTick } from './scrub.ts';
-import { broadcastStartView } from './start-view.ts';
 import type { TimerName } from './timeout-table.ts';
-import { onViewChangeTimeout } from './view-change.ts';
-import { onStartViewChangeTimeout, onVoteWindowTimeout, voteToLeave } from './vote.ts';
+import { askEveryone } from './view-change/ask-view.ts';
+import { sendDoViewChange } from './view-change/do-view-change.ts';
+import { broadcastStartView } from './view-change/start-view.ts';
+import { onViewChangeTimeout } from './view-change/view-change.ts';
+import { onStartViewChangeTimeout, onVoteWindowTimeout, voteToLeave } from './view-change/vote.ts';
 
 /** One tick of 10 ms: watches itself first, before anything is sent, then runs what is due. */
 export function onTick(r: Replica): void {
@@ -41,7 +41,7 @@ export function onTick(r: Replica): void {
     refuseQueued(r);
     refuseUnconfirmed(r);
   }
-  watchSelf(r, stalled);
+  watchSelf(r, { loopStalled: stalled });
   watchCommits(r);
   watchLag(r);
   for (const name of r.timers.tick()) onTimeout(r, name);
@@ -96,16 +96,6 @@ function onTimeout(r: Replica, name: TimerName): void {
     case 'read':
       onReadTimeout(r);
       return;
-    case 'abdicate':
-    case 'clockLoss':
-    case 'commitStall':
-    case 'voterLag':
-    case 'quorumLoss':
-    case 'prepareLarge':
-    case 'repairExpiry':
-    case 'syncExpiry':
-    case 'scrub':
-      return; // Limits that are compared, not timers that run.
     default:
       unreachable(name);
   }

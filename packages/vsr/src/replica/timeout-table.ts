@@ -285,42 +285,57 @@ export const TIMEOUT_ROWS = {
   },
 } as const;
 
-export type TimerName = keyof typeof TIMEOUT_ROWS;
+/** The name of a row of the table. */
+export type TimeoutName = keyof typeof TIMEOUT_ROWS;
+
+/** Those that run and fire; the others are compared. */
+export type TimerName = {
+  [N in TimeoutName]: (typeof TIMEOUT_ROWS)[N]['kind'] extends 'timer' ? N : never;
+}[TimeoutName];
 
 /** Ticks of 10 ms for each timeout. */
-export type TimeoutTable = Readonly<Record<TimerName, number>>;
+export type TimeoutTable = Readonly<Record<TimeoutName, number>>;
 
 /** Refuses a row of another shape at compile time. */
-const ROWS: Readonly<Record<TimerName, TimeoutSpec>> = TIMEOUT_ROWS;
+const ROWS: Readonly<Record<TimeoutName, TimeoutSpec>> = TIMEOUT_ROWS;
 
+/** Every timeout, in the order of the table. */
 // SAFETY: the record's keys are exactly these.
-export const TIMER_NAMES: readonly TimerName[] = Object.keys(TIMEOUT_ROWS) as TimerName[];
+export const TIMEOUT_NAMES: readonly TimeoutName[] = Object.keys(TIMEOUT_ROWS) as TimeoutName[];
+
+/** The timeouts that run and fire. */
+export const TIMER_NAMES: readonly TimerName[] = TIMEOUT_NAMES.filter(isTimer);
+
+function isTimer(name: TimeoutName): name is TimerName {
+  return ROWS[name].kind === 'timer';
+}
 
 /** The row of a timeout. */
-export function timeoutRow(name: TimerName): TimeoutSpec {
+export function timeoutRow(name: TimeoutName): TimeoutSpec {
   return ROWS[name];
 }
 
 /** The timeouts of a profile. */
 export function timeoutsOfProfile(profile: TimeoutProfile): TimeoutTable {
-  const entries = TIMER_NAMES.map((name) => [name, ROWS[name][profile]]);
+  const entries = TIMEOUT_NAMES.map((name) => [name, ROWS[name][profile]]);
   return Object.fromEntries(entries) as TimeoutTable; // SAFETY: one entry for each name.
 }
 
+/** The timeouts of the profile `default`. */
 export const TIMEOUTS_DEFAULT: TimeoutTable = timeoutsOfProfile('default');
 
 /** `longer` lasts at least `times` as long as `shorter`; more than that where `strict`. */
 export interface TimeoutRelation {
-  readonly longer: TimerName;
-  readonly shorter: TimerName;
+  readonly longer: TimeoutName;
+  readonly shorter: TimeoutName;
   readonly times: number;
   readonly strict: boolean;
   readonly why: string;
 }
 
 function relation(
-  longer: TimerName,
-  shorter: TimerName,
+  longer: TimeoutName,
+  shorter: TimeoutName,
   rule: { readonly times: number; readonly strict?: boolean; readonly why: string },
 ): TimeoutRelation {
   return { longer, shorter, strict: false, ...rule };
@@ -395,16 +410,16 @@ export const TIMEOUT_RELATIONS: readonly TimeoutRelation[] = [
 
 /** What is wrong with a table: which timeouts, and a sentence that names them. */
 export interface TimeoutsFault {
-  readonly names: readonly TimerName[];
+  readonly names: readonly TimeoutName[];
   readonly text: string;
 }
 
 /** Why a table of timeouts can't work, or null. `spell` writes a name as the reader knows it. */
 export function timeoutsFault(
   table: TimeoutTable,
-  spell: (name: TimerName) => string = (name) => name,
+  spell: (name: TimeoutName) => string = (name) => name,
 ): TimeoutsFault | null {
-  for (const name of TIMER_NAMES) {
+  for (const name of TIMEOUT_NAMES) {
     const ticks = table[name];
     if (Number.isSafeInteger(ticks) && ticks >= 1) continue;
     return { names: [name], text: `${spell(name)} must be at least one tick of 10 ms` };

@@ -1,7 +1,8 @@
 import { assert } from '@kimberlite/store';
 import type { Prng } from '../std/prng.ts';
 import {
-  TIMER_NAMES,
+  TIMEOUT_NAMES,
+  type TimeoutName,
   type TimeoutTable,
   type TimerName,
   timeoutRow,
@@ -26,7 +27,7 @@ export class Timers {
   private readonly left: Map<TimerName, number>;
   /** What was drawn on top of each at its start; those that run. */
   private readonly drawn: Map<TimerName, number>;
-  private readonly counts: Record<TimerName, number>;
+  private readonly counts: Record<TimeoutName, number>;
   /** Ticks to a quorum and back, smoothed. */
   private roundTrip: number;
   /** Ticks that a write of this disk takes, smoothed. */
@@ -39,10 +40,7 @@ export class Timers {
     this.left = new Map();
     this.drawn = new Map();
     // SAFETY: one entry for each name.
-    this.counts = Object.fromEntries(TIMER_NAMES.map((name) => [name, 0])) as Record<
-      TimerName,
-      number
-    >;
+    this.counts = noneFired();
     this.roundTrip = 0;
     this.diskWrite = 0;
   }
@@ -90,7 +88,7 @@ export class Timers {
   }
 
   /** How long it lasts now, before jitter: the table's value, or more where answers take longer. */
-  ticks(name: TimerName): number {
+  ticks(name: TimeoutName): number {
     const floor = this.table[name];
     const { roundTrips, diskWrites } = timeoutRow(name);
     const answers = Math.min(STRETCH_MAX * floor, Math.ceil(roundTrips * this.roundTrip));
@@ -99,12 +97,12 @@ export class Timers {
   }
 
   /** Ticks that the table says: it never lasts shorter. */
-  floor(name: TimerName): number {
+  floor(name: TimeoutName): number {
     return this.table[name];
   }
 
   /** Ticks that its writes take on this disk, however many those are. */
-  diskTicks(name: TimerName): number {
+  diskTicks(name: TimeoutName): number {
     return Math.ceil(timeoutRow(name).diskWrites * this.diskWrite);
   }
 
@@ -121,12 +119,12 @@ export class Timers {
   }
 
   /** A limit was exceeded: counted like a timer that fired. */
-  count(name: TimerName): void {
+  count(name: TimeoutName): void {
     this.counts[name] += 1;
   }
 
   /** How often each ended since the start of the process. */
-  fired(): Readonly<Record<TimerName, number>> {
+  fired(): Readonly<Record<TimeoutName, number>> {
     return this.counts;
   }
 
@@ -143,4 +141,10 @@ export class Timers {
     }
     return fired;
   }
+}
+
+/** No timeout has ended yet. */
+export function noneFired(): Record<TimeoutName, number> {
+  const counts = TIMEOUT_NAMES.map((name) => [name, 0] as const);
+  return Object.fromEntries(counts) as Record<TimeoutName, number>; // SAFETY: every name is there.
 }

@@ -1,7 +1,8 @@
 import type { ReadLevel } from '../message/layout.ts';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
-import type { DiskWork } from './disk-hang.ts';
-import type { Denial } from './introduce.ts';
+import type { RequestVerdict } from './execution/sessions.ts';
+import type { DiskWork } from './liveness/disk-hang.ts';
+import type { Denial } from './members/introduce.ts';
 import type { DropReason, VoteReason } from './reasons.ts';
 import type { Status } from './status.ts';
 
@@ -49,13 +50,7 @@ export type TraceEvent =
       readonly client: ClientId;
       readonly request: number;
       readonly operation: number;
-      readonly outcome:
-        | 'executed'
-        | 'duplicate'
-        | 'no_session'
-        | 'session_too_low'
-        | 'collision'
-        | 'out_of_order';
+      readonly outcome: RequestVerdict;
       readonly reply: Uint8Array | null;
     }
   /** A request of a committed op waits for blocks that are not in memory. */
@@ -132,6 +127,13 @@ export type TraceEvent =
   | { readonly kind: 'recovered'; readonly peer: number; readonly op: Op }
   /** A peer has told what this file has promised it: the two may deal with each other. */
   | { readonly kind: 'greeted'; readonly peer: number }
+  /** This file took a lost one's place; it begins in no view below that of a peer who knows it. */
+  | {
+      readonly kind: 'view_raised';
+      readonly peer: number;
+      readonly theirs: View;
+      readonly view: View;
+    }
   /** A peer's state after `op` is another than this replica's: one of the two has diverged. */
   | {
       readonly kind: 'checkpoint_conflict';
@@ -146,7 +148,10 @@ export type TraceEvent =
   /** The cluster's clock gained or lost agreement. */
   | { readonly kind: 'clock'; readonly synchronized: boolean };
 
-/** Something on this disk that is not what was written there. */
+/**
+ * Something on this disk that is not what was written there; found by a start, also a body that a
+ * crash may have torn, which can't be told from rot in one that a checkpoint covers.
+ */
 export interface CorruptPlace {
   readonly what: 'prepare' | 'header' | 'block' | 'superblock';
   /** WAL slot (also of a redundant header), address of the block, or the superblock's copy. */

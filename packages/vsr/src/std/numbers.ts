@@ -53,5 +53,6 @@ export function viewMax(first: View, other: View): View {
   return first > other ? first : other;
 }
 
+/** Stands for no checksum. */
 export const ZERO_CHECKSUM: Checksum = Checksum(0n);
 export const NO_CLIENT: ClientId = ClientId(0n);

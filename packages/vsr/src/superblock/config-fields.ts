@@ -4,6 +4,7 @@ import { type ClusterConfig, configFault } from '../config.ts';
 /** Where each size stands: a little-endian u32, the last two a u64. */
 type ConfigOffsets = Readonly<Record<keyof ClusterConfig, number>>;
 
+/** Writes the sizes of a cluster where the offsets say; `readConfig` reads them. */
 export function writeConfig(view: DataView, offset: ConfigOffsets, config: ClusterConfig): void {
   view.setUint32(offset.messageSizeMax, config.messageSizeMax, true);
   view.setUint32(offset.walSlots, config.walSlots, true);

@@ -6,6 +6,7 @@ export const SUPERBLOCK_READ_QUORUM = 2;
 /** Copies that must be read back equal before a write counts as durable: 3 + 2 > 4. */
 export const SUPERBLOCK_WRITE_QUORUM = 3;
 
+/** Why no copy is believed. */
 export type SuperblockFault =
   /** No valid copy at all: not a data file, or never formatted to the end. */
   | 'not_found'

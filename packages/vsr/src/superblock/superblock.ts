@@ -87,6 +87,7 @@ export interface SuperblockCopy {
   readonly state: SuperblockState;
 }
 
+/** Bytes of an encoded checkpoint record. */
 export const CHECKPOINT_RECORD_SIZE = 256;
 const MAGIC = 0x424d_494b; // "KIMB"
 export const FORMAT_VERSION = 5;
@@ -133,6 +134,7 @@ export const SUPERBLOCK_HEADERS_MAX: number = Math.floor(
 );
 const CHECKSUM_NAMES: readonly ChecksumFunction['name'][] = ['sha256-128', 'mix128'];
 
+/** CHECKPOINT_RECORD_SIZE bytes; what no field names is zero. */
 export function encodeCheckpoint(record: CheckpointRecord): Uint8Array {
   const bytes = new Uint8Array(CHECKPOINT_RECORD_SIZE);
   const view = new DataView(bytes.buffer);
@@ -161,6 +163,7 @@ export function decodeCheckpoint(bytes: Uint8Array): CheckpointRecord | null {
   };
 }
 
+/** What names a checkpoint, and with it the whole state: the hash of its record. */
 export function checkpointId(record: CheckpointRecord, checksum: ChecksumFunction): Checksum {
   return checksum.hash(encodeCheckpoint(record));
 }

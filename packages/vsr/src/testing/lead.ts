@@ -2,7 +2,7 @@ import { present } from '@kimberlite/store';
 import { encodeHeaderList, logHeaderOf } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
-import type { ToldCheckpoint } from '../replica/checkpoint-ids.ts';
+import type { ToldCheckpoint } from '../replica/checkpoint/checkpoint-ids.ts';
 import { Op, View } from '../std/numbers.ts';
 import {
   CHECKPOINT_RECORD_SIZE,

@@ -2,7 +2,7 @@ import { assert, present } from '@kimberlite/store';
 import { type Quorums, quorumsOf } from '../membership.ts';
 import { type LogHeader, logHeaderOf } from '../message/header-list.ts';
 import type { PrepareMessage } from '../message/message.ts';
-import { type DvcLog, selectLog } from '../replica/select-log.ts';
+import { type DvcLog, selectLog } from '../replica/view-change/select-log.ts';
 import { type SlotSet, setAdd, setCount, setHas } from '../std/bitset.ts';
 import { Op, View } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';

@@ -5,7 +5,7 @@ import type { PartRead, RecoveredLog, SlotRead } from '../journal/recover.ts';
 import { type LogHeader, logHeaderOf } from '../message/header-list.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { decodeHeader, type PrepareMessage } from '../message/message.ts';
-import type { ToldCheckpoint } from '../replica/checkpoint-ids.ts';
+import type { ToldCheckpoint } from '../replica/checkpoint/checkpoint-ids.ts';
 import { type Checksum, Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { HEADERS_PER_SECTOR } from '../storage-layout.ts';
 import { mutualIntroductions } from '../superblock/introductions.ts';

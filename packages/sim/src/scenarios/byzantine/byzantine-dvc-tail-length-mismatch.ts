@@ -1,11 +1,11 @@
 import type { Scenario } from '../scenario.ts';
 import { attack } from './liar.ts';
 
-/** More or fewer headers than the op says. */
+/** Fewer headers than lie between its commit number and the op that it claims. */
 export const byzantineDvcTailLengthMismatch: Scenario = attack({
   name: 'ByzantineDvcTailLengthMismatch',
-  purpose: 'the tail of do_view_change does not fit its op',
-  property: 'headers must be those below the op',
+  purpose: 'a do_view_change whose op lies above the headers that it shows',
+  property: 'a log is taken as its headers say, or not at all',
   replicaCount: 3,
   commands: ['doViewChange'],
   mutation: { kind: 'shift_op', by: 2 },

@@ -13,4 +13,6 @@ export const byzantineForgedPong: Scenario = attack({
   viewChanges: false,
   expects: 'promises_kept',
   rejections: [],
+  // Who is denied says so: in a cluster of introduced files nobody honest denies one.
+  witnesses: [{ counter: 'liesRejected', least: 1 }],
 });

@@ -9,6 +9,8 @@ export const byzantineInflatedCommit: Scenario = attack({
   replicaCount: 3,
   commands: ['doViewChange', 'startView', 'commit'],
   mutation: { kind: 'inflate_commit', by: 1_000 },
+  // Whose every start_view is refused leads nobody, and nobody would listen to its heartbeats.
+  probability: 0.5,
   viewChanges: true,
   expects: 'promises_kept',
   rejections: ['invalid_metadata'],

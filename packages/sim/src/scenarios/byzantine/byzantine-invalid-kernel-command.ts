@@ -5,7 +5,9 @@ import { attack } from './liar.ts';
 export const byzantineInvalidKernelCommand: Scenario = attack({
   name: 'ByzantineInvalidKernelCommand',
   purpose: 'committed commands that the state machine refuses',
-  property: 'acknowledgements count for the prepare that they name: nothing commits',
+  property:
+    'acknowledgements count for the prepare that they name, so the liar commits none of it; what ' +
+    'a later view commits changes nothing, on all replicas alike',
   replicaCount: 3,
   commands: ['prepare'],
   mutation: { kind: 'invalid_request' },
@@ -13,4 +15,5 @@ export const byzantineInvalidKernelCommand: Scenario = attack({
   viewChanges: true,
   expects: 'stands_still',
   rejections: [],
+  witnesses: [{ counter: 'unknownOperations', least: 1 }],
 });

@@ -12,5 +12,5 @@ export const byzantinePrepareFlood: Scenario = attack({
   leads: true,
   viewChanges: false,
   expects: 'promises_kept',
-  rejections: [],
+  rejections: ['not_wanted'],
 });

@@ -7,7 +7,7 @@ export const byzantineReplayOldView: Scenario = attack({
   purpose: 'messages sent again with an older view',
   property: 'what is of an older view is dropped',
   replicaCount: 3,
-  commands: ['prepareOk', 'commit', 'startView', 'doViewChange'],
+  commands: ['prepareOk', 'commit', 'startView', 'startViewChange', 'doViewChange'],
   mutation: { kind: 'lower_view', by: 1 },
   viewChanges: true,
   expects: 'promises_kept',

@@ -14,4 +14,9 @@ export const byzantineSelectiveSilence: Scenario = attack({
   viewChanges: true,
   expects: 'promises_kept',
   rejections: [],
+  // Silence cannot be told from loss: what shows is that the others make up for it.
+  witnesses: [
+    { counter: 'viewChangesCompleted', least: 3 },
+    { counter: 'preparesRepaired', least: 3 },
+  ],
 });

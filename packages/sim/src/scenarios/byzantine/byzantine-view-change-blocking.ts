@@ -14,4 +14,6 @@ export const byzantineViewChangeBlocking: Scenario = attack({
   viewChanges: true,
   expects: 'promises_kept',
   rejections: [],
+  // Silence cannot be told from loss: what shows is that views begin without it.
+  witnesses: [{ counter: 'viewChangesCompleted', least: 5 }],
 });

@@ -3,7 +3,7 @@ import type { ByzantineOptions, Mutation, MutationRule } from '../../byzantine/m
 import { CLIENTS_BUSY } from '../../client/simulated-client.ts';
 import { NETWORK_CALM, type NetworkOptions } from '../../network/network.ts';
 import type { PartitionOptions } from '../../network/partitions.ts';
-import type { SimulationOptions } from '../../run/options.ts';
+import type { SimulationOptions, Witness } from '../../run/options.ts';
 import { healthy } from '../base.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -48,8 +48,12 @@ interface Attack {
   /** What else of the network and of partitions this lie needs to take hold. */
   readonly network?: Partial<NetworkOptions>;
   readonly partitions?: Partial<PartitionOptions>;
+  /** Share of a command that never reaches the liar, which so has something to lie about. */
+  readonly lostToLiar?: Partial<Record<Command, number>>;
   /** Lies are garbled bytes, which no replica ever sees as a message. */
   readonly undecodable?: boolean;
+  /** What shows, besides, that the lie was noticed, or what it came to. */
+  readonly witnesses?: readonly Witness[];
 }
 
 /** A scenario of one attack. Everybody but the liar is honest, and must stay so. */
@@ -67,7 +71,12 @@ export function attack(spec: Attack): Scenario {
     faults: `one liar of ${spec.replicaCount}: ${spec.mutation.kind} in ${spec.commands.join(', ')}`,
     workload: 'four clients that ask ten times a second',
     property: spec.property,
-    witnesses: [lies, ...(telling ? [rejected] : []), ...(found ? [noticed] : [])],
+    witnesses: [
+      lies,
+      ...(telling ? [rejected] : []),
+      ...(found ? [noticed] : []),
+      ...(spec.witnesses ?? []),
+    ],
     options: (seed) => optionsOf(spec, seed),
   };
 }
@@ -101,6 +110,9 @@ function optionsOf(spec: Attack, seed: bigint): SimulationOptions {
       lossProbability: 0.02,
       replayProbability: 0.01,
       reorder: true,
+      ...(spec.lostToLiar === undefined
+        ? {}
+        : { lossByCommand: spec.lostToLiar, lossByCommandTo: liar }),
       ...spec.network,
     },
     partitions: spec.viewChanges ? { ...CUT_PRIMARIES, ...spec.partitions } : base.partitions,

@@ -13,11 +13,13 @@ export const combined: Scenario = {
   group: 'core',
   purpose: 'everything on at once',
   faults:
-    'loss, replays, garbled packets, congestion, disk faults, rot, crashes, power cuts, pauses, ' +
-    'gray failures, partitions, clocks that drift and jump, clients that crash',
+    'loss, replays, garbled packets, congestion, disk faults, rot, writes that fail or are lost, ' +
+    'crashes, power cuts, pauses, gray failures, partitions, clocks that drift and jump, clients ' +
+    'that crash',
   workload: 'four busy clients in three namespaces',
   property: 'every promise',
   witnesses: [
+    { counter: 'tenants', least: 3 },
     { counter: 'congestions', least: 50 },
     { counter: 'grayFailures', least: 3 },
     { counter: 'corruptReads', least: 1 },
@@ -27,6 +29,8 @@ export const combined: Scenario = {
     { counter: 'pauses', least: 1 },
     { counter: 'packetsGarbled', least: 1 },
     { counter: 'latentFaults', least: 1 },
+    { counter: 'writesFailed', least: 1 },
+    { counter: 'writesDropped', least: 1 },
     { counter: 'clockSteps', least: 1 },
     { counter: 'clientCrashes', least: 1 },
   ],
@@ -62,6 +66,8 @@ export const combined: Scenario = {
         misdirectProbability: 0.01,
         crashFaultProbability: 0.9,
         latentFaultProbability: 0.02,
+        writeErrorProbability: 0.002,
+        droppedWriteProbability: 0.05,
       },
       processes: {
         ...PROCESS_FAULTS_OFF,

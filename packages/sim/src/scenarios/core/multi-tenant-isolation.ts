@@ -11,7 +11,8 @@ export const multiTenantIsolation: Scenario = {
   name: 'MultiTenantIsolation',
   group: 'core',
   purpose: 'five tenants with every class of faults, no leakage',
-  faults: 'loss, replays, disk faults, crashes, mild congestion, gray failures',
+  faults:
+    'loss, replays, rot, writes that fail or are lost, crashes, mild congestion, gray failures',
   workload: 'four busy clients in five namespaces',
   property: 'replies equal the model of each namespace: nothing of another shows',
   witnesses: [
@@ -20,6 +21,8 @@ export const multiTenantIsolation: Scenario = {
     { counter: 'congestions', least: 50 },
     { counter: 'grayFailures', least: 2 },
     { counter: 'corruptReads', least: 1 },
+    { counter: 'writesFailed', least: 1 },
+    { counter: 'writesDropped', least: 1 },
   ],
   options: (seed) => {
     const base = healthy(seed);
@@ -44,6 +47,8 @@ export const multiTenantIsolation: Scenario = {
         writeFaultProbability: 0.01,
         misdirectProbability: 0,
         crashFaultProbability: 0.5,
+        writeErrorProbability: 0.001,
+        droppedWriteProbability: 0.02,
       },
       processes: {
         ...PROCESS_FAULTS_OFF,

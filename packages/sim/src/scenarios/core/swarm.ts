@@ -1,4 +1,5 @@
-import { drawn } from '../base.ts';
+import { Prng } from '@kimberlite/vsr';
+import { drawSwarm } from '../../run/swarm.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** The default: what a campaign runs. */
@@ -10,5 +11,5 @@ export const swarm: Scenario = {
   workload: 'kernel calls, or a counter in a share of seeds; silent spells',
   property: 'every promise, and convergence of a healed core',
   witnesses: [],
-  options: drawn,
+  options: (seed) => drawSwarm(new Prng(seed).fork()),
 };

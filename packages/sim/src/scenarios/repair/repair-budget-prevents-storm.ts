@@ -7,6 +7,7 @@ import type { Scenario } from '../scenario.ts';
 /** Much to repair over links that hold little. */
 export const repairBudgetPreventsStorm: Scenario = {
   name: 'RepairBudgetPreventsStorm',
+  title: 'Repair: Budget Prevents Storm',
   group: 'repair',
   purpose: 'a budget caps what repair sends',
   faults: 'loss 15 %, links of ten packets, aggressive congestion, gray failures',

@@ -2,12 +2,13 @@ import { NETWORK_CALM } from '../../network/network.ts';
 import { healthy } from '../base.ts';
 import type { Scenario } from '../scenario.ts';
 
-/** A replica cut off until its peers have forgotten what it lacks. */
+/** A replica that loss alone keeps behind, until its peers have forgotten what it lacks. */
 export const repairSyncTimeout: Scenario = {
   name: 'RepairSyncTimeout',
+  title: 'Repair: Sync Timeout',
   group: 'repair',
   purpose: 'a gap beyond the log ends in a state transfer',
-  faults: 'one replica cut off for many checkpoints; loss 10 %',
+  faults: 'loss 30 %, and nothing else',
   workload: 'four busy clients',
   property: 'it takes over a checkpoint that a quorum holds, and goes on from there',
   witnesses: [{ counter: 'syncsFinished', least: 1 }],
@@ -19,17 +20,10 @@ export const repairSyncTimeout: Scenario = {
         ...NETWORK_CALM,
         delayMinMicros: 1_000,
         delayMeanMicros: 2_000,
-        lossProbability: 0.1,
+        lossProbability: 0.3,
         replayProbability: 0,
         capacity: 1000,
         reorder: true,
-      },
-      partitions: {
-        modes: ['isolate_one'],
-        symmetry: 'symmetric',
-        beginProbability: 0.02,
-        healProbability: 0.004,
-        stableTicksMin: 200,
       },
     };
   },

@@ -11,7 +11,7 @@ function options(seed: bigint): SimulationOptions {
 }
 
 export const scrubCompletesTour: Scenario = {
-  name: 'scrub_completes_tour',
+  name: 'ScrubCompletesTour',
   group: 'scrub',
   purpose: 'a healthy cluster is toured again and again while it works',
   faults: 'none',

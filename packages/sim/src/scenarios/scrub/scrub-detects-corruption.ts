@@ -23,7 +23,7 @@ export function latentRotOptions(seed: bigint): SimulationOptions {
 
 /** Rot that nobody reads by chance: only the scrubbers can find it in time. */
 export const scrubDetectsCorruption: Scenario = {
-  name: 'scrub_detects_corruption',
+  name: 'ScrubDetectsCorruption',
   group: 'scrub',
   purpose: 'sectors of every zone rot at rest; the scrubbers find and mend what nobody reads',
   faults: 'latent faults: 20 % a tick and disk while it works, up to 60 sectors at rest',

@@ -14,7 +14,7 @@ function options(seed: bigint): SimulationOptions {
 }
 
 export const scrubRateLimited: Scenario = {
-  name: 'scrub_rate_limited',
+  name: 'ScrubRateLimited',
   group: 'scrub',
   purpose: 'a tour that wants more of the disk than scrubbing may have',
   faults: 'latent faults of 20 %',

@@ -20,7 +20,7 @@ function options(seed: bigint): SimulationOptions {
 
 /** Findings while replicas crash, and views change over logs that are being repaired. */
 export const scrubTriggersRepair: Scenario = {
-  name: 'scrub_triggers_repair',
+  name: 'ScrubTriggersRepair',
   group: 'scrub',
   purpose: 'sectors rot at rest among crashes and view changes',
   faults: 'latent faults of 50 %, crashes with torn writes, 2 % loss',

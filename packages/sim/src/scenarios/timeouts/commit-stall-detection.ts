@@ -5,6 +5,7 @@ import type { Scenario } from '../scenario.ts';
 /** More requests than commit while messages are lost, acknowledgements above all. */
 export const commitStallDetection: Scenario = {
   name: 'CommitStallDetection',
+  title: 'Timeout: Commit Stall',
   group: 'timeouts',
   purpose: 'a pipeline that grows without commits is noticed',
   faults: 'loss 10 %, and 93 % of the acknowledgements besides',

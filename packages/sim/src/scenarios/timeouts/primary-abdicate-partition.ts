@@ -5,9 +5,12 @@ import type { Scenario } from '../scenario.ts';
 /** A primary that sends and does not hear. */
 export const primaryAbdicatePartition: Scenario = {
   name: 'PrimaryAbdicatePartition',
+  title: 'Timeout: Primary Abdicate',
   group: 'timeouts',
   purpose: 'a cut-off primary steps down',
-  faults: 'primaries that hear nothing, congestion that loses 80 %',
+  faults:
+    'every other clear link congests each tick, and loses 80 % for a while; primaries that hear ' +
+    'nothing',
   workload: 'four busy clients',
   property: 'backups that still hear it are led by another soon',
   witnesses: [
@@ -27,7 +30,7 @@ export const primaryAbdicatePartition: Scenario = {
         capacity: 1000,
         reorder: true,
         congestion: {
-          beginProbability: 0.05,
+          beginProbability: 0.5,
           endProbability: 0.3,
           delayFactor: 3,
           lossProbability: 0.8,

@@ -8,17 +8,22 @@ export const startViewChangeWindow: Scenario = {
   name: 'StartViewChangeWindow',
   group: 'timeouts',
   purpose: 'votes for a view count only for a while',
-  faults: 'aggressive congestion, loss 10 %, primaries cut off',
+  faults:
+    'aggressive congestion, loss 10 %, primaries cut off, replicas that do not hear and vote for ' +
+    'long; a window of 0.8 s',
   workload: 'four busy clients',
   property: 'a view moves on a quorum of votes of the same view only',
   witnesses: [
     { counter: 'viewChangesCompleted', least: 3 },
     { counter: 'congestions', least: 100 },
+    { counter: 'voteWindowsExpired', least: 3 },
   ],
   options: (seed) => {
     const base = healthy(seed);
     return {
       ...base,
+      // As short as it may be beside the view change: votes of one replica alone outlast it.
+      timeouts: { ...base.timeouts, viewChange: 60, startViewChangeWindow: 80 },
       network: {
         ...NETWORK_CALM,
         delayMinMicros: 1_000,
@@ -30,10 +35,10 @@ export const startViewChangeWindow: Scenario = {
         congestion: CONGESTION_AGGRESSIVE,
       },
       partitions: {
-        modes: ['isolate_primary'],
+        modes: ['isolate_primary', 'isolate_one'],
         symmetry: 'mixed',
-        beginProbability: 0.01,
-        healProbability: 0.03,
+        beginProbability: 0.02,
+        healProbability: 0.008,
         stableTicksMin: 30,
       },
     };

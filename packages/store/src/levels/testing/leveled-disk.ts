@@ -43,12 +43,17 @@ export function leveledForest(
   });
 }
 
+/** Far more than any test's checkpoint reads: one that reads on is in a circle. */
+const CHECKPOINT_READS_MAX = 100_000;
+
 /** A forest on a disk of its own that answers at once. */
 export class LeveledHost {
   readonly disk: BlockDisk;
   readonly forest: Forest;
   /** Blocks read from the disk so far. */
   reads = 0;
+  /** Of those, before the checkpoint that runs. */
+  private readsBefore = 0;
 
   constructor(forest: Forest, disk: BlockDisk = new BlockDisk(BLOCK_SIZE)) {
     this.forest = forest;
@@ -104,6 +109,8 @@ export class LeveledHost {
   slice(budget: number): number {
     const writes = this.forest.nextWrites(budget);
     let bytes = 0;
+    if (writes.length > 0) this.readsBefore = this.reads;
+    assert(this.reads - this.readsBefore < CHECKPOINT_READS_MAX, 'a checkpoint makes progress');
     for (const write of writes) {
       this.disk.write(write);
       bytes += write.bytes.length;

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { placesOfOld, startCommands, startText } from './start-text.ts';
+
+const MADE = { cluster: 9n, replicaCount: 2, directory: '/new' };
+
+describe('how the files of a new cluster are started', () => {
+  it('is a line each, with what is not known to be put in', () => {
+    const [first, ...lines] = startText(MADE, null).split('\n');
+    expect(first).toContain('with their machines for HOST0 to HOST1:');
+    expect(lines).toEqual([
+      '  npx kimberlite start --data-file=/new/replica-0.data --cluster=9 --replica=0 ' +
+        '--addresses=HOST0:7101,HOST1:7101 --client-address=HOST0:7100',
+      '  npx kimberlite start --data-file=/new/replica-1.data --cluster=9 --replica=1 ' +
+        '--addresses=HOST0:7101,HOST1:7101 --client-address=HOST1:7100',
+      'To look at it on this machine first, where nothing else uses the ports:',
+      '  npx kimberlite dev --data=/new --replicas=2',
+      '',
+    ]);
+  });
+
+  it('has the places of the old cluster where they are known, quoted for a shell', () => {
+    const known = placesOfOld(['a:7100', 'b:7110', 'c:7120'], undefined);
+    expect(startText(MADE, known)).not.toContain('HOST');
+    expect(startCommands({ ...MADE, directory: "/it's new" }, known)[1]).toEqual([
+      'start',
+      "--data-file=/it's new/replica-1.data",
+      '--cluster=9',
+      '--replica=1',
+      '--addresses=a:7101,b:7111',
+      '--client-address=b:7110',
+    ]);
+    expect(startText({ ...MADE, directory: "/it's new" }, known)).toContain(
+      `npx kimberlite dev '--data=/it'\\''s new' --replicas=2`,
+    );
+    expect(placesOfOld(['a:7100'], ' x:1 , y:2').peers).toEqual(['x:1', 'y:2']);
+    expect(startText(MADE, placesOfOld(['a:7100'], undefined))).toContain('HOST1:7101');
+  });
+});

@@ -1,0 +1,77 @@
+import type { StatusRecord } from '@kimberlite/server';
+import { quorumsOf, RECOVERY_VOTERS_MIN } from '@kimberlite/vsr';
+import type { ReplicaReport } from '../cluster/ask-replicas.ts';
+import { type CliError, cliError, usageError } from '../fault.ts';
+
+/** The highest op that any of those that answered has in its log. */
+export function headOf(reports: readonly ReplicaReport[]): number {
+  return Math.max(0, ...[...statusesOf(reports).values()].map(({ state }) => state.op));
+}
+
+/**
+ * Why a member must not be recovered now, by what the replicas say of themselves; or null. Enough
+ * others must have every op up to `head` on their disks.
+ */
+export function recoverRefusal(
+  reports: readonly ReplicaReport[],
+  replica: number,
+  head: number,
+): CliError | null {
+  const found = statusesOf(reports);
+  const [first] = found.values();
+  if (first === undefined) {
+    const remedy = 'Check that the replicas run and that --endpoints or --http name them.';
+    return cliError('no_answer', 'no replica answered', remedy);
+  }
+  const { replicaCount } = first;
+  const nothing = 'Nothing was sent or changed.';
+  if (replica >= replicaCount) {
+    return usageError(`replica ${replica} is not one of ${replicaCount}`);
+  }
+  if (replicaCount < RECOVERY_VOTERS_MIN) {
+    const message = `a cluster of ${replicaCount} cannot do without any of its replicas`;
+    return cliError('refused', message, `${nothing} Restore a backup.`);
+  }
+  if (found.has(replica)) {
+    const message = `replica ${replica} runs: its file is not lost`;
+    return cliError('refused', message, `${nothing} Stop it first, and destroy its file after.`);
+  }
+  const whole = [...found.values()].filter((status) => isWhole(status, head)).length;
+  const needed = othersNeeded(replicaCount);
+  if (whole >= needed) return null;
+  const message = `${whole} of the other replicas are healthy and level, ${needed} are needed`;
+  const remedy = `${nothing} Until then the lost file may be the only one with some write.`;
+  return cliError('refused', message, `${remedy} See \`kimberlite status\`.`);
+}
+
+/** Whether enough others answer, and are only not whole yet. */
+export function isSettling(
+  reports: readonly ReplicaReport[],
+  replica: number,
+  head: number,
+): boolean {
+  const found = statusesOf(reports);
+  const [first] = found.values();
+  if (first === undefined || found.has(replica)) return false;
+  if (first.replicaCount < RECOVERY_VOTERS_MIN) return false;
+  const needed = othersNeeded(first.replicaCount);
+  const whole = [...found.values()].filter((status) => isWhole(status, head)).length;
+  return found.size >= needed && whole < needed;
+}
+
+/** By slot, of those that answered. */
+export function statusesOf(reports: readonly ReplicaReport[]): Map<number, StatusRecord> {
+  const answered = reports.flatMap((report) => ('status' in report ? [report.status] : []));
+  return new Map(answered.map((status) => [status.replica, status]));
+}
+
+/** How many others must be whole, so that what the lost file acknowledged is with one of them. */
+function othersNeeded(replicaCount: number): number {
+  const { replication, viewChange } = quorumsOf(replicaCount);
+  return Math.max(replication, viewChange - 1);
+}
+
+/** It takes part, and has all ops up to `head` on its disk; under load others are on the way. */
+function isWhole({ state }: StatusRecord, head: number): boolean {
+  return state.status === 'normal' && !state.syncing && state.journalDurableOp >= head;
+}

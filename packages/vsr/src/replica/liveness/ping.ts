@@ -1,0 +1,97 @@
+import { primarySlot } from '../../membership.ts';
+import { STATUS_CODES } from '../../message/layout.ts';
+import type { Message } from '../../message/message.ts';
+import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
+import { Op } from '../../std/numbers.ts';
+import {
+  introductionFields,
+  isDenied,
+  meet,
+  onIntroduction,
+  standingPromise,
+  strangerGate,
+} from '../members/introduce.ts';
+import type { Replica } from '../replica.ts';
+import { drop } from '../report.ts';
+import { send } from '../send.ts';
+import { askForView } from '../view-change/ask-view.ts';
+import { transitionToViewChange } from '../view-change/view-change.ts';
+import { noteExecuted } from './pacing.ts';
+import { learnRoundTrip } from './round-trip.ts';
+import { noteFollowing } from './unfollowed.ts';
+
+/** To every peer: asks for its clock, and shows the durable view and whether clocks agree here. */
+export function onPingTimeout(r: Replica): void {
+  r.timers.start('ping');
+  for (const slot of setSlots(r.voters)) if (slot !== r.slot) sendPing(r, slot);
+}
+
+function sendPing(r: Replica, to: number): void {
+  send(r, to, 'ping', {
+    checkpointId: r.checkpointId,
+    checkpointOp: r.checkpoint.op,
+    op: r.op,
+    // Of a state that is still being fetched nothing can be executed.
+    commit: r.restored ? r.commitMin : Op(0),
+    ...standingPromise(r, to),
+    monotonic: r.monotonic,
+    status: STATUS_CODES[r.status],
+    clock: r.clock.synchronized ? 1 : 0,
+  });
+}
+
+export function onPing(r: Replica, message: Message<'ping'>): void {
+  const { header } = message;
+  const stranger = strangerGate(r, header);
+  if (stranger === 'not_introduced') meet(r, header);
+  send(r, header.replica, 'pong', {
+    ...introductionFields(r, header),
+    checkpointId: r.checkpointId,
+    checkpointOp: r.checkpoint.op,
+    pingMonotonic: header.monotonic,
+    pongWall: Math.max(0, Math.floor(r.wall)),
+  });
+  if (stranger === 'other_incarnation') {
+    drop(r, message, stranger); // Its pong has told it so.
+    return;
+  }
+  // It has just come up, or this replica has: no reason to wait for the timer.
+  if (!setHas(r.greeted, header.replica)) sendPing(r, header.replica);
+  if (stranger !== null) return;
+  noteExecuted(r, { slot: header.replica, op: header.commit });
+  r.clockAgreed =
+    header.clock === 1
+      ? setAdd(r.clockAgreed, header.replica)
+      : setRemove(r.clockAgreed, header.replica);
+  noteFollowing(r, message);
+  followHigherView(r, message);
+}
+
+export function onPong(r: Replica, message: Message<'pong'>): void {
+  const { header } = message;
+  const stranger = strangerGate(r, header);
+  if (stranger === 'other_incarnation') {
+    drop(r, message, stranger);
+    return;
+  }
+  if (stranger === 'not_introduced') meet(r, header);
+  onIntroduction(r, message);
+  if (stranger !== null) return;
+  if (header.pingMonotonic > r.monotonic) {
+    drop(r, message, 'stale_ping');
+    return;
+  }
+  const sample = { sent: header.pingMonotonic, peerWall: header.pongWall };
+  r.clock.learn(header.replica, sample, r.monotonic);
+  learnRoundTrip(r, header.replica, r.monotonic - header.pingMonotonic);
+  followHigherView(r, message);
+}
+
+/** A peer is durably in a higher view: this replica follows, and learns there whether it began. */
+function followHigherView(r: Replica, { header }: Message): void {
+  if (header.view <= r.view || isDenied(r)) return;
+  if (r.status === 'recovering_head') askForView(r, header.view);
+  if (r.status !== 'normal' && r.status !== 'view_change') return;
+  if (primarySlot(header.view) === header.replica) askForView(r, header.view);
+  transitionToViewChange(r, header.view);
+}
