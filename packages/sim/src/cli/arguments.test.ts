@@ -84,6 +84,7 @@ describe('command line', () => {
       part: { index: 0, of: 1 },
     });
     const part = { index: 5, of: 10 };
+    expect(parseCommand(['mutants', '--for', '10m'])).toMatchObject({ seconds: 600, runs: null });
     expect(parseCommand(['mutants', '--part', '98765/10', '--runs', '3'])).toMatchObject({
       part,
       runs: 3,

@@ -55,6 +55,8 @@ export interface MutantArguments {
   readonly seed: bigint;
   /** Runs that a mutant may survive; null for the usual budget. */
   readonly runs: number | null;
+  /** Wall time after which what is not decided stays so; null for none. */
+  readonly seconds: number | null;
   readonly jobs: number;
   readonly json: boolean;
   /** Names to plant; empty for all. Of scenarios, where their own bugs are planted. */
@@ -249,6 +251,7 @@ function mutantArguments(values: Values, words: readonly string[]): MutantArgume
   return {
     seed: seedOf(values.seed ?? '1'),
     runs: given === null ? null : countOf('--runs', given, 1_000_000),
+    seconds: values.for === undefined ? null : secondsOf(values.for),
     jobs: countOf('--jobs', values.jobs ?? '1', 1024),
     names: words.map((word) => (byScenario ? provenScenario(word) : plantable(word))),
     byScenario,

@@ -74,6 +74,25 @@ describe('a campaign', () => {
     expect(ended.totals.runs).toBeLessThan(5);
   });
 
+  it('gives up a run that hangs, as a failure without a trace, and goes on', async () => {
+    const told: bigint[] = [];
+    const { failures, totals } = await runCampaign({
+      ...{ seed: 1n, scenarios: ['baseline'], shard: all, jobs: 2, failFast: false },
+      ...{ runs: 3, seconds: null, checkDeterminism: false, onProgress: () => {} },
+      runSeconds: 0.001,
+      onResult: (_, { seed }) => told.push(seed),
+      stop: new AbortController().signal,
+    });
+    expect(new Set(told)).toEqual(new Set([1n, 2n, 3n]));
+    expect(told).toHaveLength(3);
+    expect(totals.runs).toBe(3);
+    expect(failures.map(({ result }) => result.seed)).toEqual([1n, 2n, 3n]);
+    for (const { result } of failures) {
+      expect(result).toMatchObject({ verdict: 'crash', checker: null, traceHash: '' });
+      expect(result.message).toContain('did not end within 0.001 s');
+    }
+  });
+
   it('is judged by scenario: one that never saw what it is about is named', () => {
     const verdicts = { ok: 30, crash: 0, liveness: 0, correctness: 0 };
     const seen = { runs: 10, failed: 0, witnessMissing: 9 };

@@ -1,6 +1,6 @@
-import { Worker } from 'node:worker_threads';
 import type { RunResult } from '../run/run-seed.ts';
 import { addTotals, emptyTotals, type Totals } from '../run/totals.ts';
+import { type Desk, drive } from './drive-worker.ts';
 import type { Shard } from './values.ts';
 import { type Job, runJob } from './worker.ts';
 
@@ -13,6 +13,8 @@ export interface CampaignOptions {
   readonly seconds: number | null;
   readonly shard: Shard;
   readonly jobs: number;
+  /** Wall time that a run may take in a worker thread; RUN_SECONDS_MAX when left out. */
+  readonly runSeconds?: number;
   readonly failFast: boolean;
   readonly checkDeterminism: boolean;
   /** No run begins any more once this says so, and workers end at once. */
@@ -49,6 +51,12 @@ export interface Campaign {
   last: RunResult | null;
   seconds: number;
 }
+
+/**
+ * Wall time after which a run is taken to hang. The longest take some tens of seconds; a loop in
+ * the code that nothing simulated interrupts would otherwise hold its campaign for ever.
+ */
+export const RUN_SECONDS_MAX = 600;
 
 /** Runs of this shard, over all scenarios; null for no limit. */
 export function runsOf(
@@ -113,7 +121,9 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     }
   } else {
     const workers = Math.min(options.jobs, limit ?? options.jobs);
-    await Promise.all(Array.from({ length: workers }, () => drive(options.stop, take, put)));
+    const desk: Desk = { stop: options.stop, take, put };
+    const seconds = options.runSeconds ?? RUN_SECONDS_MAX;
+    await Promise.all(Array.from({ length: workers }, () => drive(desk, seconds)));
   }
   campaign.interrupted = options.stop.aborted;
   campaign.failures.sort((first, other) => (first.result.seed < other.result.seed ? -1 : 1));
@@ -138,29 +148,4 @@ function addResult(campaign: Campaign, scenario: string, result: RunResult): voi
 
 function noCounts(): ScenarioCounts {
   return { runs: 0, failed: 0, witnessMissing: 0 };
-}
-
-/** Keeps one worker busy until there are no more seeds, or it is told to stop. */
-function drive(
-  stop: AbortSignal,
-  take: () => Job | null,
-  put: (job: Job, result: RunResult) => void,
-): Promise<void> {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url));
-  return new Promise((resolve, reject) => {
-    let job: Job | null = null;
-    const give = (): void => {
-      job = take();
-      if (job !== null) worker.postMessage(job);
-      else void worker.terminate().then(() => resolve());
-    };
-    stop.addEventListener('abort', () => void worker.terminate().then(() => resolve()));
-    worker.on('error', reject);
-    worker.on('message', (result: RunResult) => {
-      if (job !== null) put(job, result);
-      give();
-    });
-    give();
-  });
 }

@@ -116,6 +116,7 @@ Example
   -s, --seed S           first seed; default 1
       --runs N           runs that a mutant may survive; default 2000 of the swarm,
                          500 of a scenario made for it
+      --for TIME         as many as fit into 90s, 10m, 8h; the others are named, and no failure
       --part K/N         only part K mod N of N, as for a build that takes another one each time
       --by-scenario      plants for each scenario the bug that it must fail by; NAMEs are then
                          scenarios

@@ -12,26 +12,40 @@ const RUNS_SCENARIO = 500;
 /** Of one that is believed to be harmless, unless it is asked for by name: it still has to fit. */
 const RUNS_HARMLESS = 20;
 
-/** `vopr mutants`: the kill table. Returns 0 when each planted bug was caught, else 1. */
+/** `vopr mutants`: the kill table. Returns 0 when each bug was caught or left undecided, else 1. */
 export async function mutantsCommand(options: MutantArguments): Promise<number> {
   const chosen = chosenMutants(options);
-  const rows: { readonly mutant: Mutant; readonly result: MutantResult }[] = [];
+  const rows: Row[] = [];
+  const begin = performance.now();
   for (const mutant of chosen) {
+    const { seed, jobs } = options;
     const runs = options.runs ?? runsOf(mutant, { byName: options.names.length > 0 });
-    const result = await runMutant(mutant, { seed: options.seed, runs, jobs: options.jobs });
+    const seconds =
+      options.seconds === null ? null : options.seconds - (performance.now() - begin) / 1000;
+    const result = await runMutant(mutant, { seed, runs, jobs, seconds });
     rows.push({ mutant, result });
     if (!options.json) process.stdout.write(`${rowText(mutant, result, options)}\n`);
   }
-  if (options.json) process.stdout.write(`${JSON.stringify(rows.map(jsonRow), null, 2)}\n`);
   const harmful = rows.filter(({ mutant }) => mutant.harmless === undefined);
-  const killed = harmful.filter(({ result }) => result.kind === 'killed').length;
-  if (!options.json) {
-    process.stdout.write(`${killed} of ${harmful.length} mutants killed\n`);
-    const gaps = UNCAUGHT_MUTANTS.map(({ name }) => name).join(', ');
-    if (options.names.length === 0 && gaps !== '')
-      process.stdout.write(`not caught yet: ${gaps}\n`);
-  }
-  return killed === harmful.length ? 0 : 1;
+  if (options.json) process.stdout.write(`${JSON.stringify(rows.map(jsonRow), null, 2)}\n`);
+  else process.stdout.write(endText(harmful, { all: options.names.length === 0 }));
+  return harmful.every(({ result: { kind } }) => kind === 'killed' || kind === 'undecided') ? 0 : 1;
+}
+
+interface Row {
+  readonly mutant: Mutant;
+  readonly result: MutantResult;
+}
+
+function endText(harmful: readonly Row[], { all }: { readonly all: boolean }): string {
+  const of = (wanted: MutantResult['kind']): string[] =>
+    harmful.filter(({ result }) => result.kind === wanted).map(({ mutant }) => mutant.name);
+  const undecided = of('undecided');
+  const lines = [`${of('killed').length} of ${harmful.length} mutants killed`];
+  if (undecided.length > 0) lines.push(`undecided when the time was up: ${undecided.join(', ')}`);
+  const gaps = UNCAUGHT_MUTANTS.map(({ name }) => name);
+  if (all && gaps.length > 0) lines.push(`not caught yet: ${gaps.join(', ')}`);
+  return `${lines.join('\n')}\n`;
 }
 
 function chosenMutants({ names, part, byScenario }: MutantArguments): Mutant[] {
@@ -64,18 +78,14 @@ function rowText(
     case 'survived':
       if (harmless !== undefined) return `${head}harmless: ${harmless}`;
       return `${head}SURVIVED ${result.runs} runs, ${result.seconds.toFixed(1)} s: ${bug}`;
+    case 'undecided':
+      return `${head}undecided after ${result.runs} runs: the time was up`;
     case 'misfit':
       return `${head}DOES NOT FIT: ${result.reason}`;
   }
 }
 
-function jsonRow({
-  mutant,
-  result,
-}: {
-  readonly mutant: Mutant;
-  readonly result: MutantResult;
-}): object {
+function jsonRow({ mutant, result }: Row): object {
   const { kind, ...rest } = result;
   const { name, bug, scenario = 'swarm' } = mutant;
   return { name, bug, scenario, result: kind, ...rest };

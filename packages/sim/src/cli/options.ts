@@ -59,5 +59,5 @@ export const OPTIONS_OF: Readonly<Record<CommandName, readonly string[]>> = {
   stats: CAMPAIGN,
   list: [],
   scenarios: [],
-  mutants: ['seed', 'runs', 'iterations', 'jobs', 'part', 'by-scenario', 'json'],
+  mutants: ['seed', 'runs', 'iterations', 'for', 'jobs', 'part', 'by-scenario', 'json'],
 };

@@ -75,7 +75,7 @@ function failureBundle(
   { commit, mutant }: ReportContext,
 ): ReturnType<typeof bundleOf> {
   const options = scenarioOptions(scenario, result.seed);
-  if (options === null) return null;
+  if (options === null || result.traceHash === '') return null;
   return bundleOf(result, { commit, mutant, scenario, options, removed: NOTHING_REMOVED });
 }
 

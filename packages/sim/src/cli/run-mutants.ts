@@ -18,6 +18,8 @@ export type MutantResult =
       readonly seconds: number;
     }
   | { readonly kind: 'survived'; readonly runs: number; readonly seconds: number }
+  /** The time was up before anything was seen of it, or before its last run. */
+  | { readonly kind: 'undecided'; readonly runs: number; readonly seconds: number }
   /** It could not be planted or run. */
   | { readonly kind: 'misfit'; readonly reason: string };
 
@@ -25,6 +27,8 @@ export interface MutantBudget {
   readonly seed: bigint;
   readonly runs: number;
   readonly jobs: number;
+  /** Wall time that it may take; null for as long as it takes. */
+  readonly seconds: number | null;
 }
 
 const PACKAGES = ['store', 'vsr', 'kernel', 'sim'] as const;
@@ -119,10 +123,13 @@ async function hunt(folder: string, mutant: Mutant, budget: MutantBudget): Promi
   const scenario = mutant.scenario ?? 'swarm';
   let done = 0;
   while (done < budget.runs) {
+    const left = budget.seconds === null ? null : budget.seconds - seconds();
+    if (left !== null && left <= 0) return { kind: 'undecided', runs: done, seconds: seconds() };
     const seed = budget.seed + BigInt(done);
     // What is about to survive because nothing happens any more need not use up the whole budget.
     const runs = Math.min(budget.runs - done, done === 0 ? RUNS_FOR_WITNESS : budget.runs);
-    const result = await vopr(path.join(folder, 'packages'), { ...budget, scenario, seed, runs });
+    const run = { ...budget, scenario, seed, runs, seconds: left };
+    const result = await vopr(path.join(folder, 'packages'), run);
     if (typeof result === 'string') return { kind: 'misfit', reason: result };
     const failure = result.failures[0];
     if (failure === undefined) {
@@ -130,11 +137,11 @@ async function hunt(folder: string, mutant: Mutant, budget: MutantBudget): Promi
         const seed = String(budget.seed);
         return { kind: 'killed', by: 'its witnesses', seed, runs, seconds: seconds() };
       }
-      done += runs;
+      done += result.runs;
       continue;
     }
     done = Number(BigInt(failure.seed) - budget.seed) + 1;
-    const one = { ...budget, scenario, seed: BigInt(failure.seed), runs: 1 };
+    const one = { ...budget, scenario, seed: BigInt(failure.seed), runs: 1, seconds: null };
     const control = await vopr(packagesFolder, one);
     if (typeof control === 'string') return { kind: 'misfit', reason: control };
     // A seed that fails anyway proves nothing.
@@ -157,7 +164,8 @@ async function seesLess(
   run: MutantBudget & { readonly scenario: string },
 ): Promise<boolean> {
   if (runs < RUNS_FOR_WITNESS || unseenIn(scenarios) < runs) return false;
-  const control = await vopr(packagesFolder, { ...run, runs: RUNS_FOR_WITNESS });
+  const whole = { ...run, runs: RUNS_FOR_WITNESS, seconds: null };
+  const control = await vopr(packagesFolder, whole);
   if (typeof control === 'string') return false;
   return unseenIn(control.scenarios) < RUNS_FOR_WITNESS / 2;
 }
@@ -182,6 +190,7 @@ function vopr(
   ];
   args.push('--seed', String(run.seed), '--runs', String(run.runs), '--jobs', String(run.jobs));
   args.push('--scenario', run.scenario);
+  if (run.seconds !== null) args.push('--for', `${Math.ceil(run.seconds)}s`);
   return new Promise((resolve) => {
     const child = spawn(nodePath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';

@@ -6,7 +6,12 @@ import { collectTotals } from '../cluster/collect-totals.ts';
 import type { Observer } from '../cluster/observer.ts';
 import type { ReplicaMaker } from '../cluster/replica-maker.ts';
 import { traceLine } from '../explain/trace-line.ts';
-import { type FaultKind, NOTHING_REMOVED, type Removed } from '../faults/fault-gate.ts';
+import {
+  emptyFaultCounts,
+  type FaultKind,
+  NOTHING_REMOVED,
+  type Removed,
+} from '../faults/fault-gate.ts';
 import { PartitionFaults } from '../network/partitions.ts';
 import { counterWorkload } from '../workload/counter-machine.ts';
 import { KernelWorkload } from '../workload/kernel-workload.ts';
@@ -27,7 +32,7 @@ import { ProcessFaults } from './process-faults.ts';
 import { productionMaker } from './production-maker.ts';
 import { rotLeftByScrubbers } from './scrub-judge.ts';
 import { drawSwarm } from './swarm.ts';
-import type { Totals } from './totals.ts';
+import { emptyTotals, type Totals } from './totals.ts';
 
 /** Exit codes of `vopr`, by verdict. */
 export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
@@ -40,6 +45,7 @@ export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
 /** What came of a run, and what was seen in it. */
 export interface RunResult extends Outcome {
   readonly seed: bigint;
+  /** Empty of a run that could not be seen to its end: its replay would not end either. */
   readonly traceHash: string;
   /** What the seed switched on. */
   readonly options: string;
@@ -124,6 +130,13 @@ export function runSeed(run: RunOptions): RunResult {
     micros: cluster.queue.now,
     totals: simulator.totals(),
   };
+}
+
+/** What is known of a run that could not be seen to its end. */
+export function nothingHappened(seed: bigint): Omit<RunResult, keyof Outcome> {
+  const totals = { ...emptyTotals(), runs: 1 };
+  const seen = { traceHash: '', options: '', faults: emptyFaultCounts(), lies: {} };
+  return { seed, ...seen, event: 0, micros: 0, totals };
 }
 
 function observerOf({ log, observer }: RunOptions): Observer | null {
