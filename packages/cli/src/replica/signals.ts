@@ -11,20 +11,40 @@ export interface SignalOptions {
   readonly forceOnSecond: boolean;
 }
 
-/** Resolves once, when the process is asked to stop. */
-export function signalled(options: SignalOptions): Promise<StopReason> {
+/** What is needed of a process to hear that it should stop. */
+export interface SignalledProcess {
+  readonly connected: boolean;
+  on(event: 'SIGINT' | 'SIGTERM' | 'disconnect', heard: () => void): unknown;
+  exit(code: number): void;
+}
+
+/**
+ * Milliseconds within which two signals are one: Ctrl-C under `npm start` comes from the terminal
+ * and again from npm. Nobody presses it twice so fast.
+ */
+export const ONE_SIGNAL_MILLIS = 300;
+
+/** Resolves once, when the process is asked to stop. `now` is a clock that never goes back. */
+export function signalled(
+  options: SignalOptions,
+  heardBy: SignalledProcess = process,
+  now: () => number = () => performance.now(),
+): Promise<StopReason> {
   return new Promise((resolve) => {
-    let asked = false;
+    let askedAt: number | null = null;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        if (asked && options.forceOnSecond) process.exit(signal === 'SIGINT' ? 130 : 143);
-        asked = true;
-        resolve(signal);
+      heardBy.on(signal, () => {
+        if (askedAt === null) {
+          askedAt = now();
+          resolve(signal);
+        } else if (options.forceOnSecond && now() - askedAt >= ONE_SIGNAL_MILLIS) {
+          heardBy.exit(signal === 'SIGINT' ? 130 : 143);
+        }
       });
     }
     if (!options.withParent) return;
-    process.on('disconnect', () => resolve('parent_gone'));
+    heardBy.on('disconnect', () => resolve('parent_gone'));
     // It may have ended before anybody listened.
-    if (!process.connected) resolve('parent_gone');
+    if (!heardBy.connected) resolve('parent_gone');
   });
 }
