@@ -67,17 +67,11 @@ export function readSlotMessage(
   return isPaddingSound(facts, bytes, header.size) ? message : 'padding';
 }
 
-/** Why the bytes of a slot are not what `readSlotMessage` wants, or null. */
-export function slotFault(facts: SlotFacts, header: Header, bytes: Uint8Array): SlotFault | null {
-  const message = readSlotMessage(facts, header, bytes);
-  return typeof message === 'string' ? message : null;
-}
-
 /**
  * Whether what follows a prepare in its last sector is zero, as it was written. A flipped bit there
  * harms nobody yet, but shows a sector that is going bad: with peers it is written anew from them.
  */
-export function isPaddingSound(
+function isPaddingSound(
   { replicaCount }: Pick<SlotFacts, 'replicaCount'>,
   bytes: Uint8Array,
   size: number,

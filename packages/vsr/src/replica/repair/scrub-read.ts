@@ -1,6 +1,6 @@
 import type { TreeTour } from '@kimberlite/store';
 import { SECTOR_SIZE } from '../../config.ts';
-import { readLengthOf, readSlotHeader, slotFault } from '../../journal/slot-read.ts';
+import { readLengthOf, readSlotHeader, readSlotMessage } from '../../journal/slot-read.ts';
 import type { LogHeader } from '../../message/header-list.ts';
 import { HEADER_SIZE } from '../../message/layout.ts';
 import type { Checksum } from '../../std/numbers.ts';
@@ -189,7 +189,8 @@ function verifySlot(
   if (entry === 'busy' || (entry?.header.checksum ?? null) !== checksum) return NOTHING;
   const found = bytes === null ? null : readSlotHeader(r, walSlot, bytes);
   const header = typeof found === 'string' ? null : found;
-  const isWhole = header !== null && bytes !== null && slotFault(r, header, bytes) === null;
+  const isWhole =
+    header !== null && bytes !== null && typeof readSlotMessage(r, header, bytes) !== 'string';
   if (entry !== null) {
     const right = isWhole && header.checksum === checksum;
     if (right) return NOTHING;

@@ -1,7 +1,7 @@
 import { assert } from '@kimberlite/store';
-import { isPaddingSound, readLengthOf } from '../../journal/slot-read.ts';
+import { readLengthOf, readSlotMessage } from '../../journal/slot-read.ts';
 import type { LogHeader } from '../../message/header-list.ts';
-import { decodeMessage, isCommand, type PrepareMessage } from '../../message/message.ts';
+import { isCommand, type PrepareMessage } from '../../message/message.ts';
 import type { ReadPurpose, ReplicaEvent } from '../effect.ts';
 import type { Replica } from '../replica.ts';
 import { trace } from '../report.ts';
@@ -32,12 +32,11 @@ export function takePrepareRead(
 ): PrepareMessage | null {
   const { op, checksum, bytes } = event;
   assert(op !== null && checksum !== null, 'asked for one prepare');
-  if (!r.journal.has(op, checksum)) return null; // Replaced meanwhile.
-  const size = r.journal.header(op)?.header.size ?? 0;
-  const message = bytes === null ? 'size' : decodeMessage(bytes.subarray(0, size), r.checksum);
+  const wanted = r.journal.header(op)?.header;
+  if (wanted?.checksum !== checksum) return null; // Replaced meanwhile.
+  const message = bytes === null ? 'size' : readSlotMessage(r, wanted, bytes);
   if (typeof message !== 'string' && isCommand(message, 'prepare')) {
-    const sound = bytes !== null && isPaddingSound(r, bytes, size);
-    if (message.header.checksum === checksum && sound) return message;
+    if (message.header.checksum === checksum) return message;
   }
   if (r.journal.isReadable(op)) {
     r.journal.markFaulty(op);
