@@ -103,16 +103,22 @@ export class Arena {
 
   /** Negative, zero or positive, as the slot's bytes are below, at or above the other's. */
   compare(slot: number, other: Uint8Array): number {
-    const size = this.rows.get(slot, this.columnSize);
+    return this.prefixCompare(slot, other, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** The same for no more than the first `sizeMax` bytes of both. */
+  prefixCompare(slot: number, other: Uint8Array, sizeMax: number): number {
+    const size = Math.min(this.rows.get(slot, this.columnSize), sizeMax);
+    const otherSize = Math.min(other.length, sizeMax);
     const offset = this.rows.get(slot, this.columnOffset);
     const bytes = this.bytesOf(this.rows.get(slot, this.columnChunk));
-    const common = Math.min(size, other.length);
+    const common = Math.min(size, otherSize);
     for (let at = 0; at < common; at += 1) {
       // SAFETY: at is below both sizes.
       const difference = (bytes[offset + at] as number) - (other[at] as number);
       if (difference !== 0) return difference;
     }
-    return size - other.length;
+    return size - otherSize;
   }
 
   private bytesOf(index: number): Uint8Array {

@@ -83,4 +83,9 @@ export class RecordHeap {
   keyCompare(slot: number, key: Uint8Array): number {
     return this.keys.compare(slot, key);
   }
+
+  /** The same for no more than the first so many bytes of both. */
+  prefixCompare(slot: number, key: Uint8Array, size: number): number {
+    return this.keys.prefixCompare(slot, key, size);
+  }
 }
