@@ -3,6 +3,7 @@ import { Prng } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { CallQueue } from './call-queue.ts';
 import { pendingCall } from './pending-call.ts';
+import { QueueRoom } from './queue-room.ts';
 
 const namespace = Uint8Array.of(110);
 const key = Uint8Array.of(107);
@@ -22,7 +23,7 @@ function remove(count: number): Call {
 
 /** The calls of the requests into which these are put. */
 function requestsOf(calls: readonly Call[]): Call[][] {
-  const queue = new CallQueue({ callsMax: 100_000, bytesMax: 64 * 1024 * 1024 });
+  const queue = new CallQueue(new QueueRoom({ callsMax: 100_000, bytesMax: 64 * 1024 * 1024 }));
   for (const call of calls) {
     queue.push(
       pendingCall(call, {

@@ -8,30 +8,27 @@ import {
   rowsRead,
 } from '@kimberlite/kernel';
 import type { PendingCall } from './pending-call.ts';
+import type { QueueRoom } from './queue-room.ts';
 
 /** Settled entries that may stay in the middle of the queue before it is swept. */
 const SWEEP_MIN = 1024;
 
 /**
- * The calls that wait to be sent, oldest first, bounded by count and by bytes. A call that was
- * settled while it waited stays in the list until it is passed or swept.
+ * The calls that wait to be sent, oldest first, in a room that several queues may share. A call
+ * that was settled while it waited stays in the list until it is passed or swept.
  */
 export class CallQueue {
-  private readonly callsMax: number;
-  private readonly bytesMax: number;
+  private readonly room: QueueRoom;
   private items: PendingCall[];
   /** First entry of `items` that was not taken. */
   private head: number;
   private waitingCalls: number;
-  private waitingBytes: number;
 
-  constructor(limits: { readonly callsMax: number; readonly bytesMax: number }) {
-    this.callsMax = limits.callsMax;
-    this.bytesMax = limits.bytesMax;
+  constructor(room: QueueRoom) {
+    this.room = room;
     this.items = [];
     this.head = 0;
     this.waitingCalls = 0;
-    this.waitingBytes = 0;
   }
 
   /** Calls that wait. */
@@ -39,20 +36,14 @@ export class CallQueue {
     return this.waitingCalls;
   }
 
-  /** Whether a call of this size may join. A single call always may, whatever its size. */
-  hasRoom(size: number): boolean {
-    if (this.waitingCalls === 0) return true;
-    return this.waitingCalls < this.callsMax && this.waitingBytes + size <= this.bytesMax;
-  }
-
   push(pending: PendingCall): void {
     this.items.push(pending);
-    this.count(pending, 1);
+    this.enter(pending);
   }
 
   /** A call that waited here was settled. */
   onSettled(pending: PendingCall): void {
-    this.count(pending, -1);
+    this.leave(pending);
     const held = this.items.length - this.head;
     if (held > SWEEP_MIN && held > this.waitingCalls * 2) this.sweep();
   }
@@ -63,7 +54,7 @@ export class CallQueue {
     for (const pending of waiting) pending.state = 'queued';
     this.items = [...waiting, ...this.items.slice(this.head)];
     this.head = 0;
-    for (const pending of waiting) this.count(pending, 1);
+    for (const pending of waiting) this.enter(pending);
   }
 
   /**
@@ -90,7 +81,7 @@ export class CallQueue {
         reads = together;
         batch.push(pending);
         pending.state = 'sent';
-        this.count(pending, -1);
+        this.leave(pending);
       }
       this.head += 1;
     }
@@ -111,8 +102,13 @@ export class CallQueue {
     this.head = 0;
   }
 
-  private count(pending: PendingCall, sign: 1 | -1): void {
-    this.waitingCalls += sign;
-    this.waitingBytes += sign * pending.asked.size;
+  private enter({ asked }: PendingCall): void {
+    this.waitingCalls += 1;
+    this.room.enter(asked.size);
+  }
+
+  private leave({ asked }: PendingCall): void {
+    this.waitingCalls -= 1;
+    this.room.leave(asked.size);
   }
 }

@@ -20,19 +20,18 @@ import {
   hopelessError,
   overdueError,
 } from './endings.ts';
-import { ClientError, problemError, tooLargeError } from './errors.ts';
+import { ClientError, problemError, queueFullError, tooLargeError } from './errors.ts';
 import { type ClusterFacts, Lane, type LaneHost } from './lane.ts';
+import { LastRefusal } from './last-refusal.ts';
 import { bodySizeMax, type ClientSettings } from './options.ts';
 import { outlookOf } from './outlook.ts';
 import { type PendingCall, pendingCall } from './pending-call.ts';
+import { QueueRoom } from './queue-room.ts';
 import type { ReadMode } from './read-mode.ts';
 import { Reader } from './reader.ts';
 import { VERSION } from './release.ts';
 import { type ClientStatus, type ConnectionEvent, statusOf } from './status.ts';
 import { Ticker } from './ticker.ts';
-
-/** For so long, in milliseconds, a replica's word that it takes nothing says why nothing moves. */
-const TOLD_MILLIS = 1_000;
 
 export interface CallRequest {
   readonly call: Call;
@@ -57,6 +56,8 @@ interface Waiter {
  */
 export class Dispatcher {
   private readonly prng: Prng;
+  /** Of what waits for a place in the log. */
+  private readonly room: QueueRoom;
   private readonly queue: CallQueue;
   private readonly connections: readonly Connection[];
   private readonly replicas: ConnectedReplicas;
@@ -71,10 +72,7 @@ export class Dispatcher {
   private readonly ticker: Ticker;
   /** At or before the earliest deadline of all calls. */
   private deadlineNext: number;
-  /** What a replica last said of why it takes nothing, */
-  private toldReason: DefiniteRefusal;
-  /** and when. */
-  private toldAt: number;
+  private readonly lastRefusal: LastRefusal;
   private closing: Promise<void> | null;
 
   constructor(
@@ -85,8 +83,9 @@ export class Dispatcher {
     this.clock = clock;
     const release = releaseOf(VERSION);
     this.prng = new Prng(randomBytes(8).readBigUInt64LE());
-    const { queueCallsMax: callsMax, queueBytesMax: bytesMax } = settings;
-    this.queue = new CallQueue({ callsMax, bytesMax });
+    const limits = { callsMax: settings.queueCallsMax, bytesMax: settings.queueBytesMax };
+    this.room = new QueueRoom(limits);
+    this.queue = new CallQueue(this.room);
     this.connections = settings.endpoints.map((endpoint) => {
       return new Connection({
         endpoint,
@@ -113,7 +112,7 @@ export class Dispatcher {
       client: randomClientId(),
       prng: this.prng.fork(),
       release,
-      limits: { callsMax, bytesMax },
+      limits,
     });
     this.onEvent = onEvent;
     this.waiters = [];
@@ -122,8 +121,7 @@ export class Dispatcher {
     this.flushScheduled = false;
     this.ticker = new Ticker(clock, (ticks, now) => this.onTicks(ticks, now));
     this.deadlineNext = Number.POSITIVE_INFINITY;
-    this.toldReason = 'no_quorum';
-    this.toldAt = Number.NEGATIVE_INFINITY;
+    this.lastRefusal = new LastRefusal();
     this.closing = null;
   }
 
@@ -198,9 +196,8 @@ export class Dispatcher {
     const problem = callProblem(call);
     if (problem !== null) return problemError(problem);
     // Counted by what the values take; the few bytes around them do not matter here.
-    if (read === null ? this.queue.hasRoom(0) : this.reader.hasRoom(read)) return null;
-    const message = 'too many calls are waiting to be sent';
-    return new ClientError({ code: 'queue_full', message, definite: true });
+    if (read === null ? this.room.has(0) : this.reader.hasRoom(read, 0)) return null;
+    return queueFullError();
   }
 
   /** Visits every call that is not settled. */
@@ -234,10 +231,7 @@ export class Dispatcher {
       send: (slot: number, message: AnyMessage) => this.replicas.send(slot, message),
       // At the end of the turn: callers that were just answered may join with their next call.
       onReady: () => this.scheduleFlush(),
-      onTold: (reason) => {
-        this.toldReason = reason;
-        this.toldAt = this.clock.now();
-      },
+      onTold: (reason) => this.lastRefusal.note(reason, this.clock.now()),
       onReturned: (batch) => {
         this.queue.unshift(batch);
       },
@@ -352,8 +346,8 @@ export class Dispatcher {
 
   /** What was said lately of all that is asked for. Writes are full apart from reads. */
   private toldFor(pending: PendingCall): DefiniteRefusal | null {
-    if (this.clock.now() - this.toldAt > TOLD_MILLIS) return null;
-    return this.toldReason === 'overloaded' && pending.isQuery ? null : this.toldReason;
+    const reason = this.lastRefusal.at(this.clock.now());
+    return reason === 'overloaded' && pending.isQuery ? null : reason;
   }
 
   private endWaiters(now: number): void {

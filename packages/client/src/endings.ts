@@ -8,7 +8,7 @@ export type Outcome = 'not_sent' | 'nothing_changed' | 'unknown';
 export type DefiniteRefusal = 'no_quorum' | 'overloaded';
 
 /** The same for people. */
-export const REFUSED: Readonly<Record<DefiniteRefusal, string>> = {
+const REFUSED: Readonly<Record<DefiniteRefusal, string>> = {
   no_quorum: 'the replicas that answer see no quorum',
   overloaded: 'the cluster had more requests than it can take',
 };

@@ -134,6 +134,12 @@ export function tooLargeError(size: number, most: number): ClientError {
   return new ClientError({ code: 'too_large', message, definite: true });
 }
 
+/** Refuses what would wait where too much does already. */
+export function queueFullError(): ClientError {
+  const message = 'too many calls are waiting to be sent';
+  return new ClientError({ code: 'queue_full', message, definite: true });
+}
+
 /** Refuses an argument before anything is sent. */
 export function invalidArgument(message: string): ClientError {
   return new ClientError({ code: 'invalid_argument', message, definite: true });

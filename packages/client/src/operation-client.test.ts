@@ -1,6 +1,9 @@
 import { OPERATION_NOOP } from '@kimberlite/vsr';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { ClientError } from './errors.ts';
 import { OperationClient, type OperationClientOptions } from './operation-client.ts';
+import type { OperationQueryOptions } from './operations.ts';
+import { clientErrorOf } from './testing/client-error.ts';
 import { FakeCluster, FakeReplica } from './testing/fake-replica.ts';
 import { ManualClock } from './testing/manual-clock.ts';
 
@@ -16,8 +19,8 @@ async function startReplica(): Promise<FakeReplica> {
   return replica;
 }
 
-function makeClient(options: OperationClientOptions): OperationClient {
-  const client = new OperationClient(options);
+function makeClient(options: OperationClientOptions, clock?: ManualClock): OperationClient {
+  const client = new OperationClient(options, clock);
   open.push(client);
   return client;
 }
@@ -91,7 +94,7 @@ describe('a client for operations', () => {
       });
     }
     const waiting = client.request(20, new Uint8Array(0));
-    const ended = expect(waiting).rejects.toMatchObject({ code: 'closed' });
+    const ended = expect(waiting).rejects.toMatchObject({ code: 'closed', definite: true });
     await client.close();
     await ended;
     await expect(client.request(20, new Uint8Array(0))).rejects.toMatchObject({ code: 'closed' });
@@ -101,6 +104,9 @@ describe('a client for operations', () => {
     const replica = await startReplica();
     const misspelt = { endpoints: [replica.endpoint], lanes: 4 };
     expect(() => makeClient(misspelt)).toThrow('lanes is not an option of a client for operations');
+    expect(() => makeClient({ endpoints: [replica.endpoint], queueCallsMax: 0 })).toThrow(
+      'queueCallsMax is a whole number of 1',
+    );
     const client = makeClient({ endpoints: [replica.endpoint] });
     replica.script = (request, peer, socket) => peer.refuse(request, socket, 'invalid');
     const { request } = client as unknown as {
@@ -112,6 +118,7 @@ describe('a client for operations', () => {
       [[20, body, null], 'the options of request must be a plain object, not null'],
       [[20, 'text'], "a body is a Uint8Array, not 'text'"],
       [[20], 'a body is a Uint8Array, not undefined'],
+      [[20, body, { signal: 1 }], 'signal is an AbortSignal, not 1'],
       [
         ['20', body],
         "operation '20' does not exist; operations of a state machine are 16 to 65535",
@@ -180,5 +187,125 @@ describe('a client for operations', () => {
       definite: true,
     });
     expect(replica.received.filter(({ header }) => header.request > 0).length).toBeGreaterThan(1);
+  });
+});
+
+describe('what waits in a client for operations', () => {
+  const full = { code: 'queue_full', definite: true };
+  const levels: OperationQueryOptions[] = [
+    {},
+    { consistency: { boundedMillis: 5 } },
+    { consistency: 'local' },
+  ];
+
+  it('is bounded by count, requests and the queries of each level apart', async () => {
+    const client = makeClient({ endpoints: ['127.0.0.1:1'], queueCallsMax: 2 }, new ManualClock());
+    const body = new Uint8Array(0);
+    const kinds = [
+      () => client.request(20, body),
+      ...levels.map((options) => () => client.query(20, body, options)),
+      // Another bound, but of the same level as one above.
+      () => client.query(20, body, { consistency: { boundedMillis: 6 } }),
+    ];
+    const waiting: Promise<ClientError>[] = [];
+    for (const ask of kinds.slice(0, 4)) waiting.push(clientErrorOf(ask()), clientErrorOf(ask()));
+    for (const ask of kinds) {
+      const error = await clientErrorOf(ask());
+      expect(error).toMatchObject(full);
+      expect(error.message).toBe('too many calls are waiting to be sent');
+    }
+    await client.close();
+    for (const error of await Promise.all(waiting)) expect(error.code).toBe('closed');
+  });
+
+  it('is bounded by bytes, and makes room when it is given up', async () => {
+    const waiting: Promise<ClientError>[] = [];
+    const client = makeClient(
+      { endpoints: ['127.0.0.1:1'], queueBytesMax: 100 },
+      new ManualClock(),
+    );
+    const asks = [
+      (size: number, options = {}) => client.request(20, new Uint8Array(size), options),
+      (size: number, options = {}) => client.query(20, new Uint8Array(size), options),
+    ];
+    for (const ask of asks) {
+      const abort = new AbortController();
+      // One alone may wait, whatever its size.
+      const large = clientErrorOf(ask(200, { signal: abort.signal }));
+      expect(await clientErrorOf(ask(1))).toMatchObject(full);
+      abort.abort();
+      expect(await large).toMatchObject({ code: 'aborted', definite: true });
+      const first = clientErrorOf(ask(60));
+      expect(await clientErrorOf(ask(41))).toMatchObject(full);
+      const second = clientErrorOf(ask(40));
+      expect(await clientErrorOf(ask(1))).toMatchObject(full);
+      waiting.push(first, second);
+    }
+    await client.close();
+    for (const error of await Promise.all(waiting)) {
+      expect(error).toMatchObject({ code: 'closed', definite: true });
+    }
+  });
+
+  it('does not count what is in flight', async () => {
+    const replica = await startReplica();
+    const options = { endpoints: [replica.endpoint], queueCallsMax: 1 };
+    const client = makeClient(options, new ManualClock());
+    replica.script = (): void => {};
+    const body = new Uint8Array(1);
+    const inFlight = clientErrorOf(client.request(20, body));
+    await until(() => replica.received.some(({ header }) => header.operation === 20));
+    const waiting = clientErrorOf(client.request(21, body));
+    expect(await clientErrorOf(client.request(22, body))).toMatchObject(full);
+    await client.close();
+    expect(await inFlight).toMatchObject({ code: 'closed', definite: false });
+    expect(await waiting).toMatchObject({ code: 'closed', definite: true });
+  });
+});
+
+describe('a signal given to a request', () => {
+  it('that has fired already refuses it, and nothing is sent', async () => {
+    const replica = await startReplica();
+    const client = makeClient({ endpoints: [replica.endpoint] });
+    const reason = new Error('enough');
+    const given = client.request(20, new Uint8Array(1), { signal: AbortSignal.abort(reason) });
+    expect(await clientErrorOf(given)).toMatchObject({
+      code: 'aborted',
+      definite: true,
+      cause: reason,
+    });
+    replica.script = (request, peer, socket) => peer.refuse(request, socket, 'invalid');
+    await clientErrorOf(client.request(21, new Uint8Array(1)));
+    expect(replica.received.map(({ header }) => header.operation)).not.toContain(20);
+  });
+
+  it('ends it wherever it is, and what is behind it goes on', async () => {
+    const replica = await startReplica();
+    const clock = new ManualClock();
+    const client = makeClient({ endpoints: [replica.endpoint] }, clock);
+    replica.script = (request, peer, socket) => {
+      if (request.header.operation !== 20) peer.refuse(request, socket, 'invalid');
+    };
+    const [first, second] = [new AbortController(), new AbortController()];
+    const body = new Uint8Array(1);
+    const inFlight = clientErrorOf(client.request(20, body, { signal: first.signal }));
+    const waiting = clientErrorOf(client.request(21, body, { signal: second.signal }));
+    const behind = clientErrorOf(client.request(22, body));
+    const operations = (): number[] => replica.received.map(({ header }) => header.operation);
+    await until(() => operations().includes(20));
+    second.abort();
+    expect(await waiting).toMatchObject({ code: 'aborted', definite: true });
+    first.abort();
+    expect(await inFlight).toMatchObject({ code: 'aborted', definite: false });
+    const sent = operations().length;
+    await vi.waitFor(() => {
+      clock.advance(10);
+      expect(operations()).toContain(22);
+    });
+    expect(await behind).toMatchObject({ code: 'refused' });
+    expect(operations().slice(sent)).not.toContain(20);
+    expect(operations()).not.toContain(21);
+    const clients = replica.received.map(({ header }) => header.client);
+    expect(new Set(clients).size).toBe(2);
   });
 });

@@ -1,16 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import {
-  assert,
-  type ClientEffect,
-  ClientSession,
+  type AnyMessage,
   type ClusterConfig,
   type HeaderOf,
   isMachineName,
-  OPERATIONS_OF_CORE,
   Prng,
   releaseOf,
   sizesOf,
-  snake,
 } from '@kimberlite/vsr';
 import {
   checkObject,
@@ -20,18 +16,16 @@ import {
   type Shape,
   signalOf,
 } from './arguments.ts';
-import { BusyPause } from './busy-pause.ts';
-import { own } from './bytes.ts';
 import { sha256 } from './checksum.ts';
 import { type ClientClock, systemClock } from './client-clock.ts';
 import { randomClientId } from './client-id.ts';
 import { ConnectedReplicas } from './connected-replicas.ts';
 import { Connection } from './connection.ts';
-import { driveSession, type SessionHost } from './drive-session.ts';
-import { abortedError, closedError, type DefiniteRefusal, REFUSED } from './endings.ts';
-import { ClientError, invalidArgument, tooLargeError } from './errors.ts';
+import { abortedError, closedError } from './endings.ts';
+import { type ClientError, invalidArgument, queueFullError, tooLargeError } from './errors.ts';
 import type { ClusterFacts } from './lane.ts';
 import { OperationQueries } from './operation-queries.ts';
+import { OperationRequests } from './operation-requests.ts';
 import {
   bodyOf,
   checkOperation,
@@ -41,7 +35,6 @@ import {
   type OperationReply,
   QUERY,
   REQUEST,
-  requestNotTakenError,
 } from './operations.ts';
 import { BATCH_SIZE_MIN, bodySizeMax, settingsOf, type Timeouts, timeoutOf } from './options.ts';
 import { outlookOf } from './outlook.ts';
@@ -64,6 +57,13 @@ export interface OperationClientOptions {
    * where that is given.
    */
   readonly batchTimeout?: number;
+  /**
+   * Calls that may wait to be sent; default 100,000. More are refused with `queue_full`. Requests
+   * and the queries of each level are counted apart.
+   */
+  readonly queueCallsMax?: number;
+  /** Bytes of calls that may wait to be sent, counted likewise; default 64 MiB. */
+  readonly queueBytesMax?: number;
 }
 
 /** The cluster as a replica's greeting describes it. */
@@ -73,15 +73,12 @@ export interface ClusterDescription {
   readonly config: ClusterConfig;
 }
 
-interface Waiting {
-  readonly resolve: (reply: OperationReply) => void;
-  readonly reject: (error: ClientError) => void;
-  readonly operation: number;
-  readonly body: Uint8Array;
-  readonly timeout: number;
-  readonly deadline: number;
-  /** Why the cluster last refused it, definitely; it is asked again. Null when it did not. */
-  refusedFor: DefiniteRefusal | null;
+/** What is asked, before it waits. */
+interface Taking {
+  /** Bytes of its body. */
+  readonly size: number;
+  readonly signal: AbortSignal | null;
+  readonly hasRoom: boolean;
 }
 
 const CLIENT: Shape<OperationClientOptions> = optionsShape('a client for operations', {
@@ -90,30 +87,27 @@ const CLIENT: Shape<OperationClientOptions> = optionsShape('a client for operati
   machine: true,
   requestTimeout: true,
   batchTimeout: true,
+  queueCallsMax: true,
+  queueBytesMax: true,
 });
 
 /**
  * Requests and queries of a state machine of one's own, as bytes. Requests: one session, one at a
- * time, each sent again until it is answered or its time is up. Queries go beside them, many at
- * once. For the built-in kernel use `Client`, which shares sessions between many calls.
+ * time, each sent again until it is answered or given up. Queries go beside them, many at once. For
+ * the built-in kernel use `Client`, which shares sessions between many calls.
  */
 export class OperationClient {
   readonly #connections: readonly Connection[];
   readonly #replicas: ConnectedReplicas;
   readonly #timeouts: Timeouts;
-  readonly #prng: Prng;
   #description: ClusterDescription | null;
-  /** The same, as queries need it. */
+  /** The same, as what is asked needs it. */
   #facts: ClusterFacts | null;
   #cluster: bigint | null;
-  #session: ClientSession | null;
-  readonly #busyPause: BusyPause;
-  /** The one that is asked comes first. */
-  readonly #waiting: Waiting[];
+  readonly #requests: OperationRequests;
   readonly #queries: OperationQueries;
   readonly #clock: ClientClock;
   readonly #ticker: Ticker;
-  readonly #sessionHost: SessionHost;
   #closed: boolean;
 
   /** Begins to connect; throws ClientError `invalid_argument` for options that make no sense. */
@@ -126,44 +120,51 @@ export class OperationClient {
     const settings = reading(() => settingsOf(others));
     this.#timeouts = settings.timeouts;
     this.#cluster = settings.cluster;
-    this.#prng = new Prng(BigInt(`0x${randomBytes(8).toString('hex')}`));
     this.#replicas = new ConnectedReplicas();
     this.#description = null;
     this.#facts = null;
-    this.#session = null;
-    this.#busyPause = new BusyPause(this.#prng);
-    this.#waiting = [];
     this.#clock = clock;
-    this.#queries = new OperationQueries({
-      links: {
-        send: (slot, message) => this.#replicas.send(slot, message),
-        connected: () => this.#replicas.slots(),
-        now: () => this.#clock.now(),
+    const prng = new Prng(BigInt(`0x${randomBytes(8).toString('hex')}`));
+    const release = releaseOf(VERSION);
+    const links = {
+      send: (slot: number, message: AnyMessage) => this.#replicas.send(slot, message),
+      connected: () => this.#replicas.slots(),
+      now: () => this.#clock.now(),
+    };
+    const limits = { callsMax: settings.queueCallsMax, bytesMax: settings.queueBytesMax };
+    this.#requests = new OperationRequests({
+      links,
+      prng: prng.fork(),
+      release,
+      limits,
+      onReady: () => this.#flushRequests(),
+      onSeen: (seen) => {
+        if (this.#facts !== null) this.#queries.see(seen, this.#facts);
       },
+    });
+    this.#queries = new OperationQueries({
+      links,
       client: randomClientId(),
-      prng: this.#prng.fork(),
-      release: releaseOf(VERSION),
+      prng: prng.fork(),
+      release,
+      limits,
     });
     this.#ticker = new Ticker(clock, (ticks, now) => this.#onTicks(ticks, now));
-    this.#sessionHost = {
-      send: (slot, message) => this.#replicas.send(slot, message),
-      onEffect: (effect) => this.#onEffect(effect),
-    };
     this.#closed = false;
     this.#connections = settings.endpoints.map((endpoint) => {
       return new Connection({
         endpoint,
         cluster: () => this.#cluster,
         machine,
-        release: releaseOf(VERSION),
+        release,
         checksum: sha256,
-        prng: this.#prng,
+        prng: prng.fork(),
         now: () => this.#clock.now(),
         events: {
           onConnected: (connection, hello) => this.#onConnected(connection, hello),
           onMessage: (connection, message) => {
             if (this.#replicas.isRefusalTwice(connection, message)) return;
-            this.#drive((session, out) => session.onMessage(message, out));
+            this.#requests.onMessage(message);
             this.#queries.onMessage(message);
             this.#flushQueries();
           },
@@ -184,33 +185,42 @@ export class OperationClient {
 
   /**
    * Asks for an operation of the state machine (from 16 on) or of the core (noop, recover,
-   * forget_files). Rejects with ClientError: `timeout` (it may have happened), `no_quorum` and
-   * `overloaded` (it did not), `refused`, `evicted`, `closed`, `invalid_argument`, `too_large`.
+   * forget_files). It waits for the requests before it, in order. `timeout` is when it ends in any
+   * case (milliseconds, above zero, at most a day; default `requestTimeout`, or `batchTimeout`
+   * above 16 KiB), `signal` gives it up: before it was sent, it did not happen; after, it may have,
+   * and those behind it go on in a new session.
+   *
+   * Rejects with ClientError. Definite: `invalid_argument`, `too_large`, `queue_full` (more waits
+   * than `queueCallsMax` or `queueBytesMax` allow), `no_quorum`, `overloaded`, and `refused` as
+   * told.
+   * Definite unless it was sent: `timeout`, `unreachable`, `wrong_cluster`, `wrong_machine`,
+   * `wrong_version` or `rejected` at its deadline, `aborted`, `closed`. Never definite: `evicted`.
    */
   async request(
     operation: number,
     body: Uint8Array,
     options: OperationOptions = NO_OPTIONS,
   ): Promise<OperationReply> {
-    if (this.#closed) {
-      const message = 'the client was closed';
-      throw new ClientError({ code: 'closed', message, definite: true });
-    }
+    if (this.#closed) throw closedError('not_sent');
     checkOperation(operation);
     checkObject(options, REQUEST);
-    const { bytes, timeout } = reading(() => {
-      const copy = bodyOf(body);
+    const { asked, timeout, signal } = reading(() => {
+      const bytes = bodyOf(body);
       const { write, batch } = this.#timeouts;
-      const usual = copy.length > BATCH_SIZE_MIN ? batch : write;
-      return { bytes: copy, timeout: timeoutOf(options.timeout, usual) };
+      const usual = bytes.length > BATCH_SIZE_MIN ? batch : write;
+      return {
+        asked: { operation, body: bytes },
+        timeout: timeoutOf(options.timeout, usual),
+        signal: signalOf(options.signal),
+      };
     });
-    return await new Promise((resolve, reject) => {
-      const deadline = this.#clock.now() + timeout;
-      const asked = { operation, body: bytes, timeout, deadline, refusedFor: null };
-      this.#waiting.push({ resolve, reject, ...asked });
-      this.#ticker.start();
-      this.#next();
-    });
+    const size = asked.body.length;
+    const refusal = this.#refusalOf({ size, signal, hasRoom: this.#requests.hasRoom(size) });
+    if (refusal !== null) throw refusal;
+    const reply = this.#requests.ask(asked, { timeout, signal });
+    this.#ticker.start();
+    this.#flushRequests();
+    return await reply;
   }
 
   /**
@@ -223,6 +233,7 @@ export class OperationClient {
    *
    * Up to 64 queries of a level are in flight at once; more wait here, oldest first. Rejects with
    * ClientError, always definite, for a query changes nothing: `invalid_argument`, `too_large`,
+   * `queue_full` (more of its level wait than `queueCallsMax` or `queueBytesMax` allow),
    * `refused` (`validate` or `isQuery` says no), `too_stale` (no replica that can be reached has an
    * answer within the bound; told after the bound or 3 s, whichever is less), at its deadline
    * `no_quorum`, `overloaded` or `timeout`, `unreachable`, `wrong_cluster`, `wrong_machine`,
@@ -241,7 +252,10 @@ export class OperationClient {
       timeout: timeoutOf(options.timeout, this.#timeouts.read),
       signal: signalOf(options.signal),
     }));
-    if (signal?.aborted === true) throw abortedError(signal, 'not_sent');
+    const size = asked.body.length;
+    const hasRoom = this.#queries.hasRoom(asked.mode, size);
+    const refusal = this.#refusalOf({ size, signal, hasRoom });
+    if (refusal !== null) throw refusal;
     const reply = this.#queries.ask(asked, { timeout, signal });
     this.#ticker.start();
     this.#flushQueries();
@@ -251,13 +265,18 @@ export class OperationClient {
   /** Ends what waits as `closed`, and every connection. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#requests.close();
     this.#queries.close();
-    for (const waiting of this.#waiting.splice(0)) {
-      const message = 'the client was closed; the request may have happened';
-      waiting.reject(new ClientError({ code: 'closed', message, definite: false }));
-    }
     this.#ticker.stop();
     await Promise.all(this.#connections.map((connection) => connection.close()));
+  }
+
+  /** Why it is not taken; null where it is. */
+  #refusalOf({ size, signal, hasRoom }: Taking): ClientError | null {
+    if (signal?.aborted === true) return abortedError(signal, 'not_sent');
+    const sizeMax = this.#facts?.bodyMax ?? size;
+    if (size > sizeMax) return tooLargeError(size, sizeMax);
+    return hasRoom ? null : queueFullError();
   }
 
   #onConnected(connection: Connection, hello: HeaderOf<'hello'>): void {
@@ -265,159 +284,40 @@ export class OperationClient {
     this.#description ??= { cluster, replicaCount, config: sizesOf(hello) };
     this.#facts ??= { cluster, replicaCount, bodyMax: bodySizeMax(hello.messageSizeMax) };
     this.#replicas.add(replica, connection);
-    this.#drive((session, out) => session.onConnect(replica, out));
-    this.#next();
+    this.#requests.onConnect(replica);
+    this.#flushRequests();
     this.#flushQueries();
   }
 
   #onDown(connection: Connection): void {
     const slot = this.#replicas.remove(connection, this.#connections);
     if (slot === null) return;
-    this.#drive((session, out) => session.onDisconnect(slot, out));
-    if (this.#replicas.has(slot)) this.#drive((session, out) => session.onConnect(slot, out));
+    this.#requests.onDisconnect(slot);
+    if (this.#replicas.has(slot)) this.#requests.onConnect(slot);
     this.#queries.onDisconnect(slot);
   }
 
   #onTicks(ticks: number, now: number): void {
     for (let tick = 0; tick < ticks; tick += 1) {
-      this.#drive((session, out) => session.onTick(out));
+      this.#requests.onTick();
       this.#queries.onTick();
     }
-    this.#queries.endLost(outlookOf(this.#connections), now);
-    for (const waiting of this.#waiting.filter(({ deadline }) => deadline <= now)) {
-      this.#giveUp(waiting);
-    }
+    const outlook = outlookOf(this.#connections);
+    this.#requests.endOverdue(outlook, now);
+    this.#queries.endLost(outlook, now);
     for (const connection of this.#connections) connection.breakIfSilent();
-    this.#next();
+    this.#flushRequests();
     this.#flushQueries();
-    if (this.#waiting.length === 0 && !this.#queries.isActive()) this.#ticker.stop();
+    if (!this.#requests.isActive() && !this.#queries.isActive()) this.#ticker.stop();
+  }
+
+  #flushRequests(): void {
+    const facts = this.#facts;
+    if (facts !== null && !this.#closed) this.#requests.flush(facts);
   }
 
   #flushQueries(): void {
     const facts = this.#facts;
     if (facts !== null && !this.#closed) this.#queries.flush(facts);
   }
-
-  /** Registers, or asks what waits first, if nothing is under way. */
-  #next(): void {
-    const [first] = this.#waiting;
-    if (first === undefined || this.#description === null || this.#replicas.size === 0) return;
-    if (this.#session === null) {
-      const { cluster, replicaCount } = this.#description;
-      this.#session = new ClientSession({
-        cluster,
-        client: randomClientId(),
-        replicaCount,
-        checksum: sha256,
-        prng: this.#prng,
-        release: releaseOf(VERSION),
-      });
-      this.#drive((session, out) => session.register(out));
-    } else if (this.#session.state === 'ready' && !this.#busyPause.isOn(this.#clock.now())) {
-      this.#begin(first);
-    }
-  }
-
-  /** Sends what waits first; what can't be sent is rejected, and the next one's turn comes. */
-  #begin(first: Waiting): void {
-    const { operation, body } = first;
-    const problem = this.#problemOf(first);
-    if (problem !== null) {
-      this.#waiting.shift();
-      first.reject(problem);
-      this.#next();
-      return;
-    }
-    this.#drive((session, out) => {
-      if (OPERATIONS_OF_CORE.includes(operation)) session.administer(operation, body, out);
-      else session.submit(operation, body, out);
-    });
-  }
-
-  /** Requests are taken before the cluster's sizes are known. */
-  #problemOf({ body }: Waiting): ClientError | null {
-    const facts = this.#facts;
-    assert(facts !== null, 'a session has a cluster');
-    const { bodyMax } = facts;
-    return body.length > bodyMax ? tooLargeError(body.length, bodyMax) : null;
-  }
-
-  /** Nobody knows what became of a request that is given up: its session ends with it. */
-  #giveUp(waiting: Waiting): void {
-    const first = this.#waiting[0] === waiting;
-    const at = this.#waiting.indexOf(waiting);
-    if (at < 0) return;
-    this.#waiting.splice(at, 1);
-    const asked = first && this.#session?.state === 'busy';
-    if (asked) this.#session = null;
-    const [connection] = this.#connections;
-    const unreachable = this.#replicas.size === 0;
-    const why = unreachable ? ` (${connection?.reason ?? ''})` : '';
-    const refusedFor = asked ? null : waiting.refusedFor;
-    const code =
-      unreachable && !asked ? outlookOf(this.#connections).code : (refusedFor ?? 'timeout');
-    const outcome = asked ? 'it may have happened' : 'the request was not executed';
-    const what =
-      code === 'timeout' || refusedFor === null
-        ? `no answer within ${waiting.timeout} ms${why}`
-        : REFUSED[refusedFor];
-    const message = `${what}; ${outcome}`;
-    waiting.reject(new ClientError({ code, message, definite: !asked }));
-  }
-
-  #drive(act: (session: ClientSession, out: ClientEffect[]) => void): void {
-    if (this.#session !== null) driveSession(this.#session, this.#sessionHost, act);
-  }
-
-  /** Nothing has happened, so it is asked again, until its time is up. */
-  #onTold(refusedFor: DefiniteRefusal): void {
-    const [first] = this.#waiting;
-    if (first !== undefined) first.refusedFor = refusedFor;
-    this.#busyPause.onBusy(this.#clock.now());
-  }
-
-  #onEffect(effect: Exclude<ClientEffect, { readonly kind: 'send' }>): void {
-    if (effect.kind === 'registered') {
-      this.#next();
-      return;
-    }
-    // It asks on by itself, until its time is up.
-    if (effect.kind === 'no_quorum' || effect.kind === 'busy') return;
-    if (effect.kind === 'refused' && effect.definite) {
-      const { reason } = effect;
-      if (reason === 'busy') return this.#onTold('overloaded');
-      if (reason === 'noQuorum') return this.#onTold('no_quorum');
-    }
-    if (effect.kind === 'evicted') this.#session = null;
-    const waiting = this.#waiting.shift();
-    if (waiting === undefined) return;
-    if (effect.kind === 'reply') {
-      this.#busyPause.onAnswer();
-      const { header, body } = effect.message;
-      const facts = this.#facts;
-      if (facts !== null) this.#queries.see(header, facts);
-      waiting.resolve({ body: own(body), op: header.op, view: header.view });
-    } else {
-      waiting.reject(endedError(effect));
-    }
-    assert(this.#waiting.length === 0 || this.#ticker.running, 'what waits has a clock');
-    this.#next();
-  }
-}
-
-/** What the cluster said instead of a reply. */
-function endedError(
-  effect: Extract<ClientEffect, { readonly kind: 'refused' | 'evicted' }>,
-): ClientError {
-  if (effect.kind === 'evicted') {
-    const why = `the session was evicted (${snake(effect.reason)})`;
-    const message = `${why}; the request may have happened`;
-    return new ClientError({ code: 'evicted', message, definite: false });
-  }
-  const { reason, definite } = effect;
-  if (reason !== 'invalid') {
-    const message = `the cluster refused the request (${snake(reason)})`;
-    return new ClientError({ code: 'refused', message, definite });
-  }
-  return requestNotTakenError(definite);
 }

@@ -16,8 +16,10 @@ import type { ClusterFacts } from './lane.ts';
 import { type OperationReply, queryNotTakenError } from './operations.ts';
 import type { Outlook } from './outlook.ts';
 import { Pending } from './pending.ts';
-import { Queries, type QueryLinks, tooStaleError } from './queries.ts';
+import { Queries, tooStaleError } from './queries.ts';
+import { type QueueLimits, QueueRoom } from './queue-room.ts';
 import type { ReadMode } from './read-mode.ts';
+import type { ReplicaLinks } from './replica-links.ts';
 
 /**
  * Queries of one level in flight at once; beyond, they wait until one is answered. By level, for
@@ -35,19 +37,26 @@ export interface OperationQuery {
 type PendingQuery = Pending<OperationQuery, OperationReply>;
 
 export interface OperationQueriesOptions {
-  readonly links: QueryLinks;
+  readonly links: ReplicaLinks;
   /** Of its own: another one than that of any session. */
   readonly client: ClientId;
   readonly prng: Prng;
   readonly release: number;
+  /** Of what waits of each level. */
+  readonly limits: QueueLimits;
+}
+
+/** Queries of one level that were not sent yet, oldest first. */
+interface Waiting {
+  readonly room: QueueRoom;
+  readonly queue: Set<PendingQuery>;
 }
 
 /** Queries of a state machine of one's own, each a message of its own. They need no session. */
 export class OperationQueries {
-  private readonly links: QueryLinks;
+  private readonly links: ReplicaLinks;
   private readonly queries: Queries<PendingQuery>;
-  /** What was not sent yet, oldest first. */
-  private readonly waiting: Readonly<Record<ReadLevel, Set<PendingQuery>>>;
+  private readonly waiting: Readonly<Record<ReadLevel, Waiting>>;
 
   constructor(options: OperationQueriesOptions) {
     this.links = options.links;
@@ -62,12 +71,18 @@ export class OperationQueries {
         },
       },
     });
-    this.waiting = { linearizable: new Set(), bounded: new Set(), local: new Set() };
+    const none = (): Waiting => ({ room: new QueueRoom(options.limits), queue: new Set() });
+    this.waiting = { linearizable: none(), bounded: none(), local: none() };
   }
 
   /** Whether ticks are needed. */
   isActive(): boolean {
-    return this.queries.size > 0 || Object.values(this.waiting).some(({ size }) => size > 0);
+    return this.queries.size > 0 || Object.values(this.waiting).some(({ queue }) => queue.size > 0);
+  }
+
+  /** Whether a query of this level with so many bytes may wait. */
+  hasRoom({ level }: ReadMode, size: number): boolean {
+    return this.waiting[level].room.has(size);
   }
 
   /** Takes a query, which `flush` sends; rejects with ClientError and nothing else. */
@@ -76,23 +91,28 @@ export class OperationQueries {
     until: { readonly timeout: number; readonly signal: AbortSignal | null },
   ): Promise<OperationReply> {
     const now = this.links.now();
-    const queue = this.waiting[asked.mode.level];
+    const { queue, room } = this.waiting[asked.mode.level];
+    const size = asked.body.length;
     const pending: PendingQuery = new Pending({
       asked,
       isQuery: true,
       signal: until.signal,
       deadline: now + until.timeout,
       now,
-      onSettledQueued: (settled) => queue.delete(settled),
+      onSettledQueued: (settled) => {
+        queue.delete(settled);
+        room.leave(size);
+      },
     });
     queue.add(pending);
+    room.enter(size);
     return pending.promise;
   }
 
   /** Sends what waits, as far as there is room for more. */
   flush(facts: ClusterFacts): void {
     if (this.links.connected().length === 0) return;
-    for (const queue of Object.values(this.waiting)) {
+    for (const { queue, room } of Object.values(this.waiting)) {
       for (const pending of queue) {
         const { mode, body } = pending.asked;
         if (this.queries.sizeOf(mode.level) >= QUERIES_MAX) break;
@@ -102,6 +122,7 @@ export class OperationQueries {
           continue;
         }
         queue.delete(pending);
+        room.leave(body.length);
         pending.state = 'sent';
         this.queries.ask(pending.asked, pending, facts);
       }
@@ -145,7 +166,7 @@ export class OperationQueries {
 
   /** Visits what is not settled; the visitor may settle it. */
   private forEach(visit: (pending: PendingQuery) => void): void {
-    for (const queue of Object.values(this.waiting)) queue.forEach(visit);
+    for (const { queue } of Object.values(this.waiting)) queue.forEach(visit);
     for (const pending of this.queries.askers()) if (pending.state === 'sent') visit(pending);
   }
 }

@@ -10,6 +10,11 @@ export interface OperationOptions {
    * included: above zero, at most a day. Default: `requestTimeout` or `batchTimeout` of the client.
    */
   readonly timeout?: number;
+  /**
+   * Gives the request up. Before it was sent, it did not happen; after, it may have: nobody knows,
+   * so its session ends with it, and the next request waits for a new one.
+   */
+  readonly signal?: AbortSignal;
 }
 
 /** What `OperationClient.query` takes: as a read of the built-in kernel, but for the namespace. */
@@ -28,7 +33,10 @@ export interface OperationReply {
   readonly view: number;
 }
 
-export const REQUEST: Shape<OperationOptions> = optionsShape('request', { timeout: true });
+export const REQUEST: Shape<OperationOptions> = optionsShape('request', {
+  timeout: true,
+  signal: true,
+});
 export const QUERY: Shape<OperationQueryOptions> = optionsShape('query', {
   consistency: true,
   prefer: true,

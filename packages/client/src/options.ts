@@ -24,9 +24,12 @@ export interface ClientOptions {
   readonly namespace?: string | Uint8Array;
   /** Sessions, each with one request in flight: 1 to 4, default 4. */
   readonly lanes?: number;
-  /** Calls that may wait to be sent; default 100,000. More are refused with `queue_full`. */
+  /**
+   * Calls that may wait to be sent; default 100,000. More are refused with `queue_full`. Writes and
+   * the reads of each level are counted apart.
+   */
   readonly queueCallsMax?: number;
-  /** Bytes of calls that may wait to be sent; default 64 MiB. */
+  /** Bytes of calls that may wait to be sent, counted likewise; default 64 MiB. */
   readonly queueBytesMax?: number;
 }
 

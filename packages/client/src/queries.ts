@@ -14,22 +14,12 @@ import {
   type View,
 } from '@kimberlite/vsr';
 import { sha256 } from './checksum.ts';
-import type { SendResult } from './connection.ts';
 import type { DefiniteRefusal } from './endings.ts';
 import { ClientError } from './errors.ts';
 import { Fastest } from './fastest.ts';
 import type { ClusterFacts } from './lane.ts';
 import type { ReadMode } from './read-mode.ts';
-
-/** The replicas that can be asked, and the time. */
-export interface QueryLinks {
-  /** Sends to the replica in that slot. */
-  send(slot: number, message: AnyMessage): SendResult;
-  /** Slots of the replicas that are connected. */
-  connected(): readonly number[];
-  /** Monotonic milliseconds. */
-  now(): number;
-}
+import type { ReplicaLinks } from './replica-links.ts';
 
 /** Whoever asks: what becomes of its queries. `asker` is what it gave with the query. */
 export interface QueryHost<T> {
@@ -43,7 +33,7 @@ export interface QueryHost<T> {
 }
 
 export interface QueriesOptions<T> {
-  readonly links: QueryLinks;
+  readonly links: ReplicaLinks;
   readonly host: QueryHost<T>;
   readonly client: ClientId;
   readonly prng: Prng;

@@ -121,3 +121,27 @@ it('goes to the replica that answers fastest, and leaves one that has become slo
   for (let round = 0; round < 10; round += 1) many();
   expect(shareOf(many(), 0)).toBeGreaterThan(0.9);
 });
+
+it('bounds what waits of a level, whatever the bound and the preference of each read', () => {
+  const { reader } = new Stage([1]);
+  const bounded = (lagMax: number): ReadMode => ({ level: 'bounded', lagMax, prefer: 'nearest' });
+  for (let lagMax = 1; lagMax <= 10; lagMax += 1) {
+    const mode = bounded(lagMax);
+    expect(reader.hasRoom(mode, 0)).toBe(true);
+    reader.push(
+      pendingCall(CALL, {
+        isQuery: true,
+        signal: null,
+        deadline: 10_000,
+        now: 0,
+        onSettledQueued: (settled) => reader.onSettled(settled, mode),
+      }),
+      mode,
+    );
+  }
+  expect(reader.hasRoom(bounded(11), 0)).toBe(false);
+  expect(reader.hasRoom(MODE, 0)).toBe(true);
+  reader.flush(FACTS);
+  expect(reader.queued()).toBe(0);
+  expect(reader.hasRoom(bounded(11), 0)).toBe(true);
+});

@@ -6,6 +6,7 @@ import {
   type Message,
   type Op,
   type Prng,
+  type ReadLevel,
   type RefusalReason,
   snake,
   type View,
@@ -15,8 +16,10 @@ import { encodeBatch } from './encode-batch.ts';
 import { ClientError } from './errors.ts';
 import type { ClusterFacts } from './lane.ts';
 import type { PendingCall } from './pending-call.ts';
-import { Queries, type QueryLinks, tooStaleError } from './queries.ts';
+import { Queries, tooStaleError } from './queries.ts';
+import { type QueueLimits, QueueRoom } from './queue-room.ts';
 import type { ReadMode } from './read-mode.ts';
+import type { ReplicaLinks } from './replica-links.ts';
 
 /**
  * Queries of one level in flight at once; beyond, reads gather until one is answered. By level, for
@@ -25,14 +28,14 @@ import type { ReadMode } from './read-mode.ts';
 const QUERIES_MAX = 16;
 
 export interface ReaderOptions {
-  readonly links: QueryLinks;
+  readonly links: ReplicaLinks;
   /** An answer came: more may be sent. */
   readonly onReady: () => void;
   readonly client: ClientId;
   readonly prng: Prng;
   readonly release: number;
-  /** Of each level's queue. */
-  readonly limits: { readonly callsMax: number; readonly bytesMax: number };
+  /** Of what waits of each level. */
+  readonly limits: QueueLimits;
 }
 
 /** Reads of one level and preference, which may share a query. */
@@ -47,12 +50,19 @@ interface Gathering {
  */
 export class Reader {
   private readonly options: ReaderOptions;
+  /** By level, whatever the bound and the preference: what needs no quorum has room without one. */
+  private readonly rooms: Readonly<Record<ReadLevel, QueueRoom>>;
   private readonly gatherings: Map<string, Gathering>;
   private readonly queries: Queries<readonly PendingCall[]>;
 
   constructor(options: ReaderOptions) {
-    const { links, client, prng, release } = options;
+    const { links, client, prng, release, limits } = options;
     this.options = options;
+    this.rooms = {
+      linearizable: new QueueRoom(limits),
+      bounded: new QueueRoom(limits),
+      local: new QueueRoom(limits),
+    };
     this.gatherings = new Map();
     this.queries = new Queries({
       links,
@@ -97,8 +107,8 @@ export class Reader {
     return this.queries.size > 0 || this.queued() > 0;
   }
 
-  hasRoom(mode: ReadMode): boolean {
-    return this.gathering(mode).queue.hasRoom(0);
+  hasRoom({ level }: ReadMode, size: number): boolean {
+    return this.rooms[level].has(size);
   }
 
   push(pending: PendingCall, mode: ReadMode): void {
@@ -158,7 +168,7 @@ export class Reader {
     for (const [other, { queue }] of this.gatherings) {
       if (queue.length === 0) this.gatherings.delete(other);
     }
-    const made = { mode, queue: new CallQueue(this.options.limits) };
+    const made = { mode, queue: new CallQueue(this.rooms[mode.level]) };
     this.gatherings.set(key, made);
     return made;
   }
