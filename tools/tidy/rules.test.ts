@@ -8,7 +8,23 @@ import { rules } from './rules.ts';
 const pages: Readonly<Record<string, string>> = {
   'docs/a.md': '# First page\n\n## A `code` heading\n\n## Twice\n\n## Twice\n',
   'docs/decisions/dependency-known.md': '# known\n',
-  'packages/vsr/src/index.ts': '',
+  'packages/vsr/src/index.ts': "export { Known } from './known.ts';",
+  'packages/vsr/src/known.ts': [
+    '/** Told. */',
+    'export interface Known {}',
+    '/** Told too. */',
+    'export function told(): void {}',
+    '// No docstring.',
+    'export function untold(): void {}',
+    '/** */',
+    'export const empty = 1;',
+    '/** Of the type alone. */',
+    'export type Both = number;',
+    'export const Both = 1;',
+    "import { away } from '@kimberlite/away';",
+    'export { untold as renamed };',
+    'export { away };',
+  ].join('\n'),
 };
 
 const repository: Repository = {
@@ -174,5 +190,59 @@ describe('type assertions', () => {
   it('do not mean `as const`, nor the tests', () => {
     expect(found(path, 'const a = [1] as const;')).toEqual([]);
     expect(found('packages/vsr/src/a.test.ts', 'const b = a as Op;')).toEqual([]);
+  });
+});
+
+describe('docstrings', () => {
+  const path = 'packages/client/src/index.ts';
+  const from = "from '../../vsr/src/known.ts';";
+
+  it('are wanted of every name that a package exports, where it is declared', () => {
+    expect(found(path, `export { told, type Known, Both } ${from}`)).toEqual([]);
+    const [finding, ...others] = check(path, `export {\n  told,\n  untold,\n} ${from}`);
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      rule: 'docstring',
+      path: 'packages/vsr/src/known.ts',
+      line: 6,
+      message: expect.stringContaining('untold'),
+    });
+    expect(found(path, `export { empty } ${from}`)).toEqual(['8 docstring']);
+    expect(found('packages/client/src/other.ts', `export { untold } ${from}`)).toEqual([]);
+  });
+
+  it('are wanted by the name of the declaration, whatever the export is called', () => {
+    expect(found(path, `export { untold as told } ${from}`)).toEqual(['6 docstring']);
+    expect(found(path, `export { told as untold } ${from}`)).toEqual([]);
+    expect(found(path, `export { renamed } ${from}`)).toEqual(['6 docstring']);
+    expect(found(path, `import { told as here } ${from}\nexport { here as there };`)).toEqual([]);
+  });
+
+  it('are wanted of what a package passes on from another one, and of all names at once', () => {
+    expect(found(path, "export type { Known } from '@kimberlite/vsr';")).toEqual([]);
+    expect(found(path, `import { untold } ${from}\nexport { untold };`)).toEqual(['6 docstring']);
+    // And `away`, which is not to be found.
+    expect(found(path, `export * ${from}`)).toEqual([
+      '6 docstring',
+      '8 docstring',
+      '6 docstring',
+      '1 docstring',
+    ]);
+  });
+
+  it('are wanted in index.ts itself', () => {
+    expect(found(path, 'export const here = 1;')).toEqual(['1 docstring']);
+    expect(found(path, '/** Here. */\nexport class Here {}\nclass Inner {}')).toEqual([]);
+  });
+
+  it('are missed where the declaration is not found', () => {
+    for (const text of [
+      `export { absent } ${from}`,
+      "export { gone } from './gone.ts';",
+      "export * from './gone.ts';",
+      `export * as whole ${from}`,
+    ]) {
+      expect(found(path, text)).toEqual(['1 docstring']);
+    }
   });
 });

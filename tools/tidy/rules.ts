@@ -1,4 +1,5 @@
 import { typeAssertion } from './assertion-rule.ts';
+import { publicDocstring } from './docstring-rule.ts';
 import { dependencyPages, documentReferences } from './document-rules.ts';
 import type { Rule } from './finding.ts';
 import {
@@ -27,4 +28,5 @@ export const rules: readonly Rule[] = [
   documentReferences,
   dependencyPages,
   typeAssertion,
+  publicDocstring,
 ];

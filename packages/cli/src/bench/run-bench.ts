@@ -9,6 +9,7 @@ import {
   systemClock,
 } from './bench-watch.ts';
 
+/** What a bench asks for, and how often. */
 export interface BenchPlan {
   /** Callers that each wait for their answer before the next call. */
   readonly callers: number;
@@ -55,6 +56,7 @@ export interface BenchResult {
 /** What a bench calls of a client. */
 export type BenchClient = Pick<Client, 'get' | 'put'>;
 
+/** The time of a bench, and who hears how far it is. */
 export interface BenchHost {
   readonly clock?: BenchClock;
   /** Told often how many of the calls of a part of the plan have ended. */

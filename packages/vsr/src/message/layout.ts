@@ -458,16 +458,24 @@ export function layoutOf(command: Command): CommandLayout {
   return layout;
 }
 
-/** Offsets of common fields that are read before a whole header is decoded. */
+// Common fields that are read before a whole header is decoded.
+/** Offset of `checksum` in a header. */
 export const OFFSET_CHECKSUM = 0;
+/** Offset of `checksum_body` in a header. */
 export const OFFSET_CHECKSUM_BODY = 16;
+/** Offset of `cluster` in a header. */
 export const OFFSET_CLUSTER = 32;
+/** Offset of `size` in a header. */
 export const OFFSET_SIZE = 48;
 /** Bytes from which a size can be read. */
 export const SIZE_END = 52;
+/** Offset of `version` in a header. */
 export const OFFSET_VERSION = 52;
+/** Offset of `command` in a header. */
 export const OFFSET_COMMAND = 54;
+/** Offset of `replica` in a header. */
 export const OFFSET_REPLICA = 55;
+/** Offset of `view` in a header. */
 export const OFFSET_VIEW = 56;
 /** Four bytes that are zero. */
 export const OFFSET_RESERVED = 68;
