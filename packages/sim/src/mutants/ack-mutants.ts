@@ -203,6 +203,11 @@ export const ACK_MUTANTS: readonly Mutant[] = [
         find: 'if (!isBackup(r) || op < r.chainOp || op > r.op || op === 0) return;',
         replace: 'if (!isBackup(r) || op > r.op || op === 0) return;',
       },
+      {
+        file: ACKNOWLEDGE,
+        find: 'const first = opMax(opNext(r.primaryCommit), r.chainOp);',
+        replace: 'const first = opMax(opNext(r.primaryCommit), 0 as Op);',
+      },
     ],
   },
   {
