@@ -215,6 +215,12 @@ export const ACK_MUTANTS: readonly Mutant[] = [
     bug: 'a new primary counts its own copy of what it has not on its disk',
     edits: [
       { file: PRIMARY_START, find: '    if (!r.journal.isDurable(op)) return;\n', replace: '' },
+      {
+        file: PRIMARY_START,
+        find: 'else pipeline.push({ message, acks: 0, sentAt: r.tick, preparedAt: r.monotonic });',
+        replace:
+          'else pipeline.push({ message, acks: 1 << r.slot, sentAt: r.tick, preparedAt: r.monotonic });',
+      },
     ],
   },
 ];

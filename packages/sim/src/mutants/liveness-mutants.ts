@@ -179,4 +179,16 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'view_change_never_longer',
+    bug: 'a view change lasts no longer, however many before it came to nothing',
+    scenario: 'slow_networks',
+    edits: [
+      {
+        file: VIEW_CHANGE_PACE,
+        find: 'return Math.min(2 ** doublings, ',
+        replace: 'return Math.min(1 + 0 * doublings, ',
+      },
+    ],
+  },
 ];

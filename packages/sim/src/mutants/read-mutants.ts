@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 const READ = 'vsr/src/replica/reads/read.ts';
 const QUERY_BLOCKS = 'vsr/src/replica/reads/query-blocks.ts';
 const TABLE_WALK = 'store/src/levels/table-walk.ts';
+const ON_MESSAGE = 'vsr/src/replica/on-message.ts';
 const READ_ROUND = 'vsr/src/replica/reads/read-round.ts';
 
 /** Reads without a place in the log: what confirms them, and for how long. */
@@ -34,7 +35,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     name: 'read_joins_sent_round',
     bug: 'a read counts the echoes of a round that was sent before it came',
-    scenario: 'stale_primary_reads',
+    scenario: 'unaware_primaries',
     edits: [
       {
         file: READ,
@@ -43,6 +44,51 @@ export const READ_MUTANTS: readonly Mutant[] = [
           'else if (!isCovered(r, query)) { const sent = reads.rounds.at(-1);' +
           ' if (sent === undefined) reads.arriving.push(query);' +
           ' else sent.queries = [...sent.queries, query]; }',
+      },
+    ],
+  },
+  {
+    name: 'read_confirmed_by_whoever_hears',
+    bug: 'a peer confirms a view that it has left, and its own view is not compared',
+    scenario: 'unaware_primaries',
+    edits: [
+      {
+        file: READ_ROUND,
+        find: '  if (!isOfOwnPrimary(r, message)) return;\n',
+        replace: '  void isOfOwnPrimary;\n',
+      },
+      {
+        file: READ_ROUND,
+        find: 'const { header } = message;\n' + '  if (!isPrimary(r) || header.view !== r.view) {',
+        replace: 'const { header } = message;\n  if (!isPrimary(r)) {',
+      },
+    ],
+  },
+  {
+    name: 'read_confirmed_by_heartbeats',
+    bug: 'that a peer is heard at all confirms the rounds that are under way',
+    scenario: 'unaware_primaries',
+    edits: [
+      {
+        file: ON_MESSAGE,
+        find: 'if (showsFollowing(r, header)) r.primary.heardInViewAt[header.replica] = r.tick;\n',
+        replace:
+          'if (showsFollowing(r, header)) r.primary.heardInViewAt[header.replica] = r.tick;\n' +
+          "      if (header.command === 'ping' || header.command === 'pong') {\n" +
+          '        confirmByAck(r, { slot: header.replica, op: opNext(r.op) });\n' +
+          '      }\n',
+      },
+      {
+        file: ON_MESSAGE,
+        find: '  onConfirmView,\n  onReadIndex,',
+        replace: '  confirmByAck,\n  onConfirmView,\n  onReadIndex,',
+      },
+      {
+        file: ON_MESSAGE,
+        find: "import type { Replica } from './replica.ts';",
+        replace:
+          "import type { Replica } from './replica.ts';\n" +
+          "import { opNext } from '../std/numbers.ts';",
       },
     ],
   },

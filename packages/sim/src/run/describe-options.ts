@@ -52,10 +52,12 @@ export function describeOptions(
     gray: `gray ${options.gray.kinds.join(' and ') || 'off'}`,
     workMeanMicros: `work ${options.workMeanMicros / 1000} ms`,
     healedWriteMicros: `healed write ${options.healedWriteMicros / 1000} ms`,
+    healedDelayMicros: `healed delay ${options.healedDelayMicros / 1000} ms`,
     hungDisks: `hung disks ${options.hungDisks.hungMax}`,
     lostDisk: `lost disks ${options.lostDisk.disksMax}`,
     dividedRecovery: `divided recovery ${onOrOff(options.dividedRecovery)}`,
     lateHeaders: `late headers ${onOrOff(options.lateHeaders)}`,
+    unawarePrimaries: `unaware primaries ${onOrOff(options.unawarePrimaries)}`,
     byzantine: lieWords(options.byzantine),
     witnesses: witnessWords(options.witnesses),
   };

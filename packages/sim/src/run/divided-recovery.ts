@@ -2,6 +2,7 @@ import type { Prng, TraceEvent } from '@kimberlite/vsr';
 import type { Cluster } from '../cluster/cluster.ts';
 import { replicationQuorum } from '../cluster/quorums.ts';
 import type { DiskCopy } from '../storage/storage.ts';
+import { isAtRest, type Play, pause } from './play.ts';
 import { type NamedFile, Recovery } from './recovery.ts';
 import { swapDisk } from './swap-disk.ts';
 
@@ -33,7 +34,7 @@ export class DividedRecovery {
   private readonly cluster: Cluster;
   private readonly prng: Prng;
   /** Null where it is switched off. */
-  private readonly play: Generator<void, void> | null;
+  private readonly play: Play | null;
   private readonly stopListening: (() => void) | null;
   /** The slot whose old disk runs, and what is put back after it. */
   private returned: { readonly slot: number; readonly current: DiskCopy } | null;
@@ -73,7 +74,7 @@ export class DividedRecovery {
     this.remember();
   }
 
-  private *rounds(): Generator<void, void> {
+  private *rounds(): Play {
     for (;;) {
       while (!this.isAtRest()) yield;
       yield* pause(REST_TICKS);
@@ -84,7 +85,7 @@ export class DividedRecovery {
     }
   }
 
-  private *round(slot: number): Generator<void, void> {
+  private *round(slot: number): Play {
     const { cluster, prng } = this;
     cluster.crash(slot);
     this.old = cluster.storage(slot).copy();
@@ -120,11 +121,7 @@ export class DividedRecovery {
   }
 
   /** The new file beside those that know it, then the old one beside those that don't. */
-  private *divided(
-    slot: number,
-    named: NamedFile,
-    unknowing: readonly [number, number],
-  ): Generator<void, void> {
+  private *divided(slot: number, named: NamedFile, unknowing: readonly [number, number]): Play {
     const { cluster } = this;
     const [forgetful] = unknowing;
     cluster.crash(forgetful);
@@ -145,7 +142,7 @@ export class DividedRecovery {
   }
 
   /** What `kimberlite recover` does, for so many ticks at most. */
-  private *recover(recovery: Recovery, ticks: number): Generator<void, NamedFile | null> {
+  private *recover(recovery: Recovery, ticks: number): Play<NamedFile | null> {
     for (let tick = 0; tick < ticks; tick += 1) {
       const named = recovery.tick(this.prng);
       if (named !== null) return named;
@@ -171,19 +168,11 @@ export class DividedRecovery {
     }).length;
   }
 
+  /** And executed all but the newest op. */
   private isAtRest(): boolean {
     const { cluster } = this;
-    const states = cluster.snapshots();
-    const [first] = states;
-    if (first === undefined || states.length < REPLICAS) return false;
-    return states.every(
-      ({ status, view, syncing, journalDirty, commitMin }) =>
-        status === 'normal' &&
-        view === first.view &&
-        !syncing &&
-        journalDirty === 0 &&
-        commitMin >= cluster.checkers.history.head - 1,
-    );
+    const { head } = cluster.checkers.history;
+    return isAtRest(cluster) && cluster.snapshots().every(({ commitMin }) => commitMin >= head - 1);
   }
 
   /** The old disk comes back to life. */
@@ -235,8 +224,4 @@ export class DividedRecovery {
     this.forgetful = slot;
     cluster.storage(slot).hang(['superblock']);
   }
-}
-
-function* pause(ticks: number): Generator<void, void> {
-  for (let tick = 0; tick < ticks; tick += 1) yield;
 }

@@ -1,6 +1,7 @@
-import { assert, present } from '@kimberlite/store';
+import { present } from '@kimberlite/store';
 import type { Prng, ReplicaSnapshot, TraceEvent } from '@kimberlite/vsr';
 import type { Cluster } from '../cluster/cluster.ts';
+import { isAtRest, type Play, pause, until } from './play.ts';
 
 /** Only of five are there enough for two views that know nothing of each other's ops. */
 const REPLICAS = 5;
@@ -33,7 +34,7 @@ export class LateHeaders {
   private readonly cluster: Cluster;
   private readonly prng: Prng;
   /** Null where it is switched off. */
-  private readonly play: Generator<void, void> | null;
+  private readonly play: Play | null;
   private readonly stopListening: (() => void) | null;
   private cast: Cast | null;
   /** The late one has given up ops for the second view. */
@@ -66,10 +67,10 @@ export class LateHeaders {
     this.release();
   }
 
-  private *rounds(): Generator<void, void> {
+  private *rounds(): Play {
     for (;;) {
-      while (!this.isAtRest()) yield;
-      yield* this.pause(REST_TICKS);
+      while (!isAtRest(this.cluster)) yield;
+      yield* pause(REST_TICKS);
       const primary = this.cluster.snapshots().find(({ isPrimary }) => isPrimary)?.slot;
       if (primary !== undefined && this.cluster.faults.allow('partition', primary)) {
         yield* this.round(this.castFor(primary));
@@ -87,7 +88,7 @@ export class LateHeaders {
     return { primary, second, third, witness: present(witness), late: present(late) };
   }
 
-  private *round(cast: Cast): Generator<void, void> {
+  private *round(cast: Cast): Play {
     const { primary, second, third, witness, late } = cast;
     const { cluster } = this;
     this.cast = cast;
@@ -103,14 +104,14 @@ export class LateHeaders {
       const state = this.state(second);
       return state?.isPrimary === true && state.view > view && (this.state(late)?.op ?? 0) > op;
     };
-    if (!(yield* this.until(isSecond))) return;
+    if (!(yield* until(WAIT_TICKS_MAX, isSecond))) return;
     this.join([[primary], [second, late], [third], [witness]]);
     const isOverwritten = (): boolean => {
       const state = this.state(late);
       return this.gaveUp && state !== null && state.view > view && state.op > op;
     };
-    if (!(yield* this.until(isOverwritten))) return;
-    yield* this.pause(BODY_TICKS);
+    if (!(yield* until(WAIT_TICKS_MAX, isOverwritten))) return;
+    yield* pause(BODY_TICKS);
     const seen = this.state(late)?.view ?? view;
     this.join([[primary, third, witness], [second], [late]]);
     this.above = seen;
@@ -118,10 +119,10 @@ export class LateHeaders {
       const state = this.state(late);
       return state !== null && state.status === 'normal' && state.view > seen;
     };
-    if (!(yield* this.until(isBack))) return;
+    if (!(yield* until(WAIT_TICKS_MAX, isBack))) return;
     if ((this.state(late)?.op ?? 0) > op) cluster.totals.lateHeaders += 1;
     cluster.storage(late).hang([]);
-    yield* this.pause(REST_TICKS);
+    yield* pause(REST_TICKS);
   }
 
   /**
@@ -155,16 +156,6 @@ export class LateHeaders {
     return this.cluster.replica(slot).snapshot();
   }
 
-  private isAtRest(): boolean {
-    const states = this.cluster.snapshots();
-    const [first] = states;
-    if (first === undefined || states.length < REPLICAS) return false;
-    return states.every(
-      ({ status, view, syncing, journalDirty }) =>
-        status === 'normal' && view === first.view && !syncing && journalDirty === 0,
-    );
-  }
-
   /** Who is in one group hears the others of it, and nobody else. */
   private join(groups: readonly (readonly number[])[]): void {
     const groupOf = (slot: number): number => groups.findIndex((group) => group.includes(slot));
@@ -182,19 +173,5 @@ export class LateHeaders {
     this.above = null;
     this.join([[0, 1, 2, 3, 4]]);
     if (cast !== null) cluster.storage(cast.late).hang([]);
-  }
-
-  private *pause(ticks: number): Generator<void, void> {
-    assert(ticks > 0, 'a pause lasts');
-    for (let tick = 0; tick < ticks; tick += 1) yield;
-  }
-
-  /** Whether the condition held in time. */
-  private *until(condition: () => boolean): Generator<void, boolean> {
-    for (let tick = 0; tick < WAIT_TICKS_MAX; tick += 1) {
-      if (condition()) return true;
-      yield;
-    }
-    return false;
   }
 }

@@ -15,6 +15,8 @@ export interface LivenessOptions {
   readonly wholeCluster: boolean;
   /** A healed disk needs at least so many microseconds for a write; 0 for what is usual. */
   readonly healedWriteMicros: number;
+  /** A healed link takes at least so many microseconds; 0 for what is usual. */
+  readonly healedDelayMicros: number;
   /** Replicas outside the core may be whole but for a disk that takes nothing new any more. */
   readonly hungDisks: boolean;
 }
@@ -42,7 +44,7 @@ export class LivenessPhase {
   private readonly hung: Set<number>;
 
   constructor(cluster: Cluster, prng: Prng, options: LivenessOptions) {
-    const { wholeCluster, healedWriteMicros, hungDisks } = options;
+    const { wholeCluster, hungDisks } = options;
     this.cluster = cluster;
     this.hung = new Set();
     const { replicaCount } = cluster.options;
@@ -55,7 +57,7 @@ export class LivenessPhase {
     const size = all ? slots.length : prng.between(least, slots.length);
     this.core = slots.slice(0, size).sort((first, other) => first - other);
     cluster.log(() => `liveness: core ${this.core.join(', ')}`);
-    this.heal(healedWriteMicros);
+    this.heal(options);
     for (const slot of slots.slice(size)) {
       const frozen = prng.pick<Frozen>(['down', 'paused', 'cut', 'send_only', 'receive_only']);
       this.freeze(slot, hungDisks && prng.chance(0.5) ? 'hung_disk' : frozen);
@@ -150,7 +152,7 @@ export class LivenessPhase {
     return null;
   }
 
-  private heal(writeMicros: number): void {
+  private heal({ healedWriteMicros, healedDelayMicros }: LivenessOptions): void {
     const { cluster } = this;
     const nodes = cluster.options.replicaCount + cluster.options.clientCount;
     for (let from = 0; from < nodes; from += 1) {
@@ -160,9 +162,10 @@ export class LivenessPhase {
     }
     cluster.network.unclog();
     cluster.hints.endFalse();
-    cluster.network.setOptions(healedNetwork(cluster.options.network));
+    cluster.network.setOptions(healedNetwork(cluster.options.network, healedDelayMicros));
     const healed = healedStorage(cluster.options.storage);
-    const storage = writeMicros === 0 ? healed : { ...healed, writeMinMicros: writeMicros };
+    const slow = { ...healed, writeMinMicros: healedWriteMicros };
+    const storage = healedWriteMicros === 0 ? healed : slow;
     for (const disk of cluster.storages) disk.setOptions(storage);
     for (const slot of this.core) {
       const replica = cluster.replica(slot);
@@ -202,18 +205,23 @@ export class LivenessPhase {
   }
 }
 
-/** No faults, and delays with which the timeouts can be kept. */
-function healedNetwork(options: NetworkOptions): NetworkOptions {
+/** Packets on their way on a healed link; more where each is long on its way. */
+const HEALED_CAPACITY = 200;
+const HEALED_CAPACITY_SLOW = 2_000;
+
+/** No faults, and delays with which the timeouts can be kept, unless links stay slow. */
+function healedNetwork(options: NetworkOptions, delayMicros: number): NetworkOptions {
+  const capacity = delayMicros > 0 ? HEALED_CAPACITY_SLOW : HEALED_CAPACITY;
   return {
     ...options,
-    delayMinMicros: Math.min(options.delayMinMicros, 10_000),
+    delayMinMicros: Math.max(Math.min(options.delayMinMicros, 10_000), delayMicros),
     delayMeanMicros: Math.min(options.delayMeanMicros, 10_000),
     lossProbability: 0,
     lossByCommand: {},
     replayProbability: 0,
     echoProbability: 0,
     garbleProbability: 0,
-    capacity: Math.max(options.capacity, 200),
+    capacity: Math.max(options.capacity, capacity),
     clogProbability: 0,
     congestion: CONGESTION_OFF,
   };

@@ -92,6 +92,8 @@ export interface SimulationOptions {
   readonly safetyTicksMax: number;
   /** A healed disk needs at least so many microseconds for a write; 0 for what is usual. */
   readonly healedWriteMicros: number;
+  /** A healed link takes at least so many microseconds; 0 for what is usual. */
+  readonly healedDelayMicros: number;
   /** Time in which a healed core must converge. */
   readonly livenessTicksMax: number;
   readonly network: NetworkOptions;
@@ -104,6 +106,8 @@ export interface SimulationOptions {
   readonly dividedRecovery: boolean;
   /** Headers reach the disk after their slots were given away and back; of five replicas only. */
   readonly lateHeaders: boolean;
+  /** Primaries that others have left hear late pings, and answers to their questions alone. */
+  readonly unawarePrimaries: boolean;
   /** Faults that the disks may have at all, where the atlas allows them. */
   readonly atlas: Pick<AtlasOptions, 'wal' | 'blocks' | 'rotten'>;
   readonly processes: ProcessFaultOptions;

@@ -33,6 +33,7 @@ import { productionMaker } from './production-maker.ts';
 import { rotLeftByScrubbers } from './scrub-judge.ts';
 import { drawSwarm } from './swarm.ts';
 import { emptyTotals, type Totals } from './totals.ts';
+import { UnawarePrimaries } from './unaware-primaries.ts';
 
 /** Exit codes of `vopr`, by verdict. */
 export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
@@ -156,6 +157,7 @@ class Simulator {
   private readonly gray: GrayFaults;
   private readonly hungDisks: HungDisks;
   private readonly lateHeaders: LateHeaders;
+  private readonly unawarePrimaries: UnawarePrimaries;
   private idle: boolean;
   private readonly watchesLastCopies: boolean;
 
@@ -181,6 +183,8 @@ class Simulator {
     this.dividedRecovery = new DividedRecovery(cluster, prng.fork(), dividedRecovery);
     this.hungDisks = new HungDisks(cluster, prng.fork(), options.hungDisks);
     this.lateHeaders = new LateHeaders(cluster, prng.fork(), options.lateHeaders);
+    const { unawarePrimaries } = options;
+    this.unawarePrimaries = new UnawarePrimaries(cluster, prng.fork(), unawarePrimaries);
     this.idle = false;
     this.watchesLastCopies = options.witnesses.some(({ counter }) => counter === 'lastCopies');
   }
@@ -193,6 +197,7 @@ class Simulator {
       this.gray.healAll();
       this.hungDisks.end();
       this.lateHeaders.end();
+      this.unawarePrimaries.end();
       this.processes.end();
       this.lostDisk.end();
       this.dividedRecovery.end();
@@ -202,6 +207,7 @@ class Simulator {
       const liveness = new LivenessPhase(this.cluster, this.livenessPrng, {
         wholeCluster: whole,
         healedWriteMicros: this.options.healedWriteMicros,
+        healedDelayMicros: this.options.healedDelayMicros,
         hungDisks: this.options.hungDisks.hungMax > 0,
       });
       const outcome = this.judge(liveness);
@@ -287,6 +293,7 @@ class Simulator {
     this.gray.tick();
     this.hungDisks.tick();
     this.lateHeaders.tick();
+    this.unawarePrimaries.tick();
     this.cluster.network.tick();
     this.cluster.tickClocks();
     for (const storage of this.cluster.storages) storage.tick();

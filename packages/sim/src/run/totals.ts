@@ -85,6 +85,8 @@ export interface Totals {
   hungPrimaries: number;
   /** Headers that reached a disk after another body had stood in their slot. */
   lateHeaders: number;
+  /** Primaries with queries to answer that knew nothing of a later view, and what it executed. */
+  unawarePrimaries: number;
   decodeFaults: number;
   sessionsEvicted: number;
   clientCrashes: number;
@@ -232,6 +234,7 @@ export function emptyTotals(): Totals {
     diskHangs: 0,
     hungPrimaries: 0,
     lateHeaders: 0,
+    unawarePrimaries: 0,
     decodeFaults: 0,
     sessionsEvicted: 0,
     clientCrashes: 0,

@@ -53,6 +53,7 @@ export function healthy(seed: bigint, replicaCount = 3): SimulationOptions {
     hints: HINTS_OFF,
     workMeanMicros: WORK_MEAN_MICROS,
     healedWriteMicros: 0,
+    healedDelayMicros: 0,
   };
 }
 

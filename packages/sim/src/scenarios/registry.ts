@@ -64,6 +64,7 @@ import { recoveryCorruptLog } from './crash/recovery-corrupt-log.ts';
 import { grayFailureIntermittentNetwork } from './gray/gray-failure-intermittent-network.ts';
 import { grayFailureSlowDisk } from './gray/gray-failure-slow-disk.ts';
 import { hungDisks } from './gray/hung-disks.ts';
+import { slowNetworks } from './gray/slow-networks.ts';
 import { duellingViews } from './race/duelling-views.ts';
 import { ghostPrepares } from './race/ghost-prepares.ts';
 import { lastCopies } from './race/last-copies.ts';
@@ -73,6 +74,7 @@ import { raceCommitDuringDvc } from './race/race-commit-during-dvc.ts';
 import { raceConcurrentViewChanges } from './race/race-concurrent-view-changes.ts';
 import { newPrimaryReads } from './reads/new-primary-reads.ts';
 import { stalePrimaryReads } from './reads/stale-primary-reads.ts';
+import { unawarePrimaries } from './reads/unaware-primaries.ts';
 import { repairBudgetPreventsStorm } from './repair/repair-budget-prevents-storm.ts';
 import { repairEwmaSelection } from './repair/repair-ewma-selection.ts';
 import { repairSyncTimeout } from './repair/repair-sync-timeout.ts';
@@ -158,6 +160,7 @@ export const SCENARIOS: readonly Scenario[] = [
   recoveryCorruptLog,
   grayFailureSlowDisk,
   hungDisks,
+  slowNetworks,
   grayFailureIntermittentNetwork,
   duellingViews,
   lateAcknowledgements,
@@ -171,6 +174,7 @@ export const SCENARIOS: readonly Scenario[] = [
   scrubHealsHelical,
   stalePrimaryReads,
   newPrimaryReads,
+  unawarePrimaries,
   raceConcurrentViewChanges,
   raceCommitDuringDvc,
   clockDrift,
