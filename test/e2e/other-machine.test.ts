@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperationClient } from '@kimberlite/client';
 import { createKernel } from '@kimberlite/kernel';
@@ -34,10 +35,13 @@ function ok<T extends object>(value: T | ServerFault): T {
   return value;
 }
 
-function start(stateMachine: StateMachine): Promise<RunningReplica | ServerFault> {
+function start(
+  stateMachine: StateMachine,
+  path: string = dataFile,
+): Promise<RunningReplica | ServerFault> {
   const any = '127.0.0.1:0';
   const flags = {
-    'data-file': dataFile,
+    'data-file': path,
     addresses: ADDRESSES,
     ...{ 'peer-address': any, 'client-address': any, 'http-address': any },
   };
@@ -82,10 +86,12 @@ function running(): RunningReplica {
   return replica;
 }
 
-function expectOther({ code, stderr, stdout }: Ended, path: string): void {
+const HINT = '; --state-machine names the module that makes another';
+
+function expectOther({ code, stderr, stdout }: Ended, path: string, hint = HINT): void {
   expect(stderr).toBe(
-    `error: ${path} is of the state machine test.counter; this program runs kimberlite.kernel. ` +
-      `${ERRORS.wrong_state_machine.remedy} [wrong_state_machine]\n`,
+    `error: ${path} is of the state machine test.counter; this program runs ` +
+      `kimberlite.kernel${hint}. ${ERRORS.wrong_state_machine.remedy} [wrong_state_machine]\n`,
   );
   expect(stdout).toBe('');
   expect(code).toBe(ERRORS.wrong_state_machine.exitCode);
@@ -122,7 +128,7 @@ describe('the command line, which runs the kernel, and a cluster of another mach
     await running().stop();
     replica = null;
     const starting = ['start', `--data-file=${dataFile}`, `--addresses=${ADDRESSES}`];
-    expectOther(await runKimberlite(...starting), dataFile);
+    expectOther(await runKimberlite(...starting), dataFile, '');
     const survivor = ['recover', `--from-survivor=${dataFile}`, '--dry-run'];
     expectOther(await runKimberlite(...survivor), dataFile);
     expect(await start(createKernel())).toMatchObject({ code: 'wrong_state_machine' });
@@ -134,5 +140,93 @@ describe('the command line, which runs the kernel, and a cluster of another mach
     expect(inspected.stdout).toMatch(/state_machine +test\.counter\n/);
     replica = ok(await start(counterMachine()));
     expect(await count(replica, 1)).toBe(WRITES + 1);
+  });
+});
+
+/** What an operator gives to `--state-machine`: the module of a program's own machine. */
+function counterModule(): string {
+  const source = new URL('../../packages/vsr/src/testing/counter-machine.ts', import.meta.url);
+  const module = join(directory.path, 'counter.mjs');
+  writeFileSync(module, `export { counterMachine as default } from '${source.href}';\n`);
+  return `--state-machine=${module}`;
+}
+
+/** Starts the program of the machine on a file that was made for it, and counts on. */
+async function countOn(path: string): Promise<number> {
+  const restored = ok(await start(counterMachine(), path));
+  try {
+    return await count(restored, 1);
+  } finally {
+    await restored.stop();
+  }
+}
+
+describe('the command line with the module that makes the machine', () => {
+  it('verifies and restores its backup', async () => {
+    const verified = await runKimberlite('backup', 'verify', backup, counterModule());
+    expect(verified).toMatchObject({ code: 0, stderr: '' });
+    expect(verified.stdout).toMatch(/^ok .* restored and checked\n$/);
+    const into = join(directory.path, 'restored');
+    const restored = await runKimberlite(
+      'backup',
+      'restore',
+      backup,
+      `--into=${into}`,
+      counterModule(),
+    );
+    expect(restored).toMatchObject({ code: 0, stderr: '' });
+    expect(restored.stdout).toContain('start your program for all');
+    expect(await countOn(join(into, 'replica-0.data'))).toBe(WRITES + 1);
+  });
+
+  it('goes on from the file of a survivor, and shows what is in it', async () => {
+    await running().stop();
+    replica = null;
+    const tables = await runKimberlite('inspect', 'tables', dataFile, counterModule());
+    expect(tables).toMatchObject({ code: 0, stderr: '' });
+    expect(tables.stdout).toMatch(/^16 +counter /m);
+    expectOther(await runKimberlite('inspect', 'sessions', dataFile), dataFile);
+    const sessions = await runKimberlite(
+      'inspect',
+      'sessions',
+      dataFile,
+      '-o',
+      'json',
+      counterModule(),
+    );
+    expect(sessions).toMatchObject({ code: 0, stderr: '' });
+    const into = join(directory.path, 'survived');
+    const made = await runKimberlite(
+      ...['recover', `--from-survivor=${dataFile}`, `--into=${into}`, '--yes-i-lose=7'],
+      ...['--endpoints=127.0.0.1:1', counterModule()],
+    );
+    expect(made.code).toBe(0);
+    expect(await countOn(join(into, 'replica-0.data'))).toBe(WRITES + 2);
+  });
+
+  it.each([
+    ['is not there', null, /cannot be loaded: /],
+    ['does not parse', 'export default {', /cannot be loaded: /],
+    ['exports no function', 'export default 7;', /has no default export that is a function/],
+    ['throws', 'export default () => { throw new Error("no"); };', /it throws: no\./],
+    ['makes something else', 'export default () => ({});', /something else than a state machine/],
+  ])('refuses a module that %s', async (_, source, problem) => {
+    const module = join(directory.path, `${String(_).replaceAll(' ', '-')}.mjs`);
+    if (source !== null) writeFileSync(module, source);
+    const { code, stderr } = await runKimberlite(
+      ...['backup', 'verify', backup, `--state-machine=${module}`],
+    );
+    expect(stderr).toMatch(problem);
+    expect(stderr).toMatch(/ \[usage\]\n$/);
+    expect(code).toBe(2);
+  });
+
+  it('refuses the module of yet another machine', async () => {
+    const module = join(directory.path, 'another.mjs');
+    const parts = "name: 'test.other', tables: [], execute() {}";
+    writeFileSync(module, `export default () => ({ ${parts} });`);
+    const refused = await runKimberlite('backup', 'verify', backup, `--state-machine=${module}`);
+    expect(refused.stderr).toContain('test.counter; this program runs test.other. ');
+    expect(refused.code).toBe(ERRORS.wrong_state_machine.exitCode);
   });
 });

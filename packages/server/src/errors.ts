@@ -182,8 +182,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     exitCode: 38,
     summary: 'The data file or the backup is one of another state machine than this program runs.',
     remedy:
-      'Nothing was touched. Use it with the program that made it; `kimberlite` itself runs the ' +
-      'built-in kernel alone. A machine keeps its name and its tables for ever.',
+      'Nothing was touched. Use it with the program that made it; `kimberlite` by itself runs ' +
+      'the built-in kernel. A machine keeps its name and its tables for ever.',
   },
   data_file_wrong_sizes: {
     exitCode: 39,

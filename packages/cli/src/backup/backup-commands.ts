@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { withMachine } from '../cluster/machine-module.ts';
 import {
   clusterId,
   natural,
@@ -63,7 +64,7 @@ Examples:
 }
 
 function addVerify(backup: Command, io: Io): void {
-  withOutput(backup.command('verify'))
+  withMachine(withOutput(backup.command('verify')))
     .description('Restore FILE to a temporary data file and check everything in it.')
     .argument('<file>')
     .option('--scratch <directory>', 'where the temporary file is made (default: of the system)')
@@ -72,7 +73,7 @@ function addVerify(backup: Command, io: Io): void {
       `
 Hashes every byte, follows every block from the root of the checkpoint and every op along its hash
 chain, executes the log, and checks the data file that comes of it. Needs room for two data files.
-Exit code 8 when FILE is damaged.
+Exit code 8 when FILE is damaged, 38 when it is of another state machine.
 
 Examples:
   kimberlite backup verify today.backup
@@ -82,7 +83,7 @@ Examples:
 }
 
 function addRestore(backup: Command, io: Io): void {
-  withOutput(backup.command('restore'))
+  withMachine(withOutput(backup.command('restore')))
     .description('Make the data files of a new cluster that begins with what FILE holds.')
     .argument('<file>')
     .requiredOption('--into <directory>', 'where replica-0.data, replica-1.data... are made')
@@ -97,7 +98,8 @@ is there is never touched. Start each replica with its own file as usual.
 
 Examples:
   kimberlite backup restore today.backup --into /var/lib/kimberlite/restored
-  kimberlite backup restore today.backup --into ./restored --replicas 1`,
+  kimberlite backup restore today.backup --into ./restored --replicas 1
+  kimberlite backup restore today.backup --into ./restored --state-machine ./my-machine.js`,
     )
     .action((file: string, flags: RestoreFlags & OutputFlags) => restoreBackup(file, flags, io));
 }

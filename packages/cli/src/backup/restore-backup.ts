@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BlockSource, randomU128 } from '@kimberlite/server';
 import { VOTERS_MAX } from '@kimberlite/vsr';
-import { refuseOtherMachine } from '../cluster/kernel-machine.ts';
+import { type MachineFlags, type MakeMachine, machineFor } from '../cluster/machine-module.ts';
 import {
   assertNothingThere,
   type ClusterSource,
@@ -11,7 +11,7 @@ import {
   type NewCluster,
   newFilePaths,
 } from '../cluster/make-cluster.ts';
-import { startCommands, startText } from '../cluster/start-text.ts';
+import { type Starts, startCommands, startText } from '../cluster/start-text.ts';
 import type { OutputFlags } from '../connection-options.ts';
 import { usageError } from '../fault.ts';
 import { withOfflineFile } from '../inspect/data-file-reader.ts';
@@ -23,11 +23,11 @@ import { type BackupFile, damaged, withBackup } from './backup-file.ts';
 import { headRecord, timeOf } from './backup-text.ts';
 import { backupLog, checkBackup } from './check-backup.ts';
 
-export interface VerifyFlags extends OutputFlags {
+export interface VerifyFlags extends OutputFlags, MachineFlags {
   readonly scratch?: string;
 }
 
-export interface RestoreFlags extends OutputFlags {
+export interface RestoreFlags extends OutputFlags, MachineFlags {
   readonly into: string;
   readonly newCluster?: bigint;
   readonly replicas?: number;
@@ -39,13 +39,13 @@ export interface RestoreFlags extends OutputFlags {
  */
 export async function verifyBackup(path: string, flags: VerifyFlags, io: Io): Promise<void> {
   await withBackup(path, async (file) => {
-    refuseOtherMachine(path, file.head.machine);
+    const makeMachine = await machineFor(path, file.head.machine, flags);
     const progress = new ProgressLine(io);
     checkAll(file, progress);
     const directory = mkdtempSync(join(flags.scratch ?? tmpdir(), 'kimberlite-verify-'));
     try {
       const wanted = { cluster: newNumber(file), replicaCount: 1, directory };
-      const op = await makeCluster(sourceOf(file), wanted);
+      const op = await makeCluster(sourceOf(file, makeMachine), wanted);
       const blocks = await checkRestored(file, wanted, progress);
       const { head, layout } = file;
       if (flags.output === 'json') {
@@ -68,18 +68,19 @@ export async function verifyBackup(path: string, flags: VerifyFlags, io: Io): Pr
 /** Makes the data files of a new cluster, which begins with all that the backup holds. */
 export async function restoreBackup(path: string, flags: RestoreFlags, io: Io): Promise<void> {
   await withBackup(path, async (file) => {
-    refuseOtherMachine(path, file.head.machine);
+    const makeMachine = await machineFor(path, file.head.machine, flags);
     const wanted = wantedCluster(file, flags);
     assertNothingThere(wanted);
     const progress = new ProgressLine(io);
     checkAll(file, progress);
-    const begins = await makeCluster(sourceOf(file), wanted);
+    const begins = await makeCluster(sourceOf(file, makeMachine), wanted);
     const files = newFilePaths(wanted);
     const { head } = file;
     const { cluster, replicaCount } = wanted;
+    const starts: Starts = { ofKernel: flags.stateMachine === undefined, known: null };
     if (flags.output === 'json') {
       const made = { new_cluster: cluster, new_replica_count: replicaCount, begins_at_op: begins };
-      const start = startCommands(wanted, null);
+      const start = startCommands(wanted, starts);
       writeJson(io, { backup: path, ...headRecord(head), ...made, data_files: files, start });
       return;
     }
@@ -87,7 +88,7 @@ export async function restoreBackup(path: string, flags: RestoreFlags, io: Io): 
       `restored op ${head.op} of cluster ${head.cluster} (${timeOf(head.createdAt)}) as cluster ` +
         `${cluster} of ${replicaCount}, which begins at op ${begins}, in\n` +
         files.map((name) => `  ${name}\n`).join('') +
-        `${startText(wanted, null)}Then point clients at the new cluster.\n`,
+        `${startText(wanted, starts)}Then point clients at the new cluster.\n`,
     );
   });
 }
@@ -137,10 +138,11 @@ function newNumber(file: BackupFile): bigint {
   return cluster === file.head.cluster ? newNumber(file) : cluster;
 }
 
-function sourceOf(file: BackupFile): ClusterSource {
+function sourceOf(file: BackupFile, makeMachine: MakeMachine): ClusterSource {
   const { head } = file;
   return {
     cluster: head.cluster,
+    makeMachine,
     config: head.config,
     view: head.view,
     adoptedOp: head.op,

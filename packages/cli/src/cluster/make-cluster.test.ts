@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createKernel } from '@kimberlite/kernel';
 import { zoneOffset } from '@kimberlite/vsr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readerOf, withDataFile } from '../inspect/data-file-reader.ts';
@@ -42,11 +43,7 @@ function sourceWithout(address: number): ClusterSource {
   const { needed } = addresses();
   const file = readerOf(failingFile(original, START + (address - 1) * blockSize));
   return {
-    ...sourceOf(
-      file,
-      planOf(file, () => {}),
-      needed,
-    ),
+    ...sourceOf(file, { plan: planOf(file, () => {}), needed, makeMachine: createKernel }),
     onDamage: (message) => {
       throw new Error(message);
     },

@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { OperationClient } from '@kimberlite/client';
-import { createKernel } from '@kimberlite/kernel';
 import {
   type BlockSource,
   formatAddress,
@@ -22,11 +21,13 @@ import {
   OPERATION_NOOP,
   Op,
   SLOT_COUNT,
+  type StateMachine,
   View,
   zoneOffset,
 } from '@kimberlite/vsr';
 import { type CliError, ofServerFault, unwrap } from '../fault.ts';
 import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
+import type { MakeMachine } from './machine-module.ts';
 
 /** Milliseconds of one request to the replica that replays, which nothing but its disk delays. */
 const REQUEST_MILLIS = 60_000;
@@ -37,6 +38,8 @@ const LOOK_MILLIS = 10;
 export interface ClusterSource {
   /** The old one, in which the log is executed. */
   readonly cluster: bigint;
+  /** Of what it runs, which executes the log. */
+  readonly makeMachine: MakeMachine;
   readonly config: ClusterConfig;
   readonly view: number;
   /** The end of the log. */
@@ -88,7 +91,7 @@ export async function makeCluster(source: ClusterSource, wanted: NewCluster): Pr
     return await withOfflineFile(replay, async (raw) => {
       const replayed = readerOf(raw);
       made.push(...newFilePaths(wanted));
-      await formatFiles(replayed, wanted);
+      await formatFiles(replayed, source.makeMachine, wanted);
       rmSync(replay);
       return replayed.chosen.state.checkpoint.op;
     });
@@ -103,7 +106,7 @@ export async function makeCluster(source: ClusterSource, wanted: NewCluster): Pr
 async function formatReplay(path: string, source: ClusterSource): Promise<void> {
   const { cluster, config, view, adoptedOp, state, blocks } = source;
   const incarnation = randomU128();
-  const stateMachine = createKernel();
+  const stateMachine = source.makeMachine();
   const replica = { path, config, stateMachine, cluster, slot: 0, replicaCount: 1 };
   unwrap(
     await formatDataFile({
@@ -127,11 +130,12 @@ async function formatReplay(path: string, source: ClusterSource): Promise<void> 
  */
 async function replayLog(path: string, source: ClusterSource): Promise<void> {
   const { cluster, config, onDamage } = source;
+  const stateMachine = source.makeMachine();
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  const replica = await startAlone(path, ({ message }) => fail(onDamage(message)));
+  const replica = await startAlone(path, stateMachine, ({ message }) => fail(onDamage(message)));
   const client = new OperationClient({
     endpoints: [formatAddress(replica.clientAddress)],
     cluster,
@@ -159,6 +163,7 @@ async function fillUp(
 
 async function startAlone(
   path: string,
+  stateMachine: StateMachine,
   onFatal: (fault: ServerFault) => void,
 ): Promise<RunningReplica> {
   const configuration = unwrap(
@@ -175,12 +180,15 @@ async function startAlone(
       },
     }),
   );
-  const stateMachine = createKernel();
   return unwrap(await startReplica({ configuration, stateMachine, writeLog() {}, onFatal }));
 }
 
 /** All files of the new cluster know each other, and all begin with the same checkpoint. */
-async function formatFiles(replayed: DataFileReader, wanted: NewCluster): Promise<void> {
+async function formatFiles(
+  replayed: DataFileReader,
+  makeMachine: MakeMachine,
+  wanted: NewCluster,
+): Promise<void> {
   const { config, chosen } = replayed;
   const { checkpoint } = chosen.state;
   const { cluster, replicaCount } = wanted;
@@ -190,7 +198,7 @@ async function formatFiles(replayed: DataFileReader, wanted: NewCluster): Promis
       await formatDataFile({
         path,
         config,
-        stateMachine: createKernel(),
+        stateMachine: makeMachine(),
         cluster,
         slot,
         replicaCount,

@@ -5,7 +5,7 @@ const MADE = { cluster: 9n, replicaCount: 2, directory: '/new' };
 
 describe('how the files of a new cluster are started', () => {
   it('is a line each, with what is not known to be put in', () => {
-    const [first, ...lines] = startText(MADE, null).split('\n');
+    const [first, ...lines] = startText(MADE, { ofKernel: true, known: null }).split('\n');
     expect(first).toContain('with their machines for HOST0 to HOST1:');
     expect(lines).toEqual([
       '  npx kimberlite start --data-file=/new/replica-0.data --cluster=9 --replica=0 ' +
@@ -20,8 +20,10 @@ describe('how the files of a new cluster are started', () => {
 
   it('has the places of the old cluster where they are known, quoted for a shell', () => {
     const known = placesOfOld(['a:7100', 'b:7110', 'c:7120'], undefined);
-    expect(startText(MADE, known)).not.toContain('HOST');
-    expect(startCommands({ ...MADE, directory: "/it's new" }, known)[1]).toEqual([
+    expect(startText(MADE, { ofKernel: true, known })).not.toContain('HOST');
+    expect(
+      startCommands({ ...MADE, directory: "/it's new" }, { ofKernel: true, known })[1],
+    ).toEqual([
       'start',
       "--data-file=/it's new/replica-1.data",
       '--cluster=9',
@@ -29,10 +31,21 @@ describe('how the files of a new cluster are started', () => {
       '--addresses=a:7101,b:7111',
       '--client-address=b:7110',
     ]);
-    expect(startText({ ...MADE, directory: "/it's new" }, known)).toContain(
+    expect(startText({ ...MADE, directory: "/it's new" }, { ofKernel: true, known })).toContain(
       `npx kimberlite dev '--data=/it'\\''s new' --replicas=2`,
     );
     expect(placesOfOld(['a:7100'], ' x:1 , y:2').peers).toEqual(['x:1', 'y:2']);
-    expect(startText(MADE, placesOfOld(['a:7100'], undefined))).toContain('HOST1:7101');
+    const few = placesOfOld(['a:7100'], undefined);
+    expect(startText(MADE, { ofKernel: true, known: few })).toContain('HOST1:7101');
+  });
+
+  it("leaves another state machine than the kernel to the user's program", () => {
+    const known = placesOfOld(['a:7100', 'b:7110'], undefined);
+    const text = startText(MADE, { ofKernel: false, known });
+    expect(text).not.toContain('kimberlite');
+    expect(text.split('\n')[1]).toBe(
+      '  --data-file=/new/replica-0.data --cluster=9 --replica=0 ' +
+        '--addresses=a:7101,b:7111 --client-address=a:7100',
+    );
   });
 });

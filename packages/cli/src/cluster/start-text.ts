@@ -11,11 +11,26 @@ export interface KnownPlaces {
   readonly peers: readonly string[];
 }
 
-/** Arguments of `kimberlite` that start each replica; HOST0... stand for what is not known. */
-export function startCommands(made: NewCluster, known: KnownPlaces | null): string[][] {
+/** By whom and where the replicas of a new cluster are started. */
+export interface Starts {
+  /** Whether `kimberlite` itself can: it runs the kernel, and nobody else's state machine. */
+  readonly ofKernel: boolean;
+  /** Null where nothing is known. */
+  readonly known: KnownPlaces | null;
+}
+
+/**
+ * Arguments of `kimberlite` that start each replica, or the configuration for the program that does
+ * it, as flags; HOST0... stand for what is not known.
+ */
+export function startCommands(made: NewCluster, { ofKernel, known }: Starts): string[][] {
+  const flags = configurations(made, known);
+  return ofKernel ? flags.map((words) => ['start', ...words]) : flags;
+}
+
+function configurations(made: NewCluster, known: KnownPlaces | null): string[][] {
   const { clients, peers } = placesOf(made.replicaCount, known);
   return newFilePaths(made).map((path, slot) => [
-    'start',
     `--data-file=${path}`,
     `--cluster=${made.cluster}`,
     `--replica=${slot}`,
@@ -25,20 +40,27 @@ export function startCommands(made: NewCluster, known: KnownPlaces | null): stri
 }
 
 /** What is said of a new cluster's files: how to start them where they belong, or all here. */
-export function startText(made: NewCluster, known: KnownPlaces | null): string {
+export function startText(made: NewCluster, starts: Starts): string {
   const { directory, replicaCount } = made;
-  const open = isOpen(replicaCount, known);
-  const hosts = replicaCount === 1 ? 'HOST0' : `HOST0 to HOST${replicaCount - 1}`;
-  const lines = startCommands(made, known).map((words) => {
-    return `  npx kimberlite ${words.map(word).join(' ')}\n`;
-  });
+  const hosts = hostsText(replicaCount, starts.known);
+  const begin = 'Give each replica its own file, and no other replica the same, and start ';
+  const commands = startCommands(made, starts).map((words) => words.map(word).join(' '));
+  if (!starts.ofKernel) {
+    const lines = commands.map((line) => `  ${line}\n`);
+    return `${begin}your program for all${hosts}, with the configuration\n${lines.join('')}`;
+  }
+  const lines = commands.map((line) => `  npx kimberlite ${line}\n`);
   return (
-    `Give each replica its own file, and no other replica the same, and start all` +
-    `${open ? `, with their machines for ${hosts}` : ''}:\n` +
+    `${begin}all${hosts}:\n` +
     lines.join('') +
     'To look at it on this machine first, where nothing else uses the ports:\n' +
     `  npx kimberlite dev ${word(`--data=${directory}`)} --replicas=${replicaCount}\n`
   );
+}
+
+function hostsText(replicaCount: number, known: KnownPlaces | null): string {
+  if (!isOpen(replicaCount, known)) return '';
+  return `, with their machines for ${replicaCount === 1 ? 'HOST0' : `HOST0 to HOST${replicaCount - 1}`}`;
 }
 
 /** Quoted only where a shell would take it apart: these are read before they are pasted. */

@@ -1,5 +1,11 @@
 import { hex128 } from '@kimberlite/server';
 import type { Command } from 'commander';
+import {
+  type MachineFlags,
+  type MakeMachine,
+  machineFor,
+  withMachine,
+} from '../cluster/machine-module.ts';
 import { type OutputFlags, withOutput } from '../connection-options.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { type Io, writeJson } from '../io.ts';
@@ -21,6 +27,7 @@ import {
   walReport,
 } from './reports.ts';
 import {
+  isOfKernel,
   type SessionReport,
   sessionReports,
   stateBytesReport,
@@ -119,15 +126,15 @@ function addList<T>(
   list: {
     readonly name: string;
     readonly description: string;
-    readonly read: (file: DataFileReader) => readonly T[];
+    readonly read: (file: DataFileReader, makeMachine: MakeMachine) => readonly T[];
     readonly json: (item: T) => Report;
     readonly heading: readonly string[];
     readonly cells: (item: T) => readonly string[];
     /** What stands below the table. */
-    readonly note?: (file: DataFileReader) => string;
+    readonly note?: (file: DataFileReader, makeMachine: MakeMachine) => string;
   },
 ): void {
-  withOutput(inspect.command(list.name))
+  withMachine(withOutput(inspect.command(list.name)))
     .description(list.description)
     .argument('<data-file>')
     .addHelpText(
@@ -137,10 +144,11 @@ Examples:
   kimberlite inspect ${list.name} data/replica-0.data
   kimberlite inspect ${list.name} data/replica-0.data -o json`,
     )
-    .action(async (path: string, flags: OutputFlags) => {
-      const { items, note } = await withOfflineFile(path, (raw) => {
+    .action(async (path: string, flags: OutputFlags & MachineFlags) => {
+      const { items, note } = await withOfflineFile(path, async (raw) => {
         const file = readerOf(raw);
-        return { items: list.read(file), note: list.note?.(file) ?? '' };
+        const makeMachine = await machineFor(path, file.chosen.state.identity.machine, flags);
+        return { items: list.read(file, makeMachine), note: list.note?.(file, makeMachine) ?? '' };
       });
       if (flags.output === 'json') for (const item of items) writeJson(io, list.json(item));
       else io.write(tableText([list.heading, ...items.map(list.cells)]) + note);
@@ -184,8 +192,9 @@ function addTables(inspect: Command, io: Io): void {
       ...table,
       ...(stateBytes === null ? {} : { state_bytes: stateBytes }),
     }),
-    note: (file) => {
-      const bytes = stateBytesReport(file);
+    note: (file, makeMachine) => {
+      if (!isOfKernel(file)) return '';
+      const bytes = stateBytesReport(file, makeMachine);
       if (bytes === null) return 'state: no limit\n';
       const { stateBytesMax } = file.config;
       const share = Math.floor((100 * bytes) / stateBytesMax);

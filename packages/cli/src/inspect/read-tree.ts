@@ -12,7 +12,7 @@ import { KERNEL_MACHINE } from '../cluster/kernel-machine.ts';
 import type { DataFileReader } from './data-file-reader.ts';
 
 /** Every table of a replica that runs the kernel, by id. */
-export const TABLES: ReadonlyMap<number, TableOptions> = new Map(
+const TABLES: ReadonlyMap<number, TableOptions> = new Map(
   [...CORE_TABLES, ...createKernel().tables].map((table) => [table.id, table]),
 );
 

@@ -2,6 +2,7 @@ import { stateBytesOf } from '@kimberlite/kernel';
 import { makeFault, sha256 } from '@kimberlite/server';
 import {
   ClientId,
+  CORE_TABLES,
   Forest,
   present,
   type Run,
@@ -11,11 +12,13 @@ import {
   Sessions,
   sessionTables,
   TABLE_SESSIONS,
+  type TableOptions,
 } from '@kimberlite/vsr';
-import { refuseOtherMachine } from '../cluster/kernel-machine.ts';
+import { KERNEL_MACHINE } from '../cluster/kernel-machine.ts';
+import type { MakeMachine } from '../cluster/machine-module.ts';
 import { type CliError, ofServerFault } from '../fault.ts';
 import type { DataFileReader } from './data-file-reader.ts';
-import { readBlock, TABLES } from './read-tree.ts';
+import { readBlock } from './read-tree.ts';
 
 /** The kernel's table of numbers. */
 const META_NAME = 'meta';
@@ -36,10 +39,10 @@ export interface TableReport {
 }
 
 /** Every table of the checkpoint, the empty ones too. */
-export function tableReports(file: DataFileReader): TableReport[] {
-  const { tree } = openForest(file);
-  const stateBytes = stateBytesReport(file);
-  return [...TABLES.values()].map(({ id, name }) => {
+export function tableReports(file: DataFileReader, makeMachine: MakeMachine): TableReport[] {
+  const { tree } = openForest(file, makeMachine);
+  const stateBytes = stateBytesReport(file, makeMachine);
+  return tablesWith(makeMachine).map(({ id, name }) => {
     const levels = tree.tables.find(({ table }) => table === id)?.levels ?? [];
     const runs: readonly Run[] = runViews(levels).map(({ run }) => run);
     return {
@@ -49,15 +52,18 @@ export function tableReports(file: DataFileReader): TableReport[] {
       entries: runs.reduce((sum, run) => sum + run.records, 0),
       bytes: runs.reduce((sum, run) => sum + run.size, 0),
       blocks: runs.reduce((sum, run) => sum + run.blocks, 0),
-      stateBytes: name === META_NAME ? stateBytes : null,
+      stateBytes: stateBytes !== null && name === META_NAME ? stateBytes : null,
     };
   });
 }
 
-/** What the state took at the checkpoint of its limit; null where there is no limit. */
-export function stateBytesReport(file: DataFileReader): number | null {
-  if (file.config.stateBytesMax === 0) return null;
-  const forest = openForest(file);
+/**
+ * What the state took at the checkpoint of its limit; null where there is no limit, or another
+ * machine than the kernel keeps count of it.
+ */
+export function stateBytesReport(file: DataFileReader, makeMachine: MakeMachine): number | null {
+  if (file.config.stateBytesMax === 0 || !isOfKernel(file)) return null;
+  const forest = openForest(file, makeMachine);
   const get = (table: number, key: Uint8Array): Uint8Array | null => {
     for (;;) {
       const value = forest.table(table).lookup(key);
@@ -75,9 +81,9 @@ export interface SessionReport extends Session {
 }
 
 /** The sessions of the checkpoint: the one that is evicted next comes first. */
-export function sessionReports(file: DataFileReader): SessionReport[] {
+export function sessionReports(file: DataFileReader, makeMachine: MakeMachine): SessionReport[] {
   const { sessionsMax } = file.config;
-  const forest = openForest(file);
+  const forest = openForest(file, makeMachine);
   const sessions = new Sessions(sessionTables(forest), sessionsMax);
   const wait = (): void => provideWanted(file, forest);
   while (!sessions.load()) wait();
@@ -96,9 +102,18 @@ export function sessionReports(file: DataFileReader): SessionReport[] {
     .sort((first, other) => first.op - other.op || first.index - other.index);
 }
 
+/** Whether the kernel made the state. */
+export function isOfKernel({ chosen }: DataFileReader): boolean {
+  return chosen.state.identity.machine.id === KERNEL_MACHINE.id;
+}
+
+/** The core's tables and those of the machine. */
+function tablesWith(makeMachine: MakeMachine): TableOptions[] {
+  return [...CORE_TABLES, ...makeMachine().tables];
+}
+
 /** The checkpoint's tables, whose blocks are read when they are wanted. */
-function openForest(file: DataFileReader): Forest {
-  refuseOtherMachine(file.path, file.chosen.state.identity.machine);
+function openForest(file: DataFileReader, makeMachine: MakeMachine): Forest {
   const { blockSize } = file.config;
   // All that is looked at stays: what was read once must not be wanted again.
   const cacheSize = Number.MAX_SAFE_INTEGER;
@@ -106,7 +121,7 @@ function openForest(file: DataFileReader): Forest {
     checksum: sha256,
     blockSize,
     cacheSize,
-    tables: [...TABLES.values()],
+    tables: tablesWith(makeMachine),
   });
   forest.beginRestore(file.chosen.state.checkpoint.forestRoot, { whole: false });
   while (!forest.restored) provideWanted(file, forest);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { withMachine } from '../cluster/machine-module.ts';
 import { clusterId, natural, positive, withConnection } from '../connection-options.ts';
 import { usageError } from '../fault.ts';
 import type { Io } from '../io.ts';
@@ -7,11 +8,13 @@ import { type RecoverFlags, recoverMember } from './recover-member.ts';
 
 /** Of one of the two forms alone. */
 const OF_MEMBER = ['dataFile', 'replica'] as const;
-const OF_SURVIVOR = ['into', 'newCluster', 'replicas', 'peers', 'yesILose', 'dryRun'] as const;
+const OF_SURVIVOR = [
+  ...(['into', 'newCluster', 'replicas', 'peers', 'yesILose', 'dryRun', 'stateMachine'] as const),
+];
 
 /** Adds recover. */
 export function addRecoverCommand(program: Command, io: Io): void {
-  withConnection(program.command('recover'), '; none with --from-survivor')
+  withMachine(withConnection(program.command('recover'), '; none with --from-survivor'))
     .description('Make the file of a member whose own is lost, or a new cluster of what is left.')
     .option('--data-file <path>', 'where to make it; nothing may be there')
     .option('--replica <slot>', 'which replica of the cluster, from 0', natural)

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { randomU128 } from '@kimberlite/server';
 import { VOTERS_MAX } from '@kimberlite/vsr';
-import { refuseOtherMachine } from '../cluster/kernel-machine.ts';
+import { type MachineFlags, type MakeMachine, machineFor } from '../cluster/machine-module.ts';
 import {
   assertNothingThere,
   blocksOf,
@@ -10,7 +10,7 @@ import {
   type NewCluster,
   newFilePaths,
 } from '../cluster/make-cluster.ts';
-import { placesOfOld, startCommands, startText } from '../cluster/start-text.ts';
+import { placesOfOld, type Starts, startCommands, startText } from '../cluster/start-text.ts';
 import { type ConnectionFlags, endpointsOf, type OutputFlags } from '../connection-options.ts';
 import { type CliError, cliError, usageError } from '../fault.ts';
 import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
@@ -21,7 +21,7 @@ import { addressesToProbe, type ProbedAddress, probeMembers } from './probe-memb
 import { planOf, type SurvivorPlan } from './survivor-plan.ts';
 import { planRecord, planText } from './survivor-text.ts';
 
-export interface SurvivorFlags extends ConnectionFlags, OutputFlags {
+export interface SurvivorFlags extends ConnectionFlags, OutputFlags, MachineFlags {
   readonly fromSurvivor: string;
   readonly into?: string;
   readonly newCluster?: bigint;
@@ -45,7 +45,7 @@ export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise
   await withOfflineFile(path, async (raw) => {
     const progress = new ProgressLine(io);
     const file = readerOf(raw);
-    refuseOtherMachine(path, file.chosen.state.identity.machine);
+    const makeMachine = await machineFor(path, file.chosen.state.identity.machine, flags);
     const plan = planOf(file, (done, total) => progress.show('log', done, total));
     progress.clear();
     const json = flags.output === 'json';
@@ -60,20 +60,21 @@ export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise
     if (!json) io.writeError(`${planText(path, plan)}${probedText(probed)}`);
     await confirm(flags, io, plan);
     const needed = assertWhole(file, progress);
-    const op = await makeCluster(sourceOf(file, plan, needed), wanted);
+    const op = await makeCluster(sourceOf(file, { plan, needed, makeMachine }), wanted);
     const files = newFilePaths(wanted);
     const { cluster, replicaCount } = wanted;
-    const places = placesOfOld(endpointsOf(flags, io), flags.peers);
+    const known = placesOfOld(endpointsOf(flags, io), flags.peers);
+    const starts: Starts = { ofKernel: flags.stateMachine === undefined, known };
     if (json) {
       const made = { new_cluster: cluster, new_replica_count: replicaCount, begins_at_op: op };
-      const start = startCommands(wanted, places);
+      const start = startCommands(wanted, starts);
       writeJson(io, { ...planRecord(path, plan), ...made, data_files: files, start });
       return;
     }
     io.write(
       `made cluster ${cluster} of ${replicaCount}, which begins at op ${op}, in\n` +
         files.map((name) => `  ${name}\n`).join('') +
-        `${startText(wanted, places)}Then point clients at the new cluster; keep the old files, ` +
+        `${startText(wanted, starts)}Then point clients at the new cluster; keep the old files, ` +
         'and never start a replica on one of them again.\n',
     );
   });
@@ -112,12 +113,17 @@ function damagedError(message: string): CliError {
 /** What the new cluster is made of, without the blocks that its state does not need. */
 export function sourceOf(
   file: DataFileReader,
-  plan: SurvivorPlan,
-  needed: ReadonlySet<number>,
+  survivor: {
+    readonly plan: SurvivorPlan;
+    readonly needed: ReadonlySet<number>;
+    readonly makeMachine: MakeMachine;
+  },
 ): ClusterSource {
+  const { plan, needed, makeMachine } = survivor;
   const { cluster, config } = plan.identity;
   return {
     cluster,
+    makeMachine,
     config,
     view: plan.view,
     adoptedOp: plan.adoptedOp,
