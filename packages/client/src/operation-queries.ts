@@ -13,6 +13,7 @@ import { own } from './bytes.ts';
 import { closedError, hopelessError, overdueError } from './endings.ts';
 import { ClientError, tooLargeError } from './errors.ts';
 import type { ClusterFacts } from './lane.ts';
+import { OldestFirst } from './oldest-first.ts';
 import { type OperationReply, queryNotTakenError } from './operations.ts';
 import type { Outlook } from './outlook.ts';
 import { Pending } from './pending.ts';
@@ -46,10 +47,10 @@ export interface OperationQueriesOptions {
   readonly limits: QueueLimits;
 }
 
-/** Queries of one level that were not sent yet, oldest first. */
+/** Queries of one level that were not sent yet. */
 interface Waiting {
   readonly room: QueueRoom;
-  readonly queue: Set<PendingQuery>;
+  readonly queue: OldestFirst<PendingQuery>;
 }
 
 /** Queries of a state machine of one's own, each a message of its own. They need no session. */
@@ -71,7 +72,7 @@ export class OperationQueries {
         },
       },
     });
-    const none = (): Waiting => ({ room: new QueueRoom(options.limits), queue: new Set() });
+    const none = (): Waiting => ({ room: new QueueRoom(options.limits), queue: new OldestFirst() });
     this.waiting = { linearizable: none(), bounded: none(), local: none() };
   }
 
@@ -112,19 +113,10 @@ export class OperationQueries {
   /** Sends what waits, as far as there is room for more. */
   flush(facts: ClusterFacts): void {
     if (this.links.connected().length === 0) return;
-    for (const { queue, room } of Object.values(this.waiting)) {
-      for (const pending of queue) {
-        const { mode, body } = pending.asked;
-        if (this.queries.sizeOf(mode.level) >= QUERIES_MAX) break;
-        // Taken before the cluster's sizes were known.
-        if (body.length > facts.bodyMax) {
-          pending.reject(tooLargeError(body.length, facts.bodyMax));
-          continue;
-        }
-        queue.delete(pending);
-        room.leave(body.length);
-        pending.state = 'sent';
-        this.queries.ask(pending.asked, pending, facts);
+    for (const waiting of Object.values(this.waiting)) {
+      for (let first = waiting.queue.first(); first !== null; first = waiting.queue.first()) {
+        if (this.queries.sizeOf(first.asked.mode.level) >= QUERIES_MAX) break;
+        this.send(first, waiting, facts);
       }
     }
   }
@@ -162,6 +154,19 @@ export class OperationQueries {
   /** The client was closed. */
   close(): void {
     this.forEach((pending) => pending.reject(closedError(pending.outcome)));
+  }
+
+  private send(pending: PendingQuery, { queue, room }: Waiting, facts: ClusterFacts): void {
+    const { length } = pending.asked.body;
+    // Taken before the cluster's sizes were known.
+    if (length > facts.bodyMax) {
+      pending.reject(tooLargeError(length, facts.bodyMax));
+      return;
+    }
+    queue.delete(pending);
+    room.leave(length);
+    pending.state = 'sent';
+    this.queries.ask(pending.asked, pending, facts);
   }
 
   /** Visits what is not settled; the visitor may settle it. */

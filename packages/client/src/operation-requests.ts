@@ -21,6 +21,7 @@ import { closedError, type DefiniteRefusal, overdueError } from './endings.ts';
 import { ClientError, tooLargeError } from './errors.ts';
 import type { ClusterFacts } from './lane.ts';
 import { LastRefusal } from './last-refusal.ts';
+import { OldestFirst } from './oldest-first.ts';
 import { type OperationReply, requestNotTakenError } from './operations.ts';
 import type { Outlook } from './outlook.ts';
 import { Pending } from './pending.ts';
@@ -54,8 +55,8 @@ export interface OperationRequestsOptions {
 export class OperationRequests {
   private readonly options: OperationRequestsOptions;
   private readonly room: QueueRoom;
-  /** What is not over, oldest first: the request in flight, where there is one, and what waits. */
-  private readonly requests: Set<PendingRequest>;
+  /** What is not over: first the request in flight, where there is one, then what waits. */
+  private readonly requests: OldestFirst<PendingRequest>;
   /** The first of `requests`, or null. Not null exactly while the session is busy. */
   private inFlight: PendingRequest | null;
   private session: ClientSession | null;
@@ -67,7 +68,7 @@ export class OperationRequests {
   constructor(options: OperationRequestsOptions) {
     this.options = options;
     this.room = new QueueRoom(options.limits);
-    this.requests = new Set();
+    this.requests = new OldestFirst();
     this.inFlight = null;
     this.session = null;
     this.busyPause = new BusyPause(options.prng);
@@ -139,28 +140,27 @@ export class OperationRequests {
 
   /** Ends what is overdue. Where no replica can be reached, requests wait for one until then. */
   endOverdue(outlook: Outlook, now: number): void {
-    for (const pending of this.requests) {
+    this.requests.forEach((pending) => {
       const { outcome, startedAt, deadline } = pending;
-      if (deadline > now) continue;
+      if (deadline > now) return;
       const refusedFor = pending.refusedFor ?? this.lastRefusal.at(now);
       pending.reject(overdueError({ outcome, millis: deadline - startedAt, refusedFor }, outlook));
-    }
+    });
   }
 
   /** The client was closed. */
   close(): void {
-    for (const pending of this.requests) pending.reject(closedError(pending.outcome));
+    this.requests.forEach((pending) => pending.reject(closedError(pending.outcome)));
   }
 
   /** What waits first; what waits before it and fits into no message of the cluster is rejected. */
   private firstThatFits({ bodyMax }: ClusterFacts): PendingRequest | null {
-    for (const pending of this.requests) {
-      const { length } = pending.asked.body;
-      if (length <= bodyMax) return pending;
+    for (;;) {
+      const first = this.requests.first();
+      if (first === null || first.asked.body.length <= bodyMax) return first;
       // Taken before the cluster's sizes were known.
-      pending.reject(tooLargeError(length, bodyMax));
+      first.reject(tooLargeError(first.asked.body.length, bodyMax));
     }
-    return null;
   }
 
   private register({ cluster, replicaCount }: ClusterFacts): void {
