@@ -2,7 +2,8 @@ import { type Call, randomReads, WORKLOAD_LARGE, weighCalls } from '@kimberlite/
 import { Prng } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { CallQueue } from './call-queue.ts';
-import { pendingCall } from './pending-call.ts';
+import { ClientError } from './errors.ts';
+import { type PendingCall, pendingCall } from './pending-call.ts';
 import { QueueRoom } from './queue-room.ts';
 
 const namespace = Uint8Array.of(110);
@@ -21,20 +22,26 @@ function remove(count: number): Call {
   return { kind: 'delete', namespace, keys: Array.from({ length: count }, () => key) };
 }
 
+function makeQueue(): CallQueue {
+  return new CallQueue(new QueueRoom({ callsMax: 100_000, bytesMax: 64 * 1024 * 1024 }));
+}
+
+function wait(queue: CallQueue, call: Call): PendingCall {
+  const pending = pendingCall(call, {
+    isQuery: false,
+    signal: null,
+    deadline: 1,
+    now: 0,
+    onSettledQueued: (settled) => queue.onSettled(settled),
+  });
+  queue.push(pending);
+  return pending;
+}
+
 /** The calls of the requests into which these are put. */
 function requestsOf(calls: readonly Call[]): Call[][] {
-  const queue = new CallQueue(new QueueRoom({ callsMax: 100_000, bytesMax: 64 * 1024 * 1024 }));
-  for (const call of calls) {
-    queue.push(
-      pendingCall(call, {
-        isQuery: false,
-        signal: null,
-        deadline: 1,
-        now: 0,
-        onSettledQueued: () => {},
-      }),
-    );
-  }
+  const queue = makeQueue();
+  for (const call of calls) wait(queue, call);
   const requests: Call[][] = [];
   while (queue.length > 0) requests.push(queue.take(256 * 1024).map(({ asked }) => asked.call));
   return requests;
@@ -63,5 +70,41 @@ describe('the queue of calls', () => {
       if (requests.length > 1) several += 1;
     }
     expect(several).toBeGreaterThan(0);
+  });
+
+  it('holds little of what was taken or given up, however long something waits behind it', () => {
+    const value = new Uint8Array(60_000);
+    const large: Call = { kind: 'put', namespace, key, value, previousBytesMax: null };
+    const queue = makeQueue();
+    const first = wait(queue, large);
+    const gone = new ClientError({ code: 'aborted', message: 'enough', definite: true });
+    let heldMost = 0;
+    for (let round = 0; round < 500; round += 1) {
+      // One behind it always waits, so the queue is never empty.
+      const given = wait(queue, large);
+      wait(queue, large);
+      given.promise.catch(() => {});
+      given.reject(gone);
+      expect(queue.take(100_000)).toHaveLength(1);
+      heldMost = Math.max(heldMost, queue.heldBytes);
+    }
+    expect(first.state).toBe('sent');
+    expect(queue.length).toBe(1);
+    expect(heldMost).toBeGreaterThan(1_000_000);
+    expect(heldMost).toBeLessThan(5_000_000);
+  });
+
+  it('puts what was turned away in front again, and no call twice', () => {
+    const queue = makeQueue();
+    const calls = Array.from({ length: 5 }, (_, index) => wait(queue, remove(1 + index)));
+    const taken = queue.take(1_000_000);
+    expect(taken).toEqual(calls);
+    const later = wait(queue, range);
+    queue.unshift(taken.slice(2));
+    queue.unshift(taken.slice(0, 2));
+    expect(queue.length).toBe(6);
+    expect(queue.take(1_000_000)).toEqual([...calls, later]);
+    expect(queue.length).toBe(0);
+    expect(queue.heldBytes).toBe(0);
   });
 });

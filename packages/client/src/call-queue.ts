@@ -10,12 +10,14 @@ import {
 import type { PendingCall } from './pending-call.ts';
 import type { QueueRoom } from './queue-room.ts';
 
-/** Settled entries that may stay in the middle of the queue before it is swept. */
+/** Entries that no longer wait, and may stay in the queue until it is swept. */
 const SWEEP_MIN = 1024;
+/** Bytes of them: what is over must not take more memory than what waits. */
+const SWEEP_BYTES = 4 * 1024 * 1024;
 
 /**
  * The calls that wait to be sent, oldest first, in a room that several queues may share. A call
- * that was settled while it waited stays in the list until it is passed or swept.
+ * that was taken, or settled while it waited, stays in the list until it is swept.
  */
 export class CallQueue {
   private readonly room: QueueRoom;
@@ -23,17 +25,25 @@ export class CallQueue {
   /** First entry of `items` that was not taken. */
   private head: number;
   private waitingCalls: number;
+  /** Bytes of calls that no longer wait, and stand in `items` yet. */
+  private passedBytes: number;
 
   constructor(room: QueueRoom) {
     this.room = room;
     this.items = [];
     this.head = 0;
     this.waitingCalls = 0;
+    this.passedBytes = 0;
   }
 
   /** Calls that wait. */
   get length(): number {
     return this.waitingCalls;
+  }
+
+  /** Bytes of calls that it holds though they do not wait: at most a few MiB. */
+  get heldBytes(): number {
+    return this.passedBytes;
   }
 
   push(pending: PendingCall): void {
@@ -45,15 +55,16 @@ export class CallQueue {
   onSettled(pending: PendingCall): void {
     this.leave(pending);
     const held = this.items.length - this.head;
-    if (held > SWEEP_MIN && held > this.waitingCalls * 2) this.sweep();
+    const mostlySettled = held > SWEEP_MIN && held > this.waitingCalls * 2;
+    if (mostlySettled || this.passedBytes > SWEEP_BYTES) this.sweep();
   }
 
   /** Puts a batch back in front: nothing of it has happened. */
   unshift(batch: readonly PendingCall[]): void {
     const waiting = batch.filter((pending) => pending.state === 'sent');
     for (const pending of waiting) pending.state = 'queued';
-    this.items = [...waiting, ...this.items.slice(this.head)];
-    this.head = 0;
+    this.sweep();
+    this.items = [...waiting, ...this.items];
     for (const pending of waiting) this.enter(pending);
   }
 
@@ -86,7 +97,8 @@ export class CallQueue {
       this.head += 1;
     }
     const mostlyTaken = this.head > SWEEP_MIN && this.head * 2 > this.items.length;
-    if (mostlyTaken || this.head === this.items.length) this.sweep();
+    const isEmpty = this.head === this.items.length;
+    if (mostlyTaken || isEmpty || this.passedBytes > SWEEP_BYTES) this.sweep();
     return batch;
   }
 
@@ -100,6 +112,7 @@ export class CallQueue {
   private sweep(): void {
     this.items = this.items.slice(this.head).filter((pending) => pending.state === 'queued');
     this.head = 0;
+    this.passedBytes = 0;
   }
 
   private enter({ asked }: PendingCall): void {
@@ -109,6 +122,7 @@ export class CallQueue {
 
   private leave({ asked }: PendingCall): void {
     this.waitingCalls -= 1;
+    this.passedBytes += asked.size;
     this.room.leave(asked.size);
   }
 }
