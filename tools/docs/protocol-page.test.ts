@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { sha256Checksum } from '@kimberlite/store';
 import { decodeMessage, LAYOUTS, snake } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
+import { headerCodec } from './header-codec.ts';
 import { withTables } from './protocol-tables.ts';
 import { citedRules, explainedRules, messageRows } from './rules.ts';
 import { readHexDump, vectors } from './vectors.ts';
@@ -20,6 +21,11 @@ describe('docs/protocol.md', () => {
   it('says of fields, codes, sizes, timeouts and vectors what the code says', () => {
     // `npx node --conditions=@kimberlite/source tools/docs.ts` writes them.
     expect(withTables(page)).toBe(page);
+  });
+
+  it('and the codec of headers does what the tables of the messages say', () => {
+    const { path, text } = headerCodec();
+    expect(read(path)).toBe(text);
   });
 
   it('has one row for every message, whose handler and tests exist', () => {

@@ -1,5 +1,5 @@
 import { assert } from './assert.ts';
-import { readU128 } from './u128.ts';
+import { readU128, u128Of } from './u128.ts';
 
 declare const brand: unique symbol;
 
@@ -35,7 +35,7 @@ function finish(value: number): number {
   let mixed = value;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x7feb352d);
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
+  return mixed ^ (mixed >>> 16);
 }
 
 /**
@@ -44,8 +44,8 @@ function finish(value: number): number {
  */
 function mix(bytes: Uint8Array): Checksum {
   let a = 0x9e3779b9 ^ bytes.length;
-  let b = 0x85ebca6b;
-  let c = 0xc2b2ae35;
+  let b = 0x85ebca6b | 0;
+  let c = 0xc2b2ae35 | 0;
   let d = 0x27d4eb2f;
   const whole = bytes.length & ~15;
   const words = wordsOf(bytes, whole);
@@ -55,15 +55,15 @@ function mix(bytes: Uint8Array): Checksum {
     const w1 = words === null ? word(bytes, at + 4) : wordAt(words, at + 4);
     const w2 = words === null ? word(bytes, at + 8) : wordAt(words, at + 8);
     const w3 = words === null ? word(bytes, at + 12) : wordAt(words, at + 12);
-    a = Math.imul(rotate(a ^ Math.imul(w0, 0xcc9e2d51), 15), 5) + b;
-    b = Math.imul(rotate(b ^ Math.imul(w1, 0x1b873593), 17), 9) + c;
-    c = Math.imul(rotate(c ^ Math.imul(w2, 0xab0e9789), 13), 7) + d;
-    d = Math.imul(rotate(d ^ Math.imul(w3, 0x38b34ae5), 19), 11) + a;
+    a = (Math.imul(rotate(a ^ Math.imul(w0, 0xcc9e2d51), 15), 5) + b) | 0;
+    b = (Math.imul(rotate(b ^ Math.imul(w1, 0x1b873593), 17), 9) + c) | 0;
+    c = (Math.imul(rotate(c ^ Math.imul(w2, 0xab0e9789), 13), 7) + d) | 0;
+    d = (Math.imul(rotate(d ^ Math.imul(w3, 0x38b34ae5), 19), 11) + a) | 0;
   }
   for (let shift = 0; at < bytes.length; at += 1, shift += 7) {
     const value = bytes[at] ?? 0;
-    a = Math.imul(rotate(a ^ (value + shift), 11), 0x1b873593) + d;
-    d = Math.imul(rotate(d ^ a, 7), 0xcc9e2d51) + b;
+    a = (Math.imul(rotate(a ^ (value + shift), 11), 0x1b873593) + d) | 0;
+    d = (Math.imul(rotate(d ^ a, 7), 0xcc9e2d51) + b) | 0;
   }
   a ^= rotate(c, 16);
   b ^= rotate(d, 16);
@@ -73,19 +73,24 @@ function mix(bytes: Uint8Array): Checksum {
   d = finish(d + a + b);
   a = finish(a + d);
   b = finish(b + a);
-  const low = (BigInt(b) << 32n) | BigInt(a);
-  const high = (BigInt(d) << 32n) | BigInt(c);
-  const value = (high << 64n) | low;
-  return Checksum(value === 0n ? 1n : value);
+  if ((a | b | c | d) === 0) a = 1;
+  return u128Of(a, b, c, d) as Checksum;
 }
 
 const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
-/** Making a view of words costs as much as reading some hundred bytes one by one. */
-const WORDS_FROM = 512;
+/** Up to here bytes are copied to be read as words; a view costs more than the copy. */
+const COPIED_MAX = 512;
+const copiedWords = new Int32Array(COPIED_MAX / 4);
+const copiedBytes = new Uint8Array(copiedWords.buffer);
 
-/** The same bytes as words, where that is cheaper and gives the same numbers. */
+/** The same bytes as words, where that is possible and gives the same numbers. */
 function wordsOf(bytes: Uint8Array, length: number): Int32Array | null {
-  if (length < WORDS_FROM || !LITTLE_ENDIAN || (bytes.byteOffset & 3) !== 0) return null;
+  if (!LITTLE_ENDIAN) return null;
+  if (bytes.length <= COPIED_MAX) {
+    copiedBytes.set(bytes);
+    return copiedWords;
+  }
+  if ((bytes.byteOffset & 3) !== 0) return null;
   return new Int32Array(bytes.buffer, bytes.byteOffset, length >> 2);
 }
 

@@ -300,18 +300,17 @@ export type HeaderOf<C extends Command> = Omit<FieldsOf<typeof COMMON_FIELDS>, '
 /** Any decoded header, discriminated on `command`. */
 export type Header = { readonly [C in Command]: HeaderOf<C> }[Command];
 
-/** What the author of a message states; the codec adds checksums, size, version and command. */
-export type FieldsToSend<C extends Command> = Pick<
-  HeaderOf<C>,
-  'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
-> &
-  FieldsOf<(typeof COMMANDS)[C]['fields']>;
-
-/** What a command says beside what the author's replica says with every message. */
-export type OwnFields<C extends Command> = Omit<
-  FieldsToSend<C>,
+/** What an author says of itself with every message. */
+export type SenderFields = Pick<
+  FieldsOf<typeof COMMON_FIELDS>,
   'cluster' | 'replica' | 'view' | 'release' | 'incarnation'
 >;
+
+/** What a command says beside that. */
+export type OwnFields<C extends Command> = FieldsOf<(typeof COMMANDS)[C]['fields']>;
+
+/** What the author of a message states; the codec adds checksums, size, version and command. */
+export type FieldsToSend<C extends Command> = SenderFields & OwnFields<C>;
 
 /** Who greets. */
 export const HELLO_ROLES = { replica: 0, client: 1 } as const;
@@ -417,11 +416,6 @@ export interface CommandLayout {
   readonly fields: readonly Field[];
   /** First byte after the last own field: from here to the end all is zero. */
   readonly end: number;
-  /**
-   * A header with all fields, in the order in which they are read. Copying it and filling it in
-   * makes objects of one shape, at half the cost of adding the fields one by one.
-   */
-  readonly template: Readonly<Record<string, string | number | bigint>>;
 }
 
 /** Layouts by code. */
@@ -435,19 +429,9 @@ export const LAYOUTS: readonly CommandLayout[] = Object.entries(COMMANDS)
       body: spec.body,
       fields,
       end: last === undefined ? COMMAND_FIELDS_OFFSET : last.offset + FIELD_SIZES[last.kind],
-      template: templateOf(command, fields),
     };
   })
   .sort((first, other) => first.code - other.code);
-
-function templateOf(
-  command: string,
-  fields: readonly Field[],
-): Record<string, string | number | bigint> {
-  const names = [...COMMON_LAYOUT, ...fields].map(({ name }) => name);
-  const zeros = names.filter((name) => name !== 'command').map((name) => [name, 0] as const);
-  return Object.fromEntries([['command', command], ...zeros]);
-}
 
 LAYOUTS.forEach((layout, code) => assert(layout.code === code, 'codes are dense'));
 
@@ -477,8 +461,10 @@ export const OFFSET_COMMAND = 54;
 export const OFFSET_REPLICA = 55;
 /** Offset of `view` in a header. */
 export const OFFSET_VIEW = 56;
+export const OFFSET_RELEASE = 64;
 /** Four bytes that are zero. */
 export const OFFSET_RESERVED = 68;
+export const OFFSET_INCARNATION = 72;
 const COMMON_END = 88;
 assert(
   COMMON_LAYOUT.reduce((end, field) => Math.max(end, field.offset + FIELD_SIZES[field.kind]), 0) ===

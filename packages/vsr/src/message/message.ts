@@ -1,12 +1,12 @@
-import { assert, type ChecksumFunction, readU128, Slab, writeU128 } from '@kimberlite/store';
+import { assert, type ChecksumFunction, readU128, Slab } from '@kimberlite/store';
 import type { Checksum } from '../std/numbers.ts';
 import { isZero } from '../std/zeros.ts';
 import { readBatch } from './batch.ts';
 import { BLOCK_REFERENCE_SIZE } from './block-list.ts';
-import { readField, writeField } from './field.ts';
+import { writeBig, writeNumber, writeU8, writeU32 } from './field.ts';
+import { FIELD_WRITERS, HEADER_READERS } from './header-codec.ts';
 import {
   COMMAND_FIELDS_OFFSET,
-  COMMON_LAYOUT,
   type Command,
   type FieldsToSend,
   HEADER_SIZE,
@@ -15,12 +15,20 @@ import {
   LAYOUTS,
   layoutOf,
   OFFSET_CHECKSUM,
+  OFFSET_CHECKSUM_BODY,
+  OFFSET_CLUSTER,
   OFFSET_COMMAND,
   OFFSET_COMMON_END,
+  OFFSET_INCARNATION,
+  OFFSET_RELEASE,
+  OFFSET_REPLICA,
   OFFSET_RESERVED,
   OFFSET_SIZE,
   OFFSET_VERSION,
+  OFFSET_VIEW,
+  type OwnFields,
   PROTOCOL_VERSION,
+  type SenderFields,
 } from './layout.ts';
 
 /**
@@ -72,9 +80,19 @@ export function encodeMessage<C extends Command>(
   body: Uint8Array | null,
   checksum: ChecksumFunction,
 ): Message<C> {
+  return encodeFrom(command, { sender: fields, own: fields }, body, checksum);
+}
+
+/** The same, with what the sender says in all its messages apart from what is the command's own. */
+export function encodeFrom<C extends Command>(
+  command: C,
+  parts: MessageParts<C>,
+  body: Uint8Array | null,
+  checksum: ChecksumFunction,
+): Message<C> {
   const bytes = small.take(HEADER_SIZE + (body === null ? 0 : body.length));
   if (body !== null) bytes.set(body, HEADER_SIZE);
-  return sealMessage(command, fields, bytes, checksum);
+  return seal(command, parts, bytes, checksum);
 }
 
 /**
@@ -87,57 +105,39 @@ export function sealMessage<C extends Command>(
   bytes: Uint8Array,
   checksum: ChecksumFunction,
 ): Message<C> {
+  return seal(command, { sender: fields, own: fields }, bytes, checksum);
+}
+
+/** What a message says, by who says it. */
+export interface MessageParts<C extends Command> {
+  readonly sender: SenderFields;
+  readonly own: OwnFields<C>;
+}
+
+function seal<C extends Command>(
+  command: C,
+  { sender, own }: MessageParts<C>,
+  bytes: Uint8Array,
+  checksum: ChecksumFunction,
+): Message<C> {
   const layout = layoutOf(command);
   assert(layout.body === 'bytes' || bytes.length === HEADER_SIZE, 'a body where there is one');
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_SIZE);
   const body = bytes.subarray(HEADER_SIZE);
-  const given = fields as Readonly<Record<string, number | bigint>>; // SAFETY: same keys.
-  const computed: Readonly<Record<string, number | bigint>> = {
-    checksum: 0n,
-    checksumBody: bodyChecksum(body, checksum),
-    size: bytes.length,
-    version: PROTOCOL_VERSION,
-    reserved: 0,
-  };
-  // In the order of `decodeFields`, so that both make objects of one shape.
-  const header: Record<string, unknown> = { ...layout.template };
-  for (const field of COMMON_LAYOUT) {
-    if (field.offset === OFFSET_COMMAND) continue;
-    const value = computed[field.name] ?? given[field.name];
-    assert(value !== undefined, 'every common field is given');
-    writeField(view, field, value);
-    header[field.name] = value;
-  }
-  for (const field of layout.fields) {
-    const value = given[field.name];
-    assert(value !== undefined, 'every field of the command is given');
-    writeField(view, field, value);
-    header[field.name] = value;
-  }
+  writeBig(view, OFFSET_CHECKSUM_BODY, bodyChecksum(body, checksum));
+  writeBig(view, OFFSET_CLUSTER, sender.cluster);
+  writeU32(view, OFFSET_SIZE, bytes.length);
+  view.setUint16(OFFSET_VERSION, PROTOCOL_VERSION, true);
   view.setUint8(OFFSET_COMMAND, layout.code);
-  const sum = checksum.hash(bytes.subarray(16, HEADER_SIZE));
-  writeU128(view, OFFSET_CHECKSUM, sum);
-  header['checksum'] = sum;
-  // SAFETY: the fields of the command's layout, as `decodeFields` would read them.
-  return { header: header as unknown as HeaderOf<C>, bytes, body };
-}
-
-function decodeFields(code: number, view: DataView): Header | null {
-  const layout = LAYOUTS[code];
-  assert(layout !== undefined, 'the code was checked');
-  const header: Record<string, unknown> = { ...layout.template };
-  for (const field of COMMON_LAYOUT) {
-    if (field.offset === OFFSET_COMMAND) continue;
-    const value = readField(view, field);
-    if (value === null) return null;
-    header[field.name] = value;
-  }
-  for (const field of layout.fields) {
-    const value = readField(view, field);
-    if (value === null) return null;
-    header[field.name] = value;
-  }
-  return header as unknown as Header; // SAFETY: built from the layout of its command.
+  writeU8(view, OFFSET_REPLICA, sender.replica);
+  writeNumber(view, OFFSET_VIEW, sender.view);
+  writeU32(view, OFFSET_RELEASE, sender.release);
+  writeBig(view, OFFSET_INCARNATION, sender.incarnation);
+  FIELD_WRITERS[command](view, own);
+  writeBig(view, OFFSET_CHECKSUM, checksum.hash(bytes.subarray(16, HEADER_SIZE)));
+  const header = HEADER_READERS[command](view);
+  assert(header !== null, 'what was written can be read');
+  return { header, bytes, body };
 }
 
 /**
@@ -163,7 +163,7 @@ export function decodeHeader(bytes: Uint8Array, checksum: ChecksumFunction): Hea
   ) {
     return 'not_zero';
   }
-  return decodeFields(layout.code, view) ?? 'field_range';
+  return HEADER_READERS[layout.command](view) ?? 'field_range';
 }
 
 /** Decodes a whole message: exactly `size` bytes. Never throws, whatever the bytes. */

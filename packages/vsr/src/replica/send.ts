@@ -1,6 +1,6 @@
 import { assert } from '@kimberlite/store';
-import type { Command, FieldsToSend, OwnFields } from '../message/layout.ts';
-import { type AnyMessage, encodeMessage, type Message } from '../message/message.ts';
+import type { Command, OwnFields } from '../message/layout.ts';
+import { type AnyMessage, encodeFrom, type Message } from '../message/message.ts';
 import { setHas, setSlots } from '../std/bitset.ts';
 import type { ClientId } from '../std/numbers.ts';
 import type { Replica } from './replica.ts';
@@ -13,15 +13,14 @@ export function compose<C extends Command>(
   body: Uint8Array | null = null,
 ): Message<C> {
   const durableOnly = command === 'ping' || command === 'pong';
-  const common = {
+  const sender = {
     cluster: r.cluster,
     replica: r.slot,
     view: durableOnly ? r.superblock.durable.view : r.view,
     release: r.release,
     incarnation: r.incarnation,
   };
-  const all = { ...common, ...fields } as FieldsToSend<C>; // SAFETY: the two parts make the whole.
-  return encodeMessage(command, all, body, r.checksum);
+  return encodeFrom(command, { sender, own: fields }, body, r.checksum);
 }
 
 /**
