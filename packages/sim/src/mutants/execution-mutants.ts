@@ -5,6 +5,7 @@ const EXECUTE = 'vsr/src/replica/execution/execute.ts';
 const PREPARE = 'vsr/src/replica/normal/prepare.ts';
 const DO_VIEW_CHANGE = 'vsr/src/replica/view-change/do-view-change.ts';
 const PRIMARY_START = 'vsr/src/replica/view-change/primary-start.ts';
+const LEVELED_TABLE = 'store/src/levels/leveled-table.ts';
 
 /** Commit and execution: what is executed, when, and from which inputs. */
 export const EXECUTION_MUTANTS: readonly Mutant[] = [
@@ -136,6 +137,18 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
         file: 'vsr/src/replica/normal/append.ts',
         find: 'r.commitMax = opMax(r.commitMax, header.commit);',
         replace: 'r.commitMax = opMax(r.commitMax, header.op);',
+      },
+    ],
+  },
+  {
+    name: 'range_ends_where_its_tables_say',
+    bug: 'a range of an op ends by what is deleted here, while others have a checkpoint without it',
+    scenario: 'late_checkpoints',
+    edits: [
+      {
+        file: LEVELED_TABLE,
+        find: '!this.settled && looked + options.added >= walk.lookMax',
+        replace: '!this.settled && looked < 0',
       },
     ],
   },

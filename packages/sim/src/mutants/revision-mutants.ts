@@ -59,7 +59,7 @@ export const REVISION_MUTANTS: readonly Mutant[] = [
   {
     name: 'expired_rows_seen_until_merged',
     bug: 'readers see expired records as long as they lie in a run',
-    scenario,
+    scenario: 'late_checkpoints',
     edits: [
       {
         file: 'store/src/levels/leveled-table.ts',

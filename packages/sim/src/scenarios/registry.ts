@@ -69,6 +69,7 @@ import { duellingViews } from './race/duelling-views.ts';
 import { ghostPrepares } from './race/ghost-prepares.ts';
 import { lastCopies } from './race/last-copies.ts';
 import { lateAcknowledgements } from './race/late-acknowledgements.ts';
+import { lateCheckpoints } from './race/late-checkpoints.ts';
 import { lateHeaders } from './race/late-headers.ts';
 import { raceCommitDuringDvc } from './race/race-commit-during-dvc.ts';
 import { raceConcurrentViewChanges } from './race/race-concurrent-view-changes.ts';
@@ -165,6 +166,7 @@ export const SCENARIOS: readonly Scenario[] = [
   duellingViews,
   lateAcknowledgements,
   lateHeaders,
+  lateCheckpoints,
   ghostPrepares,
   lastCopies,
   scrubDetectsCorruption,
