@@ -61,6 +61,12 @@ export function forge(
       return Array.from({ length: mutation.times }, () => sent(message.bytes.slice()));
     case 'invalid_range':
       return [sent(message.bytes.slice()), invalidRange(message, context)];
+    case 'two_names': {
+      const bytes = message.bytes.slice();
+      bytes[OFFSET_REPLICA] = ((bytes[OFFSET_REPLICA] ?? 0) + 1) % context.replicaCount;
+      seal(bytes, checksum);
+      return [sent(message.bytes.slice()), sent(bytes)];
+    }
     case 'false_ack':
       return falseAck(message, context);
     case 'corrupt_checksum': {
@@ -127,9 +133,6 @@ function mutate(bytes: Uint8Array, mutation: Mutation, context: ForgeContext): U
       return invalidRequest(bytes);
     case 'random_field':
       return randomField(bytes, context.prng);
-    case 'other_name':
-      bytes[OFFSET_REPLICA] = ((bytes[OFFSET_REPLICA] ?? 0) + 1) % context.replicaCount;
-      return bytes;
     case 'other_cluster':
       bytes[OFFSET_CLUSTER] = (bytes[OFFSET_CLUSTER] ?? 0) ^ 1;
       return bytes;

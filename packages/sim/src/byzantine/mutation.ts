@@ -40,8 +40,8 @@ export type Mutation =
   | { readonly kind: 'deny_file' }
   /** One field has any value. */
   | { readonly kind: 'random_field' }
-  /** In the name of the next replica. */
-  | { readonly kind: 'other_name' }
+  /** In one's own name, and once more in that of the next replica. */
+  | { readonly kind: 'two_names' }
   | { readonly kind: 'other_cluster' }
   /** A byte of the body is wrong, under the checksum of the right one. */
   | { readonly kind: 'tamper_body' }

@@ -162,4 +162,16 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'files_not_told_apart',
+    bug: 'who speaks in the name of a replica is taken for it, whatever file it speaks for',
+    scenario: 'ByzantineForgedSender',
+    edits: [
+      {
+        file: 'vsr/src/replica/members/introduce.ts',
+        find: "if (known !== incarnation) return 'other_incarnation';",
+        replace: '',
+      },
+    ],
+  },
 ];

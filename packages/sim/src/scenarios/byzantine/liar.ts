@@ -96,7 +96,7 @@ function optionsOf(spec: Attack, seed: bigint): SimulationOptions {
     };
   });
   const { expects, rejections } = spec;
-  const signs = spec.mutation.kind === 'other_name' ? (liar + 1) % spec.replicaCount : liar;
+  const signs = spec.mutation.kind === 'two_names' ? (liar + 1) % spec.replicaCount : liar;
   return {
     ...base,
     introduced: true,
