@@ -60,6 +60,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
     promisedLogView: 'the view whose log it durably has; zero for a peer that has not greeted it',
     promisedView: 'the view that it is durably in; zero for a peer that has not greeted it',
     monotonic: "the sender's monotonic clock, microseconds",
+    life: "random number of this life of the sender's process",
     status: Object.entries(STATUS_CODES)
       .map(([name, code]) => `${code} ${name}`)
       .join(', '),
@@ -76,6 +77,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
     promisedView: 'highest view in which the pinger promised the answerer anything',
     pingMonotonic: '`monotonic` of the ping that this answers',
     pongWall: "the answerer's wall clock, microseconds since 1970",
+    pingLife: '`life` of the ping that this answers',
     life: "random number of this life of the answerer's process",
   },
   request: {

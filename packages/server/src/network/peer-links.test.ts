@@ -115,6 +115,7 @@ function pongTo(incarnation: bigint): AnyMessage {
     promisedView: View(0),
     pingMonotonic: 0,
     pongWall: 0,
+    pingLife: 1,
     life: 1,
   };
   // SAFETY: of one command.

@@ -44,8 +44,8 @@ export const HEADER_READERS: {
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
       checkpointId: readChecksum(v, 128), checkpointOp: readOp(v, 144), op: readOp(v, 152),
       commit: readOp(v, 160), promisedOp: readOp(v, 168), promisedLogView: readView(v, 176),
-      promisedView: readView(v, 184), monotonic: readU64(v, 192), status: v.getUint8(200),
-      clock: v.getUint8(201),
+      promisedView: readView(v, 184), monotonic: readU64(v, 192), life: v.getUint32(200, true),
+      status: v.getUint8(204), clock: v.getUint8(205),
     };
     return inRange(
       h.view + h.checkpointOp + h.op + h.commit + h.promisedOp + h.promisedLogView + h.promisedView
@@ -61,7 +61,8 @@ export const HEADER_READERS: {
       pingIncarnation: readU128(v, 128), knownIncarnation: readU128(v, 144),
       checkpointId: readChecksum(v, 160), checkpointOp: readOp(v, 176), knownSince: readOp(v, 184),
       promisedOp: readOp(v, 192), promisedLogView: readView(v, 200), promisedView: readView(v, 208),
-      pingMonotonic: readU64(v, 216), pongWall: readU64(v, 224), life: v.getUint32(232, true),
+      pingMonotonic: readU64(v, 216), pongWall: readU64(v, 224), pingLife: v.getUint32(232, true),
+      life: v.getUint32(236, true),
     };
     return inRange(
       h.view + h.checkpointOp + h.knownSince + h.promisedOp + h.promisedLogView + h.promisedView
@@ -326,7 +327,7 @@ export const FIELD_WRITERS: {
     writeNumber(v, 152, own.op); writeNumber(v, 160, own.commit);
     writeNumber(v, 168, own.promisedOp); writeNumber(v, 176, own.promisedLogView);
     writeNumber(v, 184, own.promisedView); writeNumber(v, 192, own.monotonic);
-    writeU8(v, 200, own.status); writeU8(v, 201, own.clock);
+    writeU32(v, 200, own.life); writeU8(v, 204, own.status); writeU8(v, 205, own.clock);
   },
   pong: (v, own) => {
     writeBig(v, 128, own.pingIncarnation); writeBig(v, 144, own.knownIncarnation);
@@ -334,7 +335,7 @@ export const FIELD_WRITERS: {
     writeNumber(v, 184, own.knownSince); writeNumber(v, 192, own.promisedOp);
     writeNumber(v, 200, own.promisedLogView); writeNumber(v, 208, own.promisedView);
     writeNumber(v, 216, own.pingMonotonic); writeNumber(v, 224, own.pongWall);
-    writeU32(v, 232, own.life);
+    writeU32(v, 232, own.pingLife); writeU32(v, 236, own.life);
   },
   request: (v, own) => {
     writeBig(v, 128, own.client); writeNumber(v, 144, own.session); writeU32(v, 152, own.request);

@@ -139,6 +139,7 @@ const PING = {
   promisedLogView: View(0),
   promisedView: View(0),
   monotonic: 1,
+  life: 1,
   status: 1,
   clock: 1,
 };

@@ -51,10 +51,20 @@ export function fromPeer<C extends Command>(
 export function greeting(peer: number, word: Partial<OwnFields<'pong'>> = {}): Message<'pong'> {
   const known = { pingIncarnation: 9n, knownIncarnation: 9n, knownSince: Op(0) };
   const promised = { promisedView: View(0), promisedLogView: View(0), promisedOp: Op(0) };
-  const rest = { ...checkpointFields(), pingMonotonic: STARTED_AT, pongWall: 0, life: 1 };
+  const asked = { pingMonotonic: STARTED_AT, pingLife: firstLife() };
+  const rest = { ...checkpointFields(), ...asked, pongWall: 0, life: 1 };
   return fromPeer({ slot: peer, view: 0 }, 'pong', { ...known, ...promised, ...rest, ...word });
 }
 
+/** The life of a replica whose generator has the usual seed. */
+function firstLife(): number {
+  const prng = new Prng(SEED);
+  prng.fork();
+  return prng.u32();
+}
+
+/** Of a harness' generator, unless the test names another. */
+const SEED = 5n;
 /** Monotonic time at which a harness begins. */
 const STARTED_AT = 1_000_000;
 
@@ -72,7 +82,7 @@ export interface HarnessOptions {
   readonly file?: DataFile;
   /** How the scrubber is paced; as in production by default. */
   readonly scrub?: ScrubOptions;
-  /** Of its generator; 5 by default. */
+  /** Of its generator; `SEED` by default. */
   readonly seed?: bigint;
 }
 
@@ -128,7 +138,7 @@ export class ReplicaHarness {
       slot,
       release: 1,
       stateMachine: options.stateMachine ?? counterMachine(),
-      prng: new Prng(options.seed ?? 5n),
+      prng: new Prng(options.seed ?? SEED),
       scrub: options.scrub ?? SCRUB_DEFAULT,
       blockCacheSize: (options.cacheBlocks ?? 1000) * this.config.blockSize,
     });
@@ -147,7 +157,7 @@ export class ReplicaHarness {
   private greetAll(): void {
     const { slot, replicaCount = 3 } = this.options;
     for (let peer = 0; peer < replicaCount; peer += 1) {
-      if (peer !== slot) this.deliver(greeting(peer));
+      if (peer !== slot) this.deliver(greeting(peer, { pingLife: this.replica.life }));
     }
     this.settle();
   }

@@ -35,6 +35,7 @@ function sendPing(r: Replica, to: number): void {
     commit: r.restored ? r.commitMin : Op(0),
     ...standingPromise(r, to),
     monotonic: r.monotonic,
+    life: r.life,
     status: STATUS_CODES[r.status],
     clock: r.clock.synchronized ? 1 : 0,
   });

@@ -43,6 +43,7 @@ function pings(harness: ReplicaHarness, slot: number, status: Status): void {
       commit: Op(0),
       ...promised,
       monotonic: harness.replica.monotonic,
+      life: 1,
       status: STATUS_CODES[status],
       clock: 1,
     }),

@@ -32,6 +32,7 @@ function pingOf(
     commit: Op(0),
     ...word,
     monotonic: 5,
+    life: 1,
     status: 1,
     clock: 1,
   };
@@ -214,6 +215,17 @@ describe('a file that was put back from an old copy', () => {
     // Who asks is answered, so that the two may still find out.
     harness.deliver(ping(2));
     expect(harness.takeAll()).toEqual(['pong to 2']);
+  });
+
+  it('is not greeted by an answer to an earlier life of its process', () => {
+    const harness = new ReplicaHarness({ slot: 1, introduced: false }).start();
+    const pingLife = harness.replica.life - 1;
+    for (const slot of [0, 2]) harness.deliver(greeting(slot, { pingLife }));
+    harness.settle();
+    expect(harness.replica.greeted).toBe(0);
+    for (const slot of [0, 2]) harness.deliver(greeting(slot));
+    harness.settle();
+    expect(harness.replica.greeted).not.toBe(0);
   });
 
   it('stays mute when the peer forgets, and not when it takes back what it said', () => {

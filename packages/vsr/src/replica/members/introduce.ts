@@ -24,9 +24,10 @@ import { durableHead } from '../view-change/durable-head.ts';
  *
  * Rule promise-remembered: every replica remembers, while it runs, the most that each peer has
  * promised it, and says so in its pongs. Before a replica promises anything to a peer in this life
- * of its process, or counts what that peer says, it must have heard this; a file that is behind its
- * own promise was put back from an old copy. Otherwise: B acknowledges with C, is put back to a
- * copy from before that, and elects a primary with A that has never seen the op.
+ * of its process, or counts what that peer says, it must have heard this, in answer to a ping of
+ * this life: an older answer, which waited on its way, may be from before the last promise. A file
+ * that is behind its own promise was put back from an old copy. Otherwise: B acknowledges with C,
+ * is put back to a copy from before that, and elects a primary with A that has never seen the op.
  *
  * Rule denied-is-mute: a replica whose file one peer denies, as another than the member's or behind
  * its promise, is mute and deaf but for pings and pongs, as if its links were cut: one honest peer
@@ -130,6 +131,7 @@ export function introductionFields(
 ): Pick<
   Message<'pong'>['header'],
   | 'pingIncarnation'
+  | 'pingLife'
   | 'knownIncarnation'
   | 'knownSince'
   | 'promisedView'
@@ -141,6 +143,7 @@ export function introductionFields(
   const promise = r.promises[ping.replica] ?? noPromise();
   return {
     pingIncarnation: ping.incarnation,
+    pingLife: ping.life,
     knownIncarnation: known.incarnation,
     knownSince: known.since,
     promisedView: promise.view,
@@ -154,6 +157,8 @@ export function introductionFields(
 export function onIntroduction(r: Replica, { header }: Message<'pong'>): void {
   // An answer to an earlier file of this slot says nothing of this one.
   if (header.pingIncarnation !== r.incarnation) return;
+  // Nor one to an earlier life of the process: more may have been promised after that.
+  if (header.pingLife !== r.life) return;
   if (header.knownIncarnation === 0n) return; // It is still writing it down.
   if (header.knownIncarnation !== r.incarnation) {
     const { since } = fileOf(r.introductions, r.slot);
