@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { DiskCopy } from '../storage/storage.ts';
 import { ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { at, settle } from '../testing/settled.ts';
 
@@ -79,6 +80,14 @@ describe('a lost disk, formatted anew', () => {
   });
 });
 
+/** The file is an older copy of itself now: nobody is asked to keep what it promised since. */
+function putBack(script: ScriptedCluster, slot: number, copy: DiskCopy): void {
+  const { cluster } = script;
+  cluster.storage(slot).putBack(copy);
+  cluster.checkers.onDiskLost(slot);
+  cluster.oldFiles.add(slot);
+}
+
 describe('a file put back from an old copy', () => {
   it.each([0, 1, 5, 40])('is refused by a peer that remembers, %i ops later', (ops) => {
     const { script, primary, backups } = settle({ replicaCount: 3 });
@@ -92,8 +101,7 @@ describe('a file put back from an old copy', () => {
     script.runUntil(() => script.converged());
     script.run(20); // It tells everyone what it stands by.
     script.crash(slot);
-    script.cluster.storage(slot).putBack(copy);
-    script.cluster.checkers.onDiskLost(slot);
+    putBack(script, slot, copy);
     script.tap.allowGivingUp(slot);
     script.restart(slot);
     script.run(100);
@@ -115,8 +123,7 @@ describe('a file put back from an old copy', () => {
     expect(script.add(1, 1)).toBe(1);
     script.crash(slot);
     script.crash(behind);
-    script.cluster.storage(slot).putBack(copy);
-    script.cluster.checkers.onDiskLost(slot);
+    putBack(script, slot, copy);
     script.restart(slot);
     script.run(100);
     expect(script.state(slot)).toMatchObject({ status: 'introducing', deniedBy: [primary] });
@@ -132,6 +139,35 @@ describe('a file put back from an old copy', () => {
     expect(script.tap.givenUp).toEqual([]);
   });
 
+  it('is refused, though what a peer said of it to an earlier life comes late', () => {
+    const { script, backups } = settle({ replicaCount: 3 });
+    const [slot, behind] = [at(backups, 0), at(backups, 1)];
+    script.run(20);
+    const late = script.watch({ to: slot, command: 'pong' });
+    script.run(50);
+    late.remove();
+    script.crash(slot);
+    const copy = script.cluster.storage(slot).copy();
+    script.restart(slot);
+    script.runUntil(() => script.converged());
+    // Acknowledged by the primary and this one, and known to nobody else.
+    const away = script.isolate(behind);
+    expect(script.add(1, 1)).toBe(1);
+    script.run(20);
+    script.crash(slot);
+    putBack(script, slot, copy);
+    const cut = script.drop({ to: slot });
+    script.restart(slot);
+    script.run(5);
+    for (const packet of late.packets) script.replay(packet);
+    script.run(5);
+    cut.remove();
+    script.run(100);
+    expect(script.events('greeted', slot).length).toBeGreaterThan(0);
+    expect(script.state(slot)).toMatchObject({ deniedBy: [3 - slot - behind] });
+    for (const rule of away) rule.remove();
+  });
+
   it('of a voter is refused when it holds a lower view than it had', () => {
     const { script, primary, backups } = settle({ replicaCount: 3 });
     const slot = at(backups, 0);
@@ -142,8 +178,7 @@ describe('a file put back from an old copy', () => {
     script.crash(primary);
     script.runUntil(() => script.primary() !== null && script.primary() !== primary);
     script.crash(slot);
-    script.cluster.storage(slot).putBack(copy);
-    script.cluster.checkers.onDiskLost(slot);
+    putBack(script, slot, copy);
     script.tap.allowGivingUp(slot);
     script.restart(slot);
     script.run(100);

@@ -235,7 +235,7 @@ const CANARIES: Readonly<Record<CheckerName, Canary>> = {
     planted: 'a log that contradicts what its author said before',
     plant: () => {
       const dropped = { kind: 'dropped', command: 'do_view_change', from: 1 } as const;
-      checkHonestPeers(0, { ...dropped, reason: 'log_conflict' });
+      checkHonestPeers(0, { ...dropped, reason: 'log_conflict' }, new Set());
     },
   },
   byzantine: {

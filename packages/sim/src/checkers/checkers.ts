@@ -102,6 +102,7 @@ export class Checkers implements ClientObserver {
     this.early.onTrace(slot, event);
     switch (event.kind) {
       case 'committed': {
+        if (this.disks.length === 1) this.observeOwnPrepare(slot, event.op, event.checksum);
         const entry = this.history.onCommitted(slot, event);
         if (entry === null) return;
         checkQuorumDurable(entry, this.disks);
@@ -150,11 +151,34 @@ export class Checkers implements ClientObserver {
     }
   }
 
+  /** A cluster of one sends no prepares: its parents are read from its disk. */
+  private observeOwnPrepare(slot: number, op: number, checksum: bigint): void {
+    const parent = this.disks[slot]?.prepareParent(op, checksum) ?? null;
+    if (parent !== null) this.history.observePrepare(checksum, parent);
+  }
+
   /** The process of a replica ended, in whatever way. */
   onStopped(slot: number): void {
     this.history.onRestart(slot);
     this.running.onStopped(slot);
     this.files.onStopped(slot);
+  }
+
+  /** Promises that the replica has made so far: a number that grows with each. */
+  promisesMade(slot: number): number {
+    return this.promises.made(slot);
+  }
+
+  /** The replica's file is a copy from before some of what it promised; or the newest one again. */
+  onOldFile(slot: number, forgotten: boolean): void {
+    this.promises.setForgotten(slot, forgotten);
+    this.checkpoints.onDiskLost(slot);
+  }
+
+  /** From now on an op may name another file in place of the replica's own. */
+  onFileGivenUp(slot: number): void {
+    this.files.onDiskLost(slot);
+    this.early.onDiskLost(slot);
   }
 
   /** The replica's disk is gone, and what it promised with it. */

@@ -5,7 +5,7 @@ import type { RecoveredFile } from './recovered-files.ts';
 import { check } from './violation.ts';
 
 /** Commands by which a replica takes part: acks, votes, logs, and that it leads or follows. */
-const TAKES_PART: ReadonlySet<Command> = new Set<Command>([
+export const TAKES_PART: ReadonlySet<Command> = new Set<Command>([
   'prepareOk',
   'commit',
   'startViewChange',

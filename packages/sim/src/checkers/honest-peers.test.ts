@@ -1,16 +1,31 @@
 import { encodeCalls, KERNEL_CALLS } from '@kimberlite/kernel';
-import { Checksum, ClientId } from '@kimberlite/vsr';
+import { Checksum, ClientId, type TraceEvent } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { KernelWorkload } from '../workload/kernel-workload.ts';
 import type { HistoryEntry } from './history.ts';
 import { checkHonestLog, checkHonestPeers } from './honest-peers.ts';
 
+type Denial = Extract<TraceEvent, { readonly kind: 'denied' }>['reason'];
+
+const NONE: ReadonlySet<number> = new Set();
+
 describe('honest peers', () => {
   it('drop what is late or twice, and never what only a liar would send', () => {
     const dropped = { kind: 'dropped', command: 'do_view_change', from: 1 } as const;
-    expect(() => checkHonestPeers(0, { ...dropped, reason: 'stale_view' })).not.toThrow();
-    expect(() => checkHonestPeers(0, { ...dropped, reason: 'log_conflict' })).toThrow(
+    expect(() => checkHonestPeers(0, { ...dropped, reason: 'stale_view' }, NONE)).not.toThrow();
+    expect(() => checkHonestPeers(0, { ...dropped, reason: 'log_conflict' }, NONE)).toThrow(
       'replica 0 drops a do_view_change of replica 1: log_conflict',
+    );
+  });
+
+  it('say of no true file that it is an older copy', () => {
+    const denied = { kind: 'denied', peer: 1 } as const;
+    const judge = (reason: Denial, oldFiles: readonly number[]): void =>
+      checkHonestPeers(0, { ...denied, reason }, new Set(oldFiles));
+    expect(() => judge('other_incarnation', [])).not.toThrow();
+    expect(() => judge('rolled_back', [0])).not.toThrow();
+    expect(() => judge('rolled_back', [1])).toThrow(
+      'replica 1 says that the true file of replica 0 is an older copy',
     );
   });
 

@@ -17,9 +17,20 @@ const ONLY_OF_LIARS: ReadonlySet<DropReason> = new Set<DropReason>([
 /**
  * Where nobody lies, nobody is told what only a liar would say. The core drops such messages, as it
  * must with anything from outside; so a replica that contradicts itself would be noticed by nobody,
- * if it were not for this.
+ * if it were not for this. Nor is a file said to be an older copy of itself but those that are.
  */
-export function checkHonestPeers(slot: number, event: TraceEvent): void {
+export function checkHonestPeers(
+  slot: number,
+  event: TraceEvent,
+  oldFiles: ReadonlySet<number>,
+): void {
+  if (event.kind === 'denied') {
+    check(
+      'honest_peers',
+      event.reason !== 'rolled_back' || oldFiles.has(slot),
+      () => `replica ${event.peer} says that the true file of replica ${slot} is an older copy`,
+    );
+  }
   // A client may be anybody's.
   if (event.kind !== 'dropped' || event.from === NO_REPLICA) return;
   check(

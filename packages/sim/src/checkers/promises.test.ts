@@ -113,6 +113,20 @@ describe('promises', () => {
     for (const [offer, error] of offers) expect(() => promises.onSend(0, offer)).toThrow(error);
   });
 
+  it('are broken by a file that has forgotten some and makes new ones', () => {
+    const { storage, promises } = formatted();
+    const checksum = writeOne(storage) as never;
+    promises.onTrace(0, { kind: 'acknowledged', op: Op(1), view: View(0), checksum });
+    expect(promises.made(0)).toBe(1);
+    promises.setForgotten(0, true);
+    promises.onStarting(0);
+    promises.onStarted(0, { ...STATE, op: Op(0) });
+    const vote = encodeMessage('startViewChange', common(0), null, mix128) as AnyMessage;
+    expect(() => promises.onSend(0, vote)).toThrow('a file that has forgotten promises');
+    promises.setForgotten(0, false);
+    expect(() => promises.onStarted(0, { ...STATE, op: Op(0) })).toThrow('starts with head 0');
+  });
+
   it('tell a doubtful head over a sound log', () => {
     const { promises } = formatted();
     const doubtful = { ...STATE, status: 'recovering_head' } as const;

@@ -8,6 +8,7 @@ import {
   type TraceEvent,
 } from '@kimberlite/vsr';
 import type { DiskEvidence } from '../storage/disk-evidence.ts';
+import { TAKES_PART } from './early-files.ts';
 import { check } from './violation.ts';
 
 interface Views {
@@ -23,6 +24,10 @@ interface Promised {
   acknowledgedMax: number;
   /** Its head was uncertain, and it was not normal since. */
   uncertain: boolean;
+  /** Promises made so far. */
+  made: number;
+  /** Its file was put back to a copy from before some of it. */
+  forgotten: boolean;
 }
 
 /**
@@ -32,7 +37,15 @@ interface Promised {
 const SUPERBLOCK_COPIES_LEAST = 3;
 
 function promisedNothing(): Promised {
-  return { view: 0, logView: 0, acknowledged: new Map(), acknowledgedMax: 0, uncertain: false };
+  return {
+    view: 0,
+    logView: 0,
+    acknowledged: new Map(),
+    acknowledgedMax: 0,
+    uncertain: false,
+    made: 0,
+    forgotten: false,
+  };
 }
 
 /** Commands from which nobody concludes anything about the author's view. */
@@ -64,7 +77,22 @@ export class Promises {
     this.replicas[slot] = promisedNothing();
   }
 
+  /** Promises that the replica has made so far: a number that grows with each. */
+  made(slot: number): number {
+    return this.at(slot).made;
+  }
+
+  /**
+   * The file is an older copy of itself now, or no longer: it has forgotten what it promised, and
+   * must not promise anything to anybody, until the newest one is there again.
+   */
+  setForgotten(slot: number, forgotten: boolean): void {
+    this.at(slot).forgotten = forgotten;
+  }
+
   onTrace(slot: number, event: TraceEvent): void {
+    // What it does on its own disk counts for nobody, as long as nobody is told.
+    if (this.at(slot).forgotten) return;
     switch (event.kind) {
       case 'view_durable':
         this.onViewDurable(slot, event.view, event.logView);
@@ -86,12 +114,13 @@ export class Promises {
    * cut short but left whole counts as promised from now on.
    */
   onStarting(slot: number): void {
-    this.raise(slot, this.durable(slot));
+    if (!this.at(slot).forgotten) this.raise(slot, this.durable(slot));
   }
 
   /** The replica took its start decision; `state` is what it is after that call. */
   onStarted(slot: number, state: ReplicaSnapshot): void {
     const promised = this.at(slot);
+    if (promised.forgotten) return;
     const { view, logView, op, status } = state;
     check('promises', view >= promised.view, () => `replica ${slot} forgot view ${promised.view}`);
     check(
@@ -119,6 +148,14 @@ export class Promises {
     const { header } = message;
     if (header.replica !== slot || SHOWS_NO_VIEW.has(header.command)) return;
     const promised = this.at(slot);
+    if (promised.forgotten) {
+      check(
+        'promises',
+        !TAKES_PART.has(header.command),
+        () => `replica ${slot} sends a ${header.command} from a file that has forgotten promises`,
+      );
+      return;
+    }
     check(
       'promises',
       header.view <= promised.view,
@@ -176,6 +213,7 @@ export class Promises {
     check('promises', view >= promised.view, () => `replica ${slot} goes back to view ${view}`);
     check('promises', logView >= promised.logView, () => `replica ${slot}: log view goes back`);
     check('promises', logView <= view, () => `replica ${slot}: log view above its view`);
+    if (view > promised.view || logView > promised.logView) promised.made += 1;
     promised.view = view;
     if (logView === promised.logView) return;
     promised.logView = logView;
@@ -206,6 +244,7 @@ export class Promises {
       () => `replica ${slot} acknowledges two different ops ${op} in log view ${promised.logView}`,
     );
     promised.acknowledged.set(op, checksum);
+    promised.made += 1;
     promised.acknowledged.delete(op - 256);
     promised.acknowledgedMax = Math.max(promised.acknowledgedMax, op);
   }

@@ -33,9 +33,11 @@ import { SimulatedStorage } from '../storage/storage.ts';
 import { clientObserver } from './client-observer.ts';
 import { SimulatedClock } from './clock.ts';
 import type { ClusterOptions } from './cluster-options.ts';
+import type { HeardWords } from './heard-words.ts';
 import { HINTS_OFF, Hints } from './hints.ts';
 import { type Happening, roleOf } from './observer.ts';
 import { ReadWitness } from './read-witness.ts';
+import { countRefusedFile } from './refused-files.ts';
 import type { FileBeginning } from './replica-maker.ts';
 import { ReplicaProcess, WORK_MEAN_MICROS } from './replica-process.ts';
 import { TraceListeners } from './trace-listeners.ts';
@@ -76,6 +78,10 @@ export class Cluster {
   private readonly connections: Map<ClientId, number>[];
   /** Replicas whose disk was lost and formatted anew. */
   readonly lostDisks: Set<number>;
+  /** Replicas whose file is an older copy of itself, from before some of what it promised. */
+  readonly oldFiles: Set<number>;
+  /** Hears what replicas tell each other, for a fault that needs it; null costs nothing. */
+  heardWords: HeardWords | null;
   /** Replicas that have ended themselves: their peers know better. */
   readonly gaveUp: Set<number>;
   private readonly startedNow: Set<number>;
@@ -102,6 +108,8 @@ export class Cluster {
     this.clusterId = prng.u128() | 1n;
     this.hostPrng = prng.fork();
     this.lostDisks = new Set();
+    this.oldFiles = new Set();
+    this.heardWords = null;
     this.gaveUp = new Set();
     this.startedNow = new Set();
     this.everStarted = new Set();
@@ -213,6 +221,8 @@ export class Cluster {
     this.totals.disksRecovered += 1;
     this.lostDisks.delete(slot);
     this.gaveUp.delete(slot);
+    this.oldFiles.delete(slot);
+    this.heardWords?.onFileReplaced(slot, file.incarnation);
     const recovered = recoveredFile({ slot, ...file });
     this.checkers.onDiskRecovered(slot, { ...file, view: recovered.view });
     this.formatDisk(slot, this.storage(slot), recovered);
@@ -224,9 +234,7 @@ export class Cluster {
       if (this.exposure.options.expects === 'liar_stops') this.giveUp(slot, reason);
       return;
     }
-    const expected = this.lostDisks.has(slot) && reason === 'other_incarnation';
-    assert(expected, `replica gave up: ${reason}`);
-    this.totals.strangersRefused += 1;
+    assert(countRefusedFile(this, slot, reason), `replica gave up: ${reason}`);
     this.giveUp(slot, reason);
   }
 
@@ -447,7 +455,9 @@ export class Cluster {
     }
     this.tally.repairs.onReceive(to, message);
     this.judge(() => this.checkers.onReceive(to, message));
+    this.heardWords?.onReceive(to, message);
     replica.deliver(message);
+    this.heardWords?.onTaken();
     this.checkers.onTaken();
   }
 
@@ -459,20 +469,12 @@ export class Cluster {
       this.startedNow.add(slot);
       this.everStarted.add(slot);
     }
-    if (event.kind === 'committed') this.observeOwnPrepare(slot, event.op, event.checksum);
     this.tally.onTrace(slot, event);
     this.readWitness.onTrace(slot, event);
-    if (this.exposure === null) checkHonestPeers(slot, event);
+    if (this.exposure === null) checkHonestPeers(slot, event, this.oldFiles);
     else if (this.exposure.onTrace(slot, event, this.queue.now)) this.totals.liesRejected += 1;
     this.judge(() => this.checkers.onTrace(slot, event));
     this.traceListeners.tell(slot, event);
-  }
-
-  /** A cluster of one sends no prepares: its parents are read from its disk. */
-  private observeOwnPrepare(slot: number, op: number, checksum: bigint): void {
-    if (this.options.replicaCount > 1) return;
-    const parent = this.storage(slot).evidence.prepareParent(op, checksum);
-    if (parent !== null) this.checkers.history.observePrepare(checksum, parent);
   }
 
   private onStepped(slot: number): void {
@@ -489,6 +491,7 @@ export class Cluster {
 
   private onStopped(slot: number): void {
     this.startedNow.delete(slot);
+    this.heardWords?.onStopped(slot);
     this.judge(() => this.checkers.onStopped(slot));
     this.totals.refusedHints += this.hints.onDied(slot);
   }

@@ -40,6 +40,9 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.tornSectors = disks.reduce((sum, disk) => sum + disk.tornSectors, 0);
   totals.writesFailed = disks.reduce((sum, disk) => sum + disk.failed, 0);
   totals.writesDropped = disks.reduce((sum, disk) => sum + disk.dropped, 0);
+  const rooms = cluster.storages.map(({ room }) => room.counts);
+  totals.blocksWithoutRoom = rooms.reduce((sum, room) => sum + room.refused, 0);
+  totals.blocksWithRoomAgain = rooms.reduce((sum, room) => sum + room.admitted, 0);
   totals.lostWrites = disks.reduce((sum, disk) => sum + disk.lostWrites, 0);
   return totals;
 }

@@ -77,7 +77,9 @@ function faultPlace(kind: DrawnFault['kind'], place: number, otherPlace: number)
     case 'crash':
     case 'crash_at_event':
     case 'lost_disk':
+    case 'old_file':
     case 'disk_hang':
+    case 'full_disk':
     case 'pause':
     case 'clock_step':
       return `: replica ${place}`;

@@ -15,6 +15,7 @@ export const FAULT_KINDS = [
   'crash_at_event',
   'power_cut',
   'lost_disk',
+  'old_file',
   'pause',
   'gray',
   'mutation',
@@ -30,6 +31,7 @@ export const FAULT_KINDS = [
   'write_error',
   'dropped_write',
   'disk_hang',
+  'full_disk',
   // No faults, but removable too: a client asks, a packet arrives.
   'request',
   'query',
@@ -44,6 +46,7 @@ const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'crash',
   'crash_at_event',
   'lost_disk',
+  'old_file',
   'pause',
   'clock_step',
   'read_fault',
@@ -55,6 +58,7 @@ const FAULTS_OF_REPLICAS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'write_error',
   'dropped_write',
   'disk_hang',
+  'full_disk',
   'gray',
 ]);
 

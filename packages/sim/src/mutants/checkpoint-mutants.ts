@@ -118,6 +118,18 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'ops_taken_without_room',
+    bug: 'ops above the deadline are prepared and acknowledged while a full disk lacks the checkpoint',
+    scenario: 'full_disks',
+    edits: [
+      {
+        file: 'vsr/src/replica/checkpoint/window.ts',
+        find: 'return r.checkpoint.op > required || (r.checkpoint.op === required && r.restored);',
+        replace: 'return r.checkpoint.op >= 0;',
+      },
+    ],
+  },
+  {
     name: 'ack_on_unfinished_transfer',
     bug: 'a replica acknowledges on top of a checkpoint whose blocks it is still fetching',
     edits: [{ file: WINDOW, find: ' && r.restored', replace: '' }],

@@ -64,6 +64,71 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     scenario: 'recovered_and_synced',
   },
   {
+    name: 'views_alone_remembered',
+    bug: 'peers remember in which view a file promised last, and not what its log held',
+    edits: [
+      {
+        file: INTRODUCE,
+        find: '  promise.logView = view;\n  promise.op = op;',
+        replace: '  promise.logView = view;',
+      },
+    ],
+    scenario: 'old_files',
+  },
+  {
+    name: 'promises_not_told',
+    bug: 'peers remember what a file promised, and do not say so in their greeting',
+    edits: [
+      {
+        file: INTRODUCE,
+        find: 'const promise = r.promises[ping.replica] ?? noPromise();',
+        replace: 'const promise = noPromise();',
+      },
+    ],
+    scenario: 'old_files',
+  },
+  {
+    name: 'answer_to_earlier_life_heard',
+    bug: 'what a peer said of a file to an earlier life of its process is taken for what it says now',
+    edits: [{ file: INTRODUCE, find: '  if (header.pingLife !== r.life) return;\n', replace: '' }],
+    scenario: 'old_files',
+  },
+  {
+    name: 'denial_forgotten_with_its_peer',
+    bug: 'a denied file takes part as soon as the peer that denied it starts anew, and has forgotten',
+    edits: [
+      {
+        file: INTRODUCE,
+        find: '  if (known.life !== life) return false; // It has forgotten.\n',
+        replace: '',
+      },
+    ],
+    scenario: 'old_files',
+  },
+  {
+    name: 'denied_and_heard',
+    bug: 'a file that a peer denies goes on voting and acknowledging',
+    edits: [
+      {
+        file: 'vsr/src/replica/send.ts',
+        find: "return r.denials.size > 0 && header.command !== 'ping' && header.command !== 'pong';",
+        replace:
+          "return r.denials.size > 9 && header.command !== 'ping' && header.command !== 'pong';",
+      },
+      {
+        file: INTRODUCE,
+        find: 'return r.denials.size > 0;',
+        replace: 'return r.denials.size > 9;',
+      },
+      {
+        file: INTRODUCE,
+        find: `    deny(r, header, 'rolled_back');\n    return;`,
+        replace: `    deny(r, header, 'rolled_back');`,
+      },
+    ],
+    scenario: 'old_files',
+  },
+  {
     name: 'replaced_file_still_counted',
     bug: 'a lost file that comes back commits the very op that replaces it, and what follows',
     edits: [

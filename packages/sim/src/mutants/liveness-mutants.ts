@@ -64,6 +64,7 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
   {
     name: 'stall_never_over',
     bug: 'a primary whose commits stood still once turns requests away for ever',
+    scenario: 'full_disks',
     edits: [{ file: COMMIT_STALL, find: 'r.primary.commitStalled = false;', replace: 'void r;' }],
   },
   {
@@ -137,6 +138,35 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
         file: ABDICATE,
         find: "  if (isDiskStalled(r)) return 'disk_stall';\n  if (holdsUpRequests(r)) return 'slow_disk';\n",
         replace: '  void isDiskStalled;\n  void holdsUpRequests;\n',
+      },
+    ],
+  },
+  {
+    name: 'full_disks_taken_for_hung',
+    bug: 'a primary gives way for a full disk, where all others have no room either',
+    scenario: 'full_disks',
+    edits: [
+      {
+        file: ABDICATE,
+        find: 'return peersWithCheckpoint(r, checkpointing.record.op) < r.quorums.replication;',
+        replace: 'return peersWithCheckpoint(r, checkpointing.record.op) < 0;',
+      },
+    ],
+  },
+  {
+    name: 'full_disk_leads_on',
+    bug: 'a primary whose disk alone is full takes all others for full, and leads',
+    scenario: 'lone_full_disks',
+    edits: [
+      {
+        file: ABDICATE,
+        find: 'return peersWithCheckpoint(r, checkpointing.record.op) < r.quorums.replication;',
+        replace: 'return peersWithCheckpoint(r, checkpointing.record.op) >= 0;',
+      },
+      {
+        file: ABDICATE,
+        find: "  if (holdsUpRequests(r)) return 'slow_disk';\n",
+        replace: '  void holdsUpRequests;\n',
       },
     ],
   },

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { healthy } from '../scenarios/base.ts';
 import { byzantineEarlyCommit } from '../scenarios/byzantine/byzantine-early-commit.ts';
 import { describeOptions } from './describe-options.ts';
+import { FULL_DISKS_OFF } from './full-disks.ts';
+import { OLD_FILES_OFF } from './old-files.ts';
 import type { SimulationOptions } from './options.ts';
 
 const calm: SimulationOptions = healthy(1n);
@@ -15,6 +17,8 @@ describe('the line that names what a run has switched on', () => {
     [{ atlas: { wal: true, blocks: true, rotten: true } }, 'atlas wal and blocks, as rotten'],
     [{ dividedRecovery: true }, 'divided recovery on'],
     [{ healedDelayMicros: 2_000 }, 'healed delay 2 ms'],
+    [{ oldFiles: { ...OLD_FILES_OFF, filesMax: 3 } }, 'old files 3'],
+    [{ fullDisks: { ...FULL_DISKS_OFF, fullMax: 2, together: true } }, 'full disks 2 together'],
     [{ lateHeaders: true }, 'late headers on'],
     [{ unawarePrimaries: true }, 'unaware primaries on'],
     [{ network: { ...calm.network, garbleProbability: 0.25 } }, 'garbled 25.0%'],

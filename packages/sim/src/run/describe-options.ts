@@ -54,7 +54,9 @@ export function describeOptions(
     healedWriteMicros: `healed write ${options.healedWriteMicros / 1000} ms`,
     healedDelayMicros: `healed delay ${options.healedDelayMicros / 1000} ms`,
     hungDisks: `hung disks ${options.hungDisks.hungMax}`,
+    fullDisks: fullDiskWords(options.fullDisks),
     lostDisk: `lost disks ${options.lostDisk.disksMax}`,
+    oldFiles: `old files ${options.oldFiles.filesMax}`,
     dividedRecovery: `divided recovery ${onOrOff(options.dividedRecovery)}`,
     lateHeaders: `late headers ${onOrOff(options.lateHeaders)}`,
     unawarePrimaries: `unaware primaries ${onOrOff(options.unawarePrimaries)}`,
@@ -154,6 +156,10 @@ function processWords(processes: ProcessFaultOptions): string {
     `crash at ${processes.crashAt.events.join(' and ') || 'no event'}`,
     `pause ${percent(processes.pauseProbability, 3)}`,
   ].join(', ');
+}
+
+function fullDiskWords({ fullMax, together }: SimulationOptions['fullDisks']): string {
+  return `full disks ${fullMax}${together ? ' together' : ''}`;
 }
 
 function clockWords(clocks: readonly ClockOptions[]): string {

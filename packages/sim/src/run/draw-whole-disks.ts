@@ -1,13 +1,19 @@
 import type { Prng } from '@kimberlite/vsr';
 import type { PartitionMode, PartitionOptions } from '../network/partitions.ts';
+import { FULL_DISKS_OFF, type FullDiskOptions } from './full-disks.ts';
 import { HUNG_DISKS_OFF, type HungDiskOptions } from './hung-disks.ts';
 import { LOST_DISK_OFF, type LostDiskOptions } from './lost-disk.ts';
+import { OLD_FILES_OFF, type OldFileOptions } from './old-files.ts';
 import type { SimulationOptions } from './options.ts';
 
 /** Share of runs in which a class is switched on. */
 const ON = 0.25;
 /** Of lost disks, which leave no room for any rot. */
 const LOST_ON = 0.12;
+/** Of files put back to older copies, the same. */
+const OLD_ON = 0.12;
+/** Of full disks. */
+const FULL_ON = 0.2;
 
 const LINK_MODES: readonly PartitionMode[] = ['single_link', 'bridge', 'ring'];
 
@@ -32,6 +38,40 @@ export function drawWholeDisks(prng: Prng, drawn: SimulationOptions): Simulation
   // Two of two are needed, and one alone has no peer that would know.
   if (lostDisk.disksMax === 0 || drawn.replicaCount < 3) return options;
   return { ...options, lostDisk, introduced: true, atlas: { wal: false, blocks: false } };
+}
+
+/**
+ * Classes that came later, drawn after all else, so that they move no draw of an older one: disks
+ * that are full, and files that are put back to older copies. Such a file is the one bad copy, as
+ * a lost disk is.
+ */
+export function drawLastOfDisks(prng: Prng, drawn: SimulationOptions): SimulationOptions {
+  const options: SimulationOptions = { ...drawn, fullDisks: drawFull(prng, drawn.replicaCount) };
+  const oldFiles = drawOld(prng);
+  if (oldFiles.filesMax === 0 || drawn.lostDisk.disksMax > 0 || drawn.replicaCount < 3) {
+    return options;
+  }
+  return { ...options, oldFiles, introduced: true, atlas: { wal: false, blocks: false } };
+}
+
+function drawFull(prng: Prng, replicaCount: number): FullDiskOptions {
+  const options: FullDiskOptions = {
+    fillProbability: prng.pick([1 / 1_000, 1 / 100]),
+    clearProbability: 1 / prng.pick([100, 500]),
+    fullMax: prng.between(1, replicaCount),
+    together: prng.chance(0.5),
+  };
+  return prng.chance(FULL_ON) ? options : FULL_DISKS_OFF;
+}
+
+function drawOld(prng: Prng): OldFileOptions {
+  const options: OldFileOptions = {
+    copyProbability: prng.pick([1 / 1_000, 1 / 100]),
+    probability: prng.pick([1 / 500, 1 / 50]),
+    remedyProbability: prng.pick([0, 1 / 100, 1 / 20]),
+    filesMax: prng.between(1, 10),
+  };
+  return prng.chance(OLD_ON) ? options : OLD_FILES_OFF;
 }
 
 function drawHung(prng: Prng, replicaCount: number): HungDiskOptions {

@@ -9,7 +9,7 @@ import { unrecoverableReason } from './diagnosis.ts';
 import { ALL_ZONES } from './hung-disks.ts';
 
 /** In which state a replica outside the core stays for good. */
-type Frozen = 'down' | 'paused' | 'cut' | 'send_only' | 'receive_only' | 'hung_disk';
+type Frozen = 'down' | 'paused' | 'cut' | 'send_only' | 'receive_only' | 'hung_disk' | 'full_disk';
 
 export interface LivenessOptions {
   readonly wholeCluster: boolean;
@@ -19,6 +19,8 @@ export interface LivenessOptions {
   readonly healedDelayMicros: number;
   /** Replicas outside the core may be whole but for a disk that takes nothing new any more. */
   readonly hungDisks: boolean;
+  /** The same of a disk that has no room for more blocks. */
+  readonly fullDisks: boolean;
 }
 
 /** How the liveness phase ended. */
@@ -40,17 +42,18 @@ const FINAL_REQUESTS = 2;
 export class LivenessPhase {
   private readonly cluster: Cluster;
   readonly core: readonly number[];
-  /** Replicas outside the core of which only the disk is broken. */
+  /** Replicas outside the core of which only the disk is broken, hanging or full. */
   private readonly hung: Set<number>;
 
   constructor(cluster: Cluster, prng: Prng, options: LivenessOptions) {
-    const { wholeCluster, hungDisks } = options;
+    const { wholeCluster, hungDisks, fullDisks } = options;
     this.cluster = cluster;
     this.hung = new Set();
     const { replicaCount } = cluster.options;
     const slots = prng
       .shuffle(Array.from({ length: replicaCount }, (_, slot) => slot))
-      .filter((slot) => !cluster.lostDisks.has(slot) && !cluster.hasGivenUp(slot));
+      .filter((slot) => !cluster.lostDisks.has(slot) && !cluster.oldFiles.has(slot))
+      .filter((slot) => !cluster.hasGivenUp(slot));
     const least = viewChangeQuorum(replicaCount);
     // Who has not met every other one cannot begin: only then does the whole cluster heal.
     const all = wholeCluster || cluster.partaking < replicaCount;
@@ -60,7 +63,8 @@ export class LivenessPhase {
     this.heal(options);
     for (const slot of slots.slice(size)) {
       const frozen = prng.pick<Frozen>(['down', 'paused', 'cut', 'send_only', 'receive_only']);
-      this.freeze(slot, hungDisks && prng.chance(0.5) ? 'hung_disk' : frozen);
+      const hung = hungDisks && prng.chance(0.5) ? 'hung_disk' : frozen;
+      this.freeze(slot, fullDisks && prng.chance(0.5) ? 'full_disk' : hung);
     }
   }
 
@@ -182,10 +186,11 @@ export class LivenessPhase {
     const replica = cluster.replica(slot);
     cluster.log(() => `liveness: replica ${slot} stays ${frozen}`);
     replica.disarm();
-    if (frozen === 'hung_disk') {
+    if (frozen === 'hung_disk' || frozen === 'full_disk') {
       this.hung.add(slot);
       if (replica.paused) replica.unpause();
-      cluster.storage(slot).hang(ALL_ZONES);
+      if (frozen === 'hung_disk') cluster.storage(slot).hang(ALL_ZONES);
+      else cluster.storage(slot).room.setLimit(0);
       return;
     }
     if (frozen === 'down') {

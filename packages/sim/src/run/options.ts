@@ -8,9 +8,11 @@ import type { NetworkOptions } from '../network/network.ts';
 import type { PartitionOptions } from '../network/partitions.ts';
 import type { AtlasOptions } from '../storage/fault-atlas.ts';
 import type { StorageOptions } from '../storage/storage.ts';
+import type { FullDiskOptions } from './full-disks.ts';
 import type { GrayOptions } from './gray-faults.ts';
 import type { HungDiskOptions } from './hung-disks.ts';
 import type { LostDiskOptions } from './lost-disk.ts';
+import type { OldFileOptions } from './old-files.ts';
 import type { Totals } from './totals.ts';
 
 /** What befalls processes. Probabilities are per replica and tick unless said otherwise. */
@@ -102,6 +104,7 @@ export interface SimulationOptions {
   /** All replicas have met before the run; else they do so under its faults. */
   readonly introduced: boolean;
   readonly lostDisk: LostDiskOptions;
+  readonly oldFiles: OldFileOptions;
   /** Files take the place of lost ones while the cluster is divided; of five replicas only. */
   readonly dividedRecovery: boolean;
   /** Headers reach the disk after their slots were given away and back; of five replicas only. */
@@ -113,6 +116,7 @@ export interface SimulationOptions {
   readonly processes: ProcessFaultOptions;
   readonly gray: GrayOptions;
   readonly hungDisks: HungDiskOptions;
+  readonly fullDisks: FullDiskOptions;
   /** Lies told in the safety phase; null for none. */
   readonly byzantine: ByzantineOptions | null;
   readonly clocks: readonly ClockOptions[];

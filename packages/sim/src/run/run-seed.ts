@@ -19,6 +19,7 @@ import { rowWorkload } from '../workload/row-machine.ts';
 import type { Workload } from '../workload/workload.ts';
 import { describeOptions } from './describe-options.ts';
 import { DividedRecovery } from './divided-recovery.ts';
+import { FullDisks } from './full-disks.ts';
 import { GrayFaults } from './gray-faults.ts';
 import { HungDisks } from './hung-disks.ts';
 import { outcomeOfLies, outcomeOfStop } from './judge-lies.ts';
@@ -26,6 +27,7 @@ import { hasLastCopy } from './last-copies.ts';
 import { LateHeaders } from './late-headers.ts';
 import { LivenessPhase } from './liveness.ts';
 import { LostDisk } from './lost-disk.ts';
+import { OldFiles } from './old-files.ts';
 import type { SimulationOptions } from './options.ts';
 import { NOTHING_THROWN, type Outcome, outcomeOf, type Verdict } from './outcome.ts';
 import { ProcessFaults } from './process-faults.ts';
@@ -152,10 +154,12 @@ class Simulator {
   private readonly processes: ProcessFaults;
   private readonly lostDisk: LostDisk;
   private readonly dividedRecovery: DividedRecovery;
+  private readonly oldFiles: OldFiles;
   private readonly prng: Prng;
   private readonly livenessPrng: Prng;
   private readonly gray: GrayFaults;
   private readonly hungDisks: HungDisks;
+  private readonly fullDisks: FullDisks;
   private readonly lateHeaders: LateHeaders;
   private readonly unawarePrimaries: UnawarePrimaries;
   private idle: boolean;
@@ -185,6 +189,8 @@ class Simulator {
     this.lateHeaders = new LateHeaders(cluster, prng.fork(), options.lateHeaders);
     const { unawarePrimaries } = options;
     this.unawarePrimaries = new UnawarePrimaries(cluster, prng.fork(), unawarePrimaries);
+    this.oldFiles = new OldFiles(cluster, prng.fork(), options.oldFiles);
+    this.fullDisks = new FullDisks(cluster, prng.fork(), options.fullDisks);
     this.idle = false;
     this.watchesLastCopies = options.witnesses.some(({ counter }) => counter === 'lastCopies');
   }
@@ -196,11 +202,13 @@ class Simulator {
       const excess = this.excess();
       this.gray.healAll();
       this.hungDisks.end();
+      this.fullDisks.end();
       this.lateHeaders.end();
       this.unawarePrimaries.end();
       this.processes.end();
       this.lostDisk.end();
       this.dividedRecovery.end();
+      this.oldFiles.end();
       this.cluster.endLies();
       // Who might find out that a lie was believed must not be left out.
       const whole = !enough || this.cluster.exposure !== null;
@@ -209,6 +217,7 @@ class Simulator {
         healedWriteMicros: this.options.healedWriteMicros,
         healedDelayMicros: this.options.healedDelayMicros,
         hungDisks: this.options.hungDisks.hungMax > 0,
+        fullDisks: this.options.fullDisks.fullMax > 0,
       });
       const outcome = this.judge(liveness);
       return outcome.verdict === 'ok' ? (excess ?? outcome) : outcome;
@@ -290,8 +299,10 @@ class Simulator {
     this.processes.tick();
     this.lostDisk.tick();
     this.dividedRecovery.tick();
+    this.oldFiles.tick();
     this.gray.tick();
     this.hungDisks.tick();
+    this.fullDisks.tick();
     this.lateHeaders.tick();
     this.unawarePrimaries.tick();
     this.cluster.network.tick();

@@ -18,10 +18,12 @@ import {
 } from '../network/partitions.ts';
 import { STORAGE_CALM, type StorageOptions } from '../storage/storage.ts';
 import { drawHints, drawTimeouts } from './draw-timeouts.ts';
-import { drawWholeDisks } from './draw-whole-disks.ts';
+import { drawLastOfDisks, drawWholeDisks } from './draw-whole-disks.ts';
+import { FULL_DISKS_OFF } from './full-disks.ts';
 import { GRAY_KINDS, GRAY_OFF, type GrayOptions } from './gray-faults.ts';
 import { HUNG_DISKS_OFF } from './hung-disks.ts';
 import { LOST_DISK_OFF } from './lost-disk.ts';
+import { OLD_FILES_OFF } from './old-files.ts';
 import { CRASH_AT_NOTHING, type ProcessFaultOptions, type SimulationOptions } from './options.ts';
 
 const MILLISECOND = 1_000;
@@ -44,7 +46,7 @@ const LOOKS_FEW = 4;
  */
 export function drawSwarm(prng: Prng): SimulationOptions {
   const drawn = drawWholeDisks(prng, drawParameters(prng));
-  return { ...drawn, keyOrder: prng.pick(KEY_ORDERS_DRAWN) };
+  return drawLastOfDisks(prng, { ...drawn, keyOrder: prng.pick(KEY_ORDERS_DRAWN) });
 }
 
 /** Some kinds of trouble need a few hot keys, or keys that grow; most are better off with any. */
@@ -84,11 +86,13 @@ export function drawParameters(prng: Prng): SimulationOptions {
     clients: drawClients(prng),
     introduced: prng.chance(0.75),
     lostDisk: LOST_DISK_OFF,
+    oldFiles: OLD_FILES_OFF,
     dividedRecovery: false,
     lateHeaders: false,
     unawarePrimaries: false,
     gray: GRAY_OFF,
     hungDisks: HUNG_DISKS_OFF,
+    fullDisks: FULL_DISKS_OFF,
     byzantine: null,
     witnesses: [],
     timeouts: drawTimeouts(prng),

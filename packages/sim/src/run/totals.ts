@@ -83,6 +83,18 @@ export interface Totals {
   diskHangs: number;
   /** Primaries with such a disk that let requests wait for three seconds. */
   hungPrimaries: number;
+  /** Times that a data file could grow no more. */
+  fullDisks: number;
+  /** Writes of blocks that had to wait for room, and those of them that found it later. */
+  blocksWithoutRoom: number;
+  blocksWithRoomAgain: number;
+  /** Requests turned away, and queries answered, while blocks waited for room. */
+  refusalsWithoutRoom: number;
+  queriesWithoutRoom: number;
+  /** Requests turned away when all disks had had room for three seconds. */
+  refusalsWithRoom: number;
+  /** Primaries that alone had no room and let requests wait for three seconds. */
+  fullDiskPrimaries: number;
   /** Headers that reached a disk after another body had stood in their slot. */
   lateHeaders: number;
   /** Primaries with queries to answer that knew nothing of a later view, and what it executed. */
@@ -110,6 +122,13 @@ export interface Totals {
   disksRecovered: number;
   /** Old disks of recovered replicas that came back to life. */
   disksReturned: number;
+  /** Files that were put back to an older copy, behind what they had promised. */
+  oldFiles: number;
+  /** Of those, lives in which a peer denied it, and those that ended for it. */
+  oldFilesDenied: number;
+  oldFilesRefused: number;
+  /** Copies that were put back and behind nothing that was promised: they go on. */
+  oldFilesHarmless: number;
   /** Acks that an old disk sent while an op that replaces its file waited to be committed. */
   lostFileAcks: number;
   /** New files that were started while fewer than a quorum of the others had noted them. */
@@ -233,6 +252,13 @@ export function emptyTotals(): Totals {
     writesDropped: 0,
     diskHangs: 0,
     hungPrimaries: 0,
+    fullDisks: 0,
+    blocksWithoutRoom: 0,
+    blocksWithRoomAgain: 0,
+    refusalsWithoutRoom: 0,
+    queriesWithoutRoom: 0,
+    refusalsWithRoom: 0,
+    fullDiskPrimaries: 0,
     lateHeaders: 0,
     unawarePrimaries: 0,
     decodeFaults: 0,
@@ -252,6 +278,10 @@ export function emptyTotals(): Totals {
     strangersRefused: 0,
     disksRecovered: 0,
     disksReturned: 0,
+    oldFiles: 0,
+    oldFilesDenied: 0,
+    oldFilesRefused: 0,
+    oldFilesHarmless: 0,
     lostFileAcks: 0,
     filesKnownByFew: 0,
     filesFromCheckpoints: 0,

@@ -5,9 +5,11 @@ import { HINTS_OFF } from '../cluster/hints.ts';
 import { WORK_MEAN_MICROS } from '../cluster/replica-process.ts';
 import { NETWORK_CALM } from '../network/network.ts';
 import { PARTITIONS_OFF } from '../network/partitions.ts';
+import { FULL_DISKS_OFF } from '../run/full-disks.ts';
 import { GRAY_OFF } from '../run/gray-faults.ts';
 import { HUNG_DISKS_OFF } from '../run/hung-disks.ts';
 import { LOST_DISK_OFF } from '../run/lost-disk.ts';
+import { OLD_FILES_OFF } from '../run/old-files.ts';
 import { PROCESS_FAULTS_OFF, type SimulationOptions } from '../run/options.ts';
 import { drawParameters } from '../run/swarm.ts';
 import { STORAGE_CALM } from '../storage/storage.ts';
@@ -44,7 +46,9 @@ export function healthy(seed: bigint, replicaCount = 3): SimulationOptions {
     processes: PROCESS_FAULTS_OFF,
     gray: GRAY_OFF,
     hungDisks: HUNG_DISKS_OFF,
+    fullDisks: FULL_DISKS_OFF,
     lostDisk: LOST_DISK_OFF,
+    oldFiles: OLD_FILES_OFF,
     byzantine: null,
     clocks: Array.from({ length: replicaCount }, () => CLOCK_CALM),
     clients: CLIENTS_BUSY,

@@ -58,12 +58,15 @@ import { crashDuringCommit } from './crash/crash-during-commit.ts';
 import { crashDuringViewChange } from './crash/crash-during-view-change.ts';
 import { dividedRecovery } from './crash/divided-recovery.ts';
 import { lostDisk } from './crash/lost-disk.ts';
+import { oldFiles } from './crash/old-files.ts';
 import { powerCuts } from './crash/power-cuts.ts';
 import { recoveredAndSynced } from './crash/recovered-and-synced.ts';
 import { recoveryCorruptLog } from './crash/recovery-corrupt-log.ts';
+import { fullDisks } from './gray/full-disks.ts';
 import { grayFailureIntermittentNetwork } from './gray/gray-failure-intermittent-network.ts';
 import { grayFailureSlowDisk } from './gray/gray-failure-slow-disk.ts';
 import { hungDisks } from './gray/hung-disks.ts';
+import { loneFullDisks } from './gray/lone-full-disks.ts';
 import { slowNetworks } from './gray/slow-networks.ts';
 import { duellingViews } from './race/duelling-views.ts';
 import { ghostPrepares } from './race/ghost-prepares.ts';
@@ -154,6 +157,7 @@ export const SCENARIOS: readonly Scenario[] = [
   corruptionTornWrite,
   powerCuts,
   lostDisk,
+  oldFiles,
   recoveredAndSynced,
   dividedRecovery,
   crashDuringCommit,
@@ -162,6 +166,8 @@ export const SCENARIOS: readonly Scenario[] = [
   grayFailureSlowDisk,
   hungDisks,
   slowNetworks,
+  fullDisks,
+  loneFullDisks,
   grayFailureIntermittentNetwork,
   duellingViews,
   lateAcknowledgements,

@@ -22,6 +22,7 @@ import {
 import { sameBytes } from './disk-order.ts';
 import { logIsAmbiguous } from './log-damage.ts';
 import type { SectorMemory } from './sector-memory.ts';
+import type { Word } from './word.ts';
 
 const SECTORS_PER_COPY = SUPERBLOCK_COPY_SIZE / SECTOR_SIZE;
 
@@ -168,6 +169,31 @@ export class DiskEvidence {
       if (sameBytes(body, this.ringHeader(walSlot))) found.push({ walSlot, op: header.op });
     }
     return found.sort((first, other) => other.op - first.op).map(({ walSlot }) => walSlot);
+  }
+
+  /** Checksums of the prepares that have both parts on disk. */
+  durablePrepares(): ReadonlySet<bigint> {
+    return new Set(this.durableSlots().map((walSlot) => checksumIn(this.bodyHeader(walSlot))));
+  }
+
+  /**
+   * The most that a start from this disk could stand by; null without a superblock. Its head may
+   * be lower: what it cannot prove is dropped.
+   */
+  word(): Word | null {
+    const superblock = this.superblock();
+    if (typeof superblock === 'string') return null;
+    const { view, logView, headers } = superblock;
+    const { config, checksum } = this.setup;
+    let op = Math.max(0, ...headers.map((header) => header?.header.op ?? 0));
+    for (let walSlot = 0; walSlot < config.walSlots; walSlot += 1) {
+      for (const bytes of [this.bodyHeader(walSlot), this.ringHeader(walSlot)]) {
+        const header = decodeHeader(bytes, checksum);
+        if (typeof header === 'string' || header.command !== 'prepare') continue;
+        op = Math.max(op, header.op);
+      }
+    }
+    return { view, logView, op };
   }
 
   /** Both parts of this prepare were on this disk at some time, so it may have been promised. */

@@ -11,6 +11,7 @@ import {
 import type { FaultGate } from '../faults/fault-gate.ts';
 import type { EventQueue } from '../std/event-queue.ts';
 import { drawExponential } from '../std/exponential.ts';
+import { BlockRoom } from './block-room.ts';
 import { DiskEvidence } from './disk-evidence.ts';
 import { checkHeaderWrite } from './disk-order.ts';
 import type { FaultAtlas } from './fault-atlas.ts';
@@ -90,6 +91,8 @@ export interface StorageSetup {
  */
 export class SimulatedStorage implements StoragePort {
   readonly counts: StorageCounts;
+  /** How far the block area may grow. */
+  readonly room: BlockRoom;
   /** Answers what checkers ask of these bytes. */
   readonly evidence: DiskEvidence;
   private readonly queue: EventQueue;
@@ -139,6 +142,7 @@ export class SimulatedStorage implements StoragePort {
     this.inFlight = [];
     this.onWriteFailed = setup.onWriteFailed ?? null;
     this.hung = new HungZones();
+    this.room = new BlockRoom();
     this.wrongCopies = new WrongCopies(this.memory.superblock, setup.prng.fork());
     this.generation = 0;
     this.latentPrng = setup.prng.fork();
@@ -178,9 +182,8 @@ export class SimulatedStorage implements StoragePort {
     }
   }
 
-  /** A copy of the whole disk, as a backup of its file would be. Nothing may be in flight. */
+  /** A copy of the whole disk, as a snapshot of it would be: without what is in flight. */
   copy(): DiskCopy {
-    assert(this.inFlight.length === 0, 'the disk is at rest');
     const copies = ZONES.map((zone) => [zone, this.memory[zone].copy()] as const);
     return new Map(copies);
   }
@@ -212,15 +215,20 @@ export class SimulatedStorage implements StoragePort {
     const write = toWrite(zone, offset, bytes);
     this.assertInBounds(zone, offset, write.sectors.length * SECTOR_SIZE);
     for (const other of this.inFlight) assert(!overlap(write, other), 'no overlapping writes');
-    if (zone === 'superblock') checkSuperblockWrite({ offset, bytes }, this.inFlight, this);
+    assert(!this.room.overlaps(write), 'no overlapping writes');
+    if (zone === 'superblock') {
+      checkSuperblockWrite({ offset, bytes }, [...this.inFlight, ...this.room.writes()], this);
+    }
     if (zone === 'wal_headers') {
       checkHeaderWrite({ offset, bytes }, this.memory.wal_headers, this.memory.wal_prepares, {
         config: this.config,
         checksum: this.checksum,
       });
     }
-    this.inFlight.push(write);
-    this.hung.begin(zone, () => this.land(write, done));
+    this.room.begin(write, () => {
+      this.inFlight.push(write);
+      this.hung.begin(zone, () => this.land(write, done));
+    });
   }
 
   private land(write: Write, done: () => void): void {
@@ -255,6 +263,7 @@ export class SimulatedStorage implements StoragePort {
   crash(): void {
     this.generation += 1;
     this.hung.onCrash();
+    this.room.onCrash();
     const torn = this.inFlight;
     this.inFlight = [];
     this.wrongCopies.onCrash();
