@@ -44,6 +44,13 @@ interface FileCopy {
   readonly promises: number;
 }
 
+/** A file in place of a refused one, and the op by which it was made. */
+interface Settling {
+  readonly slot: number;
+  readonly op: number;
+  readonly incarnation: bigint;
+}
+
 /** An old file in the place of the newest one. */
 interface OldFile {
   readonly slot: number;
@@ -74,8 +81,8 @@ export class OldFiles {
   private readonly copies: Map<number, FileCopy>;
   private old: OldFile | null;
   private recovering: Recovery | null;
-  /** Recovered, and not yet level with what was committed by then. */
-  private settling: { readonly slot: number; readonly op: number } | null;
+  /** Recovered, and not yet known to all others and level with what was committed by then. */
+  private settling: Settling | null;
 
   constructor(cluster: Cluster, prng: Prng, options: OldFileOptions) {
     this.cluster = cluster;
@@ -133,7 +140,7 @@ export class OldFiles {
   private mayPutBack(): boolean {
     const { cluster, settling, options } = this;
     const { replicaCount } = cluster.options;
-    if (settling !== null && !this.isLevel(settling)) return false;
+    if (settling !== null && !this.isSettled(settling)) return false;
     this.settling = null;
     // Two of two are needed, and one alone has no peer that would know.
     if (replicaCount < 3 || cluster.partaking < replicaCount) return false;
@@ -170,7 +177,7 @@ export class OldFiles {
     return true;
   }
 
-  /** Whether the replica has promised nothing since, by word or by a copy of its own that counts. */
+  /** Whether the replica has promised nothing since, nor has a copy of its own that would count. */
   private isHarmless(slot: number, { promises, prepares }: FileCopy): boolean {
     const { checkers } = this.cluster;
     if (checkers.promisesMade(slot) !== promises) return false;
@@ -242,11 +249,23 @@ export class OldFiles {
     const { slot } = recovering;
     this.recovering = null;
     this.old = null;
-    this.settling = { slot, op: cluster.checkers.history.head };
+    const { incarnation } = named;
+    this.settling = { slot, op: cluster.checkers.history.head, incarnation };
     cluster.recoverDisk(slot, named);
   }
 
-  private isLevel({ slot, op }: { readonly slot: number; readonly op: number }): boolean {
+  /**
+   * Whether the new file is as good as the lost one was. A member that has not heard of it cannot
+   * follow it, so while there is one another loss would be one too many.
+   */
+  private isSettled({ slot, op, incarnation }: Settling): boolean {
+    const known = this.cluster.storages.every(({ evidence }, other) => {
+      if (other === slot) return true;
+      const superblock = evidence.superblock();
+      if (typeof superblock === 'string') return false;
+      return superblock.introductions.files[slot]?.incarnation === incarnation;
+    });
+    if (!known) return false;
     const state = this.cluster.replica(slot).snapshot();
     if (state === null || state.status !== 'normal' || state.syncing) return false;
     return state.commitMin >= op && state.journalDirty === 0;
