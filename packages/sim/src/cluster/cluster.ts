@@ -430,7 +430,7 @@ export class Cluster {
     const { from, to, bytes } = packet;
     this.hash.number(this.queue.now);
     this.hash.number((from << 8) | to);
-    this.hash.bytes(bytes.subarray(0, 8));
+    this.hash.bytes(bytes, Math.min(8, bytes.length));
     const message = decodeMessage(bytes, this.options.checksum);
     if (typeof message === 'string') {
       this.totals.decodeFaults += 1;

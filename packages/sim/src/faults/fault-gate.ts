@@ -1,3 +1,4 @@
+import { present } from '@kimberlite/store';
 import type { EventQueue } from '../std/event-queue.ts';
 
 /** Every kind of thing that a run may be replayed without. */
@@ -105,7 +106,7 @@ export interface FaultGateOptions {
  */
 export class FaultGate {
   /** Faults drawn so far, by kind, those held back included. */
-  readonly counts: Record<FaultKind, number>;
+  private readonly drawn: Map<FaultKind, { count: number }>;
   /** Told each fault, for traces; null costs nothing. Deliveries are not told. */
   onFault: ((fault: DrawnFault) => void) | null;
   /** Ordinals of what was drawn, could happen and was let through; null: not noted. */
@@ -115,7 +116,7 @@ export class FaultGate {
   private readonly removed: ReadonlyMap<FaultKind, readonly OrdinalRange[]>;
 
   constructor(queue: EventQueue, options: FaultGateOptions) {
-    this.counts = emptyFaultCounts();
+    this.drawn = new Map(FAULT_KINDS.map((kind) => [kind, { count: 0 }]));
     this.onFault = null;
     this.happened = null;
     this.queue = queue;
@@ -129,8 +130,9 @@ export class FaultGate {
 
   /** The fault may happen. Counts it in any case. */
   allow(kind: FaultKind, place: number, otherPlace = -1): boolean {
-    const ordinal = this.counts[kind];
-    this.counts[kind] = ordinal + 1;
+    const drawn = this.of(kind);
+    const ordinal = drawn.count;
+    drawn.count += 1;
     const removed = this.isRemoved(kind, ordinal);
     if (this.onFault !== null && kind !== 'delivery') {
       this.onFault({ kind, ordinal, removed, place, otherPlace });
@@ -144,7 +146,22 @@ export class FaultGate {
    * the same, or what is held back elsewhere would give later ones other numbers.
    */
   skip(kind: FaultKind): void {
-    this.counts[kind] += 1;
+    this.of(kind).count += 1;
+  }
+
+  /** Faults of this kind drawn so far, those held back included. */
+  count(kind: FaultKind): number {
+    return this.of(kind).count;
+  }
+
+  counts(): Record<FaultKind, number> {
+    const counts = emptyFaultCounts();
+    for (const [kind, { count }] of this.drawn) counts[kind] = count;
+    return counts;
+  }
+
+  private of(kind: FaultKind): { count: number } {
+    return present(this.drawn.get(kind), 'each kind is counted');
   }
 
   /** From now on what happens is noted, for `ordinals`. */
@@ -165,8 +182,9 @@ export class FaultGate {
 
   private isRemoved(kind: FaultKind, ordinal: number): boolean {
     const { closedFrom } = this.options;
-    const events = isAsked(kind) || kind === 'delivery';
-    if (closedFrom !== null && !events && this.queue.processed >= closedFrom) return true;
+    if (closedFrom !== null && this.queue.processed >= closedFrom) {
+      if (!isAsked(kind) && kind !== 'delivery') return true;
+    }
     if (this.removed.size === 0) return false;
     const ranges = this.removed.get(kind);
     return ranges !== undefined && inRanges(ranges, ordinal);

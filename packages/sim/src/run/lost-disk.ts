@@ -67,12 +67,12 @@ export class LostDisk {
     const returns = prng.chance(options.returnProbability);
     const recovers = prng.chance(options.recoverProbability);
     const own = prng.fork();
-    let left = cluster.faults.counts.lost_disk + (loses ? 1 : 0) + (returns ? 1 : 0);
+    let left = cluster.faults.count('lost_disk') + (loses ? 1 : 0) + (returns ? 1 : 0);
     if (this.returned !== null) this.haunt(this.returned);
     else if (this.recovering !== null) this.recover(this.recovering, own);
     else if (cluster.lostDisks.size > 0) this.beginRecovery(own, recovers);
     else if ((!returns || !this.comesBack(own)) && loses) this.lose(own);
-    for (left -= cluster.faults.counts.lost_disk; left > 0; left -= 1) {
+    for (left -= cluster.faults.count('lost_disk'); left > 0; left -= 1) {
       cluster.faults.skip('lost_disk');
     }
   }

@@ -127,7 +127,7 @@ export function runSeed(run: RunOptions): RunResult {
     message: missing === null ? outcome.message : `${outcome.message}; ${missing}`,
     traceHash: cluster.traceHash(),
     options: described,
-    faults: { ...cluster.faults.counts },
+    faults: cluster.faults.counts(),
     lies: Object.fromEntries(cluster.mutator?.applied ?? []),
     event: cluster.queue.processed,
     micros: cluster.queue.now,

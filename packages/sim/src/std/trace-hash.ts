@@ -27,9 +27,10 @@ export class TraceHash {
     for (let at = 0; at < value.length; at += 1) this.word(value.charCodeAt(at));
   }
 
-  bytes(value: Uint8Array): void {
-    this.word(value.length);
-    for (let at = 0; at < value.length; at += 1) this.word(value[at] ?? 0);
+  /** Folds in the bytes, or the first `length` of them. */
+  bytes(value: Uint8Array, length: number = value.length): void {
+    this.word(length);
+    for (let at = 0; at < length; at += 1) this.word(value[at] ?? 0);
   }
 
   /** Folds in every field of an event, in the order in which its literal names them. */

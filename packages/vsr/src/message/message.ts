@@ -70,6 +70,8 @@ export function isCommand<C extends Command>(
   return message.header.command === command;
 }
 
+/** The body of most messages. */
+const NO_BYTES = new Uint8Array(0);
 /** For messages of up to 1 KiB, which do not live long; what is logged has memory of its own. */
 const small = new Slab(8 * 1024);
 
@@ -123,7 +125,7 @@ function seal<C extends Command>(
   const layout = layoutOf(command);
   assert(layout.body === 'bytes' || bytes.length === HEADER_SIZE, 'a body where there is one');
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_SIZE);
-  const body = bytes.subarray(HEADER_SIZE);
+  const body = bytes.length === HEADER_SIZE ? NO_BYTES : bytes.subarray(HEADER_SIZE);
   writeBig(view, OFFSET_CHECKSUM_BODY, bodyChecksum(body, checksum));
   writeBig(view, OFFSET_CLUSTER, sender.cluster);
   writeU32(view, OFFSET_SIZE, bytes.length);
@@ -174,7 +176,7 @@ export function decodeMessage(
   const header = decodeHeader(bytes, checksum);
   if (typeof header === 'string') return header;
   if (header.size !== bytes.length) return 'size';
-  const body = bytes.subarray(HEADER_SIZE);
+  const body = bytes.length === HEADER_SIZE ? NO_BYTES : bytes.subarray(HEADER_SIZE);
   if (bodyChecksum(body, checksum) !== header.checksumBody) return 'body_checksum';
   if (!bodyHasShape(header, body)) return 'body_shape';
   return { header, bytes, body } as AnyMessage; // SAFETY: the header names the command.
@@ -213,7 +215,7 @@ let emptyBody: { readonly of: ChecksumFunction; readonly checksum: Checksum } | 
 /** The checksum of an empty body, which most messages carry. */
 function emptyBodyChecksum(checksum: ChecksumFunction): Checksum {
   if (emptyBody === null || emptyBody.of !== checksum) {
-    emptyBody = { of: checksum, checksum: checksum.hash(new Uint8Array(0)) };
+    emptyBody = { of: checksum, checksum: checksum.hash(NO_BYTES) };
   }
   return emptyBody.checksum;
 }

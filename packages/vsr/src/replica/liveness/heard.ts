@@ -59,7 +59,11 @@ const HEARTBEATS = 2;
 
 /** Voters heard of late, this replica included. */
 export function heardCount(r: Replica): number {
-  return setSlots(r.voters).filter((slot) => slot === r.slot || isHeard(r, slot)).length;
+  let heard = 0;
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+    if (setHas(r.voters, slot) && (slot === r.slot || isHeard(r, slot))) heard += 1;
+  }
+  return heard;
 }
 
 /** Of late, in whatever view. */

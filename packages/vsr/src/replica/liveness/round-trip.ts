@@ -21,6 +21,7 @@ export function learnRoundTrip(r: Replica, slot: number, micros: number): void {
 
 /** Round trip to the slowest of the fastest peers that make a quorum of each kind, in ticks. */
 export function quorumRoundTrip(r: Replica): number {
+  if (r.roundTrips.size === 0) return 0;
   const known: number[] = [];
   for (const [slot, ticks] of r.roundTrips) {
     if (slot !== r.slot && setHas(r.voters, slot)) known.push(ticks);

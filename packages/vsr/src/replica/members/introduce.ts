@@ -1,7 +1,7 @@
 import { nextView, primarySlot } from '../../membership.ts';
 import type { Header } from '../../message/layout.ts';
 import type { Message } from '../../message/message.ts';
-import { setAdd, setHas, setSlots } from '../../std/bitset.ts';
+import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
 import { Op, View, viewMax } from '../../std/numbers.ts';
 import { fileOf, isKnownByEnough, withFile } from '../../superblock/introductions.ts';
 import { updateSuperblock } from '../checkpoint/superblock-update.ts';
@@ -254,5 +254,5 @@ function sendOwed(r: Replica): void {
 /** Voters that are not known to have noted this replica's file yet, for people. */
 export function unmetPeers(r: Replica): number[] {
   const { knownBy } = r.introductions;
-  return setSlots(r.voters).filter((slot) => slot !== r.slot && !setHas(knownBy, slot));
+  return setSlots(setRemove(r.voters & ~knownBy, r.slot));
 }
