@@ -2,6 +2,7 @@ import {
   type AnyMessage,
   type ClientId,
   type ClusterConfig,
+  isCommand,
   type Message,
   type ReplicaSnapshot,
   type TraceEvent,
@@ -218,6 +219,7 @@ export class Checkers implements ClientObserver {
   /** A message is about to be taken by a replica that runs. */
   onReceive(slot: number, message: AnyMessage): void {
     this.acknowledged.onReceive(slot, message);
+    if (isCommand(message, 'pong')) this.stamps.onPong(slot, message.header);
     this.files.onReceive(slot, message);
   }
 

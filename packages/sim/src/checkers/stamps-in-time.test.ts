@@ -6,8 +6,12 @@ import { Violation } from './violation.ts';
 const SECOND = 1_000_000;
 
 /** A checker of a cluster whose clocks stand there. */
+function stampsOf(clockHull: () => ClockHull | null): StampsInTime {
+  return new StampsInTime({ now: () => 0, monotonic: () => 9_000, honest: true, clockHull });
+}
+
 function judge(hull: ClockHull | null): { commit: (op: number, timestamp: number) => void } {
-  const stamps = new StampsInTime({ clockHull: () => hull });
+  const stamps = stampsOf(() => hull);
   return {
     commit: (op, timestamp) => {
       stamps.onPrepared(1, BigInt(op));
@@ -17,7 +21,13 @@ function judge(hull: ClockHull | null): { commit: (op: number, timestamp: number
 }
 
 describe('the time of an op', () => {
-  const hull = { lowest: 100 * SECOND, highest: 101 * SECOND };
+  const hull = {
+    lowest: 100 * SECOND,
+    highest: 101 * SECOND,
+    walls: [100 * SECOND, 101 * SECOND, 101 * SECOND],
+    apart: 0,
+    agreed: false,
+  };
 
   it('is one between the clocks, give or take what clocks that agree may differ', () => {
     const { commit } = judge(hull);
@@ -33,7 +43,7 @@ describe('the time of an op', () => {
 
   it('may be late where the op before was', () => {
     const clocks = { ...hull };
-    const stamps = new StampsInTime({ clockHull: () => clocks });
+    const stamps = stampsOf(() => clocks);
     clocks.highest = 200 * SECOND;
     stamps.onPrepared(1, 1n);
     stamps.onHistory({ op: 1, checksum: 1n, timestamp: 200 * SECOND, requests: [] });
@@ -47,7 +57,22 @@ describe('the time of an op', () => {
 
   it('is not judged where a clock jumps, or nobody was seen to make the op', () => {
     judge(null).commit(1, 5);
-    const stamps = new StampsInTime({ clockHull: () => hull });
+    const stamps = stampsOf(() => hull);
     stamps.onHistory({ op: 1, checksum: 1n, timestamp: 5, requests: [] });
+  });
+
+  it('is near a majority of the clocks where the primary says that they agree', () => {
+    const agreed = { ...hull, agreed: true };
+    judge(agreed).commit(1, 101.2 * SECOND);
+    expect(() => judge(agreed).commit(1, 100.2 * SECOND)).toThrow(Violation);
+    judge(hull).commit(1, 100.2 * SECOND);
+  });
+
+  it('may be as far from them as the answers of the others took', () => {
+    const stamps = stampsOf(() => ({ ...hull, agreed: true }));
+    stamps.onPong(1, { pingMonotonic: 9_000 - SECOND });
+    stamps.onPrepared(1, 1n);
+    const timestamp = 100.2 * SECOND;
+    stamps.onHistory({ op: 1, checksum: 1n, timestamp, requests: [] });
   });
 });

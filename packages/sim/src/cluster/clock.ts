@@ -87,6 +87,13 @@ export class SimulatedClock implements ClockPort {
   }
 }
 
+/** Whether this clock is beyond the tolerance of all but a minority of them. */
+export function isOutvoted(clock: SimulatedClock, clocks: readonly SimulatedClock[]): boolean {
+  const wall = clock.wall();
+  const near = clocks.filter((each) => Math.abs(each.wall() - wall) <= CLOCK_TOLERANCE_MICROS);
+  return near.length <= clocks.length / 2;
+}
+
 /** Whether no majority of the clocks lies within the tolerance: nobody can agree with enough. */
 export function clocksDisagree(clocks: readonly SimulatedClock[]): boolean {
   const walls = clocks.map((clock) => clock.wall()).sort((first, other) => first - other);

@@ -2,7 +2,7 @@ import type { AnyMessage, ReplicaSnapshot, TraceEvent } from '@kimberlite/vsr';
 import { OPERATION_UNKNOWN } from '../byzantine/mutation.ts';
 import type { NodeHealths } from '../network/node-health.ts';
 import type { Totals } from '../run/totals.ts';
-import { clocksDisagree, type SimulatedClock } from './clock.ts';
+import { clocksDisagree, isOutvoted, type SimulatedClock } from './clock.ts';
 import type { ClusterOptions } from './cluster-options.ts';
 import { RepairWitness } from './repair-witness.ts';
 
@@ -30,6 +30,8 @@ export class TraceTally {
   private readonly viewsLed: Set<number>;
   /** By slot: new files learned of since the last op that it executed. */
   private readonly filesLearned: Map<number, number>;
+  /** Replicas whose clock is agreed upon. */
+  private readonly agreed: Set<number>;
   /** Replicas that have begun to fetch a checkpoint and have not ended. */
   private readonly syncing: Set<number>;
 
@@ -46,6 +48,7 @@ export class TraceTally {
     this.viewsTried = new Set();
     this.viewsLed = new Set();
     this.filesLearned = new Map();
+    this.agreed = new Set();
     this.syncing = new Set();
   }
 
@@ -93,6 +96,7 @@ export class TraceTally {
         return;
       case 'started':
         totals.recoveringHeads += event.status === 'recovering_head' ? 1 : 0;
+        this.agreed.delete(slot);
         if (event.status !== 'view_change') this.changing.delete(slot);
         return;
       case 'truncated':
@@ -164,18 +168,28 @@ export class TraceTally {
         if (LATE.has(event.command)) totals.lateCommits += 1;
         return;
       case 'clock':
-        this.onClock(event.synchronized);
+        this.onClock(slot, event.synchronized);
+        return;
+      case 'prepared':
+        if (this.agreed.has(slot) && this.isOutvoted(slot)) totals.outvotedStamps += 1;
         return;
       default:
         return;
     }
   }
 
-  private onClock(synchronized: boolean): void {
+  private onClock(slot: number, synchronized: boolean): void {
     const { totals } = this;
+    if (synchronized) this.agreed.add(slot);
+    else this.agreed.delete(slot);
     if (synchronized) totals.clockAgreements += 1;
     else totals.clockLosses += 1;
     if (!synchronized && clocksDisagree(this.clocks)) totals.clockLossesByOffset += 1;
+  }
+
+  private isOutvoted(slot: number): boolean {
+    const clock = this.clocks[slot];
+    return clock !== undefined && isOutvoted(clock, this.clocks);
   }
 
   private tried(view: number): void {

@@ -6,6 +6,7 @@ const PREPARE = 'vsr/src/replica/normal/prepare.ts';
 const DO_VIEW_CHANGE = 'vsr/src/replica/view-change/do-view-change.ts';
 const PRIMARY_START = 'vsr/src/replica/view-change/primary-start.ts';
 const LEVELED_TABLE = 'store/src/levels/leveled-table.ts';
+const CLUSTER_CLOCK = 'vsr/src/clock/cluster-clock.ts';
 
 /** Commit and execution: what is executed, when, and from which inputs. */
 export const EXECUTION_MUTANTS: readonly Mutant[] = [
@@ -113,6 +114,35 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
         file: PREPARE,
         find: 'Math.max(primary.timestampNext, r.clock.now(r.monotonic, r.wall))',
         replace: 'Math.max(primary.timestampNext, 1)',
+      },
+    ],
+  },
+  {
+    name: 'clock_agreement_ignored',
+    bug: 'a primary stamps ops with its own clock, whatever the others agree upon',
+    scenario: 'outvoted_clock',
+    edits: [
+      {
+        file: CLUSTER_CLOCK,
+        find: 'if (this.agreed === null) return wall;',
+        replace: 'if (this.majority > 0) return wall;',
+      },
+    ],
+  },
+  {
+    name: 'clock_agrees_with_itself',
+    bug: 'one clock is agreement enough',
+    scenario: 'outvoted_clock',
+    edits: [
+      {
+        file: CLUSTER_CLOCK,
+        find: 'const agreement = marzullo(intervals);',
+        replace: 'const agreement = marzullo(intervals.slice(0, 1));',
+      },
+      {
+        file: CLUSTER_CLOCK,
+        find: 'agreement.sources >= this.majority;',
+        replace: 'agreement.sources >= 1;',
       },
     ],
   },

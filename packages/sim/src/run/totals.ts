@@ -115,6 +115,8 @@ export interface Totals {
   revisionReads: number;
   compactedRefusals: number;
   clockLosses: number;
+  /** Ops made with an agreed clock by a primary whose own is not near a majority of them. */
+  outvotedStamps: number;
   /** Of those, the ones while no majority of the clocks lay within the tolerance. */
   clockLossesByOffset: number;
   disksLost: number;
@@ -273,6 +275,7 @@ export function emptyTotals(): Totals {
     revisionReads: 0,
     compactedRefusals: 0,
     clockLosses: 0,
+    outvotedStamps: 0,
     clockLossesByOffset: 0,
     disksLost: 0,
     strangersRefused: 0,

@@ -35,6 +35,7 @@ import { clockDrift } from './clock/clock-drift.ts';
 import { clockLostPrimary } from './clock/clock-lost-primary.ts';
 import { clockNtpFailure } from './clock/clock-ntp-failure.ts';
 import { clockOffsetExceeded } from './clock/clock-offset-exceeded.ts';
+import { outvotedClock } from './clock/outvoted-clock.ts';
 import { baseline } from './core/baseline.ts';
 import { combined } from './core/combined.ts';
 import { cutLinks } from './core/cut-links.ts';
@@ -188,6 +189,7 @@ export const SCENARIOS: readonly Scenario[] = [
   clockDrift,
   clockOffsetExceeded,
   clockLostPrimary,
+  outvotedClock,
   clockNtpFailure,
   clockBackwardJump,
   clientSessionCrash,
