@@ -1,4 +1,5 @@
 import { ACK_MUTANTS } from './ack-mutants.ts';
+import { BYGONE_MUTANTS } from './bygone-mutants.ts';
 import { CHECKPOINT_MUTANTS } from './checkpoint-mutants.ts';
 import { EXECUTION_MUTANTS } from './execution-mutants.ts';
 import { GUARD_MUTANTS } from './guard-mutants.ts';
@@ -33,4 +34,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...GUARD_MUTANTS,
   ...LIVENESS_MUTANTS,
   ...READ_MUTANTS,
+  ...BYGONE_MUTANTS,
 ];
