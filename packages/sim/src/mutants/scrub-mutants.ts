@@ -98,8 +98,33 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: CLEAR_SLOTS,
-        find: 'if (old >= 0 && old <= covered && isUnsound',
-        replace: 'if (old > covered + walSlots && isUnsound',
+        find: 'if (old !== null && old.header.op <= covered && isUnsound(r, old)) {',
+        replace: 'if (old !== null && old.header.op > covered + walSlots && isUnsound(r, old)) {',
+      },
+    ],
+  },
+  {
+    name: 'rot_of_earlier_laps_left',
+    bug: 'rot in the slot of an op is cleared one lap later only, and a state transfer skips laps',
+    scenario: 'ScrubTriggersRepair',
+    edits: [
+      {
+        file: CLEAR_SLOTS,
+        find: 'if (old !== null && old.header.op <= covered && isUnsound(r, old)) {',
+        replace:
+          'if (old?.header.op === op - walSlots && old.header.op <= covered && isUnsound(r, old)) {',
+      },
+    ],
+  },
+  {
+    name: 'ops_that_never_came_left',
+    bug: 'an op whose body a state transfer made needless keeps its slot from the scrubber',
+    scenario: 'ScrubTriggersRepair',
+    edits: [
+      {
+        file: CLEAR_SLOTS,
+        find: '(journal.isFaulty(op) || !journal.isReadable(op)) &&',
+        replace: 'journal.isFaulty(op) &&',
       },
     ],
   },

@@ -25,12 +25,17 @@ export function rotLeftByScrubbers(
   for (const slot of core) {
     for (let count = 0; count < atRest.rot; count += 1) cluster.storage(slot).rotAtRest();
   }
-  const toured = new Map(core.map((slot) => [slot, toursOf(cluster, slot) + TOURS]));
+  const awaited = new Map(core.map((slot) => [slot, toursFromNow(cluster, slot)]));
   const isDone = (slot: number): boolean => {
     const state = cluster.replica(slot).snapshot();
+    const { tours, checkpointOp } = awaited.get(slot) ?? { tours: 0, checkpointOp: 0 };
+    if (state !== null && state.checkpointOp !== checkpointOp) {
+      awaited.set(slot, toursFromNow(cluster, slot));
+      return false;
+    }
     return (
       state !== null &&
-      state.scrubTours >= (toured.get(slot) ?? 0) &&
+      state.scrubTours >= tours &&
       state.blocksMissing === 0 &&
       state.journalFaulty === 0
     );
@@ -61,8 +66,16 @@ export function rotLeftByScrubbers(
   return null;
 }
 
-function toursOf(cluster: Cluster, slot: number): number {
-  return cluster.replica(slot).snapshot()?.scrubTours ?? 0;
+/**
+ * How many tours a replica must have made, and of which checkpoint: a block that comes with another
+ * one behind the place where the tour is, is seen by the next one only.
+ */
+function toursFromNow(
+  cluster: Cluster,
+  slot: number,
+): { readonly tours: number; readonly checkpointOp: number } {
+  const { scrubTours = 0, checkpointOp = 0 } = cluster.replica(slot).snapshot() ?? {};
+  return { tours: scrubTours + TOURS, checkpointOp };
 }
 
 function runUntil(cluster: Cluster, condition: () => boolean): boolean {

@@ -1,4 +1,5 @@
 import { reservedSlot } from '../../format.ts';
+import type { LogHeader } from '../../message/header-list.ts';
 import { Op } from '../../std/numbers.ts';
 import { provenCheckpoint } from '../checkpoint/checkpoint.ts';
 import type { Replica } from '../replica.ts';
@@ -19,17 +20,19 @@ export function clearUnusedSlots(r: Replica): void {
   // The slots of the next ops up to a whole ring above the checkpoint hold none of the log.
   for (let op = r.op + 1; op <= r.checkpoint.op + walSlots; op += 1) {
     const walSlot = op % walSlots;
-    // An op of the lap before that rotted, or stands beside an unreadable header, goes too, once
-    // nobody can need it any more: who lacks it is given the checkpoint, and no view change tells
-    // of it.
-    const old = op - walSlots;
-    if (old >= 0 && old <= covered && isUnsound(r, Op(old))) r.journal.dropHeader(Op(old));
+    // An op of a lap before that rotted, stands beside an unreadable header, or never came, goes
+    // too, once nobody can need it any more: who lacks it is given the checkpoint, and no view
+    // change tells of it. A state transfer leaves such ops of any lap: nothing brings their bodies,
+    // and while one is awaited, rot in its slot would be passed over.
+    const old = r.journal.occupant(Op(op));
+    if (old !== null && old.header.op <= covered && isUnsound(r, old)) {
+      r.journal.dropHeader(old.header.op);
+    }
     if (r.journal.isUnknown(walSlot)) r.journal.clear(reservedSlot(walSlot, r));
   }
 }
 
-function isUnsound(r: Replica, op: Op): boolean {
-  const entry = r.journal.header(op);
-  if (entry === null || !r.journal.isFaulty(op)) return false;
-  return !r.journal.isWriting(op, entry.header.checksum);
+function isUnsound({ journal }: Replica, { header }: LogHeader): boolean {
+  const { op, checksum } = header;
+  return (journal.isFaulty(op) || !journal.isReadable(op)) && !journal.isWriting(op, checksum);
 }
