@@ -256,6 +256,23 @@ describe('a file that was put back from an old copy', () => {
     expect(told(0)).toBe(0);
   });
 
+  // Else what an old copy came to is held against the newest file when that is back in its place.
+  it('stands by nothing while a peer denies its file', () => {
+    const harness = again();
+    harness.deliver(greeting(2));
+    harness.deliver(prepareAfter(fixtureRoot()));
+    harness.settle();
+    harness.deliver(greeting(0, { promisedView: View(7) }));
+    expect(snapshotOf(harness.replica).deniedBy).toEqual([0]);
+    harness.takeAll();
+    harness.tick(200);
+    const told = harness.take('ping').filter(({ to }) => to === 2);
+    expect(told.length).toBeGreaterThan(0);
+    for (const { message } of told) {
+      expect(message.header).toMatchObject({ promisedView: 0, promisedLogView: 0, promisedOp: 0 });
+    }
+  });
+
   it('does not stand by a log above a checkpoint that its superblock does not name yet', () => {
     const harness = again();
     harness.deliver(greeting(2));

@@ -31,11 +31,12 @@ import { durableHead } from '../view-change/durable-head.ts';
  *
  * Rule denied-is-mute: a replica whose file one peer denies, as another than the member's or behind
  * its promise, is mute and deaf but for pings and pongs, as if its links were cut: one honest peer
- * that remembers is enough. It ends for good when a second peer denies it (of two replicas: the
- * first). One alone may lie: it could end every honest replica, and have its file thrown away. A
- * peer forgets when it starts anew, but in one life it never takes back what it has said: one that
- * does was not to be believed. Otherwise: the one peer that remembers restarts, and the old copy
- * counts.
+ * that remembers is enough. Its pings tell no promise, for it makes none: a view that an old copy
+ * came to would else be held against the newest file when that is back in its place. It ends for
+ * good when a second peer denies it (of two replicas: the first). One alone may lie: it could end
+ * every honest replica, and have its file thrown away. A peer forgets when it starts anew, but in
+ * one life it never takes back what it has said: one that does was not to be believed. Otherwise:
+ * the one peer that remembers restarts, and the old copy counts.
  */
 
 /** Why a peer denies this replica's file. */
@@ -116,10 +117,11 @@ export function standingPromise(
   r: Replica,
   to: number,
 ): Pick<Message<'ping'>['header'], 'promisedView' | 'promisedLogView' | 'promisedOp'> {
-  const { view, logView } = setHas(r.greeted, to) ? r.superblock.durable : noPromise();
+  const stands = setHas(r.greeted, to) && !isDenied(r);
+  const { view, logView } = stands ? r.superblock.durable : noPromise();
   // A log above a checkpoint that is being taken over is not this file's before its superblock
   // says so: a crash in between starts with the log before.
-  const current = setHas(r.greeted, to) && logView === r.logView && !r.restorePending;
+  const current = stands && logView === r.logView && !r.restorePending;
   const op = current ? durableHead(r) : Op(0);
   return { promisedView: view, promisedLogView: logView, promisedOp: op };
 }
