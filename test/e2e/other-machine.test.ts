@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperationClient } from '@kimberlite/client';
 import { createKernel } from '@kimberlite/kernel';
@@ -151,6 +151,21 @@ function counterModule(): string {
   return `--state-machine=${module}`;
 }
 
+/** Source of a module that makes the machine with some of its parts changed. */
+function counterWith(parts: string): string {
+  const source = new URL('../../packages/vsr/src/testing/counter-machine.ts', import.meta.url);
+  return (
+    `import { counterMachine } from '${source.href}';\n` +
+    `export default () => ({ ...counterMachine(), ${parts} });\n`
+  );
+}
+
+function scratch(): string {
+  const path = join(directory.path, 'scratch');
+  mkdirSync(path, { recursive: true });
+  return path;
+}
+
 /** Starts the program of the machine on a file that was made for it, and counts on. */
 async function countOn(path: string): Promise<number> {
   const restored = ok(await start(counterMachine(), path));
@@ -210,6 +225,9 @@ describe('the command line with the module that makes the machine', () => {
     ['exports no function', 'export default 7;', /has no default export that is a function/],
     ['throws', 'export default () => { throw new Error("no"); };', /it throws: no\./],
     ['makes something else', 'export default () => ({});', /something else than a state machine/],
+    ['has no table in its list', counterWith('tables: [null]'), /it has no list of tables: /],
+    ['has a name that is none', counterWith("name: 'Bad Name'"), /it has the name 'Bad Name'; /],
+    ['lacks a function', counterWith('validate: undefined'), /it has no function validate: /],
   ])('refuses a module that %s', async (_, source, problem) => {
     const module = join(directory.path, `${String(_).replaceAll(' ', '-')}.mjs`);
     if (source !== null) writeFileSync(module, source);
@@ -221,10 +239,26 @@ describe('the command line with the module that makes the machine', () => {
     expect(code).toBe(2);
   });
 
+  it('says what it threw, and leaves nothing', async () => {
+    const module = join(directory.path, 'throwing.mjs');
+    const source = counterWith("execute() { throw new Error('at the log'); }");
+    writeFileSync(module, source);
+    const verified = await runKimberlite(
+      ...['backup', 'verify', backup, `--scratch=${scratch()}`, `--state-machine=${module}`],
+    );
+    expect(verified.stderr).toMatch(/Error: at the log\n +at .*throwing.mjs/);
+    expect(verified.stderr).toMatch(
+      /\nerror: the state machine's execute at op .* threw Error: at the log\. /,
+    );
+    expect(verified.stderr).toMatch(/ \[state_machine_failed\]\n$/);
+    expect(verified.code).toBe(ERRORS.state_machine_failed.exitCode);
+    expect(readdirSync(scratch())).toEqual([]);
+  });
+
   it('refuses the module of yet another machine', async () => {
     const module = join(directory.path, 'another.mjs');
-    const parts = "name: 'test.other', tables: [], execute() {}";
-    writeFileSync(module, `export default () => ({ ${parts} });`);
+    const parts = "name: 'test.other', tables: [], validate() {}, replyLimit() {}, prefetch() {}";
+    writeFileSync(module, `export default () => ({ ${parts}, execute() {} });`);
     const refused = await runKimberlite('backup', 'verify', backup, `--state-machine=${module}`);
     expect(refused.stderr).toContain('test.counter; this program runs test.other. ');
     expect(refused.code).toBe(ERRORS.wrong_state_machine.exitCode);

@@ -28,6 +28,12 @@ export class ProgressLine {
     this.#io.writeError(`${CLEAR}${what}: ${percent} %`);
   }
 
+  /** Writes whole lines, which stay. */
+  say(text: string): void {
+    this.clear();
+    this.#io.writeError(text);
+  }
+
   /** Leaves no line behind; before anything else is written. */
   clear(): void {
     if (this.#shownAt === Number.NEGATIVE_INFINITY) return;

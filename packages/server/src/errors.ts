@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'state_machine_failed'
   | 'wrong_state_machine'
   | 'data_file_wrong_sizes'
+  | 'data_file_unfinished'
   | 'internal';
 
 export interface ErrorEntry {
@@ -195,6 +196,11 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
       'its own file. If it has never run, remove this one and format it with the sizes of the ' +
       'others, which `kimberlite inspect superblock` shows; if its own file is lost, remove this ' +
       'one and let `kimberlite recover` make one.',
+  },
+  data_file_unfinished: {
+    exitCode: 40,
+    summary: 'Files are there that an interrupted restore, verification or `recover` has left.',
+    remedy: 'Nothing was touched. Nothing depends on them: delete them, and run the command again.',
   },
   internal: {
     exitCode: 70,

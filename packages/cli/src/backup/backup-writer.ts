@@ -4,13 +4,10 @@ import {
   existsSync,
   fsyncSync,
   ftruncateSync,
-  linkSync,
   openSync,
-  renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
 import {
   type BackupHead,
   type BackupLayout,
@@ -21,14 +18,11 @@ import {
   type FileLock,
   fileFault,
   lockFile,
-  systemCode,
 } from '@kimberlite/server';
 import type { BackupPiece } from '@kimberlite/vsr';
 import { cliError, ofServerFault, unwrap } from '../fault.ts';
+import { partialOf, syncDirectory, takeName } from '../take-name.ts';
 import { type BackupFile, backupOf } from './backup-file.ts';
-
-/** What file systems without hard links say. */
-const WITHOUT_LINKS: readonly string[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 /** Refuses to take the name of a file that is there. */
 export function assertFree(path: string): void {
@@ -135,7 +129,7 @@ export class BackupWriter {
     this.#write(encodeBackupTrailer(file.hash(onProgress)), file.layout.trailerOffset);
     fsyncSync(this.#fd);
     this.#takeName();
-    syncDirectory(dirname(this.#path));
+    syncDirectory(this.#path);
     return file.layout.fileSize;
   }
 
@@ -145,17 +139,12 @@ export class BackupWriter {
     this.#lock.release();
   }
 
-  /** A link, unlike a rename, never takes the place of a file that is there. */
   #takeName(): void {
     try {
-      linkSync(this.#partial, this.#path);
-      rmSync(this.#partial);
+      takeName(this.#path);
     } catch (error) {
       assertFree(this.#path);
-      if (!WITHOUT_LINKS.includes(systemCode(error))) {
-        throw ofServerFault(creationFault(error, this.#path));
-      }
-      renameSync(this.#partial, this.#path);
+      throw ofServerFault(creationFault(error, this.#path));
     }
   }
 
@@ -176,18 +165,5 @@ export class BackupWriter {
     } catch (error) {
       throw ofServerFault(fileFault(error, this.#partial, 'write'));
     }
-  }
-}
-
-function partialOf(path: string): string {
-  return `${path}.partial`;
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

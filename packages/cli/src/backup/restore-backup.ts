@@ -1,19 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BlockSource, randomU128 } from '@kimberlite/server';
+import { type BlockSource, creationFault, randomU128 } from '@kimberlite/server';
 import { VOTERS_MAX } from '@kimberlite/vsr';
 import { type MachineFlags, type MakeMachine, machineFor } from '../cluster/machine-module.ts';
 import {
   assertNothingThere,
-  type ClusterSource,
   makeCluster,
   type NewCluster,
   newFilePaths,
 } from '../cluster/make-cluster.ts';
+import type { ReplaySource } from '../cluster/replay-log.ts';
 import { type Starts, startCommands, startText } from '../cluster/start-text.ts';
+import { removingUnfinished } from '../cluster/unfinished.ts';
 import type { OutputFlags } from '../connection-options.ts';
-import { usageError } from '../fault.ts';
+import { ofServerFault, usageError } from '../fault.ts';
 import { withOfflineFile } from '../inspect/data-file-reader.ts';
 import { findingText } from '../inspect/finding.ts';
 import { checkIntegrity } from '../inspect/integrity.ts';
@@ -42,27 +43,35 @@ export async function verifyBackup(path: string, flags: VerifyFlags, io: Io): Pr
     const makeMachine = await machineFor(path, file.head.machine, flags);
     const progress = new ProgressLine(io);
     checkAll(file, progress);
-    const directory = mkdtempSync(join(flags.scratch ?? tmpdir(), 'kimberlite-verify-'));
-    try {
+    const { op, blocks } = await removingUnfinished(async (made) => {
+      const directory = makeScratch(flags.scratch ?? tmpdir());
+      made.add(directory);
       const wanted = { cluster: newNumber(file), replicaCount: 1, directory };
-      const op = await makeCluster(sourceOf(file, makeMachine), wanted);
-      const blocks = await checkRestored(file, wanted, progress);
-      const { head, layout } = file;
-      if (flags.output === 'json') {
-        const counts = { bytes: layout.fileSize, restored_op: op, restored_blocks: blocks };
-        writeJson(io, { backup: path, ...headRecord(head), ...counts });
-        return;
-      }
-      io.write(
-        `ok  ${path}: cluster ${head.cluster} as of op ${head.op}, ${timeOf(head.createdAt)}; ` +
-          `${layout.blocks.count} blocks of the checkpoint at op ${head.checkpoint.op}, ` +
-          `${head.prepareSizes.length} ops above it; restored and checked\n`,
-      );
-    } finally {
-      progress.clear();
-      rmSync(directory, { recursive: true, force: true });
+      const op = await makeCluster(sourceOf(file, makeMachine), wanted, { progress });
+      return { op, blocks: await checkRestored(file, wanted, progress) };
+    });
+    progress.clear();
+    const { head, layout } = file;
+    if (flags.output === 'json') {
+      const counts = { bytes: layout.fileSize, restored_op: op, restored_blocks: blocks };
+      writeJson(io, { backup: path, ...headRecord(head), ...counts });
+      return;
     }
+    io.write(
+      `ok  ${path}: cluster ${head.cluster} as of op ${head.op}, ${timeOf(head.createdAt)}; ` +
+        `${layout.blocks.count} blocks of the checkpoint at op ${head.checkpoint.op}, ` +
+        `${head.prepareSizes.length} ops above it; restored and checked\n`,
+    );
   });
+}
+
+function makeScratch(directory: string): string {
+  const prefix = join(directory, 'kimberlite-verify-');
+  try {
+    return mkdtempSync(prefix);
+  } catch (error) {
+    throw ofServerFault(creationFault(error, prefix));
+  }
 }
 
 /** Makes the data files of a new cluster, which begins with all that the backup holds. */
@@ -70,10 +79,10 @@ export async function restoreBackup(path: string, flags: RestoreFlags, io: Io): 
   await withBackup(path, async (file) => {
     const makeMachine = await machineFor(path, file.head.machine, flags);
     const wanted = wantedCluster(file, flags);
-    assertNothingThere(wanted);
+    await assertNothingThere(wanted);
     const progress = new ProgressLine(io);
     checkAll(file, progress);
-    const begins = await makeCluster(sourceOf(file, makeMachine), wanted);
+    const begins = await makeCluster(sourceOf(file, makeMachine), wanted, { progress });
     const files = newFilePaths(wanted);
     const { head } = file;
     const { cluster, replicaCount } = wanted;
@@ -138,7 +147,7 @@ function newNumber(file: BackupFile): bigint {
   return cluster === file.head.cluster ? newNumber(file) : cluster;
 }
 
-function sourceOf(file: BackupFile, makeMachine: MakeMachine): ClusterSource {
+function sourceOf(file: BackupFile, makeMachine: MakeMachine): ReplaySource {
   const { head } = file;
   return {
     cluster: head.cluster,

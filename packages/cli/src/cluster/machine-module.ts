@@ -2,7 +2,12 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createKernel } from '@kimberlite/kernel';
 import { machineFault, sha256 } from '@kimberlite/server';
-import { type MachineIdentity, machineIdentityOf, type StateMachine } from '@kimberlite/vsr';
+import {
+  type MachineIdentity,
+  machineIdentityOf,
+  type StateMachine,
+  stateMachineFault,
+} from '@kimberlite/vsr';
 import type { Command } from 'commander';
 import { type CliError, ofServerFault, usageError } from '../fault.ts';
 
@@ -34,7 +39,7 @@ export async function machineFor(
   const make = stateMachine === undefined ? createKernel : await loadMachine(stateMachine);
   const fault = machineFault(path, machine, machineIdentityOf(make(), sha256));
   if (fault === null) return make;
-  if (stateMachine === undefined) {
+  if (stateMachine === undefined && fault.code === 'wrong_state_machine') {
     const message = `${fault.message}; --state-machine names the module that makes another`;
     throw ofServerFault({ ...fault, message });
   }
@@ -60,19 +65,37 @@ async function loadMachine(path: string): Promise<MakeMachine> {
     } catch (error) {
       throw wrongModule(path, `makes no state machine, it throws: ${firstLine(error)}`);
     }
-    if (isStateMachine(machine)) return machine;
-    throw wrongModule(path, 'makes something else than a state machine: docs/state-machine.md');
+    const problem = machineProblem(machine);
+    if (problem === null) return machine as StateMachine; // SAFETY: each member was looked at.
+    throw wrongModule(path, `makes something else than a state machine, for it ${problem}${HINT}`);
   };
   checked();
   return checked;
 }
 
-/** Whether it has what every state machine must; what that does is seen when it runs. */
-function isStateMachine(value: unknown): value is StateMachine {
+/** Functions without which nothing can be executed; the others may be left out. */
+const NEEDED = ['validate', 'replyLimit', 'prefetch', 'execute'] as const;
+const HINT = ': docs/state-machine.md';
+
+/** What it lacks of what every state machine must have; what that does is seen when it runs. */
+function machineProblem(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null) return 'is no object';
+  // SAFETY: each member is looked at.
+  const machine = value as Partial<Record<keyof StateMachine, unknown>>;
+  const { name, tables } = machine;
+  const missing = NEEDED.find((member) => typeof machine[member] !== 'function');
+  if (missing !== undefined) return `has no function ${missing}`;
+  if (typeof name !== 'string') return 'has no name';
+  if (!Array.isArray(tables) || !tables.every(isTable)) return 'has no list of tables';
+  return stateMachineFault({ name, tables });
+}
+
+function isTable(value: unknown): value is StateMachine['tables'][number] {
   if (typeof value !== 'object' || value === null) return false;
   // SAFETY: each member is looked at.
-  const { name, tables, execute } = value as Partial<Record<keyof StateMachine, unknown>>;
-  return typeof name === 'string' && Array.isArray(tables) && typeof execute === 'function';
+  const { id, name, combine } = value as Partial<Record<string, unknown>>;
+  const combines = combine === null || typeof combine === 'function';
+  return typeof id === 'number' && typeof name === 'string' && combines;
 }
 
 function wrongModule(path: string, problem: string): CliError {

@@ -1,20 +1,36 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createKernel } from '@kimberlite/kernel';
+import { isFault, lockFile } from '@kimberlite/server';
 import { zoneOffset } from '@kimberlite/vsr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cliError } from '../fault.ts';
 import { readerOf, withDataFile } from '../inspect/data-file-reader.ts';
 import { readTree } from '../inspect/read-tree.ts';
+import { ProgressLine } from '../progress.ts';
 import { sourceOf } from '../survivor/recover-survivor.ts';
 import { planOf } from '../survivor/survivor-plan.ts';
+import { capturedIo } from '../testing/captured-io.ts';
+import { failingCalls } from '../testing/failing-calls.ts';
 import { failingFile } from '../testing/failing-file.ts';
 import { CONFIG_SMALL, fill, formatSolo, startSolo } from '../testing/solo-file.ts';
-import { type ClusterSource, makeCluster, type NewCluster } from './make-cluster.ts';
+import { assertNothingThere, makeCluster, type NewCluster } from './make-cluster.ts';
+import type { ReplaySource } from './replay-log.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'kimberlite-make-cluster-'));
 /** What a real replica left behind; nobody changes it. */
 const original = join(directory, 'original.data');
+const progress = new ProgressLine(capturedIo());
 const { blockSize } = CONFIG_SMALL;
 const START = zoneOffset(CONFIG_SMALL, 'blocks');
 
@@ -39,14 +55,12 @@ function addresses(): { readonly needed: ReadonlySet<number>; readonly free: num
 }
 
 /** The original, of which the device refuses a sector within the block at an address. */
-function sourceWithout(address: number): ClusterSource {
+function sourceWithout(address: number): ReplaySource {
   const { needed } = addresses();
   const file = readerOf(failingFile(original, START + (address - 1) * blockSize));
   return {
     ...sourceOf(file, { plan: planOf(file, () => {}), needed, makeMachine: createKernel }),
-    onDamage: (message) => {
-      throw new Error(message);
-    },
+    onDamage: (message) => cliError('damaged', message, 'Take another.'),
   };
 }
 
@@ -75,7 +89,7 @@ describe('a block that the device refuses', () => {
   it('keeps no cluster from being made where no checkpoint needs it', async () => {
     const { free } = addresses();
     const cluster = wanted('free');
-    const op = await makeCluster(sourceWithout(free), cluster);
+    const op = await makeCluster(sourceWithout(free), cluster, { progress });
     expect(op).toBeGreaterThan(0);
     expect(existsSync(join(cluster.directory, 'replica-0.data'))).toBe(true);
   });
@@ -87,9 +101,87 @@ describe('a block that the device refuses', () => {
     }
     const [first = 0] = addresses().needed;
     const cluster = wanted('needed');
-    await expect(makeCluster(sourceWithout(first), cluster)).rejects.toMatchObject({
+    await expect(makeCluster(sourceWithout(first), cluster, { progress })).rejects.toMatchObject({
       code: 'io_failed',
     });
     expect(existsSync(join(cluster.directory, 'replica-0.data'))).toBe(false);
+  });
+});
+
+describe('a disk that fails below a cluster in the making', () => {
+  it.each([
+    ['refuses writes', 'write', 'EIO', 'write_failed'],
+    ['has no room', 'write', 'ENOSPC', 'disk_full'],
+    ['refuses reads', 'read', 'EIO', 'io_failed'],
+  ] as const)(
+    'is not taken for damage of what it is made of: it %s',
+    async (_, of, code, fault) => {
+      const cluster = wanted(`failing-${fault}`);
+      const from = of === 'read' ? START : 0;
+      const fileCalls = failingCalls((kind, at) => (kind === of && at >= from ? code : null));
+      const making = makeCluster(sourceWithout(addresses().free), cluster, { progress, fileCalls });
+      await expect(making).rejects.toMatchObject({ code: fault });
+      expect(existsSync(cluster.directory)).toBe(false);
+    },
+  );
+
+  it('is not waited for without end', async () => {
+    const cluster = wanted('hung');
+    const fileCalls = failingCalls((kind) => (kind === 'write' ? 'hang' : null));
+    const making = makeCluster(sourceWithout(addresses().free), cluster, {
+      progress,
+      fileCalls,
+      stallMillis: 100,
+    });
+    await expect(making).rejects.toMatchObject({ code: 'io_failed' });
+    expect(existsSync(cluster.directory)).toBe(false);
+  });
+
+  it('that has lost a block is told from a state that is damaged', async () => {
+    const cluster = wanted('rotten');
+    const { free } = addresses();
+    const { blocks, ...source } = sourceWithout(free);
+    const rotten = { ...blocks, read: (_: number, length: number) => new Uint8Array(length) };
+    const making = makeCluster({ ...source, blocks: rotten }, cluster, { progress });
+    await expect(making).rejects.toMatchObject({ code: 'damaged' });
+    expect(existsSync(cluster.directory)).toBe(false);
+  });
+});
+
+describe('what an interrupted command has left', () => {
+  function leave(name: string, ...names: readonly string[]): NewCluster {
+    const cluster = { ...wanted(name), replicaCount: 3 };
+    mkdirSync(cluster.directory);
+    for (const each of names) writeFileSync(join(cluster.directory, each), 'x');
+    return cluster;
+  }
+
+  it('is named, and stays', async () => {
+    const cluster = leave('left', 'replica-5.data.partial', 'replay.tmp', 'replica-0.data');
+    await expect(assertNothingThere(cluster)).rejects.toMatchObject({
+      code: 'data_file_unfinished',
+      message: expect.stringMatching(/has replay.tmp, replica-5.data.partial, left by/),
+    });
+    expect(readdirSync(cluster.directory)).toHaveLength(3);
+  });
+
+  it('may be files with names beside files without', async () => {
+    const names = ['replica-0.data', 'replica-1.data.partial', 'replica-2.data.partial'];
+    await expect(assertNothingThere(leave('named', ...names))).rejects.toMatchObject({
+      code: 'data_file_unfinished',
+      message: expect.stringContaining('replica-2.data.partial, replica-0.data, left'),
+      remedy: expect.stringContaining('Unless a replica has run on one of them'),
+    });
+  });
+
+  it('is told from what another one is making', async () => {
+    const cluster = leave('locked', 'replay.tmp');
+    const path = join(cluster.directory, 'replay.tmp');
+    const fd = openSync(path, 'r');
+    const lock = await lockFile(fd, path);
+    if (isFault(lock)) throw new Error(lock.message);
+    await expect(assertNothingThere(cluster)).rejects.toMatchObject({ code: 'data_file_locked' });
+    lock.release();
+    closeSync(fd);
   });
 });

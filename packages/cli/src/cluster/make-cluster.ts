@@ -1,54 +1,21 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { OperationClient } from '@kimberlite/client';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import {
   type BlockSource,
-  formatAddress,
+  creationFault,
   formatDataFile,
-  loadConfiguration,
+  lockFile,
   makeFault,
-  type RunningReplica,
   randomU128,
-  type ServerFault,
-  startReplica,
+  systemCode,
 } from '@kimberlite/server';
-import {
-  type AdoptedState,
-  type ClusterConfig,
-  mutualIntroductions,
-  OPERATION_FORGET_FILES,
-  OPERATION_NOOP,
-  Op,
-  SLOT_COUNT,
-  type StateMachine,
-  View,
-  zoneOffset,
-} from '@kimberlite/vsr';
-import { type CliError, ofServerFault, unwrap } from '../fault.ts';
+import { mutualIntroductions, zoneOffset } from '@kimberlite/vsr';
+import { ofServerFault, unwrap } from '../fault.ts';
 import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
+import { partialOf, syncDirectory, takeName } from '../take-name.ts';
 import type { MakeMachine } from './machine-module.ts';
-
-/** Milliseconds of one request to the replica that replays, which nothing but its disk delays. */
-const REQUEST_MILLIS = 60_000;
-/** Milliseconds between two looks whether its checkpoint is durable. */
-const LOOK_MILLIS = 10;
-
-/** What a new cluster begins with: a checkpoint and a log of another one, and its blocks. */
-export interface ClusterSource {
-  /** The old one, in which the log is executed. */
-  readonly cluster: bigint;
-  /** Of what it runs, which executes the log. */
-  readonly makeMachine: MakeMachine;
-  readonly config: ClusterConfig;
-  readonly view: number;
-  /** The end of the log. */
-  readonly adoptedOp: number;
-  readonly state: AdoptedState;
-  readonly blocks: BlockSource;
-  /** What is said when the state cannot be worked out. */
-  readonly onDamage: (message: string) => CliError;
-}
+import { formatReplay, type ReplayOptions, type ReplaySource, replayLog } from './replay-log.ts';
+import { removingUnfinished, type Unfinished } from './unfinished.ts';
 
 export interface NewCluster {
   readonly cluster: bigint;
@@ -57,130 +24,137 @@ export interface NewCluster {
   readonly directory: string;
 }
 
+const REPLAY = 'replay.tmp';
+/** What is made on the way to a cluster of any size, and is gone or has another name at its end. */
+const LEFTOVER = /^(replay\.tmp|replica-\d+\.data\.partial)$/;
+
+const NAMED = /^replica-\d+\.data$/;
+/** A majority of the new cluster may have its names, and can have been started. */
+const UNLESS_RUN =
+  'Nothing was touched. Unless a replica has run on one of them, nothing depends on them: delete ' +
+  'them, and run the command again.';
+
 /** Files of the new cluster, by slot. */
 export function newFilePaths({ directory, replicaCount }: NewCluster): string[] {
   return Array.from({ length: replicaCount }, (_, slot) => join(directory, `replica-${slot}.data`));
 }
 
 /** Throws CliError when something is where a file would be made. */
-export function assertNothingThere(wanted: NewCluster): void {
-  for (const path of [...newFilePaths(wanted), replayPath(wanted)]) {
-    if (existsSync(path)) {
-      throw ofServerFault(makeFault('data_file_exists', `${path} is already there`));
-    }
+export async function assertNothingThere(wanted: NewCluster): Promise<void> {
+  await assertNothingLeft(wanted);
+  for (const path of newFilePaths(wanted)) if (existsSync(path)) throw alreadyThere(path);
+}
+
+function alreadyThere(path: string): Error {
+  const remedy = 'Nothing was touched. Choose another directory; nothing is ever written over.';
+  return ofServerFault(makeFault('data_file_exists', `${path} is already there`, remedy));
+}
+
+/** What was killed half-way has left files that are no replica's; what still runs has some, too. */
+async function assertNothingLeft({ directory }: NewCluster): Promise<void> {
+  const names = namesIn(directory);
+  const left = names.filter((name) => LEFTOVER.test(name));
+  if (left.length === 0) return;
+  for (const name of left) await assertUnused(join(directory, name));
+  // Killed between two of its last steps, it has given the first ones their names.
+  const first = Math.min(...left.filter((name) => name !== REPLAY).map(slotOf));
+  const named = names.filter((name) => NAMED.test(name) && slotOf(name) <= first);
+  const all = [...left, ...(left.includes(REPLAY) ? [] : named)];
+  throw ofServerFault(
+    makeFault(
+      'data_file_unfinished',
+      `${directory} has ${all.join(', ')}, left by a command that was interrupted`,
+      all.length === left.length ? undefined : UNLESS_RUN,
+    ),
+  );
+}
+
+function slotOf(name: string): number {
+  return Number(name.split(/[-.]/)[1]);
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw ofServerFault(creationFault(error, directory));
   }
 }
 
-function replayPath({ directory }: NewCluster): string {
-  return join(directory, 'replay.tmp');
+async function assertUnused(path: string): Promise<void> {
+  const fd = openSync(path, 'r');
+  try {
+    unwrap(await lockFile(fd, path)).release();
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /**
  * Makes the files of a new cluster from what is left of another. The state that its checkpoint and
  * log come to is worked out by a replica of the old cluster, alone on a file of its own, which ends
- * with a checkpoint; that checkpoint is what each of the new files begins with. Returns its op.
+ * with a checkpoint; that checkpoint is what each of the new files begins with. They get their
+ * names when all of them are whole. Returns its op.
  */
-export async function makeCluster(source: ClusterSource, wanted: NewCluster): Promise<number> {
-  mkdirSync(wanted.directory, { recursive: true });
-  const made: string[] = [];
-  const replay = replayPath(wanted);
-  try {
-    made.push(replay);
-    await formatReplay(replay, source);
-    await replayLog(replay, source);
-    return await withOfflineFile(replay, async (raw) => {
+export async function makeCluster(
+  source: ReplaySource,
+  wanted: NewCluster,
+  options: ReplayOptions,
+): Promise<number> {
+  return await removingUnfinished(async (made) => {
+    makeDirectory(wanted, made);
+    const replay = join(wanted.directory, REPLAY);
+    await formatReplay(replay, source, making(replay, made, options));
+    await replayLog(replay, source, options);
+    const op = await withOfflineFile(replay, async (raw) => {
       const replayed = readerOf(raw);
-      made.push(...newFilePaths(wanted));
-      await formatFiles(replayed, source.makeMachine, wanted);
-      rmSync(replay);
+      await formatFiles(replayed, source.makeMachine, wanted, (path) => {
+        return making(path, made, options);
+      });
       return replayed.chosen.state.checkpoint.op;
     });
-  } catch (error) {
-    // Nothing was there before, so whatever is there now is unfinished and of no use.
-    for (const path of made) rmSync(path, { force: true });
-    throw error;
-  }
+    rmSync(replay);
+    nameFiles(wanted, made);
+    made.keep();
+    return op;
+  });
 }
 
-/** The only replica of the old cluster as far as it is concerned, with the log that is left. */
-async function formatReplay(path: string, source: ClusterSource): Promise<void> {
-  const { cluster, config, view, adoptedOp, state, blocks } = source;
-  const incarnation = randomU128();
-  const stateMachine = source.makeMachine();
-  const replica = { path, config, stateMachine, cluster, slot: 0, replicaCount: 1 };
-  unwrap(
-    await formatDataFile({
-      ...replica,
-      file: {
-        incarnation,
-        // Files that once took the place of lost ones are noted in the state, by older ops.
-        introductions: mutualIntroductions(0, [incarnation], Op(adoptedOp)),
-        // The first view from there on that belongs to slot 0.
-        view: View(Math.ceil(view / SLOT_COUNT) * SLOT_COUNT),
-        adopted: state,
-      },
-      blocks,
-    }),
-  );
-}
-
-/**
- * Executes the log, forgets the files that once took the place of lost ones, for those were the old
- * cluster's, and goes on with ops that change nothing up to the next checkpoint.
- */
-async function replayLog(path: string, source: ClusterSource): Promise<void> {
-  const { cluster, config, onDamage } = source;
-  const stateMachine = source.makeMachine();
-  let fail: (error: Error) => void = () => {};
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  const replica = await startAlone(path, stateMachine, ({ message }) => fail(onDamage(message)));
-  const client = new OperationClient({
-    endpoints: [formatAddress(replica.clientAddress)],
-    cluster,
-    requestTimeout: REQUEST_MILLIS,
-  });
+function makeDirectory({ directory }: NewCluster, made: Unfinished): void {
   try {
-    // A replica that gave up answers no more.
-    await Promise.race([failed, fillUp(config, client, replica)]);
-  } finally {
-    await client.close();
-    await replica.stop();
+    if (mkdirSync(directory, { recursive: true }) !== undefined) made.addEmpty(directory);
+  } catch (error) {
+    throw ofServerFault(creationFault(error, directory));
   }
 }
 
-async function fillUp(
-  { checkpointInterval }: ClusterConfig,
-  client: OperationClient,
-  replica: RunningReplica,
-): Promise<void> {
-  let { op } = await client.request(OPERATION_FORGET_FILES, new Uint8Array(0));
-  const wantedOp = Math.ceil(op / checkpointInterval) * checkpointInterval;
-  while (op < wantedOp) op = (await client.request(OPERATION_NOOP, new Uint8Array(0))).op;
-  while (replica.status().state.checkpointOp < wantedOp) await pause(LOOK_MILLIS);
+/** Shows how far a file is. From its first call on the file is there, and this command's own. */
+function making(
+  path: string,
+  made: Unfinished,
+  { progress }: ReplayOptions,
+): (written: number, total: number) => void {
+  let isNoted = false;
+  return (written, total) => {
+    if (!isNoted) made.add(path);
+    isNoted = true;
+    progress.show(`writing ${basename(path)}`, written, total);
+    if (written === total) progress.clear();
+  };
 }
 
-async function startAlone(
-  path: string,
-  stateMachine: StateMachine,
-  onFatal: (fault: ServerFault) => void,
-): Promise<RunningReplica> {
-  const configuration = unwrap(
-    loadConfiguration({
-      file: null,
-      env: {},
-      flags: {
-        'data-file': path,
-        // On ports that the system picks; nobody but this process knows them.
-        addresses: '127.0.0.1:1',
-        'peer-address': '127.0.0.1:0',
-        'client-address': '127.0.0.1:0',
-        'http-address': 'off',
-      },
-    }),
-  );
-  return unwrap(await startReplica({ configuration, stateMachine, writeLog() {}, onFatal }));
+function nameFiles(wanted: NewCluster, made: Unfinished): void {
+  for (const path of newFilePaths(wanted)) {
+    try {
+      takeName(path);
+    } catch (error) {
+      if (systemCode(error) === 'EEXIST') throw alreadyThere(path);
+      throw ofServerFault(creationFault(error, path));
+    }
+    made.add(path);
+  }
+  syncDirectory(join(wanted.directory, REPLAY));
 }
 
 /** All files of the new cluster know each other, and all begin with the same checkpoint. */
@@ -188,12 +162,14 @@ async function formatFiles(
   replayed: DataFileReader,
   makeMachine: MakeMachine,
   wanted: NewCluster,
+  onProgressOf: (path: string) => (written: number, total: number) => void,
 ): Promise<void> {
   const { config, chosen } = replayed;
   const { checkpoint } = chosen.state;
   const { cluster, replicaCount } = wanted;
   const incarnations = Array.from({ length: replicaCount }, randomU128);
-  for (const [slot, path] of newFilePaths(wanted).entries()) {
+  for (const [slot, name] of newFilePaths(wanted).entries()) {
+    const path = partialOf(name);
     unwrap(
       await formatDataFile({
         path,
@@ -209,6 +185,7 @@ async function formatFiles(
         },
         // Written a moment ago: what cannot be read now tells of a disk to be left alone.
         blocks: blocksOf(replayed, () => true),
+        onProgress: onProgressOf(path),
       }),
     );
   }

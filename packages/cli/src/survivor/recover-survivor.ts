@@ -5,11 +5,11 @@ import { type MachineFlags, type MakeMachine, machineFor } from '../cluster/mach
 import {
   assertNothingThere,
   blocksOf,
-  type ClusterSource,
   makeCluster,
   type NewCluster,
   newFilePaths,
 } from '../cluster/make-cluster.ts';
+import type { ReplaySource } from '../cluster/replay-log.ts';
 import { placesOfOld, type Starts, startCommands, startText } from '../cluster/start-text.ts';
 import { type ConnectionFlags, endpointsOf, type OutputFlags } from '../connection-options.ts';
 import { type CliError, cliError, usageError } from '../fault.ts';
@@ -55,12 +55,13 @@ export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise
       return;
     }
     const wanted = wantedCluster(flags, plan);
-    assertNothingThere(wanted);
+    await assertNothingThere(wanted);
     const probed = await probe(flags, io, plan);
     if (!json) io.writeError(`${planText(path, plan)}${probedText(probed)}`);
     await confirm(flags, io, plan);
     const needed = assertWhole(file, progress);
-    const op = await makeCluster(sourceOf(file, { plan, needed, makeMachine }), wanted);
+    const source = sourceOf(file, { plan, needed, makeMachine });
+    const op = await makeCluster(source, wanted, { progress });
     const files = newFilePaths(wanted);
     const { cluster, replicaCount } = wanted;
     const known = placesOfOld(endpointsOf(flags, io), flags.peers);
@@ -118,7 +119,7 @@ export function sourceOf(
     readonly needed: ReadonlySet<number>;
     readonly makeMachine: MakeMachine;
   },
-): ClusterSource {
+): ReplaySource {
   const { plan, needed, makeMachine } = survivor;
   const { cluster, config } = plan.identity;
   return {

@@ -130,9 +130,11 @@ export class Forest {
   }
 
   /**
-   * Works on, and returns the next writes, neighbouring blocks joined, together at most `budget`
-   * bytes but at least one block. Empty when all has been handed out, when `checkpointBlocked`, and
-   * when the slice ended before a block was finished: it looks at a limited number of records.
+   * Works on for a slice, which makes at most `budget` bytes of blocks or one block, and looks at a
+   * limited number of records. Returns the next writes, neighbouring blocks joined: blocks are
+   * handed out when 128 KiB of them are there, or the last ones, and together at most as many (at
+   * least one block), whatever the budget. Empty while fewer are there, when `checkpointBlocked`
+   * with none left to hand out, and when all has been handed out.
    */
   nextWrites(budget: number): BlockWrite[] {
     return this.running().next(budget);
