@@ -34,6 +34,15 @@ function dropped(from: number): TraceEvent {
   return { kind: 'dropped', command: 'commit', reason: 'stale_view', from };
 }
 
+/** Whether this counts as the refusal of a lie that the replica is just told. */
+function heard(lies: Exposure, slot: number, event: TraceEvent): boolean {
+  let counted = false;
+  lies.heard.hear({ from: LIAR, to: slot, lie: 'any' }, () => {
+    counted = lies.onTrace(slot, event, 0);
+  });
+  return counted;
+}
+
 /** Two honest replicas have committed different ops 1, at one second. */
 function diverged(): Exposure {
   const lies = exposure();
@@ -108,20 +117,32 @@ describe('what lies come to', () => {
 
   it('counts as a rejection what the liar said, or was said in the name that it uses', () => {
     const own = exposure({ rejections: ['stale_view'] });
-    expect(own.onTrace(0, dropped(LIAR), 0)).toBe(true);
-    expect(own.onTrace(0, dropped(1), 0)).toBe(false);
-    expect(own.onTrace(LIAR, dropped(LIAR), 0)).toBe(false);
+    expect(heard(own, 0, dropped(LIAR))).toBe(true);
+    expect(heard(own, 0, dropped(1))).toBe(false);
+    expect(heard(own, LIAR, dropped(LIAR))).toBe(false);
     const named = exposure({ rejections: ['stale_view'], signs: 1 });
-    expect(named.onTrace(0, dropped(1), 0)).toBe(true);
-    expect(named.onTrace(0, dropped(LIAR), 0)).toBe(false);
+    expect(heard(named, 0, dropped(1))).toBe(true);
+    expect(heard(named, 0, dropped(LIAR))).toBe(false);
+  });
+
+  it('counts no refusal of what the liar said in truth', () => {
+    const lies = exposure({ rejections: ['stale_view'] });
+    expect(lies.onTrace(0, dropped(LIAR), 0)).toBe(false);
+    lies.heard.hear({ from: LIAR, to: 0, lie: null }, () => {
+      expect(lies.onTrace(0, dropped(LIAR), 0)).toBe(false);
+    });
+    lies.heard.hear({ from: LIAR, to: 1, lie: 'lower_view' }, () => {
+      expect(lies.onTrace(0, dropped(LIAR), 0)).toBe(false);
+    });
+    expect(lies.heard).toMatchObject({ delivered: 1, rejected: 0 });
   });
 
   it('counts what a replica says of its file being denied by the liar', () => {
     const denied = (peer: number): TraceEvent => {
       return { kind: 'denied', peer, reason: 'other_incarnation' };
     };
-    expect(exposure().onTrace(0, denied(LIAR), 0)).toBe(true);
-    expect(exposure().onTrace(0, denied(1), 0)).toBe(false);
-    expect(exposure().onTrace(LIAR, denied(LIAR), 0)).toBe(false);
+    expect(heard(exposure(), 0, denied(LIAR))).toBe(true);
+    expect(heard(exposure(), 0, denied(1))).toBe(false);
+    expect(heard(exposure(), LIAR, denied(LIAR))).toBe(false);
   });
 });

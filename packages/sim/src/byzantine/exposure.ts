@@ -1,5 +1,6 @@
 import type { ClusterConfig, TraceEvent } from '@kimberlite/vsr';
 import { Violation } from '../checkers/violation.ts';
+import { HeardLies } from './heard-lies.ts';
 import type { ByzantineOptions } from './mutation.ts';
 
 /** A time in a run. */
@@ -37,6 +38,8 @@ const FOUND_CHECKPOINTS_MAX = 2;
  */
 export class Exposure {
   readonly options: ByzantineOptions;
+  /** Lies on their arrival. */
+  readonly heard: HeardLies;
   /** Null while every promise is kept. */
   belief: Seen | null;
   /** The first that two honest replicas hold differently; null while they agree. */
@@ -63,6 +66,7 @@ export class Exposure {
     { replicaCount, config }: { readonly replicaCount: number; readonly config: ClusterConfig },
   ) {
     this.options = options;
+    this.heard = new HeardLies(options.liar, { stray: options.strayOp !== undefined });
     this.interval = config.checkpointInterval;
     this.belief = null;
     this.divergence = null;
@@ -105,7 +109,7 @@ export class Exposure {
     return checkpoints - divergence.checkpoints > FOUND_CHECKPOINTS_MAX;
   }
 
-  /** Takes what a replica tells of itself; true when it is an honest one that refused a lie. */
+  /** Takes what a replica tells of itself; true when it refused a lie that it was just told. */
   onTrace(slot: number, event: TraceEvent, micros: number): boolean {
     const { liar, rejections, signs = liar } = this.options;
     switch (event.kind) {
@@ -120,10 +124,11 @@ export class Exposure {
         this.onStateReplaced(slot, event.op);
         return false;
       case 'dropped':
-        return slot !== liar && event.from === signs && rejections.includes(event.reason);
+        if (event.from !== signs || !rejections.includes(event.reason)) return false;
+        return this.heard.onRefused(slot);
       case 'denied':
         // A file that is noted by all is denied by nobody who speaks the truth.
-        return slot !== liar && event.peer === signs;
+        return event.peer === signs && this.heard.onRefused(slot);
       default:
         return false;
     }

@@ -168,6 +168,17 @@ describe('a rule', () => {
     expect(lies.appliedTotal).toBeLessThan(300);
   });
 
+  it('marks its lies, and not the truth that comes beside them', () => {
+    const kinds = (mutation: Mutation): (string | null)[] =>
+      mutator({ ...RULE, mutation })
+        .packets(1, 2, honest)
+        .map(({ lie }) => lie);
+    expect(kinds({ kind: 'inflate_commit', by: 5 })).toEqual(['inflate_commit']);
+    expect(kinds({ kind: 'duplicate', times: 3 })).toEqual([null, 'duplicate', 'duplicate']);
+    expect(kinds({ kind: 'two_names' })).toEqual([null, 'two_names']);
+    expect(mutator(RULE).packets(0, 2, honest)).toMatchObject([{ lie: null }]);
+  });
+
   it('that delivers nothing is applied too', () => {
     const lies = mutator({ ...RULE, deliver: false });
     expect(lies.packets(1, 2, honest)).toEqual([]);

@@ -3,7 +3,7 @@ import type { AnyMessage, ClusterConfig, Prng } from '@kimberlite/vsr';
 import type { FaultGate } from '../faults/fault-gate.ts';
 import type { Packet } from '../network/network.ts';
 import { sameBytes } from '../storage/disk-order.ts';
-import { forge } from './forge.ts';
+import { type Forged, forge } from './forge.ts';
 import type { ByzantineOptions, MutationRule } from './mutation.ts';
 
 export interface MutatorSetup {
@@ -45,27 +45,38 @@ export class MessageMutator {
     const { command } = message.header;
     // A prepare is anybody's to send on, so it names no file.
     if (command !== 'prepare') this.incarnations.set(from, message.header.incarnation);
-    const honest = [{ from, to, command, bytes: message.bytes.slice() }];
-    if (to >= replicaCount) return honest;
+    const honest: Packet = { from, to, command, bytes: message.bytes.slice(), lie: null };
+    if (to >= replicaCount) return [honest];
     const rule = byzantine.rules.find((each) => fits(each, { from, to, command }));
-    if (rule === undefined || !prng.chance(rule.probability)) return honest;
+    if (rule === undefined || !prng.chance(rule.probability)) return [honest];
     const incarnationOf = (slot: number): bigint | null => this.incarnations.get(slot) ?? null;
     const context = { checksum, prng, replicaCount, messageSizeMax, from, to, incarnationOf };
     const forged = rule.deliver ? forge(message, rule.mutation, context) : [];
-    if (forged === null || isTruth(forged, honest)) return honest;
-    if (!faults.allow('mutation', from, to)) return honest;
+    if (forged === null || isTruth(forged, honest)) return [honest];
+    if (!faults.allow('mutation', from, to)) return [honest];
     this.applied.set(command, (this.applied.get(command) ?? 0) + 1);
-    return forged;
+    return marked(forged, { honest, lie: rule.mutation.kind });
   }
 }
 
 /** A lie that happens to be what would have been said is none. */
-function isTruth(forged: readonly Packet[], honest: readonly Packet[]): boolean {
+function isTruth(forged: readonly Forged[], honest: Packet): boolean {
   const [lie, more] = forged;
-  const [truth] = honest;
-  if (lie === undefined || truth === undefined || more !== undefined) return false;
-  const sameLink = lie.from === truth.from && lie.to === truth.to;
-  return sameLink && sameBytes(lie.bytes, truth.bytes);
+  return lie !== undefined && more === undefined && isSame(lie, honest);
+}
+
+/** What comes beside a lie and is what would have been said is none: its first copy. */
+function marked(
+  forged: readonly Forged[],
+  { honest, lie }: { readonly honest: Packet; readonly lie: string },
+): readonly Packet[] {
+  const truth = forged.findIndex((each) => isSame(each, honest));
+  return forged.map((each, place) => ({ ...each, lie: place === truth ? null : lie }));
+}
+
+function isSame(forged: Forged, honest: Packet): boolean {
+  const sameLink = forged.from === honest.from && forged.to === honest.to;
+  return sameLink && sameBytes(forged.bytes, honest.bytes);
 }
 
 function fits(

@@ -41,7 +41,7 @@ function registers(script: ScriptedCluster, to: number, count: number): Packet[]
       operation: OPERATION_REGISTER,
     };
     const { bytes } = encodeMessage('request', fields, null, mix128);
-    return { from: node, to, command: 'request', bytes: bytes.slice() };
+    return { from: node, to, command: 'request', bytes: bytes.slice(), lie: null };
   });
 }
 

@@ -427,14 +427,14 @@ export class Cluster {
   }
 
   private receive(packet: Packet): void {
-    const { from, to, bytes } = packet;
+    const { from, to, bytes, lie } = packet;
     this.hash.number(this.queue.now);
     this.hash.number((from << 8) | to);
     this.hash.bytes(bytes, Math.min(8, bytes.length));
     const message = decodeMessage(bytes, this.options.checksum);
     if (typeof message === 'string') {
       this.totals.decodeFaults += 1;
-      if (this.lying) this.totals.liesRejected += 1;
+      if (lie !== null) this.exposure?.heard.onUndecodable();
       return;
     }
     if (isCommand(message, 'prepare')) {
@@ -456,7 +456,8 @@ export class Cluster {
     this.tally.repairs.onReceive(to, message);
     this.judge(() => this.checkers.onReceive(to, message));
     this.heardWords?.onReceive(to, message);
-    replica.deliver(message);
+    const heard = this.exposure?.heard ?? null;
+    replica.deliver(message, heard && ((take) => heard.hear({ from, to, lie }, take)));
     this.heardWords?.onTaken();
     this.checkers.onTaken();
   }
@@ -472,7 +473,7 @@ export class Cluster {
     this.tally.onTrace(slot, event);
     this.readWitness.onTrace(slot, event);
     if (this.exposure === null) checkHonestPeers(slot, event, this.oldFiles);
-    else if (this.exposure.onTrace(slot, event, this.queue.now)) this.totals.liesRejected += 1;
+    else this.exposure.onTrace(slot, event, this.queue.now);
     this.judge(() => this.checkers.onTrace(slot, event));
     this.traceListeners.tell(slot, event);
   }

@@ -16,6 +16,11 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.packetsGarbled = network.counts.garbled;
   totals.clogs = network.counts.clogs;
   totals.mutationsApplied = cluster.mutator?.appliedTotal ?? 0;
+  totals.liesDelivered = cluster.exposure?.heard.delivered ?? 0;
+  totals.liesRejected = cluster.exposure?.heard.rejected ?? 0;
+  totals.liesRejectedPermille = Math.floor(
+    (1_000 * totals.liesRejected) / Math.max(1, totals.liesDelivered),
+  );
   totals.liesBelieved = (cluster.exposure?.belief ?? null) === null ? 0 : 1;
   totals.divergencesFound = (cluster.exposure?.stopped ?? null) === null ? 0 : 1;
   totals.standstills = cluster.exposure?.standsStill === true ? 1 : 0;

@@ -155,10 +155,12 @@ export class ReplicaProcess {
     }
   }
 
-  /** A decoded message arrives. */
-  deliver(message: AnyMessage): void {
+  /** A decoded message arrives; `around` is told when it is taken, which a pause puts off. */
+  deliver(message: AnyMessage, around: ((take: () => void) => void) | null): void {
     const { host } = this;
-    if (host !== null) this.input(() => host.deliver(message));
+    if (host === null) return;
+    const take = (): void => host.deliver(message);
+    this.input(around === null ? take : () => around(take));
   }
 
   /** Its dial of that peer was refused. */

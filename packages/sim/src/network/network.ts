@@ -72,6 +72,8 @@ export interface Packet {
   readonly to: number;
   readonly command: Command;
   readonly bytes: Uint8Array;
+  /** The kind of the mutation that made these bytes; null of what their author said. */
+  readonly lie: string | null;
 }
 
 /** Decides about a packet when it is sent. For scripted tests. */
@@ -199,7 +201,7 @@ export class Network {
     assert(from !== to, 'nobody sends to itself through the network');
     const bytes = this.packets.take(message.bytes.length);
     bytes.set(message.bytes);
-    this.sendPacket({ from, to, command: message.header.command, bytes });
+    this.sendPacket({ from, to, command: message.header.command, bytes, lie: null });
   }
 
   /** Puts a packet on its link, as if its author had sent it just now. */

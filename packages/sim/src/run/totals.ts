@@ -159,7 +159,10 @@ export interface Totals {
   /** Namespaces of the kernel in which a call succeeded. */
   tenants: number;
   mutationsApplied: number;
+  /** Lies that came to somebody else than the liar, and those of them that were refused. */
+  liesDelivered: number;
   liesRejected: number;
+  liesRejectedPermille: number;
   liesBelieved: number;
   divergencesFound: number;
   /** Runs in which a lie left nothing that could go on. */
@@ -308,7 +311,9 @@ export function emptyTotals(): Totals {
     clockStepsBack: 0,
     tenants: 0,
     mutationsApplied: 0,
+    liesDelivered: 0,
     liesRejected: 0,
+    liesRejectedPermille: 0,
     liesBelieved: 0,
     divergencesFound: 0,
     standstills: 0,

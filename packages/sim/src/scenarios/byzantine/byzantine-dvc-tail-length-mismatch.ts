@@ -12,4 +12,6 @@ export const byzantineDvcTailLengthMismatch: Scenario = attack({
   viewChanges: true,
   expects: 'promises_kept',
   rejections: ['invalid_metadata'],
+  // What comes after its view began is late besides.
+  rejectedPermille: 300,
 });

@@ -14,4 +14,6 @@ export const byzantineInflatedCommit: Scenario = attack({
   viewChanges: true,
   expects: 'promises_kept',
   rejections: ['invalid_metadata'],
+  // Heartbeats of a view that is over, and logs that come after their view began, are late besides.
+  rejectedPermille: 300,
 });

@@ -19,4 +19,6 @@ export const byzantineMaliciousViewChange: Scenario = attack({
   viewChanges: true,
   expects: 'promises_kept',
   rejections: ['invalid_metadata'],
+  // What comes after its view began is late besides.
+  rejectedPermille: 300,
 });

@@ -13,4 +13,6 @@ export const byzantinePrepareFlood: Scenario = attack({
   viewChanges: false,
   expects: 'promises_kept',
   rejections: ['not_wanted'],
+  // Only what comes while it is being written: what comes later is acknowledged again.
+  rejectedPermille: 100,
 });

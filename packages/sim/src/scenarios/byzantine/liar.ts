@@ -13,6 +13,8 @@ const REQUESTS = 96;
 const SAFETY_TICKS_MAX = 6_000;
 /** A run in which a lie was told less often proves nothing. */
 const LIES_LEAST = 10;
+/** Of the lies that arrive, as many are refused where nothing else is in their way. */
+const REJECTED_PERMILLE = 800;
 
 const CUT_PRIMARIES: PartitionOptions = {
   modes: ['isolate_primary'],
@@ -45,6 +47,8 @@ interface Attack {
   readonly expects: ByzantineOptions['expects'];
   /** Reasons for which honest replicas drop these lies; none where there is nothing to drop. */
   readonly rejections: readonly DropReason[];
+  /** Thousandths of the lies that are refused, where some of them are good for nothing else. */
+  readonly rejectedPermille?: number;
   /** What else of the network and of partitions this lie needs to take hold. */
   readonly network?: Partial<NetworkOptions>;
   readonly partitions?: Partial<PartitionOptions>;
@@ -59,7 +63,8 @@ interface Attack {
 /** A scenario of one attack. Everybody but the liar is honest, and must stay so. */
 export function attack(spec: Attack): Scenario {
   const lies = { counter: 'mutationsApplied', least: LIES_LEAST } as const;
-  const rejected = { counter: 'liesRejected', least: 1 } as const;
+  const { rejectedPermille = REJECTED_PERMILLE } = spec;
+  const rejected = { counter: 'liesRejectedPermille', least: rejectedPermille } as const;
   const told = spec.rejections.length > 0 || spec.undecodable === true;
   const telling = told && spec.expects === 'promises_kept';
   const noticed = { counter: 'liesNoticed', least: 1 } as const;
