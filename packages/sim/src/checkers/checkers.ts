@@ -214,6 +214,7 @@ export class Checkers implements ClientObserver {
     this.promises.onSend(slot, message);
     this.views.onSend(slot, message);
     this.early.onSend(slot, message);
+    if (isCommand(message, 'prepare')) this.stamps.onSent(message.header);
   }
 
   /** A message is about to be taken by a replica that runs. */

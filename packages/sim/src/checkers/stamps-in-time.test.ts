@@ -68,6 +68,16 @@ describe('the time of an op', () => {
     judge(hull).commit(1, 100.2 * SECOND);
   });
 
+  it('may be later than they say where an op that a view gave up was as late', () => {
+    const stamps = stampsOf(() => ({ ...hull, agreed: true }));
+    const floor = 100.2 * SECOND;
+    stamps.onSent({ timestamp: floor - 3, count: 3 });
+    for (const checksum of [1n, 2n]) stamps.onPrepared(1, checksum);
+    stamps.onHistory({ op: 1, checksum: 1n, timestamp: floor, requests: [] });
+    const later = { op: 2, checksum: 2n, timestamp: floor + 1, requests: [] };
+    expect(() => stamps.onHistory(later)).toThrow(Violation);
+  });
+
   it('may be as far from them as the answers of the others took', () => {
     const stamps = stampsOf(() => ({ ...hull, agreed: true }));
     stamps.onPong(1, { pingMonotonic: 9_000 - SECOND });

@@ -15,6 +15,8 @@ interface Made {
   readonly hull: ClockHull;
   /** The slowest answer of late, in microseconds. */
   readonly roundTrip: number;
+  /** No op before it, given up or not, bore a later time than the one before this. */
+  readonly floor: number;
 }
 
 export interface StampsSetup extends Pick<TrueTime, 'now' | 'monotonic' | 'clockHull'> {
@@ -33,8 +35,9 @@ interface Slowest {
  * An op bears a time at which, when its primary made it, some clock of the cluster stood (VRR 4.4
  * leaves to the primary what it predicts; here users see it as the time of their write). A primary
  * that says that its clock is agreed upon owes more: a time near those of a majority of the clocks,
- * as near as it can know them. Later ones only where the op before was as late. Clocks that jump
- * are not judged: what was agreed with one before its jump may stand for long.
+ * as near as it can know them. Later ones only where an op before was as late, one that a view gave
+ * up included: a log is chosen with the times of all that its authors had. Clocks that jump are not
+ * judged: what was agreed with one before its jump may stand for long.
  */
 export class StampsInTime {
   private readonly setup: StampsSetup;
@@ -44,12 +47,15 @@ export class StampsInTime {
   private readonly slowest: Map<number, Slowest>;
   /** The earliest time that the next op may bear, as timestamps grow. */
   private earliest: number;
+  /** The same after all prepares that were ever sent. */
+  private latestSent: number;
 
   constructor(setup: StampsSetup) {
     this.setup = setup;
     this.made = new Map();
     this.slowest = new Map();
     this.earliest = 0;
+    this.latestSent = 0;
   }
 
   /** An answer is about to be taken: from those a replica knows what it knows of other clocks. */
@@ -59,12 +65,18 @@ export class StampsInTime {
     known.now = Math.max(known.now, roundTrip);
   }
 
+  /** A prepare is on its way. */
+  onSent({ timestamp, count }: { readonly timestamp: number; readonly count: number }): void {
+    this.latestSent = Math.max(this.latestSent, timestamp + count);
+  }
+
   /** A primary gave this prepare its time. */
   onPrepared(slot: number, checksum: bigint): void {
     const hull = this.setup.clockHull(slot);
     if (hull === null) return;
     const { now, before } = this.slowestOf(slot);
-    this.made.set(checksum, { hull, roundTrip: Math.max(now, before) });
+    const roundTrip = Math.max(now, before);
+    this.made.set(checksum, { hull, roundTrip, floor: this.latestSent });
   }
 
   onHistory({
@@ -89,7 +101,8 @@ export class StampsInTime {
       timestamp <= Math.max(highest + TOLERANCE_MICROS, earliest),
       () => `op ${op} bears a time ${Math.round(timestamp - highest)} us after the fastest clock`,
     );
-    if (!this.setup.honest || !made.hull.agreed || timestamp <= earliest) return;
+    if (!this.setup.honest || !made.hull.agreed) return;
+    if (timestamp <= Math.max(earliest, made.floor)) return;
     const near = clocksNear(timestamp, made);
     const majority = Math.floor(made.hull.walls.length / 2) + 1;
     check(
