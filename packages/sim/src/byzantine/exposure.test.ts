@@ -1,6 +1,7 @@
 import { Checksum, CONFIG_SIMULATION, Op, type TraceEvent, View } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { Violation } from '../checkers/violation.ts';
+import { outcomeOfStop } from '../run/judge-lies.ts';
 import { Exposure } from './exposure.ts';
 import type { ByzantineOptions } from './mutation.ts';
 
@@ -56,7 +57,47 @@ function makeCheckpoints(lies: Exposure, micros: number): void {
   for (let at = 1; at <= 3; at += 1) lies.onTrace(0, checkpoint(at * INTERVAL), micros);
 }
 
+/** A lie that this replica does not refuse. */
+function told(lies: Exposure, slot: number): void {
+  lies.heard.hear({ from: LIAR, to: slot, lie: 'shift_op' }, () => {});
+}
+
 describe('what lies come to', () => {
+  it('is a broken promise of our own before any has arrived, and a belief from then on', () => {
+    const lies = exposure();
+    const broken = (): void => {
+      throw new Violation('promises', 'broken');
+    };
+    expect(() => lies.judge(1, broken)).toThrow('promises: broken');
+    told(lies, 0);
+    lies.judge(2, broken);
+    expect(lies.belief).toMatchObject({ micros: 2 });
+  });
+
+  it('explains no stop of a replica that none has reached', () => {
+    const lies = exposure();
+    told(lies, 1);
+    lies.onFatal(0, 'diverged', SECOND);
+    expect(lies).toMatchObject({ stoppedUnreached: true, stopsUnexplained: 1 });
+    expect(outcomeOfStop(lies, SECOND)).toMatchObject({
+      verdict: 'correctness',
+      message:
+        'byzantine: replica 0 stopped: diverged, though no lie had come to it, or to anybody ' +
+        'that it heard',
+    });
+  });
+
+  it('explains the stop of one that was told, and only counts that of one that heard of it', () => {
+    const lies = exposure();
+    told(lies, 1);
+    lies.heard.hear({ from: 1, to: 0, lie: null }, () => {});
+    lies.onFatal(1, 'diverged', SECOND);
+    expect(lies).toMatchObject({ stoppedUnreached: false, stopsUnexplained: 0 });
+    lies.onFatal(0, 'diverged', SECOND);
+    expect(lies).toMatchObject({ stoppedUnreached: false, stopsUnexplained: 1 });
+    expect(outcomeOfStop(lies, SECOND)).toMatchObject({ verdict: 'ok' });
+  });
+
   it('is a divergence when two honest replicas differ, whatever the liar holds', () => {
     expect(diverged().divergence?.message).toBe('replicas 0 and 1 committed different ops 1');
     const alone = exposure();

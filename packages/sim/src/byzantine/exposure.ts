@@ -50,6 +50,13 @@ export class Exposure {
   stoppedAt: Moment | null;
   /** Why it did. */
   reason: string | null;
+  /** It did though no lie can have been behind it. */
+  stoppedUnreached: boolean;
+  /**
+   * Replicas that stopped for what lies do, of which none was seen to do it: none had taken hold,
+   * no logs had diverged, and it had been told no lie itself that it did not refuse.
+   */
+  stopsUnexplained: number;
   /** The core stands for good, as a scenario expects that it may. */
   standsStill: boolean;
   private readonly interval: number;
@@ -73,6 +80,8 @@ export class Exposure {
     this.stopped = null;
     this.stoppedAt = null;
     this.reason = null;
+    this.stoppedUnreached = false;
+    this.stopsUnexplained = 0;
     this.standsStill = false;
     this.checkpoints = 0;
     const perSlot = (): Map<number, bigint>[] =>
@@ -82,13 +91,14 @@ export class Exposure {
     this.states = perSlot();
   }
 
-  /** Lets a checker look, as long as no lie has taken hold. */
+  /** Lets a checker look, as long as no lie has taken hold: none can before one has arrived. */
   judge(micros: number, look: () => void): void {
     if (this.belief !== null) return;
     try {
       look();
     } catch (error) {
       if (!(error instanceof Violation) || this.options.expects === 'promises_kept') throw error;
+      if (!this.heard.any) throw error;
       this.belief = { message: error.message, micros, checkpoints: this.checkpoints };
     }
   }
@@ -137,11 +147,14 @@ export class Exposure {
   /** A replica ends itself; true when a lie can be the reason. */
   onFatal(slot: number, reason: string, micros: number): boolean {
     if (!BY_LIES.has(reason)) return false;
+    const seen = this.belief ?? this.divergence;
+    if (seen === null && !this.heard.wasTold(slot)) this.stopsUnexplained += 1;
     // Of all that stop, one that should not have is what the run is about.
     if (this.stopped === null || this.stopped === this.options.liar) {
       this.stopped = slot;
       this.stoppedAt = { micros, checkpoints: this.checkpoints };
       this.reason = reason;
+      this.stoppedUnreached = !this.heard.hasReached(slot);
     }
     return true;
   }

@@ -41,6 +41,8 @@ describe('a lie that arrives', () => {
   });
 
   it('has reached the liar whose own state is the wrong one', () => {
-    expect(new HeardLies(LIAR, { stray: true }).hasReached(LIAR)).toBe(true);
+    const heard = new HeardLies(LIAR, { stray: true });
+    expect([heard.any, heard.hasReached(LIAR), heard.wasTold(LIAR)]).toEqual([true, true, true]);
+    expect(heard.hasReached(0)).toBe(false);
   });
 });

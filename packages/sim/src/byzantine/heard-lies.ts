@@ -18,7 +18,7 @@ export class HeardLies {
   private readonly liar: number;
   /** Replicas that were lied to, or heard somebody who had been: in whatever life. */
   private readonly reached: Set<number>;
-  /** Replicas that were told a lie and did not refuse it. */
+  /** Replicas that were told a lie and did not refuse it, or have a wrong state of their own. */
   private readonly told: Set<number>;
   /** Who is being told a lie just now; null while nobody is. */
   private hearing: number | null;
@@ -30,7 +30,7 @@ export class HeardLies {
     this.rejected = 0;
     this.liar = liar;
     this.reached = new Set(stray ? [liar] : []);
-    this.told = new Set();
+    this.told = new Set(this.reached);
     this.hearing = null;
     this.refused = false;
   }

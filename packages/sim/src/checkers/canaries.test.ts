@@ -395,6 +395,22 @@ describe('what a checker or a scenario says besides', () => {
     );
   });
 
+  it('fails a stop before any lie was told, where one that was would excuse it', () => {
+    const name = 'ByzantineFalseNack';
+    const liar = optionsOf(name).byzantine?.liar ?? 0;
+    const maker: ReplicaMaker = {
+      ...productionMaker,
+      create: (setup) => {
+        if (setup.slot !== liar) setup.onFatal('diverged');
+        return productionMaker.create(setup);
+      },
+    };
+    const result = runSeed({ seed: 1n, simulation: optionsOf(name), maker });
+    expect(result).toMatchObject({ verdict: 'correctness', checker: 'byzantine' });
+    expect(result.message).toContain('though no lie had come to it, or to anybody that it heard');
+    expect(result.totals.stopsUnexplained).toBeGreaterThan(0);
+  });
+
   it('ends a run in which something happened that its scenario rules out', () => {
     const name = 'baseline';
     const allowed = (most: number) => {

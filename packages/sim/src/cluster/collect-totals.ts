@@ -23,6 +23,7 @@ export function collectTotals(cluster: Cluster): Totals {
   );
   totals.liesBelieved = (cluster.exposure?.belief ?? null) === null ? 0 : 1;
   totals.divergencesFound = (cluster.exposure?.stopped ?? null) === null ? 0 : 1;
+  totals.stopsUnexplained = cluster.exposure?.stopsUnexplained ?? 0;
   totals.standstills = cluster.exposure?.standsStill === true ? 1 : 0;
   totals.liesNoticed = totals.liesRejected + totals.divergencesFound + totals.standstills;
   totals.heartbeats = network.counts.heartbeats;

@@ -11,11 +11,14 @@ export function outcomeOfStop(exposure: Exposure, micros: number): Outcome | nul
     return failure(`${divergence?.message ?? 'replicas diverged'}, and nobody stopped in time`);
   }
   if (stopped === null) return null;
+  const message = `replica ${stopped} stopped: ${exposure.reason ?? 'unknown'}`;
+  if (exposure.stoppedUnreached) {
+    return failure(`${message}, though no lie had come to it, or to anybody that it heard`);
+  }
   if (expects === 'liar_stops') {
     if (stopped === liar) return null; // The others are judged as ever.
     return failure(`replica ${stopped} stopped, though the state of replica ${liar} is wrong`);
   }
-  const message = `replica ${stopped} stopped: ${exposure.reason ?? 'unknown'}`;
   if (exposure.stoppedLate) {
     return failure(`${message}, long after ${divergence?.message ?? 'replicas diverged'}`);
   }
@@ -40,7 +43,8 @@ export function outcomeOfLies(
     return failure(`${exposure.divergence.message}, and nobody stopped`);
   }
   if (stuck) {
-    const reason = expects === 'stands_still' ? standstillReason(cluster, core) : null;
+    const mayStand = expects === 'stands_still' && exposure.heard.any;
+    const reason = mayStand ? standstillReason(cluster, core) : null;
     if (reason === null) return null;
     exposure.standsStill = true;
     return passed(`no view begins after a lie: ${reason}`);

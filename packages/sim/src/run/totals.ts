@@ -165,6 +165,8 @@ export interface Totals {
   liesRejectedPermille: number;
   liesBelieved: number;
   divergencesFound: number;
+  /** Replicas that stopped for a lie of which nothing was seen: not believed, nor told to them. */
+  stopsUnexplained: number;
   /** Runs in which a lie left nothing that could go on. */
   standstills: number;
   /** Lies refused, and runs in which one was found out or left nothing that could go on. */
@@ -316,6 +318,7 @@ export function emptyTotals(): Totals {
     liesRejectedPermille: 0,
     liesBelieved: 0,
     divergencesFound: 0,
+    stopsUnexplained: 0,
     standstills: 0,
     liesNoticed: 0,
     graySlowDisk: 0,
