@@ -32,7 +32,7 @@ export function checkBounds(
 }
 
 /** A second's share may be saved up, and the largest read begun on its last byte. */
-const SAVED_TICKS = 100;
+export const SAVED_TICKS = 100;
 const SCRUB_READ_MAX = 256 * 1024;
 
 /** No scrubber has read more than its share of the disk in the ticks of the run. */

@@ -14,6 +14,7 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.packetsEchoed = network.counts.echoed;
   totals.packetsOverflowed = network.counts.overflowed;
   totals.packetsGarbled = network.counts.garbled;
+  totals.checksumsGarbled = network.counts.checksumsGarbled;
   totals.clogs = network.counts.clogs;
   totals.mutationsApplied = cluster.mutator?.appliedTotal ?? 0;
   totals.liesDelivered = cluster.exposure?.heard.delivered ?? 0;

@@ -1,10 +1,16 @@
-import type { AnyMessage, ReplicaSnapshot, TraceEvent } from '@kimberlite/vsr';
+import {
+  type AnyMessage,
+  type ReplicaSnapshot,
+  SCRUB_DEFAULT,
+  type TraceEvent,
+} from '@kimberlite/vsr';
 import { OPERATION_UNKNOWN } from '../byzantine/mutation.ts';
 import type { NodeHealths } from '../network/node-health.ts';
 import type { Totals } from '../run/totals.ts';
 import { clocksDisagree, isOutvoted, type SimulatedClock } from './clock.ts';
 import type { ClusterOptions } from './cluster-options.ts';
 import { RepairWitness } from './repair-witness.ts';
+import { ScrubWitness } from './scrub-witness.ts';
 
 /** Commands with which a view commits. */
 const LATE: ReadonlySet<string> = new Set(['commit', 'prepare_ok']);
@@ -20,6 +26,7 @@ export interface TallyContext {
 export class TraceTally {
   private readonly totals: Totals;
   readonly repairs: RepairWitness;
+  private readonly scrubbers: ScrubWitness;
   private readonly clocks: readonly SimulatedClock[];
   /** Replicas that are in the midst of a view change. */
   private readonly changing: Set<number>;
@@ -37,10 +44,11 @@ export class TraceTally {
 
   constructor(
     { totals, network, clocks }: TallyContext,
-    cluster: Pick<ClusterOptions, 'config' | 'replicaCount'>,
+    cluster: Pick<ClusterOptions, 'config' | 'replicaCount' | 'scrub'>,
   ) {
     this.totals = totals;
     this.repairs = new RepairWitness(totals, cluster.replicaCount, network.health);
+    this.scrubbers = new ScrubWitness(totals, cluster.scrub ?? SCRUB_DEFAULT);
     this.clocks = clocks;
     this.changing = new Set();
     this.windowsExpired = new Map();
@@ -58,6 +66,7 @@ export class TraceTally {
     let overlap = false;
     for (const state of states) {
       this.repairs.onSnapshot(state);
+      this.scrubbers.onSnapshot(state);
       this.onWindows(state.slot, state.timeouts.startViewChangeWindow);
       if (state.status !== 'view_change') continue;
       if (changingTo !== null && changingTo !== state.view) overlap = true;

@@ -1,5 +1,12 @@
 import { mix128 } from '@kimberlite/store';
-import { type AnyMessage, encodeMessage, Prng, View } from '@kimberlite/vsr';
+import {
+  type AnyMessage,
+  encodeMessage,
+  OFFSET_CHECKSUM,
+  OFFSET_CHECKSUM_BODY,
+  Prng,
+  View,
+} from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { EventQueue } from '../std/event-queue.ts';
 import { NETWORK_CALM, Network, type NetworkOptions, type Packet } from './network.ts';
@@ -195,6 +202,22 @@ describe('network', () => {
     const bytes = received[0]?.bytes ?? new Uint8Array(0);
     const different = bytes.filter((byte, at) => byte !== message.bytes[at]);
     expect(different).toHaveLength(1);
+  });
+
+  it('inverts it in a checksum where that is what shall be wrong, and counts those', () => {
+    const { net, received, drain } = network({ garbleProbability: 1, garbleChecksums: 1 });
+    const message = vote(1);
+    for (let sent = 0; sent < 40; sent += 1) net.send(0, 1, message);
+    drain();
+    const places = received.map(({ bytes }) =>
+      bytes.findIndex((byte, at) => byte !== message.bytes[at]),
+    );
+    const isIn = (offset: number) => (at: number) => at >= offset && at < offset + 16;
+    const ofHeader = places.filter(isIn(OFFSET_CHECKSUM));
+    const ofBody = places.filter(isIn(OFFSET_CHECKSUM_BODY));
+    expect(ofHeader.length + ofBody.length).toBe(40);
+    expect(Math.min(ofHeader.length, ofBody.length)).toBeGreaterThan(5);
+    expect(net.counts).toMatchObject({ garbled: 40, checksumsGarbled: 40 });
   });
 });
 

@@ -1,5 +1,11 @@
 import { assert, Slab } from '@kimberlite/store';
-import type { AnyMessage, Command, Prng } from '@kimberlite/vsr';
+import {
+  type AnyMessage,
+  type Command,
+  OFFSET_CHECKSUM,
+  OFFSET_CHECKSUM_BODY,
+  type Prng,
+} from '@kimberlite/vsr';
 import type { FaultGate } from '../faults/fault-gate.ts';
 import type { EventQueue } from '../std/event-queue.ts';
 import { drawExponential } from '../std/exponential.ts';
@@ -35,6 +41,8 @@ export interface NetworkOptions {
   readonly echoCommands: readonly Command[] | null;
   /** One bit of the packet arrives inverted. */
   readonly garbleProbability: number;
+  /** Of these, the share in which it is a bit of a checksum for sure. */
+  readonly garbleChecksums: number;
   /** Packets in flight on one link; above it a random one is dropped. At least 1. */
   readonly capacity: number;
   /** Packets of one link may overtake one another. */
@@ -59,12 +67,16 @@ export const NETWORK_CALM: NetworkOptions = {
   echoMeanMicros: 0,
   echoCommands: null,
   garbleProbability: 0,
+  garbleChecksums: 0,
   capacity: 1_000,
   reorder: false,
   clogProbability: 0,
   clogMeanMicros: 0,
   congestion: CONGESTION_OFF,
 };
+
+const CHECKSUM_OFFSETS: readonly number[] = [OFFSET_CHECKSUM, OFFSET_CHECKSUM_BODY];
+const CHECKSUM_SIZE = 16;
 
 /** Bytes on their way from one node to another. Replicas are nodes 0 to R - 1, then clients. */
 export interface Packet {
@@ -95,6 +107,8 @@ export interface NetworkCounts {
   replayed: number;
   echoed: number;
   garbled: number;
+  /** Of those, the ones with the wrong bit in a checksum. */
+  checksumsGarbled: number;
   clogs: number;
   /** Heartbeats and pings that arrived. */
   heartbeats: number;
@@ -186,6 +200,7 @@ export class Network {
       replayed: 0,
       echoed: 0,
       garbled: 0,
+      checksumsGarbled: 0,
       clogs: 0,
       heartbeats: 0,
     };
@@ -296,11 +311,18 @@ export class Network {
   private garble(packet: Packet): Packet {
     if (!this.prng.chance(this.options.garbleProbability)) return packet;
     const bytes = packet.bytes.slice();
-    const at = this.prng.below(bytes.length);
+    const at = this.garbledByte(bytes.length);
     bytes[at] = (bytes[at] ?? 0) ^ (1 << this.prng.below(8));
     if (this.faults?.allow('garble', packet.from, packet.to) === false) return packet;
     this.counts.garbled += 1;
+    if (isOfChecksum(at)) this.counts.checksumsGarbled += 1;
     return { ...packet, bytes };
+  }
+
+  private garbledByte(length: number): number {
+    const { garbleChecksums } = this.options;
+    if (garbleChecksums === 0 || !this.prng.chance(garbleChecksums)) return this.prng.below(length);
+    return this.prng.pick(CHECKSUM_OFFSETS) + this.prng.below(CHECKSUM_SIZE);
   }
 
   private enqueue(link: Link, packet: Packet): void {
@@ -380,6 +402,10 @@ export class Network {
       else this.deliver(link, packet);
     });
   }
+}
+
+function isOfChecksum(at: number): boolean {
+  return CHECKSUM_OFFSETS.some((offset) => at >= offset && at < offset + CHECKSUM_SIZE);
 }
 
 /** Clients count their copies of a request and the refusals of these: what comes twice misleads. */

@@ -253,6 +253,7 @@ function drawNetwork(prng: Prng): NetworkOptions {
     echoMeanMicros: prng.between(1, prng.pick([100, 10_000])) * MILLISECOND,
     echoCommands: null,
     garbleProbability: rate(prng, 0.01, 0.7),
+    garbleChecksums: 0,
     capacity: prng.pick([prng.between(2, 20), prng.between(10, 20), 200]),
     reorder: prng.chance(0.8),
     clogProbability: rate(prng, 0.002, 0.5),

@@ -43,6 +43,8 @@ export interface Totals {
   executionWaits: number;
   /** Whole tours of the scrubbers, and what they found, by zone. */
   scrubTours: number;
+  /** Ticks of replicas in whose tour nothing was read because its share of the disk was used up. */
+  scrubTicksHeld: number;
   scrubbedPrepares: number;
   scrubbedHeaders: number;
   scrubbedBlocks: number;
@@ -67,6 +69,8 @@ export interface Totals {
   packetsEchoed: number;
   packetsOverflowed: number;
   packetsGarbled: number;
+  /** Of those, the ones with the wrong bit in a checksum. */
+  checksumsGarbled: number;
   clogs: number;
   corruptReads: number;
   corruptReadsHealed: number;
@@ -225,6 +229,7 @@ export function emptyTotals(): Totals {
     blocksRepaired: 0,
     executionWaits: 0,
     scrubTours: 0,
+    scrubTicksHeld: 0,
     scrubbedPrepares: 0,
     scrubbedHeaders: 0,
     scrubbedBlocks: 0,
@@ -247,6 +252,7 @@ export function emptyTotals(): Totals {
     packetsEchoed: 0,
     packetsOverflowed: 0,
     packetsGarbled: 0,
+    checksumsGarbled: 0,
     clogs: 0,
     corruptReads: 0,
     corruptReadsHealed: 0,

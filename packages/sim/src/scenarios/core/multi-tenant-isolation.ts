@@ -23,6 +23,9 @@ export const multiTenantIsolation: Scenario = {
     { counter: 'corruptReads', least: 1 },
     { counter: 'writesFailed', least: 1 },
     { counter: 'writesDropped', least: 1 },
+    { counter: 'crashes', least: 2 },
+    { counter: 'packetsLost', least: 10 },
+    { counter: 'packetsReplayed', least: 10 },
   ],
   options: (seed) => {
     const base = healthy(seed);
@@ -34,8 +37,8 @@ export const multiTenantIsolation: Scenario = {
         ...NETWORK_CALM,
         delayMinMicros: 1_000,
         delayMeanMicros: 5_000,
-        lossProbability: thousandth(seed, 50),
-        replayProbability: thousandth(seed, 20),
+        lossProbability: Math.max(0.001, thousandth(seed, 50)),
+        replayProbability: Math.max(0.001, thousandth(seed, 20)),
         capacity: 2000,
         reorder: true,
         congestion: CONGESTION_MILD,

@@ -15,6 +15,8 @@ export const timeCompression: Scenario = {
   witnesses: [
     { counter: 'ticks', least: 10000 },
     { counter: 'requestsAnswered', least: 96 },
+    { counter: 'packetsLost', least: 100 },
+    { counter: 'packetsReplayed', least: 50 },
   ],
   options: (seed) => {
     const base = healthy(seed);

@@ -9,11 +9,13 @@ export const corruptionChecksumValidation: Scenario = {
   name: 'CorruptionChecksumValidation',
   group: 'corruption',
   purpose: 'checksum fields themselves are corrupted',
-  faults: 'a bit of 5 % of packets inverted; read faults of 10 %',
+  faults:
+    'a bit of 5 % of packets inverted, in half of them one of a checksum; read faults of 10 %',
   workload: 'four busy clients',
   property: 'a wrong checksum never passes, and never counts as absence',
   witnesses: [
     { counter: 'decodeFaults', least: 50 },
+    { counter: 'checksumsGarbled', least: 25 },
     { counter: 'corruptReads', least: 3 },
   ],
   options: (seed) => {
@@ -34,7 +36,7 @@ export const corruptionChecksumValidation: Scenario = {
         crashDelayEventsMax: 50,
         restartProbability: 1 / 20,
       },
-      network: { ...NETWORK_CALM, garbleProbability: 0.05 },
+      network: { ...NETWORK_CALM, garbleProbability: 0.05, garbleChecksums: 0.5 },
     };
   },
 };

@@ -19,6 +19,9 @@ export const noSpace: Scenario = {
   faults: 'as storage_faults; a limit of a few kilobytes for keys and streams',
   workload: 'kernel',
   property: 'all replicas refuse the same calls, before and after crashes, as the model does',
-  witnesses: [{ counter: 'noSpaceRefusals', least: 5 }],
+  witnesses: [
+    { counter: 'noSpaceRefusals', least: 5 },
+    { counter: 'crashes', least: 3 },
+  ],
   options,
 };

@@ -20,6 +20,9 @@ export const scrubRateLimited: Scenario = {
   faults: 'latent faults of 20 %',
   workload: 'as drawn',
   property: 'no scrubber reads more than its share of the disk (checker bounds)',
-  witnesses: [{ counter: 'scrubTours', least: 3 }],
+  witnesses: [
+    { counter: 'scrubTours', least: 3 },
+    { counter: 'scrubTicksHeld', least: 100 },
+  ],
   options,
 };

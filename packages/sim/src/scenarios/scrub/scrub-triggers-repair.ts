@@ -31,6 +31,8 @@ export const scrubTriggersRepair: Scenario = {
     { counter: 'scrubTours', least: 6 },
     { counter: 'scrubbedPrepares', least: 1 },
     { counter: 'preparesRepaired', least: 1 },
+    { counter: 'crashes', least: 1 },
+    { counter: 'viewChangesCompleted', least: 2 },
   ],
   options,
 };
