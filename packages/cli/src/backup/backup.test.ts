@@ -217,6 +217,16 @@ describe('backup verify', () => {
     expect(readdirSync(scratch)).toEqual([]);
   });
 
+  it('shows a person how far it is', async () => {
+    const io = capturedIo({ errorIsTerminal: true });
+    expect(await runProgram(['backup', 'verify', original], io)).toBe(0);
+    for (const what of ['hashing', 'writing replay.tmp', 'writing replica-0.data.partial']) {
+      expect(io.err()).toContain(`${what}: 100 %`);
+    }
+    expect(io.err()).toMatch(/executing the log: \d+ %/);
+    expect(io.out()).toMatch(/^ok {2}/);
+  });
+
   it('finds every byte that is another', async () => {
     const bytes = readFileSync(original);
     const path = fresh('flipped.backup');

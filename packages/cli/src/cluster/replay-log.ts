@@ -116,23 +116,37 @@ export async function replayLog(
     const look = (): void => {
       progress.show('executing the log', ...executedOf(replica, source));
     };
+    look();
     const watch = watchDisk({ path, replica, calls, look, options, fail: failure.fail });
     const client = new OperationClient({
       endpoints: [formatAddress(replica.clientAddress)],
       cluster: source.cluster,
       requestTimeout: REQUEST_MILLIS,
     });
+    const over = new AbortController();
     try {
       // A replica that gave up answers no more.
-      await Promise.race([failure.promise, fillUp(source.config, client, replica)]);
+      const filled = fillUp(source.config, { client, replica, signal: over.signal });
+      await Promise.race([failure.promise, filled]);
     } finally {
+      over.abort();
       watch.stop();
       progress.clear();
       await client.close();
-      await Promise.race([replica.stop(), pause(STOP_MILLIS, undefined, { ref: false })]);
+      await stopSoon(replica);
     }
   } finally {
     release();
+  }
+}
+
+/** One that a hung disk holds up, or that has thrown, may never come to its stop. */
+async function stopSoon(replica: RunningReplica): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([replica.stop(), pause(STOP_MILLIS, undefined, { signal: over.signal })]);
+  } finally {
+    over.abort();
   }
 }
 
@@ -145,14 +159,20 @@ function executedOf(replica: RunningReplica, source: ReplaySource): [number, num
 
 async function fillUp(
   { checkpointInterval }: ClusterConfig,
-  client: OperationClient,
-  replica: RunningReplica,
+  run: {
+    readonly client: OperationClient;
+    readonly replica: RunningReplica;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
+  const { client, replica, signal } = run;
   let { op } = await client.request(OPERATION_FORGET_FILES, new Uint8Array(0));
   const wantedOp = Math.ceil(op / checkpointInterval) * checkpointInterval;
   while (op < wantedOp) op = (await client.request(OPERATION_NOOP, new Uint8Array(0))).op;
   // Bounded by the watch.
-  while (replica.status().state.checkpointOp < wantedOp) await pause(LOOK_MILLIS);
+  while (replica.status().state.checkpointOp < wantedOp) {
+    await pause(LOOK_MILLIS, undefined, { signal });
+  }
 }
 
 /**
