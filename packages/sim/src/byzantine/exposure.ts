@@ -1,5 +1,6 @@
 import type { ClusterConfig, TraceEvent } from '@kimberlite/vsr';
 import { Violation } from '../checkers/violation.ts';
+import { type Answer, AnswersAfterLies } from './answers-after-lies.ts';
 import { HeardLies } from './heard-lies.ts';
 import type { ByzantineOptions } from './mutation.ts';
 
@@ -40,6 +41,8 @@ export class Exposure {
   readonly options: ByzantineOptions;
   /** Lies on their arrival. */
   readonly heard: HeardLies;
+  /** What clients were told once a lie was believed. */
+  readonly answers: AnswersAfterLies;
   /** Null while every promise is kept. */
   belief: Seen | null;
   /** The first that two honest replicas hold differently; null while they agree. */
@@ -74,6 +77,7 @@ export class Exposure {
   ) {
     this.options = options;
     this.heard = new HeardLies(options.liar, { stray: options.strayOp !== undefined });
+    this.answers = new AnswersAfterLies();
     this.interval = config.checkpointInterval;
     this.belief = null;
     this.divergence = null;
@@ -103,6 +107,11 @@ export class Exposure {
     }
   }
 
+  /** A client was answered. */
+  onReplied(answer: Answer): void {
+    if (this.belief !== null) this.answers.onReplied(answer);
+  }
+
   /** Honest replicas diverged so long ago that one of them must have found out, and none has. */
   isOverdue(micros: number): boolean {
     return this.stopped === null && this.isLate({ micros, checkpoints: this.checkpoints });
@@ -125,6 +134,7 @@ export class Exposure {
     switch (event.kind) {
       case 'committed':
         this.onCommitted(slot, event, micros);
+        if (slot !== liar) this.answers.onCommitted(slot, event);
         return false;
       case 'checkpoint_durable':
         this.checkpoints = Math.max(this.checkpoints, Math.floor(event.op / this.interval));

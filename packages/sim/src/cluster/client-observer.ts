@@ -1,22 +1,29 @@
+import type { Exposure } from '../byzantine/exposure.ts';
 import type { Checkers } from '../checkers/checkers.ts';
 import type { ClientObserver } from '../client/simulated-client.ts';
 import type { Totals } from '../run/totals.ts';
 
-/** What the clients of a cluster tell, taken to the checkers and the totals. */
-export function clientObserver({
-  checkers,
-  totals,
-  judge,
-}: {
+/** Of a cluster, what hears its clients. */
+interface Heard {
   readonly checkers: Checkers;
   readonly totals: Totals;
+  readonly exposure: Exposure | null;
   /** Lets checkers look, where there is anything to be judged. */
-  readonly judge: (look: () => void) => void;
-}): ClientObserver {
+  judge(look: () => void): void;
+}
+
+/** What the clients of a cluster tell, taken to the checkers and the totals. */
+export function clientObserver(cluster: Heard): ClientObserver {
+  const { checkers, totals } = cluster;
+  const judge = (look: () => void): void => cluster.judge(look);
   return {
     invoked: (client, request) => judge(() => checkers.invoked(client, request)),
     sending: (checksum) => judge(() => checkers.sending(checksum)),
-    replied: (client, request, reply) => judge(() => checkers.replied(client, request, reply)),
+    replied: (client, request, reply) => {
+      judge(() => checkers.replied(client, request, reply));
+      const { op, requestChecksum } = reply.header;
+      cluster.exposure?.onReplied({ client, op, requestChecksum });
+    },
     refusedDefinitely: (client, request, refusal) => {
       totals.definiteRefusals += 1;
       if (refusal.reason === 'busy') totals.busyRefusals += 1;

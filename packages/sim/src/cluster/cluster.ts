@@ -168,7 +168,7 @@ export class Cluster {
   }
 
   /** Lets checkers look, unless a lie that VSR cannot tell has made them meaningless. */
-  private judge(look: () => void): void {
+  judge(look: () => void): void {
     if (this.exposure === null) look();
     else this.exposure.judge(this.queue.now, look);
   }
@@ -402,7 +402,6 @@ export class Cluster {
 
   private createClient(index: number): SimulatedClient {
     const node = this.options.replicaCount + index;
-    const { checkers, totals } = this;
     return new SimulatedClient({
       node,
       cluster: this.clusterId,
@@ -411,7 +410,7 @@ export class Cluster {
       prng: this.prng.fork(),
       workload: this.options.workload,
       silent: this.options.removed.clients.includes(index),
-      observer: clientObserver({ checkers, totals, judge: (look) => this.judge(look) }),
+      observer: clientObserver(this),
       send: (replica, message) => this.network.send(node, replica, message),
     });
   }

@@ -23,6 +23,7 @@ export function collectTotals(cluster: Cluster): Totals {
     (1_000 * totals.liesRejected) / Math.max(1, totals.liesDelivered),
   );
   totals.liesBelieved = (cluster.exposure?.belief ?? null) === null ? 0 : 1;
+  totals.wrongAnswersAfterLies = cluster.exposure?.answers.wrong ?? 0;
   totals.divergencesFound = (cluster.exposure?.stopped ?? null) === null ? 0 : 1;
   totals.stopsUnexplained = cluster.exposure?.stopsUnexplained ?? 0;
   totals.standstills = cluster.exposure?.standsStill === true ? 1 : 0;

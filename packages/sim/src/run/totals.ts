@@ -168,6 +168,8 @@ export interface Totals {
   liesRejected: number;
   liesRejectedPermille: number;
   liesBelieved: number;
+  /** Answers after a lie was believed, at whose op an honest replica committed something else. */
+  wrongAnswersAfterLies: number;
   divergencesFound: number;
   /** Replicas that stopped for a lie of which nothing was seen: not believed, nor told to them. */
   stopsUnexplained: number;
@@ -323,6 +325,7 @@ export function emptyTotals(): Totals {
     liesRejected: 0,
     liesRejectedPermille: 0,
     liesBelieved: 0,
+    wrongAnswersAfterLies: 0,
     divergencesFound: 0,
     stopsUnexplained: 0,
     standstills: 0,
