@@ -82,11 +82,11 @@ class Search {
   replays: number;
   private readonly bundle: Bundle;
   private readonly options: MinimizeOptions;
-  private readonly eventsMax: number;
   private removed: Removed;
   private result: RunResult;
   /** Where the smallest run's faults were noted. */
   private gate: FaultGate | null;
+  private smallestSize: RunSize;
 
   constructor(bundle: Bundle, first: NotedRun, options: MinimizeOptions) {
     this.bundle = bundle;
@@ -95,8 +95,7 @@ class Search {
     this.result = first.result;
     this.gate = first.gate;
     this.replays = 1;
-    // A run that fails only later is no smaller one, and looking for it would take long.
-    this.eventsMax = first.result.event;
+    this.smallestSize = this.sizeOf(first, bundle.removed);
   }
 
   /** Until nothing more can be left out: true; or until the replays are used up: false. */
@@ -133,13 +132,17 @@ class Search {
   }
 
   size(): RunSize {
-    const left = (kind: FaultKind): number => this.left(kind).length;
+    return this.smallestSize;
+  }
+
+  private sizeOf({ gate, result }: NotedRun, { clients }: Removed): RunSize {
+    const left = (kind: FaultKind): number => gate?.ordinals(kind).length ?? 0;
     return {
       faults: FAULTS.reduce((sum, kind) => sum + left(kind), 0),
-      clients: this.clientsLeft().length,
+      clients: this.clientsBut(clients).length,
       requests: left('request') + left('query'),
       deliveries: left('delivery'),
-      event: this.result.event,
+      event: result.event,
     };
   }
 
@@ -207,8 +210,12 @@ class Search {
   }
 
   private clientsLeft(): number[] {
+    return this.clientsBut(this.removed.clients);
+  }
+
+  private clientsBut(removed: readonly number[]): number[] {
     const all = Array.from({ length: this.bundle.options.clientCount }, (_, index) => index);
-    return all.filter((index) => !this.removed.clients.includes(index));
+    return all.filter((index) => !removed.includes(index));
   }
 
   private left(kind: FaultKind): number[] {
@@ -221,24 +228,42 @@ class Search {
     return { ...this.removed, faults };
   }
 
-  /** Replays a candidate; it is the smallest from now on if it fails the same way. */
+  /**
+   * Replays a candidate; it is the smallest from now on if it fails the same way and is smaller. It
+   * may not be: without one kind of fault a run may go on and meet more of the others.
+   */
   private try(removed: Removed): boolean {
     if (this.spent) return false;
     this.replays += 1;
-    const { result, gate } = replayNoted(this.bundle, {
+    const run = replayNoted(this.bundle, {
       removed,
-      eventsMax: this.eventsMax,
+      // A run that fails only later is no smaller one, and looking for it would take long.
+      eventsMax: this.smallestSize.event,
       ...partsOf(this.options),
     });
-    const fails = sameFailure(this.bundle, result) && result.event <= this.eventsMax;
-    if (fails) {
+    const size = this.sizeOf(run, removed);
+    const taken = sameFailure(this.bundle, run.result) && isSmaller(size, this.smallestSize);
+    if (taken) {
       this.removed = removed;
-      this.result = result;
-      this.gate = gate;
+      this.result = run.result;
+      this.gate = run.gate;
+      this.smallestSize = size;
     }
     this.options.onProgress({ replays: this.replays, ...this.size() });
-    return fails;
+    return taken;
   }
+}
+
+/** What there is to understand about a run: faults, clients and what they ask. */
+function partsIn({ faults, clients, requests }: RunSize): number {
+  return faults + clients + requests;
+}
+
+/** Neither parts nor events grow, and they or the deliveries shrink: so a search ends. */
+function isSmaller(size: RunSize, than: RunSize): boolean {
+  const [parts, partsMax] = [partsIn(size), partsIn(than)];
+  if (parts > partsMax || size.event > than.event) return false;
+  return parts < partsMax || size.event < than.event || size.deliveries < than.deliveries;
 }
 
 /** What is left, in a line. */
