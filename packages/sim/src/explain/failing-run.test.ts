@@ -35,7 +35,7 @@ interface MoreFaults {
 }
 
 /** A seed of the storage scenario in which that happens during the phase of faults. */
-function failingBundle(more: MoreFaults = {}): Bundle {
+function failingBundle(crashesMin: number, more: MoreFaults = {}): Bundle {
   for (let seed = 1n; seed < 20n; seed += 1n) {
     const options = scenarioOptions('storage_faults', seed);
     if (options === null) throw new Error('there is such a scenario');
@@ -52,12 +52,12 @@ function failingBundle(more: MoreFaults = {}): Bundle {
     const result = runSeed({ seed, simulation, maker });
     const context = { commit: 'test', mutant: null, scenario: 'storage_faults' };
     const bundle = bundleOf(result, { ...context, options: simulation, removed: NOTHING_REMOVED });
-    if (bundle !== null && result.faults.crash > 2) return bundle;
+    if (bundle !== null && result.faults.crash >= crashesMin) return bundle;
   }
   throw new Error('no seed crashes replica 1');
 }
 
-const bundle = failingBundle();
+const bundle = failingBundle(3);
 
 describe('a failing run', { timeout: 120_000 }, () => {
   it('is replayed to the same event', () => {
@@ -88,11 +88,11 @@ describe('a failing run', { timeout: 120_000 }, () => {
   });
 
   it('never grows with more replays: those are the same, and then more', () => {
-    // Without the packets that come twice a run has far fewer events; without the crashes of single
-    // replicas it goes on to a power cut, which in those events is earlier than the first failure.
-    const long = failingBundle({
-      network: { replayProbability: 0.5, echoProbability: 0.5 },
-      processes: { crashAllProbability: 0.02 },
+    // Without the packets that come twice a run has far fewer events. Without its one crash it goes
+    // on to a power cut, in no more events than at first, and meets more of the other faults.
+    const long = failingBundle(1, {
+      network: { replayProbability: 0.5, echoProbability: 0.8 },
+      processes: { crashAllProbability: 0.004, pauseProbability: 0.1, unpauseProbability: 0.5 },
     });
     const sizes: RunSize[] = [];
     const onProgress = (size: RunSize): void => void sizes.push(size);
@@ -101,7 +101,8 @@ describe('a failing run', { timeout: 120_000 }, () => {
     for (const [at, size] of sizes.entries()) {
       const before = sizes[at - 1] ?? size;
       expect(parts(size)).toBeLessThanOrEqual(parts(before));
-      expect(size.event).toBeLessThanOrEqual(before.event);
+      const sameParts = parts(size) === parts(before);
+      if (sameParts) expect(size.event).toBeLessThanOrEqual(before.event);
     }
   });
 

@@ -78,28 +78,52 @@ const PIECES_MAX = 16;
 const EVENTS: readonly FaultKind[] = ['request', 'query', 'delivery'];
 const FAULTS: readonly FaultKind[] = FAULT_KINDS.filter((kind) => !EVENTS.includes(kind));
 
+/** A failing run that the search has come to. */
+interface Found extends NotedRun {
+  readonly removed: Removed;
+  readonly size: RunSize;
+}
+
+/**
+ * Goes from one failing run to the next, and remembers the smallest. A step may lead to a larger
+ * one: without one kind of fault a run may meet more of the others, and have less to lose later.
+ */
 class Search {
   replays: number;
   private readonly bundle: Bundle;
   private readonly options: MinimizeOptions;
-  private removed: Removed;
-  private result: RunResult;
-  /** Where the smallest run's faults were noted. */
-  private gate: FaultGate | null;
-  private smallestSize: RunSize;
+  private readonly eventsMax: number;
+  /** From where the search goes on. */
+  private now: Found;
+  private best: Found;
+  /** Only what is smaller is taken. */
+  private onlyDown: boolean;
 
   constructor(bundle: Bundle, first: NotedRun, options: MinimizeOptions) {
     this.bundle = bundle;
     this.options = options;
-    this.removed = bundle.removed;
-    this.result = first.result;
-    this.gate = first.gate;
     this.replays = 1;
-    this.smallestSize = this.sizeOf(first, bundle.removed);
+    // A run that fails only later than the original is not looked for: it would take long.
+    this.eventsMax = first.result.event;
+    const { removed } = bundle;
+    this.now = { ...first, removed, size: this.sizeOf(first, removed) };
+    this.best = this.now;
+    this.onlyDown = false;
   }
 
   /** Until nothing more can be left out: true; or until the replays are used up: false. */
   run(): boolean {
+    this.walk();
+    if (this.now !== this.best) {
+      // It went astray at last. From the smallest on it goes down only, so it comes to an end.
+      this.now = this.best;
+      this.onlyDown = true;
+      this.walk();
+    }
+    return !this.spent;
+  }
+
+  private walk(): void {
     let smaller = true;
     while (smaller && !this.spent) {
       smaller = this.removeKinds();
@@ -112,18 +136,20 @@ class Search {
     }
     // Last, as it makes traces shorter but the story no simpler.
     while (!this.spent && this.removeOrdinals('delivery'));
-    return !this.spent;
   }
 
   /** With all named that is not left: of a kind that was reduced first, less may be left now. */
   smallest(): Bundle {
-    const { result } = this;
+    const { result, removed, gate } = this.best;
     const left = FAULT_KINDS.filter((kind) => kind !== 'delivery').map(
-      (kind) => [kind, this.left(kind)] as const,
+      (kind) => [kind, gate?.ordinals(kind) ?? []] as const,
     );
     return {
       ...this.bundle,
-      removed: this.without(left.filter(([, ordinals]) => ordinals.length > 0)),
+      removed: without(
+        removed,
+        left.filter(([, ordinals]) => ordinals.length > 0),
+      ),
       message: result.message,
       traceHash: result.traceHash,
       event: result.event,
@@ -132,7 +158,7 @@ class Search {
   }
 
   size(): RunSize {
-    return this.smallestSize;
+    return this.best.size;
   }
 
   private sizeOf({ gate, result }: NotedRun, { clients }: Removed): RunSize {
@@ -163,7 +189,7 @@ class Search {
     const keepSome = (kept: readonly number[]): boolean => {
       const all = Array.from({ length: this.bundle.options.clientCount }, (_, index) => index);
       const clients = all.filter((index) => !kept.includes(index));
-      return this.try({ ...this.removed, clients });
+      return this.try({ ...this.now.removed, clients });
     };
     return this.shrink(() => this.clientsLeft(), keepSome);
   }
@@ -210,7 +236,7 @@ class Search {
   }
 
   private clientsLeft(): number[] {
-    return this.clientsBut(this.removed.clients);
+    return this.clientsBut(this.now.removed.clients);
   }
 
   private clientsBut(removed: readonly number[]): number[] {
@@ -219,39 +245,38 @@ class Search {
   }
 
   private left(kind: FaultKind): number[] {
-    return [...(this.gate?.ordinals(kind) ?? [])];
+    return [...(this.now.gate?.ordinals(kind) ?? [])];
   }
 
-  private without(kept: readonly (readonly [FaultKind, readonly number[]])[]): Removed {
-    const faults = { ...this.removed.faults };
-    for (const [kind, ordinals] of kept) faults[kind] = rangesWithout(ordinals);
-    return { ...this.removed, faults };
+  private without(kept: Kept): Removed {
+    return without(this.now.removed, kept);
   }
 
-  /**
-   * Replays a candidate; it is the smallest from now on if it fails the same way and is smaller. It
-   * may not be: without one kind of fault a run may go on and meet more of the others.
-   */
+  /** Replays a candidate; the search goes on from it if it fails the same way. */
   private try(removed: Removed): boolean {
     if (this.spent) return false;
     this.replays += 1;
-    const run = replayNoted(this.bundle, {
-      removed,
-      // A run that fails only later is no smaller one, and looking for it would take long.
-      eventsMax: this.smallestSize.event,
-      ...partsOf(this.options),
-    });
-    const size = this.sizeOf(run, removed);
-    const taken = sameFailure(this.bundle, run.result) && isSmaller(size, this.smallestSize);
-    if (taken) {
-      this.removed = removed;
-      this.result = run.result;
-      this.gate = run.gate;
-      this.smallestSize = size;
-    }
+    const { eventsMax } = this;
+    const run = replayNoted(this.bundle, { removed, eventsMax, ...partsOf(this.options) });
+    const fails = sameFailure(this.bundle, run.result) && run.result.event <= eventsMax;
+    const found: Found = { ...run, removed, size: this.sizeOf(run, removed) };
+    const smaller = isSmaller(found.size, this.best.size);
+    const taken = fails && (smaller || !this.onlyDown);
+    if (taken) this.now = found;
+    if (taken && smaller) this.best = found;
     this.options.onProgress({ replays: this.replays, ...this.size() });
     return taken;
   }
+}
+
+/** Ordinals by kind. */
+type Kept = readonly (readonly [FaultKind, readonly number[]])[];
+
+/** Of these kinds everything is removed but what is kept. */
+function without(removed: Removed, kept: Kept): Removed {
+  const faults = { ...removed.faults };
+  for (const [kind, ordinals] of kept) faults[kind] = rangesWithout(ordinals);
+  return { ...removed, faults };
 }
 
 /** What there is to understand about a run: faults, clients and what they ask. */
@@ -259,11 +284,12 @@ function partsIn({ faults, clients, requests }: RunSize): number {
   return faults + clients + requests;
 }
 
-/** Neither parts nor events grow, and they or the deliveries shrink: so a search ends. */
+/** Parts count first, then events, then deliveries. */
 function isSmaller(size: RunSize, than: RunSize): boolean {
-  const [parts, partsMax] = [partsIn(size), partsIn(than)];
-  if (parts > partsMax || size.event > than.event) return false;
-  return parts < partsMax || size.event < than.event || size.deliveries < than.deliveries;
+  const parts = partsIn(size) - partsIn(than);
+  if (parts !== 0) return parts < 0;
+  if (size.event !== than.event) return size.event < than.event;
+  return size.deliveries < than.deliveries;
 }
 
 /** What is left, in a line. */
