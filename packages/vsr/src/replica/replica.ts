@@ -96,8 +96,11 @@ export interface Replica {
   greeted: SlotSet;
   /** By slot: what each peer has promised, while this process runs. */
   readonly promises: PeerPromise[];
-  /** Peers that deny this replica's file, and in which of their lives. */
-  readonly denials: Map<number, { readonly reason: Denial; readonly life: number }>;
+  /** Peers that deny this replica's file, in which of their lives, and to the ping of what time. */
+  readonly denials: Map<
+    number,
+    { readonly reason: Denial; readonly life: number; readonly pingMonotonic: number }
+  >;
   /** Random number of this life of the process. */
   readonly life: number;
   /** What the file held when this life of the process began; its head, if that is certain. */

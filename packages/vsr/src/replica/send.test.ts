@@ -168,7 +168,7 @@ describe('the gate of a replica whose file is denied', () => {
   it.each(ALL_COMMANDS)('%s: only greetings go out', (command) => {
     const r = replicaWith({});
     r.greeted = 0b101;
-    r.denials.set(0, { reason: 'rolled_back', life: 1 });
+    r.denials.set(0, { reason: 'rolled_back', life: 1, pingMonotonic: 0 });
     sendMessage(r, 2, messageOf(command, 0, 0));
     expect(r.out).toHaveLength(command === 'ping' || command === 'pong' ? 1 : 0);
     r.out = [];

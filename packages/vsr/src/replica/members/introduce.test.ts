@@ -233,7 +233,11 @@ describe('a file that was put back from an old copy', () => {
       const harness = again();
       harness.deliver(greeting(2));
       harness.deliver(greeting(0, { promisedOp: Op(1) }));
+      // An answer to the same ping, or to one before, may have been on its way for long.
       harness.deliver(greeting(0, { life }));
+      expect(snapshotOf(harness.replica).deniedBy).toEqual([0]);
+      const { pingMonotonic } = greeting(0).header;
+      harness.deliver(greeting(0, { life, pingMonotonic: pingMonotonic + 1 }));
       expect(snapshotOf(harness.replica).deniedBy).toEqual(life === 1 ? [] : [0]);
       expect(harness.traced('denial_withdrawn').length).toBe(life === 1 ? 1 : 0);
       harness.tick(200);

@@ -179,21 +179,26 @@ export function onIntroduction(r: Replica, { header }: Message<'pong'>): void {
 }
 
 /** Rule denied-is-mute. */
-function deny(r: Replica, { replica, life }: Message<'pong'>['header'], reason: Denial): void {
+function deny(r: Replica, pong: Message<'pong'>['header'], reason: Denial): void {
+  const { replica, life } = pong;
   const known = r.denials.get(replica);
   if (known?.life !== life || known.reason !== reason) {
     trace(r, { kind: 'denied', peer: replica, reason });
   }
-  r.denials.set(replica, { reason, life });
+  const pingMonotonic = Math.max(known?.pingMonotonic ?? 0, pong.pingMonotonic);
+  r.denials.set(replica, { reason, life, pingMonotonic });
   const enough = r.replicaCount === 2 ? 1 : 2;
   if (r.denials.size >= enough) fatal(r, reason);
 }
 
 /** Whether nothing is left of what the peer once denied. */
-function withdrawDenial(r: Replica, { replica, life }: Message<'pong'>['header']): boolean {
+function withdrawDenial(r: Replica, pong: Message<'pong'>['header']): boolean {
+  const { replica, life, pingMonotonic } = pong;
   const known = r.denials.get(replica);
   if (known === undefined) return true;
   if (known.life !== life) return false; // It has forgotten.
+  // An answer from before the denial, late on its way: what it denies it may have heard since.
+  if (pingMonotonic <= known.pingMonotonic) return false;
   r.denials.delete(replica);
   trace(r, { kind: 'denial_withdrawn', peer: replica });
   return true;
