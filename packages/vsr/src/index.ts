@@ -53,6 +53,7 @@ export {
   CONFIG_SIMULATION,
   checkpointDeadline,
   configEquals,
+  configFault,
   frameSizeMax,
   SECTOR_SIZE,
   TABLE_KEY_MAX,

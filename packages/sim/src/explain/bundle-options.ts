@@ -1,7 +1,9 @@
 import { KEY_ORDERS } from '@kimberlite/kernel';
-import { PARTITION_MODES } from '../network/partitions.ts';
+import { PARTITION_MODES, PARTITION_SYMMETRIES } from '../network/partitions.ts';
+import { GRAY_KINDS } from '../run/gray-faults.ts';
 import { CHECKSUMS, type SimulationOptions, WORKLOADS } from '../run/options.ts';
 import { BadBundle, isRecord } from './bundle-fields.ts';
+import { boundsFault } from './option-bounds.ts';
 
 /**
  * Parameters of a bundle, of the shape that runs take today. What the bundle lacks is taken from
@@ -74,27 +76,21 @@ function mergeRecord(
   return Object.fromEntries(entries) as Readonly<Record<string, unknown>>; // SAFETY: named above.
 }
 
-const REPLICAS_MAX = 6;
-const CLIENTS_MAX = 64;
-const TICKS_MAX = 10_000_000;
-
 /** Why no run can have these parameters; null when one can. */
 export function optionsFault(options: SimulationOptions): string | null {
-  const { replicaCount, clientCount, clocks, network, partitions } = options;
-  const { checksum, workload, keyOrder } = options;
-  const within = (value: number, least: number, most: number): boolean =>
-    Number.isSafeInteger(value) && value >= least && value <= most;
-  if (!within(replicaCount, 1, REPLICAS_MAX)) return 'options.replicaCount must be from 1 to 6';
-  if (!within(clientCount, 1, CLIENTS_MAX)) return 'options.clientCount must be from 1 to 64';
+  const { replicaCount, clocks, partitions, gray, checksum, workload, keyOrder } = options;
+  const fault = boundsFault(options);
+  if (fault !== null) return fault;
   if (clocks.length !== replicaCount) return 'options.clocks must have one for each replica';
-  if (!(network.capacity >= 1)) return 'options.network.capacity must be at least 1';
   if (!CHECKSUMS.includes(checksum)) return `options.checksum '${checksum}' is unknown`;
   if (!WORKLOADS.includes(workload)) return `options.workload '${workload}' is unknown`;
   if (!KEY_ORDERS.includes(keyOrder)) return `options.keyOrder '${keyOrder}' is unknown`;
   const strange = partitions.modes.find((mode) => !PARTITION_MODES.includes(mode));
   if (strange !== undefined) return `options.partitions.modes: '${strange}' is unknown`;
-  for (const name of ['requestsTarget', 'safetyTicksMax', 'livenessTicksMax'] as const) {
-    if (!within(options[name], 0, TICKS_MAX)) return `options.${name} must be up to ${TICKS_MAX}`;
+  const { symmetry } = partitions;
+  if (!PARTITION_SYMMETRIES.includes(symmetry)) {
+    return `options.partitions.symmetry '${symmetry}' is unknown`;
   }
-  return null;
+  const illness = gray.kinds.find((kind) => !GRAY_KINDS.includes(kind));
+  return illness === undefined ? null : `options.gray.kinds: '${illness}' is unknown`;
 }

@@ -3,6 +3,7 @@ import { runSeed } from '../run/run-seed.ts';
 import { SCENARIOS, scenarioOptions } from '../scenarios/registry.ts';
 import { type Bundle, bundleOf, decodeBundle, encodeBundle } from './bundle.ts';
 import { BadBundle } from './bundle-fields.ts';
+import { optionsFault } from './bundle-options.ts';
 import { removedText } from './removed-text.ts';
 
 function bundleFor(scenario: string, seed: bigint): Bundle {
@@ -78,6 +79,16 @@ describe('a bundle', () => {
       changed((value) => {
         Object.assign(value['options'] as object, { [name]: given });
       });
+    const inside = (name: string, given: object) =>
+      changed((value) => {
+        const options = value['options'] as Record<string, object>;
+        Object.assign(options[name] ?? {}, given);
+      });
+    const rule = { command: 'any', from: 1, to: null, probability: 1, deliver: true };
+    const lies = (given: object) => ({
+      ...{ liar: 1, expects: 'promises_kept', rejections: [] },
+      rules: [{ ...rule, mutation: { kind: 'deny_all' }, ...given }],
+    });
     const faults: readonly (readonly [string, RegExp])[] = [
       ['', /not JSON/],
       ['[]', /not an object/],
@@ -93,12 +104,42 @@ describe('a bundle', () => {
       [removed({ loss: [7] }), /removed.faults.loss/],
       [option('replicaCount', 'three'), /options.replicaCount must be a number/],
       [option('replicaCount', 7), /from 1 to 6/],
+      [option('replicaCount', 99), /options.replicaCount must be .* from 1 to 6, not 99/],
+      [option('clientCount', 0), /options.clientCount must be .* from 1 to 64, not 0/],
+      [option('safetyTicksMax', -5), /safetyTicksMax must be a whole number from 0 .*, not -5/],
+      [option('safetyTicksMax', null), /safetyTicksMax must not be null/],
+      [inside('network', { lossProbability: 7 }), /lossProbability must be a number from 0 to 1/],
+      [inside('network', { delayMeanMicros: -1 }), /delayMeanMicros must be .* from 0 /],
+      [inside('network', { lossByCommand: { prepare: 2 } }), /lossByCommand.prepare must be/],
+      [inside('network', { lossByCommand: { gossip: 1 } }), /no command 'gossip'/],
+      [inside('network', { echoCommands: ['gossip'] }), /no command 'gossip'/],
+      [inside('storage', { readMeanMicros: null }), /readMeanMicros must not be null/],
+      [inside('processes', { crashDelayEventsMax: 0 }), /crashDelayEventsMax must be .* from 1/],
+      [inside('partitions', { symmetry: 'odd' }), /symmetry 'odd' is unknown/],
+      [inside('gray', { kinds: ['sad'] }), /kinds: 'sad' is unknown/],
+      [inside('config', { walSlots: 17 }), /options.config: WAL slots must be a multiple of 16/],
+      [inside('config', { sessionsMax: 1.5 }), /sessionsMax must be a whole number/],
+      [inside('timeouts', { silence: 0 }), /options.timeouts: silence must be at least one tick/],
+      [option('witnesses', [{ counter: 'joy', least: 1 }]), /no total 'joy'/],
+      [option('byzantine', { liar: 9 }), /byzantine.liar must be a replica, from 0 to 2/],
+      [option('byzantine', lies({ probability: 7 })), /rules\[0\].probability must be/],
+      [option('byzantine', lies({ command: 'gossip' })), /command 'gossip' is unknown/],
+      [option('byzantine', lies({ mutation: { kind: 'shout' } })), /kind 'shout' is unknown/],
+      [option('byzantine', lies({ mutation: { kind: 'shift_op' } })), /mutation.by must be/],
       [option('clocks', []), /one for each replica/],
       [option('network', 3), /options.network must be an object/],
       [option('checksum', 'crc'), /'crc' is unknown/],
       [option('workload', 'mail'), /'mail' is unknown/],
     ];
     for (const [text, fault] of faults) expect(faultOf(text)).toMatch(fault);
+  });
+
+  it('may have whatever is drawn', () => {
+    for (let seed = 0n; seed < 300n; seed += 1n) {
+      const options = scenarioOptions('swarm', seed);
+      if (options === null) throw new Error('there is a swarm');
+      expect(optionsFault(options), `seed ${seed}`).toBeNull();
+    }
   });
 
   it('of another version is completed with what its scenario has today, and says so', () => {

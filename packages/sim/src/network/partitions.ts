@@ -24,12 +24,15 @@ export const PARTITION_MODES = [
 /** How the nodes are divided. */
 export type PartitionMode = (typeof PARTITION_MODES)[number];
 
+/** Whether both directions are cut: always, never, or as drawn. */
+export const PARTITION_SYMMETRIES = ['symmetric', 'one_way', 'mixed'] as const;
+
 /** When partitions begin and end. Probabilities are per tick. */
 export interface PartitionOptions {
   /** The modes to draw from; none switches partitions off. */
   readonly modes: readonly PartitionMode[];
   /** Both directions are cut, only one, or either as drawn. */
-  readonly symmetry: 'symmetric' | 'one_way' | 'mixed';
+  readonly symmetry: (typeof PARTITION_SYMMETRIES)[number];
   readonly beginProbability: number;
   readonly healProbability: number;
   /** A partition, and the time without one, lasts at least this long. */
