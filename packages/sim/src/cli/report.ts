@@ -1,7 +1,7 @@
 import { snake, TICK_MICROS } from '@kimberlite/vsr';
 import { EXIT_CODES, type RunResult } from '../run/run-seed.ts';
-import type { Totals } from '../run/totals.ts';
-import type { Campaign, Failure } from './campaign.ts';
+import { scenarioNamed } from '../scenarios/registry.ts';
+import { type Campaign, type CampaignOptions, type Failure, runsOf } from './campaign.ts';
 
 /** Where a campaign's runs come from. */
 export interface ReportContext {
@@ -71,9 +71,18 @@ export function failureText(failure: Failure, context: ReportContext): string {
   ].join('\n');
 }
 
-/** Totals, a few a line. */
-export function totalsText(totals: Totals): string {
-  return countsText(Object.entries(totals));
+/** Totals, a few a line: those that are not zero, or that a witness of what was run wants. */
+export function totalsText({ totals, scenarios }: Pick<Campaign, 'totals' | 'scenarios'>): string {
+  const run = [...scenarios].flatMap(([name, { runs }]) => (runs > 0 ? [name] : []));
+  const wanted = countersWanted(run);
+  const shown = Object.entries(totals).filter(([name, count]) => count !== 0 || wanted.has(name));
+  return countsText(shown);
+}
+
+/** Names of the totals that witnesses of these scenarios want. */
+export function countersWanted(scenarios: readonly string[]): ReadonlySet<string> {
+  const witnesses = scenarios.flatMap((name) => scenarioNamed(name)?.witnesses ?? []);
+  return new Set(witnesses.map(({ counter }) => counter));
 }
 
 /** Lies told by command, a few a line. */
@@ -97,12 +106,31 @@ function countsText(counts: readonly (readonly [string, number])[]): string {
 }
 
 /** Runs and failures by scenario, a line each. */
-export function scenariosText(campaign: Campaign): string {
-  const lines = [...campaign.scenarios].map(([name, { runs, failed, witnessMissing }]) => {
+export function scenariosText({ scenarios }: Pick<Campaign, 'scenarios'>): string {
+  const lines = [...scenarios].flatMap(([name, { runs, failed, witnessMissing }]) => {
+    if (runs === 0) return [];
     const missing = witnessMissing === 0 ? '' : `, ${witnessMissing} without a witness`;
-    return `  ${name.padEnd(34)} ${runs} runs, ${failed} failed${missing}`;
+    return [`  ${name.padEnd(34)} ${runs} runs, ${failed} failed${missing}`];
   });
-  return ['scenarios', ...lines].join('\n');
+  const without = scenarios.size - lines.length;
+  const rest = without === 0 ? [] : [`  ${without} scenarios had no run`];
+  return ['scenarios', ...lines, ...rest].join('\n');
+}
+
+/** What a campaign is about to run, in one line. */
+export function beginText(
+  run: Pick<CampaignOptions, 'runs' | 'seconds' | 'scenarios' | 'shard'>,
+  seed: bigint,
+): string {
+  const { runs, seconds, scenarios, shard } = run;
+  const from = `seeds from ${seed}`;
+  const share = shard.of === 1 ? '' : `, share ${shard.index + 1} of ${shard.of}`;
+  const time = seconds === null ? '' : `, at most ${seconds} s`;
+  const total = runsOf(run);
+  if (scenarios.length === 1)
+    return `${total === null ? '' : `${total} runs, `}${from}${share}${time}`;
+  if (total === null) return `${scenarios.length} scenarios in turn, ${from}${share}${time}`;
+  return `${scenarios.length} scenarios with ${runs} seeds each${share}: ${total} runs, ${from}${time}`;
 }
 
 /** One line on how far it is; `runs` null where only the time ends it. */

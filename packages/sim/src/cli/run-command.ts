@@ -13,6 +13,7 @@ import { LineWriter } from './lines.ts';
 import { runPlanted } from './planted.ts';
 import { ProgressLine } from './progress.ts';
 import {
+  beginText,
   campaignJson,
   exitCode,
   failureText,
@@ -41,7 +42,9 @@ export async function runCommand(run: RunArguments): Promise<number> {
   // The next one ends the process as usual.
   process.once('SIGINT', interrupt);
   // Said before anything can end the process: a fresh seed would be lost with it.
-  if (run.runs !== 1) process.stderr.write(`vopr: seeds from ${context.seed}\n`);
+  const several = runsOf(run) !== 1;
+  if (several || scenarios.length > 1)
+    process.stderr.write(`vopr: ${beginText(run, context.seed)}\n`);
   const campaign = await runCampaign({
     ...run,
     seed: context.seed,
@@ -51,7 +54,7 @@ export async function runCommand(run: RunArguments): Promise<number> {
       if (path !== null) paths.set(keyOf({ scenario, result }), path);
     },
     onProgress: (now) => {
-      if (run.runs !== 1) progress.print(() => progressText(now, runsOf(run)));
+      if (several) progress.print(() => progressText(now, runsOf(run)));
     },
   });
   process.removeListener('SIGINT', interrupt);
@@ -103,7 +106,7 @@ function campaignText(campaign: Campaign, run: RunArguments, report: Report): st
   const unseen = unseenScenarios(campaign);
   if (unseen.length > 0) lines.push(`no run saw what it is about: ${unseen.join(', ')}`);
   if (campaign.lies.size > 0) lines.push('lies', liesText(campaign));
-  lines.push('totals', totalsText(totals), endText(campaign, run, context));
+  lines.push('totals', totalsText(campaign), endText(campaign, run, context));
   return lines.join('\n');
 }
 
@@ -124,7 +127,13 @@ function failureLines(failure: Failure, at: number, { context, paths }: Report):
   const lines = [failureText(failure, context)];
   const bundle = at < EXPLAINED_MAX ? failureBundle(failure, context) : null;
   if (bundle !== null) lines.push(diagnosisText(diagnose(bundle)).replace(/^/gm, '  '));
-  if (path !== undefined) lines.push(`  bundle: ${path}`);
+  if (path !== undefined) {
+    lines.push(
+      `  bundle: ${path}`,
+      `  no way back from which event: npx vopr bisect ${path}`,
+      `  the smallest run: npx vopr minimize ${path}`,
+    );
+  }
   return lines.join('\n');
 }
 

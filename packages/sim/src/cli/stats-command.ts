@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
+import { snake } from '@kimberlite/vsr';
 import { RunStatistics, spreadTable } from '../explain/stats.ts';
 import type { RunArguments, StatsArguments } from './arguments.ts';
 import { runCampaign, runsOf } from './campaign.ts';
 import { commitName } from './commit.ts';
 import { runPlanted } from './planted.ts';
 import { ProgressLine } from './progress.ts';
-import { exitCode, progressText } from './report.ts';
+import { countersWanted, exitCode, progressText } from './report.ts';
 import { storedStats } from './stored-stats.ts';
 
 const EXIT_BAD_INPUT = 2;
@@ -63,7 +64,7 @@ async function liveStats(run: RunArguments): Promise<number> {
       `${statistics.events} events in ${campaign.seconds.toFixed(1)} s of ${run.jobs} threads: ` +
         `${Math.round(events)} events/s`,
       '',
-      spreadTable(spreads),
+      spreadTable(spreads, new Set([...countersWanted(run.scenarios)].map(snake))),
     ];
     process.stdout.write(`${lines.join('\n')}\n`);
   }

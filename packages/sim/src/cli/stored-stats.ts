@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { snake } from '@kimberlite/vsr';
 import { BadBundle, Fields, isRecord } from '../explain/bundle-fields.ts';
+import { ratiosOf } from '../run/ratios.ts';
+import { countersWanted } from './report.ts';
 
 /** What stored results and bundles say together, or what is wrong with one of them. */
 export type StoredStats = { readonly text: string } | { readonly fault: string };
@@ -12,6 +15,8 @@ interface Sums {
   bundles: number;
   readonly verdicts: Map<string, number>;
   readonly totals: Map<string, number>;
+  /** Scenarios of the results. */
+  readonly scenarios: Set<string>;
   /** By what broke: where. */
   readonly failures: Map<string, string[]>;
 }
@@ -26,6 +31,7 @@ export function storedStats(paths: readonly string[]): StoredStats {
   const sums: Sums = {
     ...{ runs: 0, seconds: 0, files: 0, bundles: 0 },
     ...{ verdicts: new Map(), totals: new Map(), failures: new Map() },
+    scenarios: new Set(),
   };
   for (const path of paths) {
     try {
@@ -60,6 +66,8 @@ function addFile(sums: Sums, path: string): void {
   if (typeof seconds === 'number') sums.seconds += seconds;
   addCounts(sums.verdicts, fields.object('verdicts'));
   addCounts(sums.totals, fields.object('totals'));
+  const { scenarios } = fields.value;
+  if (isRecord(scenarios)) for (const name of Object.keys(scenarios)) sums.scenarios.add(name);
   for (const failure of fields.list('failures')) {
     if (!isRecord(failure)) throw new BadBundle('failures must be objects');
     const { checker, message, scenario, seed } = failure;
@@ -104,6 +112,19 @@ function sumsText(sums: Sums): string {
     const more = places.length > SEEDS_SHOWN ? '; ...' : '';
     lines.push(`  ${String(places.length).padStart(6)}  ${what} (${shown}${more})`);
   }
-  for (const [name, count] of sums.totals) lines.push(`  ${name.padEnd(30)} ${count}`);
+  lines.push(...totalsLines(sums));
   return lines.join('\n');
+}
+
+/** Totals that are not zero, or that a witness wants; shares are those of the sums. */
+function totalsLines({ totals, scenarios }: Sums): string[] {
+  const shares = ratiosOf((name) => totals.get(snake(name)) ?? 0);
+  const shown = new Map(totals);
+  for (const [name, share] of Object.entries(shares)) {
+    if (totals.has(snake(name))) shown.set(snake(name), share);
+  }
+  const wanted = new Set([...countersWanted([...scenarios])].map(snake));
+  return [...shown].flatMap(([name, count]) =>
+    count === 0 && !wanted.has(name) ? [] : [`  ${name.padEnd(30)} ${count}`],
+  );
 }

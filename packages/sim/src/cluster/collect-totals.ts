@@ -1,3 +1,4 @@
+import { ratiosOf } from '../run/ratios.ts';
 import type { Totals } from '../run/totals.ts';
 import type { Cluster } from './cluster.ts';
 
@@ -19,9 +20,6 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.mutationsApplied = cluster.mutator?.appliedTotal ?? 0;
   totals.liesDelivered = cluster.exposure?.heard.delivered ?? 0;
   totals.liesRejected = cluster.exposure?.heard.rejected ?? 0;
-  totals.liesRejectedPermille = Math.floor(
-    (1_000 * totals.liesRejected) / Math.max(1, totals.liesDelivered),
-  );
   totals.liesBelieved = (cluster.exposure?.belief ?? null) === null ? 0 : 1;
   totals.wrongAnswersAfterLies = cluster.exposure?.answers.wrong ?? 0;
   totals.divergencesFound = (cluster.exposure?.stopped ?? null) === null ? 0 : 1;
@@ -52,5 +50,9 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.blocksWithoutRoom = rooms.reduce((sum, room) => sum + room.refused, 0);
   totals.blocksWithRoomAgain = rooms.reduce((sum, room) => sum + room.admitted, 0);
   totals.lostWrites = disks.reduce((sum, disk) => sum + disk.lostWrites, 0);
+  Object.assign(
+    totals,
+    ratiosOf((name) => totals[name]),
+  );
   return totals;
 }

@@ -5,8 +5,6 @@ import type { Totals } from '../run/totals.ts';
 /** Ticks after which a request is surely given up: for little, and for much at once. */
 const GIVEN_UP_TICKS = 50;
 const MUCH_GIVEN_UP_TICKS = 200;
-/** So many choices are judged together: the share of a few says nothing. */
-const CHOICES_MIN = 100;
 
 /**
  * Sees whom replicas ask for repairs, and when they may ask nobody. The choice of a peer is judged
@@ -63,10 +61,6 @@ export class RepairWitness {
     const { totals } = this;
     totals.repairChoices += 1;
     if (this.health.isSlow(to)) totals.repairsOfSlow += 1;
-    if (totals.repairChoices < CHOICES_MIN) return;
-    totals.repairsOfSlowPermille = Math.floor(
-      (1_000 * totals.repairsOfSlow) / totals.repairChoices,
-    );
   }
 
   private isIdle(slot: number, peer: number): boolean {

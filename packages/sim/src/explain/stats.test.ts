@@ -31,5 +31,8 @@ describe('spreads', () => {
     expect(statistics.events).toBe(40);
     expect([...statistics.failures]).toEqual([['assertion: a', 1]]);
     expect(spreadTable(spreads)).toMatch(/crashes +0 +4 +4 +4 +2\.0 +50%/);
+    // What never happened is left out, unless somebody waits for it.
+    expect(spreadTable(spreads)).not.toMatch(/abdications|pauses/);
+    expect(spreadTable(spreads, new Set(['pauses']))).toMatch(/^pauses +0 +0 +0 +0 +0\.0 +0%$/m);
   });
 });

@@ -74,10 +74,16 @@ export class RunStatistics {
   }
 }
 
-/** A table of spreads, a line each. */
-export function spreadTable(spreads: Readonly<Record<string, Spread>>): string {
+/** A table of spreads, a line each: of all that ever was not zero, or is wanted. */
+export function spreadTable(
+  spreads: Readonly<Record<string, Spread>>,
+  wanted: ReadonlySet<string> = new Set(),
+): string {
   const head = row('', ['min', 'median', 'p95', 'max', 'mean', 'in runs']);
-  const lines = Object.entries(spreads).map(([name, spread]) =>
+  const shown = Object.entries(spreads).filter(
+    ([name, { present }]) => present > 0 || wanted.has(name),
+  );
+  const lines = shown.map(([name, spread]) =>
     row(name, [
       numberText(spread.least),
       numberText(spread.median),

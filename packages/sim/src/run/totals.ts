@@ -1,3 +1,5 @@
+import { RATIO_NAMES, ratiosOf } from './ratios.ts';
+
 /** What happened in a run, or in a campaign when added up. */
 export interface Totals {
   runs: number;
@@ -347,10 +349,15 @@ export function emptyTotals(): Totals {
   };
 }
 
-/** Adds the second to the first. */
+/** Adds the second to the first; shares are those of the sums. */
 export function addTotals(sum: Totals, other: Totals): void {
   for (const name of Object.keys(sum)) {
+    if (RATIO_NAMES.has(name)) continue;
     const key = name as keyof Totals; // SAFETY: a key of the record itself.
     sum[key] += other[key];
   }
+  Object.assign(
+    sum,
+    ratiosOf((name) => sum[name]),
+  );
 }
