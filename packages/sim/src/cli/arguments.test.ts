@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { MUTANTS } from '../mutants/catalogue.ts';
 import { SCENARIOS } from '../scenarios/registry.ts';
 import { parseCommand } from './arguments.ts';
-import { helpText, listText } from './help.ts';
+import { helpText } from './help.ts';
+import { listJson, listText } from './list.ts';
 import { COMMAND_NAMES, OPTIONS_OF } from './options.ts';
 
 describe('command line', () => {
@@ -40,7 +41,7 @@ describe('command line', () => {
       runs: 100,
       seed: 12345n,
     });
-    expect(parseCommand(['scenarios'])).toEqual({ kind: 'list' });
+    expect(parseCommand(['scenarios'])).toEqual({ kind: 'list', part: null, json: false });
     expect(parseCommand(['-s', '3', '-n', '4'])).toMatchObject({ seed: 3n, runs: 4 });
   });
 
@@ -123,7 +124,42 @@ describe('command line', () => {
     expect(parseCommand(['run', '--mutant', 'nope'])).toMatchObject({
       error: "there is no mutant 'nope'; 'vopr list' shows them",
     });
-    for (const { name } of [...MUTANTS, ...SCENARIOS]) expect(listText()).toContain(` ${name} `);
+    for (const { name } of [...MUTANTS, ...SCENARIOS])
+      expect(listText(null)).toContain(` ${name} `);
+  });
+
+  it('says in a sentence of its own what no run can have', () => {
+    const errorOf = (...argv: string[]): string => {
+      const command = parseCommand(argv);
+      return command.kind === 'usage' ? command.error : `a ${command.kind}`;
+    };
+    const seed = '--seed -1: no seed is negative; there are those from 0 to 2^64 - 1';
+    expect(errorOf('run', '--seed', '-1')).toBe(seed);
+    expect(errorOf('run', '--seed=-1')).toBe(seed);
+    expect(errorOf('timeline', '--seed', '-1')).toBe(seed);
+    const time = '--for -5m is no time to run for; it takes one such as 90s, 10m or 8h';
+    expect(errorOf('run', '--for', '-5m')).toBe(time);
+    expect(errorOf('run', '--for', '0m')).toMatch(/^--for 0m is no time/);
+    const runs = '--runs 0 asks for nothing; it takes a number from 1 to 100000000';
+    expect(errorOf('run', '--runs', '0')).toBe(runs);
+    expect(errorOf('run', '--runs', '-3')).toMatch(/^--runs takes a number from 1 .*, not '-3'$/);
+    expect(errorOf('run', '--jobs', '0')).toMatch(/^--jobs 0 asks for nothing/);
+    expect(errorOf('list', 'nope')).toMatch(/^there is no group 'nope'; there are core, byzantine/);
+    expect(errorOf('list', 'core', 'gray')).toBe("'gray' is one word too many");
+  });
+
+  it('lists one group, and all as JSON', () => {
+    expect(parseCommand(['list', 'Gray', '--json'])).toEqual({
+      ...{ kind: 'list', part: 'gray', json: true },
+    });
+    expect(listText('gray')).toMatch(/^Scenarios\n {2}Gray failures \(gray\)\n/);
+    expect(listText('gray')).not.toMatch(/Checkers|byzantine/);
+    expect(listText('checkers')).toMatch(/^Checkers\n {4}one_history /);
+    const all = JSON.parse(listJson(null)) as Record<string, readonly { name: string }[]>;
+    expect(Object.keys(all)).toEqual(['scenarios', 'checkers', 'mutants']);
+    expect(all['scenarios']?.map(({ name }) => name)).toEqual(SCENARIOS.map(({ name }) => name));
+    expect(all['scenarios']?.[0]).toHaveProperty('property');
+    expect(Object.keys(JSON.parse(listJson('mutants')) as object)).toEqual(['mutants']);
   });
 
   it('reads how long a campaign is, and which share of it', () => {

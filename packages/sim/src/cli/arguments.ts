@@ -5,6 +5,7 @@ import type { MutantPart } from '../mutants/mutant.ts';
 import { mutantOfScenario } from '../mutants/scenario-mutants.ts';
 import { UNCAUGHT_MUTANTS } from '../mutants/uncaught-mutants.ts';
 import { SCENARIOS } from '../scenarios/registry.ts';
+import { LIST_PARTS, type ListPart } from './list.ts';
 import { COMMAND_NAMES, type CommandName, OPTIONS, OPTIONS_OF } from './options.ts';
 import {
   countOf,
@@ -21,7 +22,7 @@ import {
 export type Command =
   | { readonly kind: 'help'; readonly about: CommandName | null }
   | { readonly kind: 'version' }
-  | { readonly kind: 'list' }
+  | ({ readonly kind: 'list' } & ListArguments)
   | ({ readonly kind: 'run' } & RunArguments)
   | ({ readonly kind: 'mutants' } & MutantArguments)
   | ({ readonly kind: 'repro' } & BundleArguments & { readonly trace: boolean })
@@ -31,6 +32,12 @@ export type Command =
   | ({ readonly kind: 'bisect' } & BundleArguments)
   | ({ readonly kind: 'stats' } & StatsArguments)
   | { readonly kind: 'usage'; readonly error: string };
+
+export interface ListArguments {
+  /** Only this group of scenarios, or `checkers`, `mutants`; null for all. */
+  readonly part: ListPart | null;
+  readonly json: boolean;
+}
 
 export interface RunArguments {
   /** The first seed; null draws one. */
@@ -113,7 +120,28 @@ export function parseCommand(argv: readonly string[]): Command {
 }
 
 function parse(argv: readonly string[]): Parsed {
-  return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, strict: true });
+  const args = withNegatives(argv);
+  return parseArgs({ args, options: OPTIONS, allowPositionals: true, strict: true });
+}
+
+/**
+ * Joins a negative number to the option before it, as in `--seed=-1`: alone it would count as an
+ * option, and what is wrong with it be told in words about that.
+ */
+function withNegatives(argv: readonly string[]): string[] {
+  const args: string[] = [];
+  for (const word of argv) {
+    const before = args.at(-1) ?? '';
+    if (/^-[0-9]/.test(word) && takesValue(before)) args[args.length - 1] = `${before}=${word}`;
+    else args.push(word);
+  }
+  return args;
+}
+
+function takesValue(word: string): boolean {
+  return Object.entries(OPTIONS).some(([name, option]) => {
+    return word === `--${name}` && option.type === 'string';
+  });
 }
 
 function command(argv: readonly string[], { values, positionals }: Parsed): Command {
@@ -127,7 +155,7 @@ function command(argv: readonly string[], { values, positionals }: Parsed): Comm
   }
   if (values.version === true) return { kind: 'version' };
   const listed = values['list-invariants'] === true || values['list-scenarios'] === true;
-  if (listed) return { kind: 'list' };
+  if (listed) return { kind: 'list', part: null, json: values.json ?? false };
   refuseForeignOptions(name ?? 'run', values);
   return commandNamed(name ?? 'run', values, positionals.slice(1));
 }
@@ -142,7 +170,7 @@ function commandNamed(name: CommandName, values: Values, words: readonly string[
   switch (name) {
     case 'list':
     case 'scenarios':
-      return { kind: 'list' };
+      return { kind: 'list', ...listArguments(values, words) };
     case 'run':
       refuseWords(words, 0);
       return { kind: 'run', ...runArguments(values) };
@@ -166,6 +194,16 @@ function commandNamed(name: CommandName, values: Values, words: readonly string[
     case 'stats':
       return { kind: 'stats', paths: words, run: runArguments(values) };
   }
+}
+
+function listArguments(values: Values, words: readonly string[]): ListArguments {
+  refuseWords(words, 1);
+  const json = values.json ?? false;
+  const [word] = words;
+  if (word === undefined) return { part: null, json };
+  const part = LIST_PARTS.find((known) => known === word.toLowerCase());
+  if (part !== undefined) return { part, json };
+  throw new WrongValue(`there is no group '${word}'; there are ${LIST_PARTS.join(', ')}`);
 }
 
 function refuseWords(words: readonly string[], most: number): void {

@@ -1,8 +1,4 @@
-import { CHECKERS } from '../checkers/violation.ts';
-import { MUTANTS } from '../mutants/catalogue.ts';
-import { UNCAUGHT_MUTANTS } from '../mutants/uncaught-mutants.ts';
-import { SCENARIOS } from '../scenarios/registry.ts';
-import { SCENARIO_GROUPS } from '../scenarios/scenario.ts';
+import { LIST_PARTS } from './list.ts';
 import type { CommandName } from './options.ts';
 
 const EXITS = `Exit codes
@@ -23,7 +19,7 @@ Usage
   vopr minimize BUNDLE    the smallest run that fails the same way
   vopr bisect BUNDLE      the first bad event
   vopr stats              what runs were like
-  vopr list | scenarios   scenarios, checkers and mutants
+  vopr list [GROUP]       scenarios, checkers and mutants (also vopr scenarios)
   vopr mutants            plants bugs, one at a time, and shows what catches them
   vopr COMMAND --help     options of a command, with an example
   vopr --version
@@ -109,8 +105,23 @@ Example
   vopr stats --seed 1 --runs 200 --jobs 2
   vopr stats shard-1.json shard-2.json vopr-failures
 `,
-  list: 'vopr list - scenarios, checkers and mutants\n\nExample\n  vopr list\n',
-  scenarios: 'vopr scenarios - the same as vopr list\n\nExample\n  vopr scenarios\n',
+  list: `vopr list [GROUP] - scenarios, checkers and mutants; or one group of scenarios
+
+GROUP is one of
+  ${LIST_PARTS.join(' ')}
+
+      --json             print it as JSON
+
+Example
+  vopr list byzantine
+`,
+  scenarios: `vopr scenarios [GROUP] - the same as vopr list
+
+      --json             print it as JSON
+
+Example
+  vopr scenarios
+`,
   mutants: `vopr mutants [NAME...] - plants bugs, one at a time, and shows what catches them
 
   -s, --seed S           first seed; default 1
@@ -131,23 +142,4 @@ Example
 /** Text of `vopr COMMAND --help`, or of `vopr --help` for null. */
 export function helpText(about: CommandName | null): string {
   return about === null ? HELP : HELP_OF[about];
-}
-
-/** Text of `vopr list`. */
-export function listText(): string {
-  const width = Math.max(...SCENARIOS.map(({ name }) => name.length)) + 2;
-  const pad = (name: string): string => name.padEnd(Math.max(width, 22));
-  const groups = Object.entries(SCENARIO_GROUPS).flatMap(([group, title]) => {
-    const rows = SCENARIOS.filter((scenario) => scenario.group === group).map(
-      ({ name, title, purpose }) =>
-        `    ${pad(name)}${purpose}${title === undefined ? '' : ` (${title})`}`,
-    );
-    return rows.length === 0 ? [] : [`  ${title} (${group})`, ...rows];
-  });
-  const checkers = Object.entries(CHECKERS).map(([name, what]) => `    ${pad(name)}${what}`);
-  const planted = [...MUTANTS, ...UNCAUGHT_MUTANTS];
-  const widest = Math.max(...planted.map(({ name }) => name.length)) + 2;
-  const mutants = planted.map(({ name, bug }) => `    ${name.padEnd(widest)}${bug}`);
-  const sections = ['Scenarios', ...groups, '', 'Checkers', ...checkers];
-  return [...sections, '', 'Mutants (planted bugs)', ...mutants, ''].join('\n');
 }

@@ -2,13 +2,15 @@ import process from 'node:process';
 import { SIM_VERSION } from '../explain/bundle.ts';
 import { parseCommand } from './arguments.ts';
 import { bisectCommand, minimizeCommand, reproCommand, showCommand } from './bundle-commands.ts';
-import { helpText, listText } from './help.ts';
+import { helpText } from './help.ts';
+import { listJson, listText } from './list.ts';
 import { mutantsCommand } from './mutants-command.ts';
 import { runCommand } from './run-command.ts';
 import { statsCommand } from './stats-command.ts';
 import { timelineCommand } from './timeline-command.ts';
 
 const EXIT_USAGE = 2;
+const EXIT_BROKEN_PIPE = 141;
 
 async function main(argv: readonly string[]): Promise<number> {
   const command = parseCommand(argv);
@@ -20,7 +22,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`vopr ${SIM_VERSION}\n`);
       return 0;
     case 'list':
-      process.stdout.write(listText());
+      process.stdout.write(command.json ? listJson(command.part) : listText(command.part));
       return 0;
     case 'run':
       return await runCommand(command);
@@ -43,5 +45,11 @@ async function main(argv: readonly string[]): Promise<number> {
       return EXIT_USAGE;
   }
 }
+
+// Who reads no more, as `head` does after some lines, ends it as the signal would.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT_BROKEN_PIPE);
+});
 
 process.exitCode = await main(process.argv.slice(2));

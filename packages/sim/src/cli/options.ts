@@ -57,7 +57,7 @@ export const OPTIONS_OF: Readonly<Record<CommandName, readonly string[]>> = {
   minimize: ['replays', 'output'],
   bisect: [],
   stats: CAMPAIGN,
-  list: [],
-  scenarios: [],
+  list: ['json'],
+  scenarios: ['json'],
   mutants: ['seed', 'runs', 'iterations', 'for', 'jobs', 'part', 'by-scenario', 'json'],
 };

@@ -14,6 +14,9 @@ export interface Shard {
 const U64_MAX = (1n << 64n) - 1n;
 
 export function seedOf(text: string): bigint {
+  if (isNegative(text)) {
+    throw new WrongValue(`--seed ${text}: no seed is negative; there are those from 0 to 2^64 - 1`);
+  }
   if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > U64_MAX) {
     throw new WrongValue(`--seed takes a number from 0 to 2^64 - 1, not '${text}'`);
   }
@@ -21,6 +24,9 @@ export function seedOf(text: string): bigint {
 }
 
 export function countOf(option: string, text: string, most: number): number {
+  if (/^-?0+$/.test(text)) {
+    throw new WrongValue(`${option} ${text} asks for nothing; it takes a number from 1 to ${most}`);
+  }
   const count = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
   if (count >= 1 && count <= most) return count;
   throw new WrongValue(`${option} takes a number from 1 to ${most}, not '${text}'`);
@@ -33,7 +39,16 @@ export function secondsOf(text: string): number {
   const match = /^([0-9]{1,6})([smhd])$/.exec(text);
   const seconds = Number(match?.[1] ?? 0) * (UNITS[match?.[2] ?? ''] ?? 0);
   if (seconds > 0) return seconds;
+  if (isNegative(text) || /^0+[smhd]$/.test(text)) {
+    throw new WrongValue(
+      `--for ${text} is no time to run for; it takes one such as 90s, 10m or 8h`,
+    );
+  }
   throw new WrongValue(`--for takes a time such as 90s, 10m or 8h, not '${text}'`);
+}
+
+function isNegative(text: string): boolean {
+  return /^-[0-9]/.test(text);
 }
 
 /** `I/N`: share I of N, counted from 1. */
