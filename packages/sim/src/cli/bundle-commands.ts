@@ -4,6 +4,7 @@ import type { Observed } from '../cluster/observer.ts';
 import { bisect } from '../explain/bisect.ts';
 import type { Bundle } from '../explain/bundle.ts';
 import { diagnose, diagnosisText } from '../explain/diagnose.ts';
+import { earlySignText } from '../explain/early-signs.ts';
 import { minimize, sizeText } from '../explain/minimize.ts';
 import { removedText } from '../explain/removed-text.ts';
 import { replay, replayDifferences } from '../explain/replay.ts';
@@ -51,6 +52,7 @@ export async function showCommand(
       describeOptions(bundle.options, { workload: null, removed: bundle.removed }),
       removedText(bundle.removed),
       diagnosisText(diagnose(bundle)),
+      `no way back from which event: npx vopr bisect ${options.bundle}`,
       ...lastLines(bundle, options.events),
     ];
     process.stdout.write(`${lines.join('\n')}\n`);
@@ -108,8 +110,7 @@ export async function bisectCommand(options: BundleArguments): Promise<number> {
     if (found === null) return notFailing(bundle);
     const { sign, doomedFrom, deciding, failedAt, replays } = found;
     const lines = [verdictText(bundle)];
-    if (sign === null) lines.push('first sign: none before the failure itself');
-    else lines.push(`first sign: event ${sign.event}, tick ${tickOf(sign.micros)}: ${sign.text}`);
+    lines.push(`first sign: ${earlySignText(sign)}`);
     if (doomedFrom === 0) {
       lines.push('no way back: from the start; it fails without a single fault');
     } else {

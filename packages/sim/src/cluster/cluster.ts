@@ -23,7 +23,7 @@ import { checkScrubShare } from '../checkers/bounds.ts';
 import { Checkers } from '../checkers/checkers.ts';
 import { checkHonestPeers } from '../checkers/honest-peers.ts';
 import { SimulatedClient } from '../client/simulated-client.ts';
-import { FaultGate, replicaOf } from '../faults/fault-gate.ts';
+import { FaultGate } from '../faults/fault-gate.ts';
 import { Network, type Packet } from '../network/network.ts';
 import { emptyTotals, type Totals } from '../run/totals.ts';
 import { EventQueue } from '../std/event-queue.ts';
@@ -35,11 +35,11 @@ import { SimulatedClock } from './clock.ts';
 import type { ClusterOptions } from './cluster-options.ts';
 import type { HeardWords } from './heard-words.ts';
 import { HINTS_OFF, Hints } from './hints.ts';
-import { type Happening, roleOf } from './observer.ts';
 import { ReadWitness } from './read-witness.ts';
 import { countRefusedFile } from './refused-files.ts';
 import type { FileBeginning } from './replica-maker.ts';
 import { ReplicaProcess, WORK_MEAN_MICROS } from './replica-process.ts';
+import { Teller } from './teller.ts';
 import { TraceListeners } from './trace-listeners.ts';
 import { TraceTally } from './trace-tally.ts';
 import { trueTimeOf } from './true-time.ts';
@@ -60,6 +60,8 @@ export class Cluster {
   readonly replicas: readonly ReplicaProcess[];
   readonly clients: readonly SimulatedClient[];
   readonly checkers: Checkers;
+  /** Tells the observer what happens. */
+  readonly teller: Teller;
   readonly totals: Totals;
   /** What the lies of this run came to; null without a liar. */
   readonly exposure: Exposure | null;
@@ -95,11 +97,10 @@ export class Cluster {
     this.options = options;
     this.prng = prng;
     this.queue = new EventQueue();
-    const { removed, calmFrom } = options;
+    const { observer, removed, calmFrom } = options;
+    this.teller = new Teller({ observer, queue: this.queue, replicas: () => this.replicas });
     this.faults = new FaultGate(this.queue, { removed, closedFrom: calmFrom });
-    if (options.observer !== null) {
-      this.faults.onFault = (fault) => this.observe(replicaOf(fault), { kind: 'fault', fault });
-    }
+    if (observer !== null) this.faults.onFault = (fault) => this.teller.fault(fault);
     this.totals = emptyTotals();
     this.totals.runs = 1;
     this.traceListeners = new TraceListeners();
@@ -189,7 +190,7 @@ export class Cluster {
 
   start(slot: number): void {
     assert(!this.gaveUp.has(slot), 'its file is no good');
-    this.observeProcess(slot, 'start');
+    this.teller.process(slot, 'start');
     this.connections[slot]?.clear();
     this.judge(() => this.checkers.onStarting(slot));
     this.replica(slot).start();
@@ -230,17 +231,17 @@ export class Cluster {
   }
 
   private onFatal(slot: number, reason: string): void {
+    this.teller.stopped(slot, reason);
     if (this.exposure?.onFatal(slot, reason, this.queue.now) === true) {
-      if (this.exposure.options.expects === 'liar_stops') this.giveUp(slot, reason);
+      if (this.exposure.options.expects === 'liar_stops') this.giveUp(slot);
       return;
     }
     assert(countRefusedFile(this, slot, reason), `replica gave up: ${reason}`);
-    this.giveUp(slot, reason);
+    this.giveUp(slot);
   }
 
   /** Its process ends, and is not started again. */
-  private giveUp(slot: number, reason: string): void {
-    this.log(() => `replica ${slot} gives up: ${reason}`);
+  private giveUp(slot: number): void {
     this.gaveUp.add(slot);
     this.queue.after(0, () => this.replica(slot).running && this.crash(slot));
   }
@@ -256,6 +257,11 @@ export class Cluster {
     const replica = this.replicas[slot];
     assert(replica !== undefined, 'the replica exists');
     return replica;
+  }
+
+  /** The replica during whose doing the run ended with an error; null for none. */
+  interrupted(): number | null {
+    return this.replicas.find((replica) => replica.interrupted)?.slot ?? null;
   }
 
   storage(slot: number): SimulatedStorage {
@@ -310,22 +316,7 @@ export class Cluster {
 
   /** Tells the observer something about the run itself. */
   log(line: () => string): void {
-    if (this.options.observer !== null) this.observe(null, { kind: 'note', text: line() });
-  }
-
-  observeProcess(slot: number, what: 'start' | 'crash' | 'pause' | 'unpause'): void {
-    if (this.options.observer !== null) this.observe(slot, { kind: 'process', what });
-  }
-
-  /** Tells the observer, if there is one. `slot` is the replica that it happened to, or null. */
-  observe(slot: number | null, what: Happening): void {
-    const { observer } = this.options;
-    if (observer === null) return;
-    const replica = slot === null ? null : (this.replicas[slot] ?? null);
-    const state = replica === null ? null : replica.snapshot();
-    const role = roleOf(state, { paused: replica?.paused ?? false, standby: false });
-    const { processed: event, now: micros } = this.queue;
-    observer({ event, micros, slot: replica === null ? null : slot, role, state, what });
+    this.teller.note(line);
   }
 
   private createStorage(
@@ -431,6 +422,7 @@ export class Cluster {
     this.hash.number((from << 8) | to);
     this.hash.bytes(bytes, Math.min(8, bytes.length));
     const message = decodeMessage(bytes, this.options.checksum);
+    this.teller.arrived(packet, message);
     if (typeof message === 'string') {
       this.totals.decodeFaults += 1;
       if (lie !== null) this.exposure?.heard.onUndecodable();
@@ -439,7 +431,6 @@ export class Cluster {
     if (isCommand(message, 'prepare')) {
       this.checkers.history.observePrepare(message.header.checksum, message.header.parent);
     }
-    if (this.options.observer !== null) this.observe(to, { kind: 'message', from, to, message });
     if (to >= this.options.replicaCount) {
       this.clients[to - this.options.replicaCount]?.receive(message);
       return;
@@ -464,7 +455,7 @@ export class Cluster {
   private onTrace(slot: number, event: TraceEvent): void {
     this.hash.number(slot);
     this.hash.fields(event);
-    if (this.options.observer !== null) this.observe(slot, { kind: 'trace', event });
+    this.teller.trace(slot, event);
     if (event.kind === 'started') {
       this.startedNow.add(slot);
       this.everStarted.add(slot);
@@ -484,7 +475,7 @@ export class Cluster {
   }
 
   private countCrash(slot: number): void {
-    this.observeProcess(slot, 'crash');
+    this.teller.process(slot, 'crash');
     this.totals.crashes += 1;
     if (this.storage(slot).writesInFlight > 0) this.totals.crashesWithWritesInFlight += 1;
   }

@@ -1,4 +1,4 @@
-import type { AnyMessage, ReplicaSnapshot, TraceEvent } from '@kimberlite/vsr';
+import type { AnyMessage, Command, ReplicaSnapshot, TraceEvent } from '@kimberlite/vsr';
 import type { DrawnFault } from '../faults/fault-gate.ts';
 
 /** What a replica is, in one word. */
@@ -14,16 +14,38 @@ export type Role =
 
 /** One thing that happened. */
 export type Happening =
-  /** A message arrived whole. */
+  /** A message arrived whole; `lie` is the kind of mutation that made it, null for the truth. */
   | {
       readonly kind: 'message';
       readonly from: number;
       readonly to: number;
       readonly message: AnyMessage;
+      readonly lie: string | null;
+    }
+  /** What arrived is no message: why, and what it was when it was sent. */
+  | {
+      readonly kind: 'undecodable';
+      readonly from: number;
+      readonly to: number;
+      readonly command: Command;
+      readonly fault: string;
+      readonly lie: string | null;
     }
   /** A replica told this about itself. */
   | { readonly kind: 'trace'; readonly event: TraceEvent }
   | { readonly kind: 'process'; readonly what: 'start' | 'crash' | 'pause' | 'unpause' }
+  /** A replica ended itself, for good: its core found this, a `FatalReason`. */
+  | { readonly kind: 'stopped'; readonly reason: string }
+  /** The healed core has not converged in its time: how this replica stands, or all together. */
+  | {
+      readonly kind: 'stuck';
+      /** Why it is none of the core; null for the core and its members. */
+      readonly outside: string | null;
+      /** Conditions of convergence that it does not meet. */
+      readonly lacks: readonly string[];
+      /** What it waits for. */
+      readonly waits: readonly string[];
+    }
   | { readonly kind: 'fault'; readonly fault: DrawnFault }
   /** All links are whole again. */
   | { readonly kind: 'healed' }

@@ -73,6 +73,8 @@ export class ReplicaProcess {
   private dying: boolean;
   /** Everything that the host has asked for or told, counted. */
   private effects: number;
+  /** A call into the host has begun, and has not come back. */
+  private calling: boolean;
 
   constructor(setup: ReplicaProcessSetup) {
     this.slot = setup.slot;
@@ -86,6 +88,12 @@ export class ReplicaProcess {
     this.crashIn = null;
     this.dying = false;
     this.effects = 0;
+    this.calling = false;
+  }
+
+  /** What was thrown was thrown inside a call into the host: its own fault, or one it told of. */
+  get interrupted(): boolean {
+    return this.calling;
   }
 
   get running(): boolean {
@@ -196,7 +204,9 @@ export class ReplicaProcess {
   private call(run: () => void): void {
     this.countDown();
     if (!this.dying) {
+      this.calling = true;
       run();
+      this.calling = false;
       if (!this.dying) this.setup.onStepped();
     }
     if (this.dying) {

@@ -1,9 +1,14 @@
 import { TICK_MICROS } from '@kimberlite/vsr';
 import { CHECKERS } from '../checkers/violation.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import type { Observed } from '../cluster/observer.ts';
-import type { Workload } from '../workload/workload.ts';
+import type { RunResult } from '../run/run-seed.ts';
+import { opOf } from './about-op.ts';
 import type { Bundle } from './bundle.ts';
-import { replay } from './replay.ts';
+import { type EarlySign, EarlySigns, earlySignText } from './early-signs.ts';
+import { Evidence, type Lies, type Stop } from './evidence.ts';
+import { partsOf, type ReplayParts, replay } from './replay.ts';
+import { stopReasonText } from './stop-reasons.ts';
 import { traceLine } from './trace-line.ts';
 
 /** What a failure means: which promise, by whom, where, and what led to it. */
@@ -16,52 +21,128 @@ export interface Diagnosis {
   readonly op: number | null;
   readonly event: number;
   readonly tick: number;
-  /** The last trace lines about that op, or else that replica; at the end the last of all. */
+  /** The replica that ended itself, where that is the failure; else null. */
+  readonly stop: Stop | null;
+  /** How the core and each replica stood at the end, where it did not converge; else empty. */
+  readonly standing: readonly string[];
+  /** The last commit of all and the last new primary, where the core did not converge. */
+  readonly progress: readonly string[];
+  /** The lies that arrived; null for none. */
+  readonly lies: Lies | null;
+  /** The first thing that was wrong for who sees everything; null where nothing was. */
+  readonly sign: EarlySign | null;
+  /** What `lines` are about, in words. */
+  readonly about: string;
+  /** The last trace lines about the op, or else about who broke it, or else of all. */
   readonly lines: readonly string[];
 }
 
-const LINES_MAX = 12;
-/** Where no op is named, what a replica did in so many events before the failure is looked at. */
-const EVENTS_NEAR = 1_000;
-
 /** Replays the failure once and tells what it was. */
-export function diagnose(bundle: Bundle, workload?: () => Workload): Diagnosis {
+export function diagnose(bundle: Bundle, parts: ReplayParts = {}): Diagnosis {
+  const liveness = bundle.verdict === 'liveness';
   const named = numberAfter(bundle.message, 'op');
-  const replica = numberAfter(bundle.message, 'replica');
-  /** Lines about the op, under null; or those of each replica, as who fails is known at the end. */
-  const told = new Map<number | null, string[]>();
-  const last: { seen: Observed | null; line: string } = { seen: null, line: '' };
+  const { replicaCount } = bundle.options;
+  const evidence = new Evidence({ op: named, failedAt: bundle.event, replicaCount });
+  const signs = new EarlySigns();
+  const run: { cluster: Cluster | null } = { cluster: null };
   const result = replay(bundle, {
-    ...(workload === undefined ? {} : { workload }),
+    ...partsOf(parts),
+    onCluster: (cluster) => {
+      run.cluster = cluster;
+      signs.attach(cluster);
+    },
     observer: (seen) => {
-      last.seen = seen;
-      const near = seen.slot !== null && seen.event > bundle.event - EVENTS_NEAR;
-      const about = named === null ? near : opOf(seen) === named;
-      if (!about && seen.event < bundle.event) return;
-      // What an event holds may be gone after the call, so lines are made at once.
-      last.line = traceLine(seen);
-      if (about) keep(told, named === null ? seen.slot : null, last.line);
+      evidence.observe(seen);
+      signs.observe(seen);
     },
   });
-  const slot = replica ?? last.seen?.slot ?? null;
-  const lines = told.get(named === null ? slot : null) ?? [];
-  if (last.line !== '' && lines.at(-1) !== last.line) lines.push(last.line);
+  const stop = isStop(bundle) ? evidence.stop : null;
+  const blamed = numberAfter(bundle.message, 'replica');
+  const culprit = liveness
+    ? theOnlyStuck(evidence.standing, blamed)
+    : (blamed ??
+      stop?.slot ??
+      run.cluster?.interrupted() ??
+      lastToSpeak(evidence.last, result, bundle));
+  const op = named ?? (liveness || evidence.last === null ? null : opOf(evidence.last));
   return {
     promise: promiseOf(bundle),
-    slot,
-    op: named ?? (last.seen === null ? null : opOf(last.seen)),
+    slot: culprit,
+    op,
     event: result.event,
     tick: Math.floor(result.micros / TICK_MICROS),
-    lines,
+    stop,
+    standing: evidence.standing.map((seen) => traceLine(seen).trimEnd()),
+    progress: liveness ? progressOf(evidence) : [],
+    lies: evidence.liesTo(culprit),
+    sign: signs.first,
+    ...linesOf(evidence, culprit, named),
   };
 }
 
-/** Adds a line, and forgets the oldest of too many. */
-function keep(told: Map<number | null, string[]>, about: number | null, line: string): void {
-  const lines = told.get(about) ?? [];
-  told.set(about, lines);
-  lines.push(line);
-  if (lines.length > LINES_MAX) lines.shift();
+/** What led to it: about the op that the verdict names, the replica that it was, or all. */
+function linesOf(
+  evidence: Evidence,
+  culprit: number | null,
+  op: number | null,
+): Pick<Diagnosis, 'about' | 'lines'> {
+  const aboutOp = evidence.linesAboutOp();
+  if (aboutOp.length > 0) {
+    const end = evidence.standing.length > 0 ? [] : evidence.lastLine();
+    const lines = aboutOp.at(-1) === end[0] ? aboutOp : [...aboutOp, ...end];
+    return { about: `about op ${op}, and the last of all`, lines };
+  }
+  const stuck = lackingSlots(evidence.standing);
+  if (culprit === null && stuck.length > 0) {
+    return { about: `of replicas ${stuck.join(', ')}`, lines: evidence.linesOf(stuck) };
+  }
+  const own = culprit === null ? [] : evidence.linesOf([culprit]);
+  if (own.length > 0) return { about: `of replica ${culprit}`, lines: own };
+  return { about: 'of all', lines: evidence.linesOfAll() };
+}
+
+/** Whether a replica that ended itself is the failure, in the words of the cluster or the judge. */
+function isStop({ message }: Bundle): boolean {
+  return /\bgave up: |\breplica [0-9]+ stopped\b/.test(message);
+}
+
+/** Members of the core that do not meet a condition of their own. */
+function lackingSlots(standing: readonly Observed[]): number[] {
+  return standing.flatMap(({ slot, what }) =>
+    slot !== null && what.kind === 'stuck' && what.lacks.length > 0 ? [slot] : [],
+  );
+}
+
+/**
+ * The one that is stuck while the others go on. Where there is no primary it is all of them
+ * together; where all meet their conditions, it is whom the verdict names, if it names one.
+ */
+function theOnlyStuck(standing: readonly Observed[], blamed: number | null): number | null {
+  const together = standing.some(
+    ({ slot, what }) => slot === null && what.kind === 'stuck' && what.lacks.length > 0,
+  );
+  const [first, ...others] = lackingSlots(standing);
+  if (together || others.length > 0) return null;
+  return first ?? blamed;
+}
+
+function progressOf({ lastCommit, lastPrimary }: Evidence): string[] {
+  return [
+    lastCommit === null ? 'nothing was ever committed' : `the last commit: ${lastCommit.trim()}`,
+    lastPrimary === null ? 'no primary ever began' : `the last primary: ${lastPrimary.trim()}`,
+  ];
+}
+
+/** To whom the last of all happened, or else who sent it; null where that was no replica. */
+function lastToSpeak(
+  last: Observed | null,
+  { event }: RunResult,
+  { options }: Bundle,
+): number | null {
+  if (last === null || last.event !== event) return null;
+  if (last.slot !== null || last.what.kind !== 'message') return last.slot;
+  const { from } = last.what;
+  return from < options.replicaCount ? from : null;
 }
 
 /** A diagnosis in a few lines. */
@@ -71,24 +152,37 @@ export function diagnosisText(found: Diagnosis): string {
   return [
     `broken: ${found.promise}`,
     `by ${who}, at ${op}, event ${found.event}, tick ${found.tick}`,
-    ...found.lines.map((line) => `  ${line.trimEnd()}`),
+    ...stopLines(found.stop),
+    ...section('at the end:', found.standing),
+    ...found.progress,
+    ...liesLines(found.lies),
+    `first sign: ${earlySignText(found.sign)}`,
+    ...section(`last trace lines ${found.about}:`, found.lines),
   ].join('\n');
+}
+
+function stopLines(stop: Stop | null): string[] {
+  if (stop === null) return [];
+  const { slot, reason, event, on } = stop;
+  const stopped = `replica ${slot} stopped itself at event ${event}: ${stopReasonText(reason)}`;
+  if (on === null) return [`${stopped}, at a tick, an I/O or work of its own`];
+  return [`${stopped}, as it took`, `  ${on}`];
+}
+
+function liesLines(lies: Lies | null): string[] {
+  if (lies === null) return [];
+  const kinds = [...lies.kinds].map(([kind, count]) => `${count} of ${kind}`).join(', ');
+  const lines = lies.first === lies.last ? [lies.first] : [lies.first, lies.last];
+  return section(`lies that arrived: ${kinds}; the first and the last:`, lines);
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)];
 }
 
 function promiseOf({ verdict, checker, message }: Bundle): string {
   if (checker !== null) return `${checker}: ${CHECKERS[checker]}`;
   return verdict === 'crash' ? `the code itself: ${message}` : message;
-}
-
-/** The op that something is about; null for none. */
-export function opOf({ what }: Observed): number | null {
-  const fields: object = what.kind === 'trace' ? what.event : messageHeader(what);
-  const op = 'op' in fields ? fields.op : null;
-  return typeof op === 'number' ? op : null;
-}
-
-function messageHeader(what: Observed['what']): object {
-  return what.kind === 'message' ? what.message.header : {};
 }
 
 /** The number behind a word of a verdict, as in `replica 2`. */

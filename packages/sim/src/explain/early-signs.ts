@@ -1,3 +1,4 @@
+import { TICK_MICROS } from '@kimberlite/vsr';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Observed } from '../cluster/observer.ts';
 import { replicationQuorum } from '../cluster/quorums.ts';
@@ -8,6 +9,12 @@ export interface EarlySign {
   readonly micros: number;
   readonly slot: number;
   readonly text: string;
+}
+
+/** A sign in words, as both the diagnosis and the bisection show it. */
+export function earlySignText(sign: EarlySign | null): string {
+  if (sign === null) return 'none before the failure itself';
+  return `event ${sign.event}, tick ${Math.floor(sign.micros / TICK_MICROS)}: ${sign.text}`;
 }
 
 /**

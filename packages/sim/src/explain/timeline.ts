@@ -28,7 +28,7 @@ const ROLE_MARKS: Readonly<Record<Role, string>> = {
 };
 
 /** Marks that hide others of the same column, the strongest first. */
-const STRENGTH = '!X#|=^Tsc';
+const STRENGTH = '!SX#|=^Tsc';
 /** Commits in a column, from none to most. */
 const DENSITY = ' .:-=+*#@';
 
@@ -141,7 +141,7 @@ export class Timeline {
 const LEGEND =
   'P primary  b backup  v changing view  r recovering  s syncing  = paused  . down\n' +
   '^ start  X crash  0-9 primary of view (last digit)  T truncated  c checkpoint  s synced\n' +
-  '# partition  ! failure  commits: from none to most in a column';
+  'S stopped itself for good  # partition  ! failure  commits: from none to most in a column';
 
 /** The mark of a moment, or null for what is not shown. */
 function markOf({ what }: Observed): string | null {
@@ -149,6 +149,7 @@ function markOf({ what }: Observed): string | null {
     const marks = { start: '^', crash: 'X', pause: '=', unpause: '^' };
     return marks[what.what];
   }
+  if (what.kind === 'stopped') return 'S';
   if (what.kind === 'fault') {
     const shown = what.fault.kind === 'partition' || what.fault.kind === 'power_cut';
     return shown && !what.fault.removed ? '#' : null;

@@ -1,4 +1,4 @@
-import { type ReplicaSnapshot, TICK_MICROS } from '@kimberlite/vsr';
+import { type ReplicaSnapshot, snake, TICK_MICROS } from '@kimberlite/vsr';
 import type { Happening, Observed } from '../cluster/observer.ts';
 import { type DrawnFault, isAsked } from '../faults/fault-gate.ts';
 import { GRAY_KINDS } from '../run/gray-faults.ts';
@@ -28,11 +28,17 @@ function stateText(state: ReplicaSnapshot | null): string {
 export function happeningText(what: Happening): string {
   switch (what.kind) {
     case 'message':
-      return `${what.from} > ${what.to}  ${describeMessage(what.message)}`;
+      return `${linkText(what)}  ${describeMessage(what.message)}`;
+    case 'undecodable':
+      return `${linkText(what)}  ${snake(what.command)} is no message: ${what.fault}`;
     case 'trace':
       return describeEvent(what.event);
     case 'process':
       return what.what.toUpperCase();
+    case 'stopped':
+      return `STOPPED ${what.reason}`;
+    case 'stuck':
+      return stuckText(what);
     case 'fault':
       return faultText(what.fault);
     case 'healed':
@@ -40,6 +46,26 @@ export function happeningText(what: Happening): string {
     case 'note':
       return what.text;
   }
+}
+
+/** How a replica, or a core, stands that has not converged. */
+function stuckText({ outside, lacks, waits }: Extract<Happening, { kind: 'stuck' }>): string {
+  if (outside !== null) return `OUTSIDE the core: ${outside}`;
+  const why = waits.length === 0 ? '' : ` (${waits.join(', ')})`;
+  return `${lacks.length === 0 ? 'IN ORDER' : `STUCK ${lacks.join('; ')}`}${why}`;
+}
+
+/** From whom to whom, and whether it is a lie. */
+function linkText({
+  from,
+  to,
+  lie,
+}: {
+  readonly from: number;
+  readonly to: number;
+  readonly lie: string | null;
+}): string {
+  return `${from} > ${to}${lie === null ? '' : `  LIE ${lie}`}`;
 }
 
 /** A fault in a few words: its kind and ordinal, as minimised bundles name it, and where. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FAULT_KINDS } from '../faults/fault-gate.ts';
+import { runSeed } from '../run/run-seed.ts';
+import { scenarioOptions } from '../scenarios/registry.ts';
 import { ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { Timeline } from './timeline.ts';
 import { faultText } from './trace-line.ts';
@@ -32,6 +34,38 @@ describe('a trace', () => {
     }
     const place = { removed: false, ordinal: 0, place: 5, otherPlace: 2 };
     expect(faultText({ kind: 'partition', ...place })).toBe('FAULT partition 0: 0, 2 | 1');
+  });
+});
+
+describe('a trace of lies', () => {
+  const linesOf = (scenario: string): readonly string[] => {
+    const lines: string[] = [];
+    const drawn = scenarioOptions(scenario, 1n);
+    if (drawn === null) throw new Error('there is such a scenario');
+    const simulation = { ...drawn, safetyTicksMax: 200, livenessTicksMax: 100, witnesses: [] };
+    runSeed({ seed: 1n, simulation, log: (line) => lines.push(line) });
+    return lines;
+  };
+
+  it('marks those that arrive, with their kind, and nothing else', () => {
+    const lies = linesOf('ByzantineForeignCluster').filter((line) => line.includes(' LIE '));
+    expect(lies.length).toBeGreaterThan(10);
+    for (const line of lies) expect(line).toMatch(/ \d > \d {2}LIE other_cluster {2}[a-z_]+ view /);
+    expect(linesOf('baseline').some((line) => line.includes(' LIE '))).toBe(false);
+  });
+
+  it('shows what arrives and is no message', () => {
+    const lies = linesOf('ByzantineCorruptChecksums').filter((line) => line.includes(' LIE '));
+    expect(lies.length).toBeGreaterThan(0);
+    for (const line of lies) {
+      expect(line).toMatch(/ LIE corrupt_checksum {2}[a-z_]+ is no message: header_checksum$/);
+    }
+  });
+
+  it('says of a replica that stops why it does', () => {
+    const stops = linesOf('stray_state').filter((line) => line.includes(' STOPPED '));
+    expect(stops).toHaveLength(1);
+    expect(stops[0]).toMatch(/^ *\d+ #\d+ +\d [a-z_]+ +view .* STOPPED diverged$/);
   });
 });
 

@@ -170,7 +170,10 @@ function clockWords(clocks: readonly ClockOptions[]): string {
 
 function lieWords(byzantine: SimulationOptions['byzantine']): string {
   if (byzantine === null) return 'no lies';
-  const { liar, rules, expects } = byzantine;
+  const { liar, rules, expects, strayOp } = byzantine;
+  if (strayOp !== undefined) {
+    return `replica ${liar} has a wrong state from op ${strayOp} on: ${expects}`;
+  }
   const kinds = new Set(rules.map(({ mutation }) => mutation.kind));
   return `replica ${liar} lies (${[...kinds].join(' and ')}): ${expects}`;
 }

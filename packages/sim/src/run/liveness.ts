@@ -1,5 +1,5 @@
 import { assert } from '@kimberlite/store';
-import type { Prng, ReplicaSnapshot } from '@kimberlite/vsr';
+import type { Prng } from '@kimberlite/vsr';
 import type { Cluster } from '../cluster/cluster.ts';
 import { viewChangeQuorum } from '../cluster/quorums.ts';
 import { CONGESTION_OFF } from '../network/congestion.ts';
@@ -7,6 +7,7 @@ import type { NetworkOptions } from '../network/network.ts';
 import type { StorageOptions } from '../storage/storage.ts';
 import { unrecoverableReason } from './diagnosis.ts';
 import { ALL_ZONES } from './hung-disks.ts';
+import { isDeceived, shortfallsOf, shortfallText, statesOf, waitsOf } from './shortfalls.ts';
 
 /** In which state a replica outside the core stays for good. */
 type Frozen = 'down' | 'paused' | 'cut' | 'send_only' | 'receive_only' | 'hung_disk' | 'full_disk';
@@ -43,12 +44,15 @@ export class LivenessPhase {
   private readonly cluster: Cluster;
   readonly core: readonly number[];
   /** Replicas outside the core of which only the disk is broken, hanging or full. */
-  private readonly hung: Set<number>;
+  readonly hung: Set<number>;
+  /** How each replica outside the core stays. */
+  private readonly frozen: Map<number, Frozen>;
 
   constructor(cluster: Cluster, prng: Prng, options: LivenessOptions) {
     const { wholeCluster, hungDisks, fullDisks } = options;
     this.cluster = cluster;
     this.hung = new Set();
+    this.frozen = new Map();
     const { replicaCount } = cluster.options;
     const slots = prng
       .shuffle(Array.from({ length: replicaCount }, (_, slot) => slot))
@@ -83,77 +87,57 @@ export class LivenessPhase {
         // What was asked with faults on is answered, or refused for good, now that they are off.
         waiting ||= client.queriesPending > 0;
       });
-      if (!waiting && this.differences().length === 0) {
-        if (!this.isDeceived()) this.judgeHistory();
+      if (!waiting && shortfallsOf(cluster, this).length === 0) {
+        if (!isDeceived(cluster)) this.judgeHistory();
         return { kind: 'converged' };
       }
     }
-    const reason = this.isDeceived() ? null : unrecoverableReason(cluster, this.core);
+    const reason = isDeceived(cluster) ? null : unrecoverableReason(cluster, this.core);
     if (reason !== null) return { kind: 'unrecoverable', reason };
-    const unanswered = clients.filter((client) => client.busy).length;
+    const waits = clients.flatMap((client, index) => {
+      const answered = client.answered - (answeredBefore[index] ?? 0);
+      return client.busy || answered < FINAL_REQUESTS ? [client.index] : [];
+    });
     const queries = clients.reduce((sum, client) => sum + client.queriesPending, 0);
-    const waiting = `${unanswered} clients and ${queries} queries wait`;
-    const text = [waiting, ...this.differences()].join('; ');
-    return { kind: 'stuck', reason: text };
+    return this.stuck([
+      ...(waits.length === 0 ? [] : [`clients ${waits.join(', ')} wait for answers`]),
+      ...(queries === 0 ? [] : [`${queries} queries wait for answers`]),
+    ]);
+  }
+
+  /** It has not converged: for this, and for what it lacks. Tells both of each replica. */
+  stuck(reasons: readonly string[]): LivenessOutcome {
+    const { cluster, core } = this;
+    const shortfalls = shortfallsOf(cluster, this);
+    const lacksOf = (about: number | null): string[] =>
+      shortfalls.filter(({ slot }) => slot === about).map(({ text }) => text);
+    const all = { lacks: lacksOf(null), waits: reasons };
+    if (all.lacks.length + all.waits.length > 0) {
+      cluster.teller.tell(null, { kind: 'stuck', outside: null, ...all });
+    }
+    for (const { slot } of cluster.replicas) {
+      const outside = core.includes(slot) ? null : this.whyOutside(slot);
+      const state = cluster.replica(slot).snapshot();
+      const waits = state === null || outside !== null ? [] : waitsOf(state);
+      cluster.teller.tell(slot, { kind: 'stuck', outside, lacks: lacksOf(slot), waits });
+    }
+    const reason = [...reasons, shortfallText(shortfalls)].filter((text) => text !== '');
+    return { kind: 'stuck', reason: reason.join('; ') };
+  }
+
+  private whyOutside(slot: number): string {
+    const { cluster } = this;
+    if (cluster.hasGivenUp(slot)) return 'has stopped for good';
+    if (cluster.lostDisks.has(slot)) return 'its disk was lost';
+    if (cluster.oldFiles.has(slot)) return 'has an older copy of its file';
+    return `stays ${this.frozen.get(slot) ?? 'as it is'}`;
   }
 
   private judgeHistory(): void {
     const { checkers, totals } = this.cluster;
-    const judged = checkers.onConverged(this.states());
+    const judged = checkers.onConverged(statesOf(this.cluster, this.core));
     if (judged !== null) totals.historiesJudged += 1;
     if (judged === 'undecided') totals.historiesUndecided += 1;
-  }
-
-  private states(): ReplicaSnapshot[] {
-    return this.cluster.snapshots().filter(({ slot }) => this.core.includes(slot));
-  }
-
-  /** What keeps the core from being one healthy cluster; empty when nothing does. */
-  private differences(): string[] {
-    const found: string[] = [];
-    const states = this.states();
-    const first = states[0];
-    if (first === undefined || states.length < this.core.length) return ['a member is down'];
-    for (const state of states) {
-      const { slot } = state;
-      if (state.status !== 'normal') found.push(`replica ${slot} is in ${state.status}`);
-      if (state.view !== first.view) found.push(`replica ${slot} is in view ${state.view}`);
-      if (state.commitMin !== state.op) {
-        found.push(`replica ${slot} executed ${state.commitMin} of ${state.op} ops`);
-      }
-      if (state.op !== first.op) found.push(`replica ${slot} has head ${state.op}`);
-      const unsound = this.isDeceived() ? null : this.unsoundOp(state);
-      if (unsound !== null) found.push(`replica ${slot} has not repaired op ${unsound}`);
-      if (state.syncing) found.push(`replica ${slot} is syncing`);
-    }
-    if (!this.isLed(first)) found.push('there is no primary');
-    return found;
-  }
-
-  /**
-   * Whether somebody that the core hears leads its view. That may be one whose disk hangs, so long
-   * as nothing waits for it: the others' votes commit.
-   */
-  private isLed({ view }: ReplicaSnapshot): boolean {
-    return this.cluster.snapshots().some((state) => {
-      const heard = this.core.includes(state.slot) || this.hung.has(state.slot);
-      return heard && state.isPrimary && state.view === view;
-    });
-  }
-
-  /** A lie took hold, so that there is no history to compare with. */
-  private isDeceived(): boolean {
-    return (this.cluster.exposure?.belief ?? null) !== null;
-  }
-
-  /** An op above its checkpoint that is not right on its disk; null when there is none. */
-  private unsoundOp({ slot, checkpointOp, commitMin }: ReplicaSnapshot): number | null {
-    const { evidence } = this.cluster.storage(slot);
-    for (let op = checkpointOp + 1; op <= commitMin; op += 1) {
-      const entry = this.cluster.checkers.history.at(op);
-      if (entry === null || !evidence.prepareSound(op, entry.checksum)) return op;
-    }
-    return null;
   }
 
   private heal({ healedWriteMicros, healedDelayMicros }: LivenessOptions): void {
@@ -184,6 +168,7 @@ export class LivenessPhase {
   private freeze(slot: number, frozen: Frozen): void {
     const { cluster } = this;
     const replica = cluster.replica(slot);
+    this.frozen.set(slot, frozen);
     cluster.log(() => `liveness: replica ${slot} stays ${frozen}`);
     replica.disarm();
     if (frozen === 'hung_disk' || frozen === 'full_disk') {

@@ -66,9 +66,9 @@ export class ProcessFaults {
     } else if (pauses) {
       cluster.totals.pauses += 1;
       replica.pause();
-      cluster.observeProcess(slot, 'pause');
+      cluster.teller.process(slot, 'pause');
     } else if (replica.paused && unpause) {
-      cluster.observeProcess(slot, 'unpause');
+      cluster.teller.process(slot, 'unpause');
       replica.unpause();
     }
   }

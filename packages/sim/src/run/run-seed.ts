@@ -176,7 +176,7 @@ class Simulator {
       nodeCount: options.replicaCount + options.clientCount,
       primary: () => cluster.snapshots().find(({ isPrimary }) => isPrimary)?.slot ?? null,
       faults: cluster.faults,
-      onHealed: () => cluster.observe(null, { kind: 'healed' }),
+      onHealed: () => cluster.teller.tell(null, { kind: 'healed' }),
     });
     this.processes = new ProcessFaults(cluster, prng.fork(), options.processes);
     this.livenessPrng = prng.fork();
@@ -359,7 +359,7 @@ class Simulator {
     const { scrubJudged } = this.options;
     if (outcome.kind === 'converged' && scrubJudged !== null) {
       const rot = rotLeftByScrubbers(this.cluster, liveness.core, scrubJudged);
-      if (rot !== null) outcome = { kind: 'stuck', reason: rot };
+      if (rot !== null) outcome = liveness.stuck([rot]);
     }
     const nothing = { checker: null, ...NOTHING_THROWN };
     switch (outcome.kind) {
@@ -372,7 +372,7 @@ class Simulator {
         return {
           verdict: 'liveness',
           checker: 'liveness',
-          message: `liveness: the core does not converge: ${outcome.reason}`,
+          message: `the core does not converge: ${outcome.reason}`,
           ...NOTHING_THROWN,
         };
     }

@@ -94,7 +94,7 @@ function explained(
   const smallest = found?.bundle ?? bundle;
   const timeline = new Timeline(smallest.options.replicaCount);
   const again = replay(smallest, { workload, observer: (seen) => timeline.observe(seen) });
-  const diagnosis = diagnose(smallest, workload);
+  const diagnosis = diagnose(smallest, { workload });
   const failed = { slot: diagnosis.slot, event: again.event, text: again.message };
   timeline.fail(failed);
   const lines = [
