@@ -140,7 +140,6 @@ export const FIELD_MEANINGS: FieldMeanings = {
     op: 'its head',
     commitMin: 'executed at the sender',
     checkpointOp: 'op of its durable checkpoint',
-    filesSince: 'newest op by which, as the sender knows, a file took the place of a lost one',
     nackBits: 'bit i: op - i was provably never acknowledged by the sender',
     presentBits: 'bit i: the sender has the body of op - i',
   },

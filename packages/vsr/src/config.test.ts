@@ -36,6 +36,7 @@ describe('the sizes of a cluster', () => {
     ['1 MiB', { messageSizeMax: 2 * 1024 * 1024 }],
     ['multiple of 16', { walSlots: 1000 }],
     ['pipeline', { pipelineMax: 31 }],
+    ['headers of a pipeline', { pipelineMax: 20, messageSizeMax: 4096 }],
     ['even', { checkpointInterval: 641 }],
     ['at least interval', { checkpointInterval: 720 }],
     ['block size', { blockSize: 1000 }],

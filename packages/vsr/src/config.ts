@@ -1,4 +1,5 @@
 import { assert, PAGE_SIZE_MAX, pageKeySizeMax, valueSizeMax } from '@kimberlite/store';
+import { KNOWN_FILES_SIZE } from './message/known-files.ts';
 import { HEADER_SIZE } from './message/layout.ts';
 
 /**
@@ -98,6 +99,11 @@ export function configEquals(first: ClusterConfig, other: ClusterConfig): boolea
   );
 }
 
+/** Bytes of the message that tells a log in a view change: a do_view_change is the larger one. */
+function logMessageSize(pipelineMax: number): number {
+  return HEADER_SIZE + KNOWN_FILES_SIZE + (pipelineMax + 1) * HEADER_SIZE;
+}
+
 /** The reason why the sizes cannot work together, or null. */
 export function configFault(config: ClusterConfig): string | null {
   const { messageSizeMax, walSlots, pipelineMax, checkpointInterval, blockSize } = config;
@@ -107,6 +113,9 @@ export function configFault(config: ClusterConfig): string | null {
   if (messageSizeMax > 1024 * 1024) return 'message size must be at most 1 MiB';
   if (walSlots % 16 !== 0 || walSlots < 16) return 'WAL slots must be a multiple of 16';
   if (pipelineMax < 1 || pipelineMax > 30) return 'pipeline must be 1 to 30';
+  if (logMessageSize(pipelineMax) > messageSizeMax) {
+    return 'messages are too small for the headers of a pipeline';
+  }
   if (checkpointInterval % 2 !== 0 || checkpointInterval < 2) {
     return 'checkpoint interval must be even';
   }

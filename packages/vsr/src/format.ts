@@ -5,6 +5,7 @@ import { SLOT_COUNT } from './membership.ts';
 import { type LogHeader, logHeaderOf } from './message/header-list.ts';
 import { HEADER_SIZE, NO_REPLICA } from './message/layout.ts';
 import { encodeMessage, type Message, type PrepareMessage } from './message/message.ts';
+import type { Recovered } from './message/recover-body.ts';
 import { Op, opNext, View, ZERO_CHECKSUM } from './std/numbers.ts';
 import type { Zone } from './storage-layout.ts';
 import { HEADERS_PER_SECTOR, SUPERBLOCK_COPIES, SUPERBLOCK_COPY_SIZE } from './storage-layout.ts';
@@ -61,13 +62,15 @@ const VIEWS_ABOVE: number = 2 * SLOT_COUNT;
 export function recoveredFile(options: {
   readonly slot: number;
   readonly incarnation: bigint;
-  readonly since: Op;
+  /** What the cluster answered: the new file knows from birth which others were replaced. */
+  readonly recovered: Recovered;
   readonly view: View;
 }): Required<Pick<FormatOptions, 'incarnation' | 'introductions' | 'view'>> {
-  const { slot, incarnation, since, view } = options;
+  const { slot, incarnation, recovered, view } = options;
+  const { since, files } = recovered;
   return {
     incarnation,
-    introductions: firstIntroductions(slot, { incarnation, since }),
+    introductions: firstIntroductions(slot, { incarnation, since }, files),
     view: View(view + VIEWS_ABOVE),
   };
 }

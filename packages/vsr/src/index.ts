@@ -126,6 +126,12 @@ export {
 export { encodeHeaderList, type LogHeader, logHeaderOf } from './message/header-list.ts';
 export { clientHello, sizesOf } from './message/hello.ts';
 export {
+  encodeKnownFiles,
+  KNOWN_FILES_SIZE,
+  type KnownFile,
+  UNKNOWN_FILE,
+} from './message/known-files.ts';
+export {
   COMMAND_FIELDS_OFFSET,
   COMMANDS,
   COMMON_FIELDS,
@@ -176,6 +182,7 @@ export {
   decodeRecovered,
   decodeRecovery,
   encodeRecovery,
+  type Recovered,
   type Recovery,
 } from './message/recover-body.ts';
 export { releaseOf } from './message/release.ts';
@@ -234,11 +241,7 @@ export {
   zoneSize,
 } from './storage-layout.ts';
 export { readConfig, writeConfig } from './superblock/config-fields.ts';
-export {
-  type Introductions,
-  type KnownFile,
-  mutualIntroductions,
-} from './superblock/introductions.ts';
+export { type Introductions, mutualIntroductions } from './superblock/introductions.ts';
 export {
   decodeCopies,
   readSuperblock,

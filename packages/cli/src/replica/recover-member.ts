@@ -93,9 +93,9 @@ async function recover(
   try {
     const incarnation = randomU128();
     const reply = await client.request(OPERATION_RECOVER, encodeRecovery({ slot, incarnation }));
-    const since = decodeRecovered(reply.body);
+    const recovered = decodeRecovered(reply.body);
     const { description } = client;
-    if (since === null || description === null) {
+    if (recovered === null || description === null) {
       const message = `the cluster does not take another file for replica ${slot}`;
       throw cliError(
         'refused',
@@ -112,10 +112,10 @@ async function recover(
       const noop = await client.request(OPERATION_NOOP, new Uint8Array(0));
       view = Math.max(view, noop.view);
     }
-    const file = recoveredFile({ slot, incarnation, since, view: View(view) });
+    const file = recoveredFile({ slot, incarnation, recovered, view: View(view) });
     const sizes = { config, cluster, slot, replicaCount };
     const made = unwrap(await formatDataFile({ path, stateMachine, file, ...sizes }));
-    return { cluster: String(cluster), op: since, bytes: made.size };
+    return { cluster: String(cluster), op: recovered.since, bytes: made.size };
   } finally {
     await client.close();
   }

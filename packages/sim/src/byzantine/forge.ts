@@ -9,6 +9,7 @@ import {
   type Field,
   HEADER_SIZE,
   type Header,
+  KNOWN_FILES_SIZE,
   LAYOUTS,
   layoutOf,
   OFFSET_CHECKSUM,
@@ -108,7 +109,7 @@ function mutate(bytes: Uint8Array, mutation: Mutation, context: ForgeContext): U
     case 'conflicting_tail':
       return withLog(bytes, (log) => anotherHead(log, context.checksum));
     case 'oversized_tail':
-      return withLog(bytes, (log) => stretched(log, context.messageSizeMax - 2 * HEADER_SIZE));
+      return withLog(bytes, (log) => stretched(log, context.messageSizeMax - 4 * HEADER_SIZE));
     case 'fork':
       if (commandOf(bytes) !== 'prepare' || context.to % 2 === context.from % 2) return null;
       return raise(bytes, ['timestamp'], 1);
@@ -208,7 +209,7 @@ function raiseLogView(bytes: Uint8Array): Uint8Array | null {
 
 /** Of each op whose header is shown: a body, and no denial. */
 function claimPresent(bytes: Uint8Array): Uint8Array | null {
-  const count = Math.floor((bytes.length - HEADER_SIZE) / HEADER_SIZE);
+  const count = Math.floor((bytes.length - HEADER_SIZE - KNOWN_FILES_SIZE) / HEADER_SIZE);
   const every = count >= 32 ? 0xffff_ffff : 2 ** count - 1;
   return setFirst(setFirst(bytes, ['presentBits'], every), ['nackBits'], 0);
 }
@@ -217,7 +218,8 @@ function claimPresent(bytes: Uint8Array): Uint8Array | null {
 function withLog(bytes: Uint8Array, change: (log: Uint8Array) => Uint8Array): Uint8Array | null {
   const command = commandOf(bytes);
   if (command !== 'doViewChange' && command !== 'startView') return null;
-  const start = HEADER_SIZE + (command === 'startView' ? CHECKPOINT_RECORD_SIZE : 0);
+  const before = command === 'startView' ? CHECKPOINT_RECORD_SIZE : KNOWN_FILES_SIZE;
+  const start = HEADER_SIZE + before;
   const log = change(bytes.slice(start));
   const changed = new Uint8Array(start + log.length);
   changed.set(bytes.subarray(0, start), 0);

@@ -6,6 +6,8 @@ import {
   decodeMessage,
   encodeHeaderList,
   encodeMessage,
+  HEADER_SIZE,
+  KNOWN_FILES_SIZE,
   logHeaderOf,
   Op,
   type PrepareMessage,
@@ -55,11 +57,12 @@ function doViewChange(presentBits = 7): AnyMessage {
     op: Op(9),
     commitMin: Op(6),
     checkpointOp: Op(0),
-    filesSince: Op(0),
     nackBits: 0,
     presentBits,
   };
-  return encodeMessage('doViewChange', fields, encodeHeaderList(headers), mix128);
+  const body = new Uint8Array(KNOWN_FILES_SIZE + headers.length * HEADER_SIZE);
+  body.set(encodeHeaderList(headers), KNOWN_FILES_SIZE);
+  return encodeMessage('doViewChange', fields, body, mix128);
 }
 
 function forged(message: AnyMessage, mutation: Mutation): (AnyMessage | string)[] {
@@ -76,7 +79,7 @@ describe('a forged message', () => {
     const [raised] = forged(doViewChange(), { kind: 'raise_log_view' });
     expect(raised).toMatchObject({ header: { logView: 2, view: 3 } });
     const [shorter] = forged(doViewChange(), { kind: 'truncate_tail', left: 1 });
-    expect(shorter).toMatchObject({ body: { length: 256 } });
+    expect(shorter).toMatchObject({ body: { length: KNOWN_FILES_SIZE + HEADER_SIZE } });
     const [conflicting] = forged(doViewChange(), { kind: 'conflicting_tail' });
     expect(conflicting).not.toEqual(doViewChange());
     expect(conflicting).toMatchObject({ header: { op: 9 } });

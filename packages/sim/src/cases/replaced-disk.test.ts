@@ -5,7 +5,7 @@ import {
   encodeRecovery,
   OPERATION_NOOP,
   OPERATION_RECOVER,
-  type Op,
+  type Recovered,
 } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { swapDisk } from '../run/swap-disk.ts';
@@ -27,18 +27,27 @@ function lose(script: ScriptedCluster, slot: number): DiskCopy {
 }
 
 /** The op that names the new file, and a pipeline of others behind it. */
-function replaceFile(script: ScriptedCluster, slot: number): Op {
-  const body = encodeRecovery({ slot, incarnation: INCARNATION });
-  const since = decodeRecovered(script.request({ operation: OPERATION_RECOVER, body }));
-  for (let count = 0; count < CONFIG_SIMULATION.pipelineMax; count += 1) {
+function replaceFile(
+  script: ScriptedCluster,
+  slot: number,
+  { incarnation = INCARNATION, noops = CONFIG_SIMULATION.pipelineMax } = {},
+): Recovered {
+  const body = encodeRecovery({ slot, incarnation });
+  const recovered = decodeRecovered(script.request({ operation: OPERATION_RECOVER, body }));
+  for (let count = 0; count < noops; count += 1) {
     script.request({ operation: OPERATION_NOOP, body: new Uint8Array(0) });
   }
-  return present(since);
+  return present(recovered);
 }
 
-function startNew(script: ScriptedCluster, slot: number, since: Op): void {
+function startNew(
+  script: ScriptedCluster,
+  slot: number,
+  recovered: Recovered,
+  incarnation: bigint = INCARNATION,
+): void {
   const { view } = present(script.cluster.clients[0]);
-  script.cluster.recoverDisk(slot, { incarnation: INCARNATION, since, view });
+  script.cluster.recoverDisk(slot, { incarnation, recovered, view });
 }
 
 /** Another disk is put into the replica; what it had is handed back. */
@@ -55,16 +64,18 @@ describe('a replica whose disk was replaced', () => {
     const slot = at(backups, 0);
     expect(script.add(1, 1)).toBe(1);
     lose(script, slot);
-    const since = replaceFile(script, slot);
+    const recovered = replaceFile(script, slot);
     script.runUntil(() => script.state(primary).commitMin === script.state(primary).op);
     script.run(20);
     // Only the primary is there to say that it has executed the op.
     const others = backups.filter((backup) => backup !== slot);
     for (const other of others) script.crash(other);
-    startNew(script, slot, since);
+    startNew(script, slot, recovered);
     script.run(300);
     expect(script.state(slot)).toMatchObject({ status: 'introducing', op: 0 });
-    expect(script.events('acknowledged', slot).filter(({ op }) => op > since)).toEqual([]);
+    expect(script.events('acknowledged', slot).filter(({ op }) => op > recovered.since)).toEqual(
+      [],
+    );
     for (const other of others) script.restart(other);
     script.runUntil(() => script.converged());
     expect(script.state(slot).status).toBe('normal');
@@ -89,6 +100,61 @@ describe('a replica whose disk was replaced', () => {
     expect(script.events('abdicated', slot)).toMatchObject([{ reason: 'unfollowed' }]);
     expect(script.state(away).status).toBe('normal');
     expect(script.primary()).not.toBe(slot);
+    expect(script.add(1, 1)).toBe(1);
+  });
+
+  it('of four may be the second, while one is away that knows neither', () => {
+    const { script, primary, backups } = settle({ replicaCount: 4 });
+    const [first, behind, away] = [at(backups, 0), at(backups, 1), at(backups, 2)];
+    script.isolate(away);
+    lose(script, first);
+    startNew(script, first, replaceFile(script, first));
+    const others = [primary, first, behind];
+    script.runUntil(() => script.converged(others));
+    // The first new file leads, and the next op replaces another one.
+    script.crash(primary);
+    script.restart(primary);
+    script.runUntil(() => script.primary() === first);
+    script.runUntil(() => script.converged(others));
+    lose(script, primary);
+    // Whoever acknowledges that op does not hear that it is committed.
+    script.drop({ from: first, to: behind, command: 'commit' });
+    const recovered = replaceFile(script, primary, { noops: 0, incarnation: 4343n });
+    expect(script.state(behind).op).toBe(recovered.since);
+    expect(script.state(behind).commitMin).toBeLessThan(recovered.since);
+    script.crash(first);
+    script.heal();
+    script.restart(first);
+    script.runUntil(() => script.converged([away, first, behind]), 12_000);
+    startNew(script, primary, recovered, 4343n);
+    script.runUntil(() => script.converged(), 6_000);
+    expect(script.add(1, 1)).toBe(1);
+  });
+
+  it('is not let in by another new file that nobody else has let in', () => {
+    const { script, primary, backups } = settle({ replicaCount: 5, clientCount: 2 });
+    const [first, second, behind] = [at(backups, 0), at(backups, 1), at(backups, 2)];
+    const other = at(backups, 3);
+    lose(script, first);
+    lose(script, second);
+    // Three are left. One of them acknowledges both ops and hears of no commit, and is away then.
+    script.drop({ from: primary, to: behind, command: 'commit' });
+    const answers = [first, second].map((slot, client) => {
+      const body = encodeRecovery({ slot, incarnation: INCARNATION + BigInt(slot) });
+      return script.submit({ operation: OPERATION_RECOVER, body }, client);
+    });
+    script.runUntil(() => answers.every(({ body }) => body !== null));
+    script.runUntil(() => script.state(other).commitMin === script.state(primary).op);
+    script.isolate(behind);
+    [first, second].forEach((slot, index) => {
+      const recovered = present(decodeRecovered(present(answers[index]?.body)));
+      expect(script.state(behind).commitMin).toBeLessThan(recovered.since);
+      startNew(script, slot, recovered, INCARNATION + BigInt(slot));
+    });
+    script.run(500);
+    for (const slot of [first, second]) expect(script.state(slot).status).toBe('introducing');
+    script.heal();
+    script.runUntil(() => script.converged());
     expect(script.add(1, 1)).toBe(1);
   });
 

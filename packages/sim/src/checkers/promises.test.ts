@@ -5,6 +5,7 @@ import {
   encodeMessage,
   formatReplica,
   HEADER_SIZE,
+  KNOWN_FILES_SIZE,
   Op,
   Prng,
   View,
@@ -60,9 +61,9 @@ function writeOne(storage: SimulatedStorage): bigint {
 }
 
 function doViewChange(op: number, options: { nack?: boolean; checksum?: bigint }): AnyMessage {
-  const body = new Uint8Array(HEADER_SIZE);
-  writeU128(new DataView(body.buffer), 0, options.checksum ?? 0n);
-  const checkpoint = { checkpointId: ZERO_CHECKSUM, checkpointOp: Op(0), filesSince: Op(0) };
+  const body = new Uint8Array(KNOWN_FILES_SIZE + HEADER_SIZE);
+  writeU128(new DataView(body.buffer), KNOWN_FILES_SIZE, options.checksum ?? 0n);
+  const checkpoint = { checkpointId: ZERO_CHECKSUM, checkpointOp: Op(0) };
   const own = { logView: View(0), op: Op(op), commitMin: Op(0), ...checkpoint };
   const bits = { nackBits: options.nack === true ? 1 : 0, presentBits: 0 };
   return encodeMessage(

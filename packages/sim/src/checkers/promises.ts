@@ -3,6 +3,7 @@ import {
   type AnyMessage,
   HEADER_SIZE,
   isCommand,
+  KNOWN_FILES_SIZE,
   type Message,
   type ReplicaSnapshot,
   type TraceEvent,
@@ -263,8 +264,9 @@ export class Promises {
       header.op >= promised.acknowledgedMax,
       () => `replica ${slot} offers head ${header.op}, acknowledged ${promised.acknowledgedMax}`,
     );
-    const view = new DataView(body.buffer, body.byteOffset, body.length);
-    for (let place = 0; place * HEADER_SIZE < body.length; place += 1) {
+    const headers = body.subarray(KNOWN_FILES_SIZE);
+    const view = new DataView(headers.buffer, headers.byteOffset, headers.length);
+    for (let place = 0; place * HEADER_SIZE < headers.length; place += 1) {
       const acknowledged = promised.acknowledged.get(header.op - place);
       if (acknowledged === undefined) continue;
       const op = header.op - place;

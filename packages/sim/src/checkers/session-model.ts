@@ -1,4 +1,4 @@
-import { writeU64 } from '@kimberlite/store';
+import { writeU64, writeU128 } from '@kimberlite/store';
 import {
   type BatchEntry,
   decodeRecovery,
@@ -32,6 +32,9 @@ interface ModelSession {
   op: number;
   index: number;
 }
+
+/** Bytes of a reply to a `recover`: an op, then the file of each of 16 slots. */
+const RECOVERED_SIZE = 8 + 16 * 24;
 
 /** Session numbers are (op, index) in one number, so that they grow with the log. */
 const SESSIONS_PER_OP = 16384;
@@ -81,7 +84,10 @@ export class SessionModel {
     return { kind: 'executed', reply, evicted: null };
   }
 
-  /** The first op that names a file for a slot is the answer whenever it is named again. */
+  /**
+   * The first op that names a file for a slot is the answer whenever it is named again; with it go
+   * all that took the place of lost ones.
+   */
   private ofTheCore(entry: HistoryEntry, request: BatchEntry): Uint8Array {
     const recovery = request.operation === OPERATION_RECOVER ? decodeRecovery(request.body) : null;
     if (recovery === null) return new Uint8Array(0);
@@ -89,8 +95,13 @@ export class SessionModel {
     const same = known?.incarnation === recovery.incarnation;
     const since = same ? known.since : entry.op;
     this.recovered.set(recovery.slot, { incarnation: recovery.incarnation, since });
-    const reply = new Uint8Array(8);
-    writeU64(new DataView(reply.buffer), 0, since);
+    const reply = new Uint8Array(RECOVERED_SIZE);
+    const view = new DataView(reply.buffer);
+    writeU64(view, 0, since);
+    for (const [slot, file] of this.recovered) {
+      writeU128(view, 8 + slot * 24, file.incarnation);
+      writeU64(view, 8 + slot * 24 + 16, file.since);
+    }
     return reply;
   }
 

@@ -6,8 +6,8 @@ import {
   isCommand,
   machineIdentityOf,
   mutualIntroductions,
-  type Op,
   type Prng,
+  type Recovered,
   type ReplicaSnapshot,
   recoveredFile,
   SCRUB_DEFAULT,
@@ -215,7 +215,7 @@ export class Cluster {
   /** The replica gets a new disk, with a file that the cluster has taken in place of the lost. */
   recoverDisk(
     slot: number,
-    file: { readonly incarnation: bigint; readonly since: Op; readonly view: View },
+    file: { readonly incarnation: bigint; readonly recovered: Recovered; readonly view: View },
   ): void {
     this.log(() => `recover replica ${slot}`);
     if (this.replica(slot).running) this.crash(slot);
@@ -224,9 +224,11 @@ export class Cluster {
     this.gaveUp.delete(slot);
     this.oldFiles.delete(slot);
     this.heardWords?.onFileReplaced(slot, file.incarnation);
-    const recovered = recoveredFile({ slot, ...file });
-    this.checkers.onDiskRecovered(slot, { ...file, view: recovered.view });
-    this.formatDisk(slot, this.storage(slot), recovered);
+    const { incarnation, recovered } = file;
+    const made = recoveredFile({ slot, ...file });
+    const { since } = recovered;
+    this.checkers.onDiskRecovered(slot, { incarnation, since, view: made.view });
+    this.formatDisk(slot, this.storage(slot), made);
     this.start(slot);
   }
 

@@ -54,8 +54,8 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: DO_VIEW_CHANGE,
-        find: 'headers === null || !isLogOf(headers, header.op, r.config.pipelineMax)) return null;',
-        replace: 'headers === null) return null;',
+        find: '  if (!isLogOf(headers, header.op, r.config.pipelineMax)) return null;\n',
+        replace: '',
       },
     ],
   },

@@ -152,4 +152,16 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     ],
     scenario: 'divided_recovery',
   },
+  {
+    name: 'logs_of_two_memberships',
+    bug: 'a new primary counts the log of a lost file beside those that know of the new one',
+    edits: [
+      {
+        file: 'vsr/src/replica/view-change/one-membership.ts',
+        find: 'if (outdates.every((slots) => slots === 0)) return [...dvcs];',
+        replace: 'if (outdates.length > 0) return [...dvcs];',
+      },
+    ],
+    scenario: 'divided_recovery',
+  },
 ];

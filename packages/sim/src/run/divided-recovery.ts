@@ -25,10 +25,15 @@ const HAUNTING_TICKS = 400;
  * A file takes the place of a lost one while the cluster is divided (rule recover-by-op), in one
  * play that is given again and again. A disk is lost; the op that names the new file waits on a
  * side that lacks one vote, and the old disk comes back there; its copy must not count. Then the op
- * commits on three, of which one forgets it: its superblock hangs, and it crashes. The new file
- * starts beside the two that know it: they must not be a quorum. Last the old disk comes back
- * beside the two that don't, cut off from the others: those must learn of the new file before they
- * do anything else.
+ * commits on three, and one of two things happens.
+ *
+ * - One of the three forgets it: its superblock hangs, and it crashes. The new file starts beside
+ *   the two that know it: they must not be a quorum. Then the old disk comes back beside the two
+ *   that don't, cut off from the others: those must learn of the new file before they do anything
+ *   else.
+ * - The new file takes part, and goes on with two of the three. The third is cut off with the one
+ *   that knows nothing, and the old disk comes back beside these two, heard by the latter alone:
+ *   who knows that it was replaced must not be counted with it.
  */
 export class DividedRecovery {
   private readonly cluster: Cluster;
@@ -42,6 +47,8 @@ export class DividedRecovery {
   private old: DiskCopy | null;
   /** The op that names the new file of this slot is asked for, and not committed. */
   private asked: number | null;
+  /** In every other round somebody forgets the op. */
+  private forgetting: boolean;
   /** The next backup to execute the op forgets it. */
   private forgets: boolean;
   private forgetful: number | null;
@@ -53,6 +60,7 @@ export class DividedRecovery {
     this.returned = null;
     this.old = null;
     this.asked = null;
+    this.forgetting = true;
     this.forgets = false;
     this.forgetful = null;
     const hears = this.play !== null;
@@ -104,13 +112,17 @@ export class DividedRecovery {
     named ??= yield* this.recover(recovery, EARLY_TICKS);
     this.takeAway();
     this.cutOff([absent]);
-    this.forgets = true;
+    const forgetting = this.forgetting;
+    this.forgetting = !forgetting;
+    this.forgets = forgetting;
     named ??= yield* this.recover(recovery, NAMING_TICKS);
     const { forgetful } = this;
     this.asked = null;
     this.forgets = false;
     if (forgetful !== null && named !== null) {
       yield* this.divided(slot, named, [forgetful, absent]);
+    } else if (!forgetting && named !== null) {
+      yield* this.witnessed(slot, named, [other, absent]);
     } else {
       this.remember();
       this.cutOff([]);
@@ -132,9 +144,35 @@ export class DividedRecovery {
       cluster.totals.filesKnownByFew += 1;
     }
     yield* pause(ALONE_TICKS);
+    yield* this.haunted(slot, unknowing, () => cluster.start(forgetful));
+  }
+
+  /** The new file takes part; then the old one runs, beside one that knows of it and one not. */
+  private *witnessed(slot: number, named: NamedFile, away: readonly [number, number]): Play {
+    const { cluster } = this;
+    cluster.recoverDisk(slot, named);
+    for (let tick = 0; tick < NAMING_TICKS && !this.takesPart(slot); tick += 1) yield;
+    if (this.takesPart(slot)) cluster.totals.lostFilesWitnessed += 1;
+    this.cutOff(away);
+    yield* pause(ALONE_TICKS);
+    const [witness] = away;
+    yield* this.haunted(slot, away, () => {
+      // Else the witness denies the old file at once, and it is silent.
+      cluster.network.setCut(slot, witness, true);
+      cluster.network.setCut(witness, slot, true);
+    });
+  }
+
+  private takesPart(slot: number): boolean {
+    return this.cluster.replica(slot).snapshot()?.status === 'normal';
+  }
+
+  /** The old disk runs with these for a while. */
+  private *haunted(slot: number, others: readonly number[], before: () => void): Play {
+    const { cluster } = this;
+    this.cutOff([...others, slot]);
+    before();
     this.bringBack(slot);
-    this.cutOff([...unknowing, slot]);
-    cluster.start(forgetful);
     yield* pause(HAUNTING_TICKS);
     this.takeAway();
     cluster.lostDisks.delete(slot);

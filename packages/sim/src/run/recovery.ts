@@ -3,8 +3,8 @@ import {
   encodeRecovery,
   OPERATION_NOOP,
   OPERATION_RECOVER,
-  type Op,
   type Prng,
+  type Recovered,
   type View,
 } from '@kimberlite/vsr';
 import type { SimulatedClient } from '../client/simulated-client.ts';
@@ -13,7 +13,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 /** A new file that the cluster takes for the member's, and from when on. */
 export interface NamedFile {
   readonly incarnation: bigint;
-  readonly since: Op;
+  readonly recovered: Recovered;
   /** The newest view that the client has heard of. */
   readonly view: View;
 }
@@ -27,7 +27,7 @@ export class Recovery {
   /** Its identity: one that crashed or was evicted has forgotten what it was asked. */
   private clientId: bigint;
   private waiting: boolean;
-  private since: Op | null;
+  private recovered: Recovered | null;
   private noopsLeft: number;
 
   constructor(cluster: Cluster, prng: Prng, slot: number) {
@@ -37,20 +37,22 @@ export class Recovery {
     this.incarnation = prng.u128() | 1n;
     this.clientId = this.client.id;
     this.waiting = false;
-    this.since = null;
+    this.recovered = null;
     this.noopsLeft = cluster.options.config.pipelineMax;
   }
 
   /** Once a tick; the file when all is done and it may be made, else null. */
   tick(prng: Prng): NamedFile | null {
     if (this.client.id !== this.clientId) this.changeClient(prng);
-    const { client, incarnation, since } = this;
+    const { client, incarnation, recovered } = this;
     if (this.waiting) {
       // Refused, and to be asked again.
       if (!client.busy) this.waiting = false;
       return null;
     }
-    if (this.noopsLeft === 0 && since !== null) return { incarnation, since, view: client.view };
+    if (this.noopsLeft === 0 && recovered !== null) {
+      return { incarnation, recovered, view: client.view };
+    }
     if (client.mayAsk) this.ask();
     return null;
   }
@@ -58,11 +60,11 @@ export class Recovery {
   private ask(): void {
     const { client, slot, incarnation } = this;
     this.waiting = true;
-    if (this.since === null) {
+    if (this.recovered === null) {
       const body = encodeRecovery({ slot, incarnation });
       client.submit({ operation: OPERATION_RECOVER, body }, (reply) => {
         this.waiting = false;
-        this.since = decodeRecovered(reply);
+        this.recovered = decodeRecovered(reply);
       });
     } else {
       client.submit({ operation: OPERATION_NOOP, body: new Uint8Array(0) }, () => {

@@ -141,6 +141,8 @@ export interface Totals {
   lostFileAcks: number;
   /** New files that were started while fewer than a quorum of the others had noted them. */
   filesKnownByFew: number;
+  /** New files that took part before the lost one came back beside a replica that knew of them. */
+  lostFilesWitnessed: number;
   /** New files that replicas learned of from the checkpoint that they took over. */
   filesFromCheckpoints: number;
   refusedHints: number;
@@ -302,6 +304,7 @@ export function emptyTotals(): Totals {
     oldFilesHarmless: 0,
     lostFileAcks: 0,
     filesKnownByFew: 0,
+    lostFilesWitnessed: 0,
     filesFromCheckpoints: 0,
     refusedHints: 0,
     falseHints: 0,

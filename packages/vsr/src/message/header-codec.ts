@@ -164,12 +164,10 @@ export const HEADER_READERS: {
       replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
       checkpointId: readChecksum(v, 128), logView: readView(v, 144), op: readOp(v, 152),
-      commitMin: readOp(v, 160), checkpointOp: readOp(v, 168), filesSince: readOp(v, 176),
-      nackBits: v.getUint32(184, true), presentBits: v.getUint32(188, true),
+      commitMin: readOp(v, 160), checkpointOp: readOp(v, 168), nackBits: v.getUint32(176, true),
+      presentBits: v.getUint32(180, true),
     };
-    return inRange(
-      h.view + h.logView + h.op + h.commitMin + h.checkpointOp + h.filesSince
-    ) ? h : null;
+    return inRange(h.view + h.logView + h.op + h.commitMin + h.checkpointOp) ? h : null;
   },
   startView: (v) => {
     const h: HeaderOf<'startView'> = {
@@ -375,8 +373,8 @@ export const FIELD_WRITERS: {
   doViewChange: (v, own) => {
     writeBig(v, 128, own.checkpointId); writeNumber(v, 144, own.logView);
     writeNumber(v, 152, own.op); writeNumber(v, 160, own.commitMin);
-    writeNumber(v, 168, own.checkpointOp); writeNumber(v, 176, own.filesSince);
-    writeU32(v, 184, own.nackBits); writeU32(v, 188, own.presentBits);
+    writeNumber(v, 168, own.checkpointOp); writeU32(v, 176, own.nackBits);
+    writeU32(v, 180, own.presentBits);
   },
   startView: (v, own) => {
     writeBig(v, 128, own.nonce); writeNumber(v, 144, own.op); writeNumber(v, 152, own.commit);

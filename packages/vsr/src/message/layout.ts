@@ -220,7 +220,8 @@ export const COMMANDS = {
   /** A vote to leave the view of the header. */
   startViewChange: { code: 11, body: 'none', fields: {} },
   /**
-   * Body: headers from `op` downwards, 256 zero bytes for an unknown one. Bit i speaks of op - i.
+   * Body: the files of all slots as the author knows them, then headers from `op` downwards, 256
+   * zero bytes for an unknown one. Bit i speaks of op - i.
    */
   doViewChange: {
     code: 12,
@@ -231,7 +232,6 @@ export const COMMANDS = {
       op: 'op',
       commitMin: 'op',
       checkpointOp: 'op',
-      filesSince: 'op',
       nackBits: 'u32',
       presentBits: 'u32',
     },

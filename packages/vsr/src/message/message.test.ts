@@ -9,6 +9,7 @@ import {
   randomMessage,
   resealed,
 } from '../testing/message-arbitrary.ts';
+import { KNOWN_FILES_SIZE } from './known-files.ts';
 import {
   COMMAND_FIELDS_OFFSET,
   COMMON_LAYOUT,
@@ -185,9 +186,10 @@ describe.each(ALL_COMMANDS)('%s', (command) => {
 
 describe('body shape', () => {
   const shapes: readonly (readonly [Command, number, boolean])[] = [
-    ['doViewChange', 0, true],
-    ['doViewChange', HEADER_SIZE, true],
-    ['doViewChange', HEADER_SIZE + 1, false],
+    ['doViewChange', 0, false],
+    ['doViewChange', KNOWN_FILES_SIZE, true],
+    ['doViewChange', KNOWN_FILES_SIZE + HEADER_SIZE, true],
+    ['doViewChange', KNOWN_FILES_SIZE + HEADER_SIZE + 1, false],
     ['headers', 2 * HEADER_SIZE, true],
     ['headers', 255, false],
     ['startView', HEADER_SIZE, false],

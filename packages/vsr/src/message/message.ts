@@ -5,6 +5,7 @@ import { readBatch } from './batch.ts';
 import { BLOCK_REFERENCE_SIZE } from './block-list.ts';
 import { writeBig, writeNumber, writeU8, writeU32 } from './field.ts';
 import { FIELD_WRITERS, HEADER_READERS } from './header-codec.ts';
+import { KNOWN_FILES_SIZE } from './known-files.ts';
 import {
   COMMAND_FIELDS_OFFSET,
   type Command,
@@ -187,7 +188,10 @@ function bodyHasShape(header: Header, body: Uint8Array): boolean {
   switch (header.command) {
     case 'prepare':
       return readBatch(body, header.count) !== null;
-    case 'doViewChange':
+    case 'doViewChange': {
+      const headers = body.length - KNOWN_FILES_SIZE;
+      return headers >= 0 && headers % HEADER_SIZE === 0;
+    }
     case 'headers':
       return body.length % HEADER_SIZE === 0;
     case 'startView':

@@ -14,7 +14,6 @@ export const DROP_REASONS = {
   known_view: 'a start_view of the running view, which has nothing new to say',
   log_conflict: 'the logs that two replicas show to a new primary cannot both be true',
   member_alive: 'a file wants the place of a member that was heard recently',
-  newer_members: 'a do_view_change from a replica that knows a newer file of a member',
   not_fresh: 'an answer to a question that is no longer asked',
   not_from_primary: 'a prepare or start_view of a replica that is not the primary of its view',
   not_greeted: 'a peer whose greeting has not come yet since one of the two was started',

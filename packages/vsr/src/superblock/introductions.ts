@@ -1,15 +1,14 @@
-import { assert, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
+import { assert } from '@kimberlite/store';
 import { SLOT_COUNT } from '../membership.ts';
+import {
+  decodeKnownFiles,
+  encodeKnownFiles,
+  KNOWN_FILES_SIZE,
+  type KnownFile,
+  UNKNOWN_FILE,
+} from '../message/known-files.ts';
 import { type SlotSet, setAdd, setCount, setRemove } from '../std/bitset.ts';
 import { Op } from '../std/numbers.ts';
-
-/** The one data file of a slot whose word counts. */
-export interface KnownFile {
-  /** Its random number, made at format; zero while no file of the slot was ever met. */
-  readonly incarnation: bigint;
-  /** The op by which it took the place of a lost one (`recover`); zero for the first file. */
-  readonly since: Op;
-}
 
 /**
  * What a replica durably knows of its peers' data files, and they of its own (rule
@@ -24,13 +23,15 @@ export interface Introductions {
 }
 
 /** Bytes of an encoded Introductions. */
-export const INTRODUCTIONS_SIZE: number = 8 + SLOT_COUNT * 24;
+export const INTRODUCTIONS_SIZE: number = 8 + KNOWN_FILES_SIZE;
 
-export const UNKNOWN_FILE: KnownFile = { incarnation: 0n, since: Op(0) };
-
-/** What a file knows when it is made: itself alone. */
-export function firstIntroductions(slot: number, self: KnownFile): Introductions {
-  const files = Array.from({ length: SLOT_COUNT }, () => UNKNOWN_FILE);
+/** What a file knows when it is made: itself, and whatever it is told of the others, by slot. */
+export function firstIntroductions(
+  slot: number,
+  self: KnownFile,
+  told: readonly KnownFile[] = [],
+): Introductions {
+  const files = Array.from({ length: SLOT_COUNT }, (_, other) => told[other] ?? UNKNOWN_FILE);
   files[slot] = self;
   return { files, knownBy: 0 };
 }
@@ -94,28 +95,19 @@ export function isKnownByEnough(
   return known >= (recovered ? Math.min(replication, all) : all);
 }
 
-/** INTRODUCTIONS_SIZE bytes: knownBy, then for each slot its incarnation and its op. */
-export function encodeIntroductions(introductions: Introductions): Uint8Array {
+/** INTRODUCTIONS_SIZE bytes: knownBy, then the files of all slots. */
+export function encodeIntroductions({ files, knownBy }: Introductions): Uint8Array {
   const bytes = new Uint8Array(INTRODUCTIONS_SIZE);
-  const view = new DataView(bytes.buffer);
-  assert(introductions.files.length === SLOT_COUNT, 'a file for each slot');
-  view.setUint16(0, introductions.knownBy, true);
-  introductions.files.forEach(({ incarnation, since }, slot) => {
-    writeU128(view, 8 + slot * 24, incarnation);
-    writeU64(view, 8 + slot * 24 + 16, since);
-  });
+  new DataView(bytes.buffer).setUint16(0, knownBy, true);
+  bytes.set(encodeKnownFiles(files), 8);
   return bytes;
 }
 
 /** Null when a number is out of range. Integrity is the caller's. */
 export function decodeIntroductions(bytes: Uint8Array): Introductions | null {
   assert(bytes.length === INTRODUCTIONS_SIZE, 'all of it');
+  const files = decodeKnownFiles(bytes.subarray(8));
+  if (files === null) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const files: KnownFile[] = [];
-  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-    const since = readU64(view, 8 + slot * 24 + 16);
-    if (Number.isNaN(since)) return null;
-    files.push({ incarnation: readU128(view, 8 + slot * 24), since: Op(since) });
-  }
   return { files, knownBy: view.getUint16(0, true) };
 }

@@ -1,5 +1,12 @@
 import { present } from '@kimberlite/store';
-import { encodeHeaderList, logHeaderOf } from '../message/header-list.ts';
+import { SLOT_COUNT } from '../membership.ts';
+import { encodeHeaderList, type LogHeader, logHeaderOf } from '../message/header-list.ts';
+import {
+  encodeKnownFiles,
+  KNOWN_FILES_SIZE,
+  type KnownFile,
+  UNKNOWN_FILE,
+} from '../message/known-files.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
 import type { ToldCheckpoint } from '../replica/checkpoint/checkpoint-ids.ts';
@@ -20,6 +27,8 @@ export function doViewChangeOf(
     readonly logView?: number;
     readonly commitMin?: number;
     readonly checkpoint?: ToldCheckpoint;
+    /** Files that took the place of lost ones, by slot. */
+    readonly files?: Readonly<Record<number, KnownFile>>;
   } = {},
 ): Message<'doViewChange'> {
   const headers = chain.slice(-5).map(logHeaderOf).reverse();
@@ -31,12 +40,23 @@ export function doViewChangeOf(
       op: Op(chain.length - 1),
       commitMin: Op(options.commitMin ?? 0),
       ...checkpointFields(options.checkpoint),
-      filesSince: Op(0),
       nackBits: 0,
       presentBits: (1 << headers.length) - 1,
     },
-    encodeHeaderList(headers),
+    doViewChangeBody(headers, options.files),
   );
+}
+
+/** Whose author knows of no replaced file but these, by slot. */
+function doViewChangeBody(
+  headers: readonly LogHeader[],
+  replaced: Readonly<Record<number, KnownFile>> = {},
+): Uint8Array {
+  const files = Array.from({ length: SLOT_COUNT }, (_, slot) => replaced[slot] ?? UNKNOWN_FILE);
+  const body = new Uint8Array(KNOWN_FILES_SIZE + headers.length * HEADER_SIZE);
+  body.set(encodeKnownFiles(files), 0);
+  body.set(encodeHeaderList(headers), KNOWN_FILES_SIZE);
+  return body;
 }
 
 /** The start_view of a primary whose log is `chain`; by default at the checkpoint of format. */

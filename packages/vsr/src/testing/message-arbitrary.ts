@@ -1,5 +1,6 @@
 import { mix128, readU128, writeU128 } from '@kimberlite/store';
 import { BATCH_ENTRY_SIZE } from '../message/batch.ts';
+import { KNOWN_FILES_SIZE } from '../message/known-files.ts';
 import {
   COMMANDS,
   type Command,
@@ -62,6 +63,7 @@ function bodyFor(command: Command, prng: Prng): { body: Uint8Array | null; count
     case 'prepare':
       return { body: emptyRequests(parts, prng), count: parts };
     case 'doViewChange':
+      return { body: randomBytes(KNOWN_FILES_SIZE + parts * HEADER_SIZE, prng), count: 0 };
     case 'headers':
       return { body: randomBytes(parts * HEADER_SIZE, prng), count: 0 };
     case 'startView':

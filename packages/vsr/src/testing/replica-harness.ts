@@ -13,7 +13,7 @@ import { beginStartup } from '../replica/startup.ts';
 import { hasWork, step } from '../replica/step.ts';
 import type { TraceEvent } from '../replica/trace.ts';
 import type { StateMachine } from '../state-machine.ts';
-import { type ClientId, Op, View } from '../std/numbers.ts';
+import { type ClientId, Op, View, ZERO_CHECKSUM } from '../std/numbers.ts';
 import { Prng } from '../std/prng.ts';
 import { TICK_MICROS } from '../std/tick.ts';
 import type { Zone } from '../storage-layout.ts';
@@ -54,6 +54,31 @@ export function greeting(peer: number, word: Partial<OwnFields<'pong'>> = {}): M
   const asked = { pingMonotonic: STARTED_AT, pingLife: firstLife() };
   const rest = { ...checkpointFields(), ...asked, pongWall: 0, life: 1 };
   return fromPeer({ slot: peer, view: 0 }, 'pong', { ...known, ...promised, ...rest, ...word });
+}
+
+/** A ping of a peer's file, by default its first. */
+export function pingOf(
+  slot: number,
+  options: { incarnation?: bigint; view?: number; logView?: number; op?: number } = {},
+): Message<'ping'> {
+  const { incarnation = 9n, view = 0 } = options;
+  const word = {
+    promisedView: View(view),
+    promisedLogView: View(options.logView ?? 0),
+    promisedOp: Op(options.op ?? 0),
+  };
+  const fields = {
+    checkpointId: ZERO_CHECKSUM,
+    checkpointOp: Op(0),
+    op: Op(0),
+    commit: Op(0),
+    ...word,
+    monotonic: 5,
+    life: 1,
+    status: 1,
+    clock: 1,
+  };
+  return fromPeer({ slot, view, incarnation }, 'ping', fields);
 }
 
 /** The life of a replica whose generator has the usual seed. */

@@ -13,6 +13,7 @@ export const dividedRecovery: Scenario = {
   witnesses: [
     { counter: 'lostFileAcks', least: 1 },
     { counter: 'filesKnownByFew', least: 1 },
+    { counter: 'lostFilesWitnessed', least: 1 },
     { counter: 'disksReturned', least: 2 },
   ],
   options: (seed) => ({

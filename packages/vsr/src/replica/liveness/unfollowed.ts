@@ -11,8 +11,8 @@ import { isPrimary } from '../role.ts';
  * takes the new file for a stranger. It learns of it from the log or a checkpoint, and those come
  * from a primary alone: when the new file itself leads, the voter takes no word of it and stays in
  * its view change for ever. So the new file gives way, once in a view, to let one lead whom the
- * voter knows. Others may not tell the voter of the new file instead: what it then said of the
- * files it knows (filesSince) would claim that it knew of every older replacement too.
+ * voter knows. Others do not tell the voter of the new file instead: one that lied could make it
+ * deaf to a living member for good.
  */
 
 /** Primary: a voter tells how it is. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Op, View } from '../../std/numbers.ts';
 import { fixtureRoot, prepareAfter } from '../../testing/log-fixture.ts';
-import { fromPeer, greeting, ReplicaHarness } from '../../testing/replica-harness.ts';
+import { fromPeer, greeting, pingOf, ReplicaHarness } from '../../testing/replica-harness.ts';
 import { checkpointFields } from '../../testing/wal-disk.ts';
 import { snapshotOf } from '../snapshot.ts';
 
@@ -13,30 +13,6 @@ function stranger(slot = 1): ReplicaHarness {
 /** A ping of a peer in its data file `incarnation`, which stands by nothing. */
 function ping(slot: number, incarnation = 9n, view = 0): Parameters<ReplicaHarness['deliver']>[0] {
   return pingOf(slot, { incarnation, view });
-}
-
-function pingOf(
-  slot: number,
-  options: { incarnation?: bigint; view?: number; logView?: number; op?: number } = {},
-): Parameters<ReplicaHarness['deliver']>[0] {
-  const { incarnation = 9n, view = 0 } = options;
-  const word = {
-    promisedView: View(view),
-    promisedLogView: View(options.logView ?? 0),
-    promisedOp: Op(options.op ?? 0),
-  };
-  const fields = {
-    checkpointId: 0n as never,
-    checkpointOp: Op(0),
-    op: Op(0),
-    commit: Op(0),
-    ...word,
-    monotonic: 5,
-    life: 1,
-    status: 1,
-    clock: 1,
-  };
-  return fromPeer({ slot, view, incarnation }, 'ping', fields);
 }
 
 function vote(slot: number, incarnation = 9n): Parameters<ReplicaHarness['deliver']>[0] {

@@ -1,4 +1,5 @@
 import { nextView, primarySlot } from '../../membership.ts';
+import { type KnownFile, UNKNOWN_FILE } from '../../message/known-files.ts';
 import type { Header } from '../../message/layout.ts';
 import type { Message } from '../../message/message.ts';
 import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
@@ -141,7 +142,7 @@ export function introductionFields(
   | 'promisedOp'
   | 'life'
 > {
-  const known = fileOf(r.superblock.durable.introductions, ping.replica);
+  const known = vouchedFile(r, ping.replica);
   const promise = r.promises[ping.replica] ?? noPromise();
   return {
     pingIncarnation: ping.incarnation,
@@ -153,6 +154,15 @@ export function introductionFields(
     promisedOp: promise.op,
     life: r.life,
   };
+}
+
+/**
+ * The file that this replica says it durably knows. One that took the place of a lost one itself,
+ * and does not take part yet, vouches for no other such file (rule recover-by-op).
+ */
+function vouchedFile(r: Replica, slot: number): KnownFile {
+  const known = fileOf(r.superblock.durable.introductions, slot);
+  return known.since > 0 && !isIntroduced(r) ? UNKNOWN_FILE : known;
 }
 
 /** What a peer knows of this replica's own file. */

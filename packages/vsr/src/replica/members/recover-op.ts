@@ -1,9 +1,9 @@
-import { writeU64 } from '@kimberlite/store';
 import { RECOVERY_VOTERS_MIN } from '../../membership.ts';
-import { decodeRecovery, RECOVERED_SIZE } from '../../message/recover-body.ts';
+import type { KnownFile } from '../../message/known-files.ts';
+import { decodeRecovery, encodeRecovered, RECOVERED_SIZE } from '../../message/recover-body.ts';
 import { setHas, setRemove } from '../../std/bitset.ts';
 import type { Op } from '../../std/numbers.ts';
-import { fileOf, type KnownFile, withFile } from '../../superblock/introductions.ts';
+import { fileOf, withFile } from '../../superblock/introductions.ts';
 import { updateSuperblock } from '../checkpoint/superblock-update.ts';
 import { isHeardInView } from '../liveness/heard.ts';
 import type { Replica } from '../replica.ts';
@@ -34,12 +34,12 @@ export function isMemberAlive(r: Replica, body: Uint8Array): boolean {
 
 /**
  * Executes a `recover` (rule recover-by-op): from this op on the new file is the member's, and the
- * old one is not. Asked again with the same file it changes nothing and answers as before.
+ * old one is not. Asked again with the same file it changes nothing. The answer is what the new
+ * file is born with.
  */
 export function executeRecovery(r: Replica, op: Op, body: Uint8Array): Uint8Array {
-  const reply = new Uint8Array(RECOVERED_SIZE);
   const recovery = decodeRecovery(body);
-  if (recovery === null || !isRecoveryValid(r, body)) return reply;
+  if (recovery === null || !isRecoveryValid(r, body)) return new Uint8Array(RECOVERED_SIZE);
   const { slot, incarnation } = recovery;
   let file = r.replacedFiles.get(slot);
   if (file?.incarnation !== incarnation) {
@@ -47,8 +47,7 @@ export function executeRecovery(r: Replica, op: Op, body: Uint8Array): Uint8Arra
     r.replacedFiles.put(slot, file);
     adoptFile(r, slot, file);
   }
-  writeU64(new DataView(reply.buffer), 0, file.since);
-  return reply;
+  return encodeRecovered({ since: file.since, files: r.replacedFiles.all() });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type LeveledTable, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
 import { SLOT_COUNT } from '../../membership.ts';
+import { type KnownFile, UNKNOWN_FILE } from '../../message/known-files.ts';
 import { Op } from '../../std/numbers.ts';
-import type { KnownFile } from '../../superblock/introductions.ts';
 
 /** Table of the core that holds the files which took the place of lost ones. */
 export const TABLE_REPLACED_FILES = 2;
@@ -36,6 +36,11 @@ export class ReplacedFiles {
 
   get(slot: number): KnownFile | null {
     return this.bySlot.get(slot) ?? null;
+  }
+
+  /** By slot, SLOT_COUNT of them. */
+  all(): KnownFile[] {
+    return Array.from({ length: SLOT_COUNT }, (_, slot) => this.get(slot) ?? UNKNOWN_FILE);
   }
 
   put(slot: number, file: KnownFile): void {

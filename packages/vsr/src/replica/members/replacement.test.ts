@@ -2,11 +2,13 @@ import { mix128, present } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
 import { CONFIG_SIMULATION } from '../../config.ts';
 import { formatReplica, recoveredFile } from '../../format.ts';
+import { SLOT_COUNT } from '../../membership.ts';
 import {
   OPERATION_FORGET_FILES,
   OPERATION_RECOVER,
   OPERATION_REGISTER,
 } from '../../message/batch.ts';
+import { decodeKnownFiles, type KnownFile, UNKNOWN_FILE } from '../../message/known-files.ts';
 import { REFUSAL_REASONS } from '../../message/layout.ts';
 import { encodeRecovery } from '../../message/recover-body.ts';
 import { setSlots } from '../../std/bitset.ts';
@@ -20,7 +22,7 @@ import {
   makeRequest,
   prepareAfter,
 } from '../../testing/log-fixture.ts';
-import { fromPeer, greeting, ReplicaHarness } from '../../testing/replica-harness.ts';
+import { fromPeer, greeting, pingOf, ReplicaHarness } from '../../testing/replica-harness.ts';
 import { sessionNumber } from '../execution/sessions.ts';
 
 /** Op 1 registers a client, op 2 replaces the file of slot 2 in its name, op 3 is empty. */
@@ -77,18 +79,15 @@ describe('an op that replaces a lost file', () => {
     expect(setSlots(harness.replica.viewChange.votes)).not.toContain(2);
   });
 
-  it('is told with the log, and who does not know of it leaves that log out', () => {
+  it('is told with the log, and the file that it replaced is not counted with who knows', () => {
     const harness = new ReplicaHarness({ slot: 1, replicaCount: 5 }).start();
     for (const slot of [0, 2, 3]) {
       harness.deliver(fromPeer({ slot, view: 0 }, 'startViewChange', {}));
     }
     harness.settle();
     const log = [fixtureRoot(), prepareAfter(fixtureRoot())];
-    const knows = doViewChangeOf({ slot: 0, view: 1 }, log).header;
-    const { body } = doViewChangeOf({ slot: 0, view: 1 }, log);
-    const newer = { ...knows, filesSince: Op(9) };
-    harness.deliver(fromPeer({ slot: 0, view: 1 }, 'doViewChange', newer, body));
-    expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'newer_members' });
+    const files = { 2: { incarnation: 77n, since: Op(9) } };
+    harness.deliver(doViewChangeOf({ slot: 0, view: 1 }, log, { files }));
     harness.deliver(doViewChangeOf({ slot: 2, view: 1 }, log));
     expect(harness.replica.logView).toBe(0);
     harness.deliver(doViewChangeOf({ slot: 3, view: 1 }, log));
@@ -104,7 +103,8 @@ describe('an op that replaces a lost file', () => {
     harness.takeAll();
     harness.deliver(fromPeer({ slot: 0, view: 18 }, 'startViewChange', {}));
     harness.settle();
-    expect(present(harness.take('doViewChange')[0]).message.header.filesSince).toBe(2);
+    const { body } = present(harness.take('doViewChange')[0]).message;
+    expect(decodeKnownFiles(body)?.[2]).toEqual({ incarnation: 77n, since: 2 });
   });
 });
 
@@ -150,8 +150,13 @@ describe('an op that forgets what took the place of lost files', () => {
 
 describe('a file that takes the place of a lost one', () => {
   /** Of slot 2 among so many, by op 2. */
-  function recovered(replicaCount = 3): ReplicaHarness {
-    const file = { slot: 2, incarnation: 77n, since: Op(2), view: View(1) };
+  function recovered(
+    replicaCount = 3,
+    replaced: Readonly<Record<number, KnownFile>> = {},
+  ): ReplicaHarness {
+    const files = Array.from({ length: SLOT_COUNT }, (_, slot) => replaced[slot] ?? UNKNOWN_FILE);
+    const answer = { since: Op(2), files };
+    const file = { slot: 2, incarnation: 77n, recovered: answer, view: View(1) };
     const contents = formatReplica({
       config: CONFIG_SIMULATION,
       machine: FIXTURE_MACHINE,
@@ -187,6 +192,31 @@ describe('a file that takes the place of a lost one', () => {
       harness.settle();
     });
     expect(harness.replica).toMatchObject({ status: 'view_change', view: 33, logView: 0 });
+  });
+
+  it('knows which others were replaced before it, and is deaf to their lost files', () => {
+    const other = { incarnation: 66n, since: Op(1) };
+    const harness = recovered(4, { 3: other });
+    harness.deliver(pingOf(3));
+    expect(harness.traced('dropped')).toMatchObject([{ reason: 'other_incarnation' }]);
+    for (const slot of [0, 1]) harness.deliver(says(slot));
+    harness.settle();
+    const { body } = present(harness.take('doViewChange')[0]).message;
+    expect(decodeKnownFiles(body)?.[3]).toEqual(other);
+  });
+
+  it('vouches for no other that was recovered before it takes part itself', () => {
+    const other = { incarnation: 66n, since: Op(1) };
+    const harness = recovered(4, { 3: other });
+    const ask = (): bigint => {
+      harness.takeAll();
+      harness.deliver(pingOf(3, other));
+      return present(harness.take('pong')[0]).message.header.knownIncarnation;
+    };
+    expect(ask()).toBe(0n);
+    for (const slot of [0, 1]) harness.deliver(says(slot));
+    harness.settle();
+    expect(ask()).toBe(66n);
   });
 
   it('does not take a note for the knowledge of the op', () => {

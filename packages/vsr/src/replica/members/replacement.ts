@@ -1,21 +1,30 @@
 import { OPERATION_RECOVER, readBatch } from '../../message/batch.ts';
 import type { PrepareMessage } from '../../message/message.ts';
 import { decodeRecovery } from '../../message/recover-body.ts';
-import { Op, opMax } from '../../std/numbers.ts';
-import { fileOf } from '../../superblock/introductions.ts';
+import type { Op } from '../../std/numbers.ts';
 import type { Replica } from '../replica.ts';
 
 /*
  * Rule recover-by-op, between the op that replaces a lost file and the new file's first word. Each
  * replica takes the new file for the member's when it executes the op, so for a while some count
  * the lost file, should it come back to life, and others the new one: two voters in one slot, and
- * two quorums that need not meet. Three things keep them apart.
+ * two quorums that need not meet. Five things keep them apart.
  *
  * - The op, and what follows it in the pipeline, is committed without the lost file's copies.
  * - The new file says nothing before a replication quorum of the others has executed the op and
- *   says so; whoever counts the lost file for a view change counts one of those too.
- * - That one's do_view_change tells that it knows of a newer file; who does not know of it leaves
- *   it out, and so has no quorum.
+ *   says so; whoever counts the lost file for a view change counts the slot of one of those too.
+ * - Only who takes part says so. Otherwise two new files could vouch for each other, beside a
+ *   quorum that neither of the two lost ones ever met.
+ * - A new file knows from birth which others were replaced before it. Otherwise it would be less
+ *   of a witness than the file that stood in its slot when it vouched for another.
+ * - Each do_view_change tells which files its author knows, and a new primary counts no two of
+ *   which one takes the other's file for replaced.
+ *
+ * So no quorum of a view change holds a lost file whose successor has spoken. Take the successor
+ * that spoke first, of all files in the quorum that are lost: one slot of the quorum is that of a
+ * replica that had executed its op. If the same file speaks there now, or a newer one, it knows,
+ * and the two are not counted together; and an older one is itself a lost file whose successor
+ * spoke earlier.
  */
 
 /** Primary: remembers whose files an op of its pipeline replaces, if it does. */
@@ -34,16 +43,4 @@ export function noteReplacement(r: Replica, { header, body }: PrepareMessage): v
 export function isBeingReplaced(r: Replica, slot: number, op: Op): boolean {
   const replacedAt = r.primary.replacing.get(slot);
   return replacedAt !== undefined && replacedAt <= op && replacedAt > r.commitMin;
-}
-
-/**
- * The newest op by which, as this replica knows, a file took the place of a lost one. Its own it
- * knows by execution alone: a new file is told of its own op before it has any other.
- */
-export function filesSince(r: Replica): Op {
-  let newest = r.restored ? (r.replacedFiles.get(r.slot)?.since ?? Op(0)) : Op(0);
-  for (let slot = 0; slot < r.replicaCount; slot += 1) {
-    if (slot !== r.slot) newest = opMax(newest, fileOf(r.introductions, slot).since);
-  }
-  return newest;
 }

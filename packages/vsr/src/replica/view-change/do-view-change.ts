@@ -1,17 +1,19 @@
 import { assert } from '@kimberlite/store';
 import { primarySlot } from '../../membership.ts';
 import { decodeHeaderList, encodeHeaderList, isLogOf } from '../../message/header-list.ts';
+import { decodeKnownFiles, encodeKnownFiles, KNOWN_FILES_SIZE } from '../../message/known-files.ts';
+import { HEADER_SIZE } from '../../message/layout.ts';
 import type { Message } from '../../message/message.ts';
 import { Op, opMax } from '../../std/numbers.ts';
 import { isOtherCheckpoint, namesOtherCheckpoint } from '../checkpoint/checkpoint-ids.ts';
 import { updateSuperblock } from '../checkpoint/superblock-update.ts';
-import { filesSince } from '../members/replacement.ts';
 import type { Replica } from '../replica.ts';
 import { drop, trace } from '../report.ts';
 import { send } from '../send.ts';
 import { transitionToStatus } from '../status.ts';
 import { installHeaders } from './chain.ts';
-import { type DvcLog, logsConflict, type SelectedLog, selectLog } from './select-log.ts';
+import { logsOfOneMembership, type ToldLog } from './one-membership.ts';
+import { logsConflict, type SelectedLog, selectLog } from './select-log.ts';
 import { broadcastStartView, sendStartView } from './start-view.ts';
 import { startViewChangeTimer, transitionToViewChange } from './view-change.ts';
 import { voteToLeave } from './vote.ts';
@@ -43,7 +45,7 @@ export function sendDoViewChange(r: Replica): void {
     const absent = same ? r.journal.isNack(at) : !r.journal.isFaulty(at);
     if (absent || other) nackBits |= 1 << index;
   });
-  const dvc: DvcLog = {
+  const dvc: ToldLog = {
     replica: r.slot,
     logView: r.logView,
     op,
@@ -51,6 +53,7 @@ export function sendDoViewChange(r: Replica): void {
     headers,
     nackBits: nackBits >>> 0,
     presentBits: presentBits >>> 0,
+    files: r.introductions.files,
   };
   if (primarySlot(r.view) === r.slot) {
     // Told before this replica could speak for itself; of two that differ, its own is the true one.
@@ -58,11 +61,13 @@ export function sendDoViewChange(r: Replica): void {
     collectDvc(r, dvc);
     return;
   }
-  const { replica: _, headers: __, ...facts } = dvc;
+  const { replica: _, headers: __, files, ...facts } = dvc;
   const { checkpointId, checkpoint } = r;
-  const since = { filesSince: filesSince(r) };
-  const fields = { ...facts, ...since, checkpointId, checkpointOp: checkpoint.op };
-  send(r, primarySlot(r.view), 'doViewChange', fields, encodeHeaderList(headers));
+  const fields = { ...facts, checkpointId, checkpointOp: checkpoint.op };
+  const body = new Uint8Array(KNOWN_FILES_SIZE + headers.length * HEADER_SIZE);
+  body.set(encodeKnownFiles(files), 0);
+  body.set(encodeHeaderList(headers), KNOWN_FILES_SIZE);
+  send(r, primarySlot(r.view), 'doViewChange', fields, body);
 }
 
 /** New primary: the log of one replica; a quorum of them decides which log the view begins with. */
@@ -85,13 +90,6 @@ export function onDoViewChange(r: Replica, message: Message<'doViewChange'>): vo
     drop(r, message, 'wrong_checkpoint');
     return;
   }
-  if (header.filesSince > filesSince(r)) {
-    // It knows a file that this replica does not, so the one that this replica takes for that
-    // member's may be the lost one, and its log not to be counted with the others (rule
-    // recover-by-op).
-    drop(r, message, 'newer_members');
-    return;
-  }
   const dvc = decodeDvc(r, message);
   if (dvc === null) {
     drop(r, message, 'invalid_metadata');
@@ -110,7 +108,7 @@ export function onDoViewChange(r: Replica, message: Message<'doViewChange'>): vo
  * the other; between two others nobody can tell, and both are left out: a view that begins with the
  * wrong one of them would lose what a quorum acknowledged.
  */
-function contradictsAnother(r: Replica, dvc: DvcLog): boolean {
+function contradictsAnother(r: Replica, dvc: ToldLog): boolean {
   const { dvcs } = r.viewChange;
   let contradicts = false;
   for (const known of [...dvcs.values()]) {
@@ -122,22 +120,28 @@ function contradictsAnother(r: Replica, dvc: DvcLog): boolean {
 }
 
 /** Checks that a do_view_change is one that a replica can have sent. */
-function decodeDvc(r: Replica, { header, body }: Message<'doViewChange'>): DvcLog | null {
-  const headers = decodeHeaderList(body, r.checksum);
-  if (headers === null || !isLogOf(headers, header.op, r.config.pipelineMax)) return null;
+function decodeDvc(r: Replica, { header, body }: Message<'doViewChange'>): ToldLog | null {
+  const files = decodeKnownFiles(body);
+  const headers = decodeHeaderList(body.subarray(KNOWN_FILES_SIZE), r.checksum);
+  if (files === null || headers === null) return null;
+  if (!isLogOf(headers, header.op, r.config.pipelineMax)) return null;
   if (header.logView >= header.view || header.commitMin > header.op) return null;
   const { replica, logView, op, commitMin, nackBits, presentBits } = header;
-  return { replica, logView, op, commitMin, headers, nackBits, presentBits };
+  return { replica, logView, op, commitMin, headers, nackBits, presentBits, files };
 }
 
-function collectDvc(r: Replica, dvc: DvcLog): void {
+function collectDvc(r: Replica, dvc: ToldLog): void {
   const { dvcs } = r.viewChange;
   const known = dvcs.get(dvc.replica);
   if (known !== undefined && (known.op !== dvc.op || known.logView !== dvc.logView)) return;
   dvcs.set(dvc.replica, dvc);
   // One's own log takes part only once one's own view is durable, as everyone's.
   if (!dvcs.has(r.slot)) return;
-  const selection = selectLog([...dvcs.values()], {
+  const counted = logsOfOneMembership([...dvcs.values()], {
+    self: r.slot,
+    files: r.introductions.files,
+  });
+  const selection = selectLog(counted, {
     quorums: r.quorums,
     pipelineMax: r.config.pipelineMax,
   });

@@ -90,7 +90,8 @@ describe('a file that is recovered in a restored cluster', () => {
 
   /** Slot 2, which knows its peers and has nothing yet. */
   function recovered(): ReplicaHarness {
-    const made = { slot: 2, incarnation: 77n, since: Op(BORN + 1), view: View(1) };
+    const answer = { since: Op(BORN + 1), files: [] };
+    const made = { slot: 2, incarnation: 77n, recovered: answer, view: View(1) };
     const contents = formatReplica({
       config: CONFIG_SIMULATION,
       machine: FIXTURE_MACHINE,

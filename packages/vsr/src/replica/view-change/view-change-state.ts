@@ -2,7 +2,7 @@ import type { LogHeader } from '../../message/header-list.ts';
 import type { SlotSet } from '../../std/bitset.ts';
 import { Op } from '../../std/numbers.ts';
 import type { VoteReason } from '../reasons.ts';
-import type { DvcLog } from './select-log.ts';
+import type { ToldLog } from './one-membership.ts';
 
 /**
  * What a view change uses. Written by what stands beside it; besides by what begins or ends a life
@@ -14,7 +14,7 @@ export interface ViewChangeState {
   /** Why this replica votes to leave, while it does. */
   voting: VoteReason | null;
   /** do_view_changes for `view`, by slot. */
-  readonly dvcs: Map<number, DvcLog>;
+  readonly dvcs: Map<number, ToldLog>;
   /** What this replica's do_view_change says; durable with the view. Also by checkpoint.ts. */
   headers: readonly (LogHeader | null)[];
   /** View changes since the last view that was seen to work; stretches the timeout. */
