@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareBytes } from '../bytes.ts';
+import type { BlockReference } from '../forest-types.ts';
+import { present } from '../std/assert.ts';
 import { bytesOf, type Change } from '../testing/operations.ts';
+import type { BlockHold } from './block-hold.ts';
 import type { Forest } from './forest.ts';
 import { expectAccounted } from './testing/accounted.ts';
 import {
@@ -282,5 +285,59 @@ describe('leveled forest', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('a block that a reader waits for, when the next checkpoint is durable', () => {
+  const KEY = bytesOf('long');
+  /** Longer than a page takes: it has blocks of its own, which merges neither read nor move. */
+  const LONG = new Uint8Array(400).fill(1);
+
+  /** A reader that has looked for the value, so often that what it misses now is part of it. */
+  function waitingReader(): {
+    readonly host: LeveledHost;
+    readonly hold: BlockHold;
+    readonly reference: BlockReference;
+  } {
+    const writer = new LeveledHost(leveledForest());
+    writer.forest.table(1).put(KEY, LONG);
+    writer.checkpoint();
+    for (let looks = 1; ; looks += 1) {
+      const host = new LeveledHost(leveledForest(), writer.disk.copy());
+      host.restore(writer.forest.root, false);
+      const hold = host.forest.hold({ privileged: true });
+      const look = (): Uint8Array | null | 'wanted' =>
+        host.forest.holding(hold, () => host.forest.table(1).lookup(KEY));
+      for (let before = 1; before < looks; before += 1) {
+        expect(look()).toBe('wanted');
+        host.provide(100);
+      }
+      expect(look()).toBe('wanted');
+      const wanted = host.forest.takeWanted(100);
+      for (const reference of wanted.slice(1)) {
+        host.forest.provide(reference, host.disk.read(reference));
+      }
+      const reference = present(wanted[0]);
+      const isOfValue = host.disk.read(reference).filter((byte) => byte === 1).length > 100;
+      if (isOfValue) return { host, hold, reference };
+    }
+  }
+
+  it('is wanted no more, and the reader looks again: it may soon be nowhere', () => {
+    const { host, hold, reference } = waitingReader();
+    const { forest } = host;
+    const version = forest.demandVersion;
+    forest.table(1).put(KEY, LONG.slice().fill(2));
+    for (let round = 0; forest.tree.used.uses(reference.address); round += 1) {
+      expect(round).toBeLessThan(50);
+      forest.table(1).put(bytesOf(`other ${round}`), Uint8Array.of(round));
+      host.checkpoint();
+    }
+    expect(forest.demandVersion).toBeGreaterThan(version);
+    expect(forest.wants(reference)).toBe(false);
+    // What the disk gives there by now is no sign of rot, and nobody is asked for what it was.
+    expect(forest.provide(reference, null)).toBe('unwanted');
+    forest.release(hold);
+    expect(host.get(1, KEY)).toEqual(LONG.slice().fill(2));
   });
 });

@@ -164,7 +164,9 @@ export class Forest {
   checkpointDurable(): void {
     this.adopt(present(this.running().written, 'a durable checkpoint was serialised'));
     this.job = null;
-    // What was wanted of the tree before may be gone from the disk soon, and from peers.
+    // What was wanted of the tree before may be gone from the disk soon, and from peers. Found to
+    // be something else here, it would be fetched as if it had rotted, from who no longer has it,
+    // or put back over what stands there by then. Who still wants it looks again, in the new tree.
     this.demand.clear();
   }
 

@@ -350,6 +350,26 @@ describe('filter by the durable view headers', () => {
     expect(log.headCertain).toBe(true);
   });
 
+  it.each([false, true])(
+    'drops the body of a lap before under a given-up header (solo: %s)',
+    (solo) => {
+      // Op 44 was given up; its header came to the disk, its body was lost on the way.
+      const chain = chainOf(44);
+      const disk = diskWith(chain);
+      disk.slot(44).prepare = present(headersOf(chain)[44 - SLOTS]);
+      const superblock = superblockFixture({
+        view: View(2),
+        logView: View(2),
+        checkpoint: checkpointAt(16),
+        headers: suffix(chain.slice(0, 44)),
+      });
+      const log = present(tryRecover(disk, superblock, solo));
+      // Op 12, of which nobody has a need: its header is not written back.
+      expect(slotOf(log, 44)).toEqual(EMPTY);
+      expect(log).toMatchObject({ head: 43, headCertain: true });
+    },
+  );
+
   it('leaves a later op in the slot of a durable header that the checkpoint covers', () => {
     const chain = chainOf(36);
     const superblock = superblockFixture({

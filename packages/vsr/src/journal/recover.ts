@@ -88,7 +88,9 @@ function evidenceOf(
 function withoutGivenUp(read: SlotRead, superblock: SuperblockState): SlotRead {
   const { header, prepare } = read;
   if (!isEntry(header) || !isGivenUp(header.header, superblock)) return read;
-  // A body of an older use lies under a checkpoint, or the slot would not have been used again.
+  // A body of an older use lies under a checkpoint, or the slot would not have been used again. It
+  // is dropped as well: left as what the slot holds, it would be given its own header back, over a
+  // slot that was used since, while an op of the new log is perhaps being written there.
   const older = isEntry(prepare) && prepare.header.op < header.header.op;
   return { header: 'reserved', prepare: older ? 'reserved' : prepare };
 }

@@ -29,15 +29,13 @@ export function checkpointAllowsCommit(r: Replica, op: Op): boolean {
   const { checkpointInterval } = r.config;
   const nextCheckpoint = r.checkpoint.op + checkpointInterval;
   if (op > nextCheckpoint + checkpointDeadline(r.config)) return false;
-  if (op !== nextCheckpoint) return true;
-  // A block that is being repaired in place may be free for the next checkpoint to write over: two
-  // writes to one place must never be in flight.
-  return r.checkpointing === null && r.blockWrites === 0;
+  return op !== nextCheckpoint || r.checkpointing === null;
 }
 
 /** The state is exactly the one after a checkpoint op: freezes it; it is written in slices. */
 export function freezeCheckpoint(r: Replica, header: PrepareHeader): void {
   assert(r.checkpointing === null, 'one checkpoint at a time');
+  assertRepairsInPlace(r);
   r.forest.freeze();
   onCheckpointFrozen(r);
   r.checkpointing = {
@@ -51,6 +49,20 @@ export function freezeCheckpoint(r: Replica, header: PrepareHeader): void {
     slices: 0,
     sliceTick: r.tick,
   };
+}
+
+/**
+ * Two writes to one place must never be in flight, and a checkpoint writes wherever the durable one
+ * has nothing. So whatever is being written as it begins is a block of the durable one, repaired in
+ * place: the last checkpoint was sealed when all writes had ended, and from then until it was
+ * durable, with other blocks in use, no repair was begun (block-repair.ts).
+ */
+function assertRepairsInPlace(r: Replica): void {
+  assert(r.blockWrites === r.repairingBlocks.size, 'only repairs are on their way');
+  const { used } = r.forest.tree;
+  for (const address of r.repairingBlocks) {
+    assert(used.uses(address), 'what is repaired is a block of the durable checkpoint');
+  }
 }
 
 /**

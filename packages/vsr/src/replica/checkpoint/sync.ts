@@ -34,7 +34,10 @@ export function isReplacingState(r: Replica): boolean {
 /** Installs the pending checkpoint as soon as no block write and no superblock is in flight. */
 export function continueSync(r: Replica): void {
   const message = r.pendingSync;
-  // No block of the new tree is read or written before the last write of the old one has ended.
+  // No block of the new tree is read or written before the last write of the old one has ended. Nor
+  // may a read that was begun for the old one end in the new: it may have found a block that was
+  // written over since, and is to stand there once more. It would count as being on this disk, and
+  // never be fetched: what is then acknowledged on top of it has a copy less than it seems.
   if (message === null || r.blockWrites > 0 || r.superblock.busy || r.blockReads > 0) return;
   r.pendingSync = null;
   const { header, body } = message;
@@ -69,7 +72,9 @@ function install(
   r.primaryCommit = header.commit;
   r.primaryOp = header.op;
   r.checkpoint = record;
-  r.checkpointPrevious = record; // Of the one before it this disk has no blocks.
+  // Of the one before it this disk has no blocks: it may not be given to anybody who lags (the
+  // checkpoint that a restored cluster began with is proven to nobody by an op above its deadline).
+  r.checkpointPrevious = record;
   r.checkpointId = checkpointId(record, r.checksum);
   r.restored = false;
   r.syncTarget = record.op;

@@ -39,9 +39,11 @@ export function noteMissingBlock(r: Replica, reference: BlockReference): boolean
 }
 
 /**
- * The next checkpoint is durable: blocks that it no longer has are not missed any more, for their
- * room is free, and others may soon have nothing of them. An address that both trees use has the
- * same block in both: a checkpoint takes only room that the one before it leaves free.
+ * The next checkpoint is durable: blocks that it no longer has are not missed any more. Others may
+ * soon have nothing of them, so they would be asked for without end, and no backup would begin; and
+ * their room is free: one that came late would be written over what stands there by then. An
+ * address that both trees use has the same block in both: a checkpoint takes only room that the one
+ * before it leaves free.
  */
 export function dropReleasedBlocks(r: Replica): void {
   const { used } = r.forest.tree;
@@ -126,10 +128,10 @@ export function fetchWaitsForDisk(r: Replica): boolean {
 export function onBlock(r: Replica, message: Message<'block'>): void {
   const { header, body } = message;
   if (isReplacingState(r)) return;
-  // Once the next checkpoint is durable this address may be free, and given to the one after it: a
-  // repair still being written there would overwrite it. And while a superblock names a new
-  // checkpoint, no block that it may name is being written: a crash could tear both. So none is
-  // written between the sealing and the end; this one is asked for again.
+  // Once the sealed checkpoint is durable this address may be free, and given to the one after it:
+  // a repair that is still being written there, on a slow disk, would end over its block. One is
+  // sealed when all writes have ended, so none is begun before it is durable; this block is asked
+  // for again, if it is still in use (assertRepairsInPlace in checkpoint.ts).
   if (r.checkpointing?.sealed === true) return;
   if (r.missingBlocks.get(header.address) !== header.blockChecksum) {
     // Not wanted any more; who sent it has answered nevertheless.

@@ -17,6 +17,7 @@ import { startViewOf } from '../../testing/lead.ts';
 import { chainOf, extendChain, FIXTURE_CLUSTER } from '../../testing/log-fixture.ts';
 import { fromPeer, greeting, ReplicaHarness } from '../../testing/replica-harness.ts';
 import { checkpointAt } from '../../testing/wal-disk.ts';
+import { provenCheckpoint } from '../checkpoint/checkpoint.ts';
 
 /** The log of view 2: ops 1 to 30 of view 0, then two of its own. */
 const LOG = extendChain(above(chainOf(8)), 2, { view: 2 });
@@ -124,6 +125,16 @@ describe('a file that is recovered in a restored cluster', () => {
     harness.settle();
     expect(harness.traced('sync_started')).toMatchObject([{ target: BORN }]);
     expect(harness.replica).toMatchObject({ status: 'normal', view: 33, op: BORN + more });
+  });
+
+  it('gives others what it took over, and not what was before, of which it has nothing', () => {
+    const harness = recovered();
+    harness.deliver(told(born, 1));
+    harness.settle();
+    // Nothing above the deadline is committed in the life of this cluster: no proof but its birth.
+    expect(harness.replica.commitMax).toBe(BORN + 1);
+    expect(provenCheckpoint(harness.replica)).toEqual(born);
+    expect(provenCheckpoint(harness.restart().replica)).toEqual(born);
   });
 
   it('waits for proof of any other checkpoint', () => {
