@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { runProgram } from '@kimberlite/cli';
 import { formatAddress } from '@kimberlite/server';
+import { SUPERBLOCK_COPY_SIZE } from '@kimberlite/vsr';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { capturedIo } from '../../packages/cli/src/testing/captured-io.ts';
 import { fill, formatSolo, startSolo } from '../../packages/cli/src/testing/solo-file.ts';
@@ -41,11 +42,8 @@ function fresh(name: string): string {
  * for each file, so the moment is always the same one, just before the next file is begun.
  */
 function signalAt(signal: NodeJS.Signals, found: string): string {
-  const kernel = new URL('../../packages/kernel/src/index.ts', import.meta.url).href;
-  const module = fresh('kernel.mjs');
-  const lines = [
+  return moduleOf([
     "import { existsSync, readdirSync } from 'node:fs';",
-    `import { createKernel } from '${kernel}';`,
     `const directory = ${JSON.stringify(dirname(found))};`,
     'const make = () => {',
     '  const names = existsSync(directory) ? readdirSync(directory, { recursive: true }) : [];',
@@ -54,8 +52,49 @@ function signalAt(signal: NodeJS.Signals, found: string): string {
     '  return createKernel();',
     '};',
     'export { make as default };',
-  ];
-  writeFileSync(module, lines.join('\n'));
+  ]);
+}
+
+/** The kernel, whose module kills its own process as soon as a superblock is in a file. */
+function killWithin(found: string): string {
+  return moduleOf([
+    "import { statSync } from 'node:fs';",
+    `const path = ${JSON.stringify(found)};`,
+    'const size = () => statSync(path, { throwIfNoEntry: false })?.size ?? 0;',
+    'const watch = () => {',
+    "  if (size() >= 65_536) process.kill(process.pid, 'SIGKILL');",
+    '  setImmediate(watch);',
+    '};',
+    'watch();',
+    'export { createKernel as default };',
+  ]);
+}
+
+/**
+ * The kernel, whose module kills its own process at a call of the system: just before the one with
+ * that number among those of this name for whose `args` it holds.
+ */
+function killAtCall(name: 'linkSync' | 'writeSync', holds: string, number: number): string {
+  return moduleOf([
+    "import fs from 'node:fs';",
+    "import { syncBuiltinESMExports } from 'node:module';",
+    `const call = fs.${name};`,
+    'let calls = 0;',
+    `fs.${name} = (...args) => {`,
+    `  if (${holds}) calls += 1;`,
+    `  if (calls === ${number}) process.kill(process.pid, 'SIGKILL');`,
+    '  return call(...args);',
+    '};',
+    'syncBuiltinESMExports();',
+    'export { createKernel as default };',
+  ]);
+}
+
+/** The option for a module of these lines, which have the kernel's maker. */
+function moduleOf(lines: readonly string[]): string {
+  const kernel = new URL('../../packages/kernel/src/index.ts', import.meta.url).href;
+  const module = fresh('kernel.mjs');
+  writeFileSync(module, [`import { createKernel } from '${kernel}';`, ...lines].join('\n'));
   return `--state-machine=${module}`;
 }
 
@@ -81,7 +120,7 @@ describe('a restore that is killed', () => {
     const killed = await restore(into, signalAt('SIGKILL', join(into, found)));
     expect(killed.signal).toBe('SIGKILL');
     expect(readdirSync(into)).toEqual(left);
-    await expectNoReplica(join(into, 'replay.tmp'));
+    for (const name of left) await expectNoReplica(join(into, name));
     const again = await restore(into);
     expect(again.stderr).toContain(`${into} has ${left.join(', ')}, left by a command that was`);
     expect(again.stderr).toContain(
@@ -91,6 +130,40 @@ describe('a restore that is killed', () => {
     for (const name of left) rmSync(join(into, name));
     expect(await restore(into)).toMatchObject({ code: 0, stderr: '' });
     expect(readdirSync(into)).toEqual(['replica-0.data', 'replica-1.data', 'replica-2.data']);
+  });
+
+  it('in the middle of a file leaves one that says so, whatever somebody calls it', async () => {
+    for (const found of ['replay.tmp', 'replica-0.data.partial']) {
+      const into = fresh('killed');
+      expect((await restore(into, killWithin(join(into, found)))).signal).toBe('SIGKILL');
+      const renamed = fresh('replica.data');
+      renameSync(join(into, found), renamed);
+      await expectNoReplica(renamed);
+    }
+  });
+
+  it('while the files get their names leaves none that starts', async () => {
+    const into = fresh('killed');
+    expect((await restore(into, killAtCall('linkSync', 'true', 2))).signal).toBe('SIGKILL');
+    const left = readdirSync(into);
+    expect(left).toEqual(['replica-0.data', 'replica-1.data.partial', 'replica-2.data.partial']);
+    for (const name of left) await expectNoReplica(join(into, name));
+    expect((await restore(into)).stderr).toContain('Nothing depends on them: delete them');
+  });
+
+  it('while the files become those of replicas leaves each either that or unfinished', async () => {
+    const into = fresh('killed');
+    // Four copies of a superblock a file: the second file has one new copy, and three others.
+    const isCopy = `args[3] === ${SUPERBLOCK_COPY_SIZE}`;
+    expect((await restore(into, killAtCall('writeSync', isCopy, 6))).signal).toBe('SIGKILL');
+    expect(readdirSync(into)).toEqual(['replica-0.data', 'replica-1.data', 'replica-2.data']);
+    for (const slot of [1, 2]) await expectNoReplica(join(into, `replica-${slot}.data`));
+    const found = await runKimberlite('inspect', 'superblock', join(into, 'replica-0.data'));
+    expect(found).toMatchObject({ code: 0, stdout: expect.stringContaining('kimberlite.kernel') });
+    const again = await restore(into);
+    expect(again.stderr).toContain('has replica-1.data, replica-2.data, replica-0.data, left by');
+    expect(again.stderr).toContain('Unless a replica has run on one of them');
+    expect(again.code).toBe(UNFINISHED);
   });
 
   it('or a verification leaves a file in its scratch that nothing starts on', async () => {

@@ -11,10 +11,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createKernel } from '@kimberlite/kernel';
-import { isFault, lockFile } from '@kimberlite/server';
+import { formatDataFile, isFault, lockFile, replayMachineOf } from '@kimberlite/server';
 import { zoneOffset } from '@kimberlite/vsr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cliError } from '../fault.ts';
+import { cliError, unwrap } from '../fault.ts';
 import { readerOf, withDataFile } from '../inspect/data-file-reader.ts';
 import { readTree } from '../inspect/read-tree.ts';
 import { ProgressLine } from '../progress.ts';
@@ -156,6 +156,11 @@ describe('what an interrupted command has left', () => {
     return cluster;
   }
 
+  async function formatUnfinished(path: string): Promise<void> {
+    const sizes = { config: CONFIG_SMALL, cluster: 8n, slot: 0, replicaCount: 3 };
+    unwrap(await formatDataFile({ path, stateMachine: replayMachineOf(createKernel()), ...sizes }));
+  }
+
   it('is named, and stays', async () => {
     const cluster = leave('left', 'replica-5.data.partial', 'replay.tmp', 'replica-0.data');
     await expect(assertNothingThere(cluster)).rejects.toMatchObject({
@@ -165,11 +170,25 @@ describe('what an interrupted command has left', () => {
     expect(readdirSync(cluster.directory)).toHaveLength(3);
   });
 
-  it('may be files with names beside files without', async () => {
-    const names = ['replica-0.data', 'replica-1.data.partial', 'replica-2.data.partial'];
-    await expect(assertNothingThere(leave('named', ...names))).rejects.toMatchObject({
+  it('may be files with names beside files without; a stranger is not among them', async () => {
+    const names = ['replica-1.data', 'replica-2.data.partial'];
+    const cluster = leave('named', ...names);
+    await formatUnfinished(join(cluster.directory, 'replica-0.data'));
+    await expect(assertNothingThere(cluster)).rejects.toMatchObject({
       code: 'data_file_unfinished',
-      message: expect.stringContaining('replica-2.data.partial, replica-0.data, left'),
+      message: expect.stringContaining('has replica-2.data.partial, replica-0.data, left'),
+      remedy: expect.stringMatching(/^Nothing was touched. Nothing depends on them: delete/),
+    });
+  });
+
+  it('may be finished files beside unfinished ones, and one of these may have run', async () => {
+    const cluster = leave('finishing', 'replica-0.data', 'replica-7.data');
+    for (const slot of [1, 2]) {
+      await formatUnfinished(join(cluster.directory, `replica-${slot}.data`));
+    }
+    await expect(assertNothingThere(cluster)).rejects.toMatchObject({
+      code: 'data_file_unfinished',
+      message: expect.stringContaining('has replica-1.data, replica-2.data, replica-0.data, left'),
       remedy: expect.stringContaining('Unless a replica has run on one of them'),
     });
   });

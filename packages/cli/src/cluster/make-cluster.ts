@@ -3,10 +3,13 @@ import { basename, join } from 'node:path';
 import {
   type BlockSource,
   creationFault,
+  finishDataFile,
   formatDataFile,
+  isUnfinished,
   lockFile,
   makeFault,
   randomU128,
+  replayMachineOf,
   systemCode,
 } from '@kimberlite/server';
 import { mutualIntroductions, zoneOffset } from '@kimberlite/vsr';
@@ -29,7 +32,7 @@ const REPLAY = 'replay.tmp';
 const LEFTOVER = /^(replay\.tmp|replica-\d+\.data\.partial)$/;
 
 const NAMED = /^replica-\d+\.data$/;
-/** A majority of the new cluster may have its names, and can have been started. */
+/** A majority of the new cluster may be finished, and can have been started. */
 const UNLESS_RUN =
   'Nothing was touched. Unless a replica has run on one of them, nothing depends on them: delete ' +
   'them, and run the command again.';
@@ -53,20 +56,30 @@ function alreadyThere(path: string): Error {
 /** What was killed half-way has left files that are no replica's; what still runs has some, too. */
 async function assertNothingLeft({ directory }: NewCluster): Promise<void> {
   const names = namesIn(directory);
-  const left = names.filter((name) => LEFTOVER.test(name));
+  const named = names.filter((name) => NAMED.test(name));
+  const unfinished = named.filter((name) => isUnfinishedAt(join(directory, name)));
+  const left = [...names.filter((name) => LEFTOVER.test(name)), ...unfinished];
   if (left.length === 0) return;
   for (const name of left) await assertUnused(join(directory, name));
-  // Killed between two of its last steps, it has given the first ones their names.
-  const first = Math.min(...left.filter((name) => name !== REPLAY).map(slotOf));
-  const named = names.filter((name) => NAMED.test(name) && slotOf(name) <= first);
-  const all = [...left, ...(left.includes(REPLAY) ? [] : named)];
+  // Killed at its very last step, when all had their names, it has finished the first ones.
+  const isLastStep = left.length === unfinished.length;
+  const first = Math.min(...unfinished.map(slotOf));
+  const finished = named.filter((name) => isLastStep && slotOf(name) < first);
   throw ofServerFault(
     makeFault(
       'data_file_unfinished',
-      `${directory} has ${all.join(', ')}, left by a command that was interrupted`,
-      all.length === left.length ? undefined : UNLESS_RUN,
+      `${directory} has ${[...left, ...finished].join(', ')}, left by a command that was interrupted`,
+      finished.length === 0 ? undefined : UNLESS_RUN,
     ),
   );
+}
+
+function isUnfinishedAt(path: string): boolean {
+  try {
+    return isUnfinished(path);
+  } catch {
+    return false; // What cannot be read is somebody's: it is not written over either.
+  }
 }
 
 function slotOf(name: string): number {
@@ -95,7 +108,8 @@ async function assertUnused(path: string): Promise<void> {
  * Makes the files of a new cluster from what is left of another. The state that its checkpoint and
  * log come to is worked out by a replica of the old cluster, alone on a file of its own, which ends
  * with a checkpoint; that checkpoint is what each of the new files begins with. They get their
- * names when all of them are whole. Returns its op.
+ * names when all of them are whole, and become replicas' files when all have their names: until
+ * then `start` refuses each of them, whatever it is called. Returns its op.
  */
 export async function makeCluster(
   source: ReplaySource,
@@ -116,6 +130,10 @@ export async function makeCluster(
     });
     rmSync(replay);
     nameFiles(wanted, made);
+    for (const path of newFilePaths(wanted)) {
+      const fault = await finishDataFile(path, source.makeMachine());
+      if (fault !== null) throw ofServerFault(fault);
+    }
     made.keep();
     return op;
   });
@@ -157,7 +175,10 @@ function nameFiles(wanted: NewCluster, made: Unfinished): void {
   syncDirectory(join(wanted.directory, REPLAY));
 }
 
-/** All files of the new cluster know each other, and all begin with the same checkpoint. */
+/**
+ * All files of the new cluster know each other, and all begin with the same checkpoint. None of
+ * them is finished.
+ */
 async function formatFiles(
   replayed: DataFileReader,
   makeMachine: MakeMachine,
@@ -174,7 +195,7 @@ async function formatFiles(
       await formatDataFile({
         path,
         config,
-        stateMachine: makeMachine(),
+        stateMachine: replayMachineOf(makeMachine()),
         cluster,
         slot,
         replicaCount,

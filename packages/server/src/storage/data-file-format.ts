@@ -11,6 +11,8 @@ import {
   type MachineParts,
   machineIdentityOf,
   SECTOR_SIZE,
+  SUPERBLOCK_COPIES,
+  SUPERBLOCK_COPY_SIZE,
   stateMachineFault,
   type Zone,
   zoneOffset,
@@ -27,6 +29,7 @@ import {
 import { alignedBytes } from './aligned-memory.ts';
 import { lockFile } from './file-lock.ts';
 import { type IoMode, openBestMode } from './io-mode.ts';
+import { isReplayName } from './replay-machine.ts';
 
 const writeAsync = promisify(write);
 const fsyncAsync = promisify(fsync);
@@ -35,6 +38,7 @@ const closeAsync = promisify(close);
 /** Block area that format writes ahead; it grows by BLOCK_AREA_STEP (block-area.ts). */
 export const BLOCK_AREA_INITIAL: number = 4 * 1024 * 1024;
 const CHUNK_SIZE = 4 * 1024 * 1024;
+const SUPERBLOCK_SIZE: number = SUPERBLOCK_COPIES * SUPERBLOCK_COPY_SIZE;
 
 /** What `formatDataFile` makes a file from. */
 export interface FormatDataFileOptions {
@@ -82,16 +86,23 @@ export function formatDataFile(
   const machine = known ? stateMachine : machineIdentityOf(stateMachine, sha256);
   const blocks = options.blocks ?? { size: 0, read: (): Uint8Array => new Uint8Array(0) };
   const file = options.file ?? { incarnation: randomU128() };
+  const written = { config, machine, cluster, slot, replicaCount, checksum: sha256, ...file };
+  const first = isReplayName(machine.name) ? superblockOf(formatReplica(written)) : [];
   return writeDataFile({
     path,
     config,
     blockBytes: blocks.size,
-    writes: inOrder(
-      copyBlocks(blocks),
-      formatReplica({ config, machine, cluster, slot, replicaCount, checksum: sha256, ...file }),
-    ),
+    first,
+    writes: inOrder(copyBlocks(blocks), formatReplica(written)),
     ...(onProgress === undefined ? {} : { onProgress }),
   });
+}
+
+/** In one piece: half of it would tell nothing. */
+function superblockOf(format: Iterable<FormatWrite>): FormatWrite[] {
+  const all = new Uint8Array(SUPERBLOCK_SIZE);
+  for (const { zone, offset, bytes } of format) if (zone === 'superblock') all.set(bytes, offset);
+  return [{ zone: 'superblock', offset: 0, bytes: all }];
 }
 
 function* inOrder(
@@ -118,7 +129,12 @@ export function randomU128(): bigint {
 export interface WriteDataFileOptions {
   readonly path: string;
   readonly config: ClusterConfig;
-  /** In order; the superblock last, so that a superblock means a finished file. */
+  /**
+   * Written before anything else, zeros too: the superblock of a file that is not to be a
+   * replica's as it is, so that it is known for one wherever its making ends. Default: nothing.
+   */
+  readonly first?: readonly FormatWrite[];
+  /** In order; the superblock last, so that a replica's superblock means a finished file. */
   readonly writes: Iterable<FormatWrite>;
   /** Bytes that the block area needs, at least; default 0. */
   readonly blockBytes?: number;
@@ -159,7 +175,12 @@ export async function writeDataFile(
     }
     const blockBytes = Math.max(options.blockBytes ?? 0, BLOCK_AREA_INITIAL);
     const size = zoneOffset(config, 'blocks') + blockBytes;
-    await writeZeros(fd, size, options.onProgress ?? ((): void => {}));
+    const onProgress = options.onProgress ?? ((): void => {});
+    onProgress(0, size);
+    const { first = [] } = options;
+    await writeInOrder(fd, config, first);
+    if (first.length > 0) await fsyncAsync(fd);
+    await writeZeros(fd, { from: first.length > 0 ? SUPERBLOCK_SIZE : 0, size, onProgress });
     await writeInOrder(fd, config, options.writes);
     await fsyncAsync(fd);
     await closeAsync(fd);
@@ -186,12 +207,15 @@ function createFault(error: unknown, path: string): ServerFault {
 
 async function writeZeros(
   fd: number,
-  size: number,
-  onProgress: (written: number, total: number) => void,
+  options: {
+    readonly from: number;
+    readonly size: number;
+    readonly onProgress: (written: number, total: number) => void;
+  },
 ): Promise<void> {
+  const { from, size, onProgress } = options;
   const zeros = alignedBytes(CHUNK_SIZE);
-  onProgress(0, size);
-  for (let at = 0; at < size; ) {
+  for (let at = from; at < size; ) {
     at += await writeSome(fd, zeros, Math.min(CHUNK_SIZE, size - at), at);
     onProgress(Math.min(at, size), size);
   }

@@ -111,6 +111,9 @@ function lookInside(
       `${path} was made with the checksum ${identity.checksumName}, not ${checksum.name}`,
     );
   }
+  // Before its size: one that was never finished may have any, and its superblock says so.
+  const other = identityFault(path, identity, expected);
+  if (other !== null) return other;
   const needed = zoneOffset(identity.config, 'blocks');
   if (size < needed) {
     return makeFault(
@@ -118,7 +121,7 @@ function lookInside(
       `${path} has ${size} bytes, at least ${needed} expected`,
     );
   }
-  return identityFault(path, identity, expected) ?? { identity, size };
+  return { identity, size };
 }
 
 /** The superblock zone; zeros where the file is shorter, and where the device fails. */

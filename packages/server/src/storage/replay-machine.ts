@@ -1,7 +1,7 @@
 import type { StateMachine } from '@kimberlite/vsr';
 import { makeFault, type ServerFault } from '../errors.ts';
 
-/** Its name in the superblock of a file that only a restore or a verification uses. */
+/** Its name in the superblock of a file that a restore or a verification has not finished. */
 const REPLAY_NAME = 'kimberlite.replay';
 
 /**
@@ -23,8 +23,13 @@ export function replayMachineOf(machine: StateMachine): StateMachine {
   };
 }
 
-/** What refuses a file that such a machine ran on; null for every other name. */
+/** Whether this is its name: that of no machine which a replica runs. */
+export function isReplayName(name: string): boolean {
+  return name === REPLAY_NAME;
+}
+
+/** What refuses a file of such a machine; null for every other name. */
 export function replayFault(path: string, name: string): ServerFault | null {
-  if (name !== REPLAY_NAME) return null;
+  if (!isReplayName(name)) return null;
   return makeFault('data_file_unfinished', `${path} was left by a restore that was interrupted`);
 }
