@@ -1,5 +1,8 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Prng, SECTOR_SIZE, type Zone, zoneOffset } from '@kimberlite/vsr';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BLOCK_AREA_INITIAL } from '../../packages/server/src/storage/data-file-format.ts';
 import type { CallFault, FileCall } from '../../packages/server/src/testing/faulty-calls.ts';
 import { DISK_CONFIG, DISK_REPLICAS, DiskCluster } from '../support/disk-cluster.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -136,6 +139,29 @@ describe('a disk that fails a write', () => {
   }
 });
 
+describe('a disk that fails a sync', () => {
+  it('ends its replica, which never syncs a second time; the others go on', async () => {
+    await disks.cluster.stopAll();
+    const path = join(directory.path, 'synced');
+    mkdirSync(path);
+    // As where no file can be open for synchronous writes.
+    disks = await DiskCluster.start(path, { ioMode: 'write_fdatasync' });
+    await disks.write(5);
+    const slot = pick('primary');
+    fault(slot, ({ kind }) => (kind === 'sync' ? { kind: 'error', code: 'EIO' } : null));
+    await disks.write(5);
+    expect(await disks.fatal()).toMatchObject({ code: 'write_failed', exitCode: 31 });
+    expect(disks.logged('giving up')).toMatchObject([{ replica: slot, code: 'write_failed' }]);
+    const failed = disks.calls[slot]?.count('error');
+    await disks.write(5);
+    expect(disks.calls[slot]?.count('error')).toBe(failed);
+    await disks.cluster.stop(slot);
+    disks.calls[slot]?.setFault(null);
+    await disks.cluster.start(slot);
+    await nothingWasLost();
+  });
+});
+
 describe('a disk that lies about a write', () => {
   /** Spoils the first write that is wanted, and no other. */
   function once(slot: number, wanted: (call: FileCall) => boolean, what: CallFault): void {
@@ -187,6 +213,20 @@ describe('a disk that lies about a write', () => {
     });
   }
 
+  it('to a redundant header is mended by the scrubber or the next start', async () => {
+    const slot = pick('backup');
+    await disks.write(3);
+    once(slot, (call) => zoneOf(call) === 'wal_headers', { kind: 'lost' });
+    await disks.write(3);
+    expect(disks.calls[slot]?.count('lost')).toBe(1);
+    await startAgain(slot);
+    // Where the body is newer than its header says, it is known to be right: nothing to be said.
+    for (const line of disks.logged('corruption found')) {
+      expect(line).toMatchObject({ replica: slot, what: 'prepare' });
+    }
+    await nothingWasLost();
+  });
+
   it('to a block is found out by the scrubber or the next start', async () => {
     const slot = pick('backup');
     once(slot, (call) => zoneOf(call) === 'blocks', { kind: 'lost' });
@@ -198,6 +238,31 @@ describe('a disk that lies about a write', () => {
     const found = disks.logged('corruption found');
     expect(found.length).toBeGreaterThan(0);
     for (const line of found) expect(line).toMatchObject({ replica: slot, what: 'block' });
+    await nothingWasLost();
+  });
+
+  it('and puts a block in the place of others is found out in both', async () => {
+    const slot = pick('backup');
+    await disks.write(DISK_CONFIG.checkpointInterval + 2);
+    await disks.healthy();
+    const start = zoneOffset(DISK_CONFIG, 'blocks');
+    let by = 0;
+    fault(slot, (call) => {
+      // Behind the blocks are zeros, written ahead of need.
+      const isBlock = zoneOf(call) === 'blocks' && call.position < start + BLOCK_AREA_INITIAL;
+      if (by !== 0 || call.kind !== 'write' || !isBlock) return null;
+      by = start - call.position;
+      return by === 0 ? null : { kind: 'misdirected', by };
+    });
+    await disks.write(DISK_CONFIG.checkpointInterval);
+    await disks.healthy();
+    expect(by).toBeLessThan(0);
+    await startAgain(slot);
+    const found = new Set(disks.logged('corruption found').map(({ place }) => place));
+    // The first block of all was written over, and one was not written.
+    const meant = 1 - by / DISK_CONFIG.blockSize;
+    expect(found).toContain(1);
+    expect(found).toContain(meant);
     await nothingWasLost();
   });
 
@@ -225,6 +290,23 @@ function said(message: string): Promise<true> {
     explain: () => disks.describe(),
   });
 }
+
+describe('a disk that is slow', () => {
+  it('of the primary: it gives way, and all goes on as fast as without it', async () => {
+    await disks.write(5);
+    const slot = pick('primary');
+    fault(slot, ({ kind }) => (kind === 'write' ? { kind: 'slow', millis: 300 } : null));
+    await disks.write(2 * PUTS);
+    expect(disks.calls[slot]?.count('slow')).toBeGreaterThan(0);
+    const [given] = disks.logged('primary gives way');
+    expect(given).toMatchObject({ replica: slot, reason: 'slow_disk' });
+    expect(disks.cluster.primary()).not.toBe(slot);
+    disks.calls[slot]?.setFault(null);
+    await disks.healthy();
+    expect(disks.cluster.fatal).toEqual([]);
+    await nothingWasLost();
+  });
+});
 
 describe('a disk that hangs', () => {
   for (const role of ['primary', 'backup'] as const) {

@@ -28,7 +28,7 @@ const CALL_MILLIS = 20_000;
 
 type DiskClusterOptions = Pick<
   TestClusterOptions,
-  'pathOf' | 'scrubTourSeconds' | 'blockCacheSize'
+  'pathOf' | 'scrubTourSeconds' | 'blockCacheSize' | 'ioMode'
 >;
 
 /**

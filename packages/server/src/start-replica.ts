@@ -41,6 +41,7 @@ import type { GrowthResult } from './storage/block-room.ts';
 import { type OpenDataFile, openDataFile } from './storage/data-file.ts';
 import type { FileCalls } from './storage/file-calls.ts';
 import { FileStorage, THREAD_POOL_SIZE } from './storage/file-storage.ts';
+import type { IoMode } from './storage/io-mode.ts';
 import type { IoObserver } from './storage/io-queue.ts';
 import { measureReadRate } from './storage/read-rate.ts';
 import { fileReader, holdsNoOp } from './storage/unused-log.ts';
@@ -70,6 +71,8 @@ export interface StartReplicaOptions {
   readonly wrapStorage?: (storage: StoragePort) => StoragePort;
   /** Stands between the replica and the system's calls on its file, for tests of bad disks. */
   readonly fileCalls?: FileCalls;
+  /** How a write is made durable, for tests of other platforms; as the file is open by default. */
+  readonly ioMode?: IoMode;
 }
 
 /** A replica that listens. It may still be recovering: `status()` tells. */
@@ -192,7 +195,7 @@ class ReplicaServer implements RunningReplica {
     this.#storage = new FileStorage({
       fd: file.fd,
       path: file.path,
-      mode: file.mode,
+      mode: options.ioMode ?? file.mode,
       size: file.size,
       config,
       onFatal: (fault): void => this.#die('storage', fault),

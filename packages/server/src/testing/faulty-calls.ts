@@ -21,7 +21,9 @@ export type CallFault =
   | { readonly kind: 'torn'; readonly sectors: number }
   /** Writes all of it, that many bytes further on. */
   | { readonly kind: 'misdirected'; readonly by: number }
-  /** Is neither made nor answered before `release`. */
+  /** A write is made so many milliseconds later. */
+  | { readonly kind: 'slow'; readonly millis: number }
+  /** Is neither made nor answered before the fault is over. */
   | { readonly kind: 'hang' };
 
 /**
@@ -88,6 +90,9 @@ export class FaultyCalls implements FileCalls {
         return;
       case 'misdirected':
         systemCalls.write(fd, bytes, position + fault.by, done);
+        return;
+      case 'slow':
+        setTimeout(() => systemCalls.write(fd, bytes, position, done), fault.millis);
         return;
       case 'hang':
         this.#hanging.push(() => systemCalls.write(fd, bytes, position, done));

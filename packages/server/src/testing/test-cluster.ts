@@ -15,6 +15,7 @@ import type { Address } from '../network/address.ts';
 import { type RunningReplica, startReplica } from '../start-replica.ts';
 import { formatDataFile } from '../storage/data-file-format.ts';
 import type { FileCalls } from '../storage/file-calls.ts';
+import type { IoMode } from '../storage/io-mode.ts';
 import { PowerLossStorage } from './power-loss-storage.ts';
 import { TestClient } from './test-client.ts';
 
@@ -28,6 +29,8 @@ export interface TestClusterOptions {
   readonly powerLoss: 'none' | 'honest' | 'lying';
   /** Stands between a replica and its file, asked at each start; the system by default. */
   readonly calls?: (slot: number) => FileCalls;
+  /** That of the files by default. */
+  readonly ioMode?: IoMode;
   /** A day by default. */
   readonly scrubTourSeconds?: number;
   /** Of each replica; 128 MiB by default. */
@@ -116,6 +119,7 @@ export class TestCluster {
     this.#lives += 1n;
     const prng = new Prng(this.#lives);
     const calls = this.#options.calls?.(slot);
+    const { ioMode } = this.#options;
     const started = await startReplica({
       configuration: this.configuration(slot),
       stateMachine: this.#machine(),
@@ -123,6 +127,7 @@ export class TestCluster {
       onFatal: (fault) => this.fatal.push(fault),
       peerAddress: (peer) => this.#peerAddresses[peer] ?? null,
       ...(calls === undefined ? {} : { fileCalls: calls }),
+      ...(ioMode === undefined ? {} : { ioMode }),
       wrapStorage: (inner): StoragePort => {
         const { powerLoss } = this.#options;
         if (powerLoss === 'none') return inner;
