@@ -7,6 +7,7 @@ const SEND = 'vsr/src/replica/send.ts';
 const VIEW_CHANGE = 'vsr/src/replica/view-change/view-change.ts';
 const STARTUP = 'vsr/src/replica/startup.ts';
 const PRIMARY_START = 'vsr/src/replica/view-change/primary-start.ts';
+const FOLLOW_VIEW = 'vsr/src/replica/view-change/follow-view.ts';
 const START_VIEW = 'vsr/src/replica/view-change/start-view.ts';
 const HEARTBEAT = 'vsr/src/replica/normal/heartbeat.ts';
 const STATUS = 'vsr/src/replica/status.ts';
@@ -87,7 +88,7 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
           '    default:\n' + "      return durable.view < header.view ? 'view_not_durable' : null;",
         replace: '    default:\n' + '      return null;',
       },
-      { file: START_VIEW, find: '  r.journal.pause();\n', replace: '' },
+      { file: FOLLOW_VIEW, find: '  r.journal.pause();\n', replace: '' },
     ],
   },
   {

@@ -146,11 +146,11 @@ export interface Replica {
   clockLostSince: number | null;
   // ── the protocol's own ────────────────────────────────────────────────────────────────────────
   //   status           status.ts
-  //   view, logView    view-change.ts, do-view-change.ts, start-view.ts, introduce.ts
+  //   view, logView    view-change.ts, do-view-change.ts, follow-view.ts, introduce.ts
   //   op, chainOp      append.ts, chain.ts
   //   commitMin        commit.ts, with the checksum
-  //   commitMax        append.ts, heartbeat.ts, prepare-ok.ts, do-view-change.ts, start-view.ts
-  //   of a view only   append.ts, heartbeat.ts, request.ts, repair.ts, start-view.ts
+  //   commitMax        append.ts, heartbeat.ts, prepare-ok.ts, do-view-change.ts, follow-view.ts
+  //   of a view only   append.ts, heartbeat.ts, request.ts, repair.ts, follow-view.ts
   status: Status;
   /** Never shown to others above `superblock.durable.view`. */
   view: View;

@@ -10,9 +10,7 @@ import {
 } from '../../superblock/superblock.ts';
 import type { Replica } from '../replica.ts';
 import { trace } from '../report.ts';
-import { clearViewState, transitionToStatus } from '../status.ts';
-import { installHeaders } from '../view-change/chain.ts';
-import { updateSuperblock } from './superblock-update.ts';
+import { followView } from '../view-change/follow-view.ts';
 
 /**
  * State transfer: this replica takes over a peer's checkpoint with the log above it. Everything is
@@ -48,43 +46,29 @@ export function continueSync(r: Replica): void {
   const headers = decodeHeaderList(body.subarray(CHECKPOINT_RECORD_SIZE), r.checksum);
   assert(record !== null && headers !== null, 'it was checked when it came');
   if (record.op <= r.commitMin) return;
-  install(r, { message, record });
-  installHeaders(r, { op: header.op, headers });
-  updateSuperblock(r);
+  trace(r, { kind: 'sync_started', op: r.commitMin, target: record.op });
+  replaceState(r, record);
+  followView(r, { header, headers });
 }
 
-function install(
-  r: Replica,
-  sync: { readonly message: Message<'startView'>; readonly record: CheckpointRecord },
-): void {
-  const { message, record } = sync;
-  const { header } = message;
-  trace(r, { kind: 'sync_started', op: r.commitMin, target: record.op });
-  clearViewState(r);
+/** The checkpoint takes the place of all that was executed here; its blocks are still to come. */
+function replaceState(r: Replica, record: CheckpointRecord): void {
   // The checkpoint in the making is given up; what was written of it lies in free space.
   r.checkpointing = null;
   r.executing = null;
-  r.view = header.view;
-  r.logView = header.view;
+  r.commitReading = null;
   r.commitMin = record.op;
   r.commitChecksum = record.prepareChecksum;
-  r.commitMax = opMax(opMax(r.commitMax, header.commit), record.op);
-  r.primaryCommit = header.commit;
-  r.primaryOp = header.op;
+  r.commitMax = opMax(r.commitMax, record.op);
   r.checkpoint = record;
   // Of the one before it this disk has no blocks: it may not be given to anybody who lags (the
   // checkpoint that a restored cluster began with is proven to nobody by an op above its deadline).
   r.checkpointPrevious = record;
   r.checkpointId = checkpointId(record, r.checksum);
   r.restored = false;
+  r.restorePending = true;
   r.syncTarget = record.op;
+  r.missingBlocks.clear();
   r.stuckSince = null;
   r.viewChange.attempts = 0;
-  r.restorePending = true;
-  r.missingBlocks.clear();
-  r.commitReading = null;
-  r.journal.pause();
-  transitionToStatus(r, 'normal');
-  r.timers.start('silence');
-  r.timers.hurry('repair');
 }

@@ -10,7 +10,7 @@ import {
 } from '../../message/header-list.ts';
 import { HEADER_SIZE } from '../../message/layout.ts';
 import type { Message } from '../../message/message.ts';
-import { type Op, opMax } from '../../std/numbers.ts';
+import type { Op } from '../../std/numbers.ts';
 import {
   CHECKPOINT_RECORD_SIZE,
   type CheckpointRecord,
@@ -18,7 +18,6 @@ import {
   encodeCheckpoint,
 } from '../../superblock/superblock.ts';
 import { provenCheckpoint } from '../checkpoint/checkpoint.ts';
-import { updateSuperblock } from '../checkpoint/superblock-update.ts';
 import { startSync } from '../checkpoint/sync.ts';
 import { isStuck } from '../liveness/stuck.ts';
 import { heardPrimary } from '../normal/heartbeat.ts';
@@ -28,9 +27,8 @@ import type { Replica } from '../replica.ts';
 import { drop, fatal, trace } from '../report.ts';
 import { isBackup, isPrimary } from '../role.ts';
 import { broadcastMessage, compose, sendMessage } from '../send.ts';
-import { clearViewState, transitionToStatus } from '../status.ts';
-import { installHeaders, logSuffix } from './chain.ts';
-import { noteViewBegun } from './view-change-pace.ts';
+import { logSuffix } from './chain.ts';
+import { followView } from './follow-view.ts';
 
 /** Primary of a begun view: gives the log to everyone. */
 export function broadcastStartView(r: Replica): void {
@@ -103,7 +101,7 @@ export function onStartView(r: Replica, message: Message<'startView'>): void {
     if (beyond) return;
   }
   if (r.status === 'normal' && header.view === r.view) return;
-  installStartView(r, { message, headers });
+  installStartView(r, { header, headers });
 }
 
 /**
@@ -144,35 +142,19 @@ function startViewGate(r: Replica, { header }: Message<'startView'>): DropReason
   return null;
 }
 
-/** Backup: head, headers, log_view and status change at once; acks wait until that is durable. */
 function installStartView(
   r: Replica,
   view: {
-    readonly message: Message<'startView'>;
+    readonly header: Message<'startView'>['header'];
     readonly headers: readonly (LogHeader | null)[];
   },
 ): void {
-  const { header } = view.message;
-  if (header.op < r.commitMin) {
+  const { op } = view.header;
+  if (op < r.commitMin) {
     // What was executed here is in every later log: one of the two is of another history.
     fatal(r, 'diverged');
     return;
   }
-  if (r.op > header.op) {
-    trace(r, { kind: 'truncated', op: header.op, from: r.op, view: header.view });
-  }
-  clearViewState(r);
-  r.view = header.view;
-  r.logView = header.view;
-  installHeaders(r, { op: header.op, headers: view.headers });
-  r.commitMax = opMax(r.commitMax, header.commit);
-  r.primaryCommit = header.commit;
-  r.primaryOp = header.op;
-  noteViewBegun(r, header.commit);
-  r.journal.pause();
-  updateSuperblock(r);
-  transitionToStatus(r, 'normal');
-  r.timers.start('silence');
-  r.timers.stop('viewChange');
-  r.timers.hurry('repair');
+  if (r.op > op) trace(r, { kind: 'truncated', op, from: r.op, view: view.header.view });
+  followView(r, view);
 }
