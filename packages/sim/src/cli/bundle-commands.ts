@@ -88,7 +88,9 @@ export async function minimizeCommand(
     if (found === null) return notFailing(bundle);
     const output = options.output ?? options.bundle.replace(/(\.min)?(\.json)?$/, '.min.json');
     writeBundle(output, found.bundle);
-    const why = found.complete ? 'nothing more can be left out' : 'the replays are used up';
+    const why = found.complete
+      ? 'nothing more can be left out'
+      : `they are used up: npx vopr minimize ${output} goes on`;
     process.stdout.write(
       `before: ${sizeText(found.before)}\nafter:  ${sizeText(found.after)}\n` +
         `${found.replays} replays, ${why}\n${removedText(found.bundle.removed)}\n` +

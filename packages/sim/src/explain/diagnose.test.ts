@@ -1,5 +1,5 @@
 import { AssertionError } from '@kimberlite/store';
-import type { TraceEvent } from '@kimberlite/vsr';
+import type { AnyMessage, TraceEvent } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import type { HostSetup, ReplicaMaker } from '../cluster/replica-maker.ts';
 import { NOTHING_REMOVED } from '../faults/fault-gate.ts';
@@ -67,17 +67,15 @@ function stoppingMaker(stops: (slot: number, event: TraceEvent) => string | null
   return { ...productionMaker, create };
 }
 
-/** Replicas that send nothing to some. */
-function silentMaker(silent: readonly number[]): ReplicaMaker {
+/** Replicas whose words do not all reach the others. */
+function silentMaker(drops: (to: number, message: AnyMessage) => boolean): ReplicaMaker {
   const create = (setup: HostSetup) => {
     const { transport } = setup.ports;
-    const quiet = {
-      ...transport,
-      sendToReplica: (slot: number, message: Parameters<typeof transport.sendToReplica>[1]) => {
-        if (!silent.includes(slot)) transport.sendToReplica(slot, message);
-      },
+    const sendToReplica = (to: number, message: AnyMessage): void => {
+      if (!drops(to, message)) transport.sendToReplica(to, message);
     };
-    return productionMaker.create({ ...setup, ports: { ...setup.ports, transport: quiet } });
+    const ports = { ...setup.ports, transport: { ...transport, sendToReplica } };
+    return productionMaker.create({ ...setup, ports });
   };
   return { ...productionMaker, create };
 }
@@ -122,7 +120,7 @@ describe('a diagnosis of a replica that stopped', () => {
       slot === 2 && event.kind === 'acknowledged' && event.op === 9 ? 'wal_corrupt' : null,
     );
     const found = diagnosisOf('baseline', { maker });
-    expect(found).toMatchObject({ slot: 2, stop: { slot: 2, reason: 'wal_corrupt' } });
+    expect(found).toMatchObject({ slot: 2, op: 9, stop: { slot: 2, reason: 'wal_corrupt' } });
     expect(found.message).toBe('assertion: replica gave up: wal_corrupt');
     expect(found.lines.at(-1)).toMatch(/ 2 backup +view .* STOPPED wal_corrupt$/);
     expect(found.text).toMatch(
@@ -144,12 +142,12 @@ describe('a diagnosis of a replica that stopped', () => {
 
 describe('a diagnosis of a core that does not converge', () => {
   it('shows how each replica stands, and blames none where all are stuck', () => {
-    const found = diagnosisOf('baseline', { maker: silentMaker([0, 1, 2]) }, SHORT);
-    expect(found.message).toMatch(/^the core does not converge: clients 0, .* wait for answers; /);
+    const found = diagnosisOf('baseline', { maker: silentMaker(() => true) }, SHORT);
+    expect(found.message).toMatch(/^the core does not converge: all 4 clients wait for answers; /);
     expect(found).toMatchObject({ slot: null, op: null });
     expect(found.standing).toHaveLength(4);
     expect(found.standing[0]).toMatch(
-      / - .* STUCK there is no primary of view \d+ \(clients 0, .* wait for answers\)$/,
+      / - .* STUCK there is no primary of view \d+ \(all 4 clients wait for answers.*\)$/,
     );
     found.standing.slice(1).forEach((line, slot) => {
       const numbers = 'view \\d+/\\d+ op \\d+ commit \\d+/\\d+ cp \\d+';
@@ -162,7 +160,7 @@ describe('a diagnosis of a core that does not converge', () => {
   });
 
   it('blames the one that is stuck alone, whoever spoke last', () => {
-    const found = diagnosisOf('baseline', { maker: silentMaker([2]) }, SHORT);
+    const found = diagnosisOf('baseline', { maker: silentMaker((to) => to === 2) }, SHORT);
     expect(found.slot).toBe(2);
     expect(found.message).toMatch(/does not converge: replica 2 is in view \d+, another in \d+; /);
     expect(found.standing).toHaveLength(3);
@@ -170,5 +168,12 @@ describe('a diagnosis of a core that does not converge', () => {
     expect(found.standing[1]).toMatch(/ IN ORDER$/);
     expect(found.progress[0]).toMatch(/^the last commit: .* committed op \d+/);
     for (const line of found.lines) expect(line).toMatch(/^ *\d+ #\d+ +2 /);
+  });
+
+  it('shows once what is done again and again', () => {
+    const maker = silentMaker((_to, { header }) => header.command === 'startView');
+    const { text } = diagnosisOf('baseline', { maker }, SHORT);
+    expect(text).toMatch(/^last trace lines of replicas? [012, ]+, one of each kind:$/m);
+    expect(text).toMatch(/ dropped command [a-z_]+ reason stale_view from \d \(\d+ like this\)$/m);
   });
 });

@@ -3,7 +3,6 @@ import { CHECKERS } from '../checkers/violation.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Observed } from '../cluster/observer.ts';
 import type { RunResult } from '../run/run-seed.ts';
-import { opOf } from './about-op.ts';
 import type { Bundle } from './bundle.ts';
 import { type EarlySign, EarlySigns, earlySignText } from './early-signs.ts';
 import { Evidence, type Lies, type Stop } from './evidence.ts';
@@ -41,8 +40,10 @@ export interface Diagnosis {
 export function diagnose(bundle: Bundle, parts: ReplayParts = {}): Diagnosis {
   const liveness = bundle.verdict === 'liveness';
   const named = numberAfter(bundle.message, 'op');
-  const { replicaCount } = bundle.options;
-  const evidence = new Evidence({ op: named, failedAt: bundle.event, replicaCount });
+  const evidence = new Evidence({
+    ...{ op: named, failedAt: bundle.event, stuck: liveness },
+    replicaCount: bundle.options.replicaCount,
+  });
   const signs = new EarlySigns();
   const run: { cluster: Cluster | null } = { cluster: null };
   const result = replay(bundle, {
@@ -64,7 +65,7 @@ export function diagnose(bundle: Bundle, parts: ReplayParts = {}): Diagnosis {
       stop?.slot ??
       run.cluster?.interrupted() ??
       lastToSpeak(evidence.last, result, bundle));
-  const op = named ?? (liveness || evidence.last === null ? null : opOf(evidence.last));
+  const op = named ?? (liveness ? null : evidence.opIn(result.event));
   return {
     promise: promiseOf(bundle),
     slot: culprit,
@@ -93,8 +94,12 @@ function linesOf(
     return { about: `about op ${op}, and the last of all`, lines };
   }
   const stuck = lackingSlots(evidence.standing);
-  if (culprit === null && stuck.length > 0) {
-    return { about: `of replicas ${stuck.join(', ')}`, lines: evidence.linesOf(stuck) };
+  if (stuck.length > 0) {
+    const who = stuck.length === 1 ? 'replica' : 'replicas';
+    return {
+      about: `of ${who} ${stuck.join(', ')}, one of each kind`,
+      lines: evidence.kindsOf(stuck),
+    };
   }
   const own = culprit === null ? [] : evidence.linesOf([culprit]);
   if (own.length > 0) return { about: `of replica ${culprit}`, lines: own };

@@ -1,6 +1,6 @@
 import type { Happening, Observed } from '../cluster/observer.ts';
-import { isAbout } from './about-op.ts';
-import { traceLine } from './trace-line.ts';
+import { isAbout, opOf } from './about-op.ts';
+import { happeningText, traceLine } from './trace-line.ts';
 
 /** A replica that ended itself for good. */
 export interface Stop {
@@ -21,14 +21,17 @@ export interface Lies {
 }
 
 interface Line {
-  readonly slot: number | null;
   readonly event: number;
   readonly text: string;
+  /** The same for lines that differ in nothing but their numbers. */
+  readonly kind: string;
 }
 
 const LINES_MAX = 12;
 /** What happened in so many events before the failure may have to do with it. */
 const EVENTS_NEAR = 1_000;
+/** Of who is stuck: some tens of seconds, in which all is tried that is tried at all. */
+const EVENTS_NEAR_STUCK = 20_000;
 
 /**
  * Gathers from a replay what a diagnosis is made of. What an event holds may be gone after the
@@ -45,9 +48,11 @@ export class Evidence {
   /** How all stand at the end of a run that did not converge: the core, then each replica. */
   readonly standing: Observed[];
   private readonly op: number | null;
-  private readonly failedAt: number;
+  private readonly nearFrom: number;
   private readonly replicaCount: number;
   private commitHead: number;
+  /** The op that something was about last, and when. */
+  private lastOp: { readonly event: number; readonly op: number } | null;
   private readonly aboutOp: Line[];
   /** By replica, and under null what happened to none: the last before the failure. */
   private readonly near: Map<number | null, Line[]>;
@@ -63,6 +68,8 @@ export class Evidence {
   constructor(about: {
     readonly op: number | null;
     readonly failedAt: number;
+    /** The core did not converge. */
+    readonly stuck: boolean;
     readonly replicaCount: number;
   }) {
     this.stop = null;
@@ -71,9 +78,10 @@ export class Evidence {
     this.lastPrimary = null;
     this.standing = [];
     this.op = about.op;
-    this.failedAt = about.failedAt;
+    this.nearFrom = about.failedAt - (about.stuck ? EVENTS_NEAR_STUCK : EVENTS_NEAR);
     this.replicaCount = about.replicaCount;
     this.commitHead = 0;
+    this.lastOp = null;
     this.aboutOp = [];
     this.near = new Map();
     this.given = new Map();
@@ -97,15 +105,23 @@ export class Evidence {
       const on = given?.event === event ? traceLine(given).trimEnd() : null;
       this.stop = { slot, reason: what.reason, event, on };
     }
+    const op = opOf(seen);
+    if (op !== null) this.lastOp = { event, op };
     const about = this.op !== null && isAbout(seen, this.op);
-    const near = event > this.failedAt - EVENTS_NEAR;
+    const near = event > this.nearFrom && !this.isChatter(what);
     if (!about && !near) return;
-    const line: Line = { slot, event, text: traceLine(seen).trimEnd() };
-    if (about) keep(this.aboutOp, line);
-    if (!near || this.isChatter(what)) return;
+    const line = lineOf(seen);
+    if (about) this.aboutOp.push(line);
+    if (about && this.aboutOp.length > LINES_MAX) this.aboutOp.shift();
+    if (!near) return;
     const lines = this.near.get(slot) ?? [];
     this.near.set(slot, lines);
-    keep(lines, line);
+    lines.push(line);
+  }
+
+  /** The op that the last thing of this event was about that was about one; null for none. */
+  opIn(event: number): number | null {
+    return this.lastOp?.event === event ? this.lastOp.op : null;
   }
 
   /** The last lines about the op that the failure names; empty without one. */
@@ -120,9 +136,31 @@ export class Evidence {
 
   /** The last lines of these replicas before the failure, in the order of events. */
   linesOf(slots: readonly (number | null)[]): readonly string[] {
+    return this.nearLines(slots)
+      .slice(-LINES_MAX)
+      .map(({ text }) => text);
+  }
+
+  /**
+   * Of lines that differ in nothing but their numbers the last one alone, and how many there are:
+   * who is stuck does the same things again and again.
+   */
+  kindsOf(slots: readonly number[]): readonly string[] {
+    const kinds = new Map<string, { last: Line; count: number }>();
+    for (const line of this.nearLines(slots)) {
+      const count = (kinds.get(line.kind)?.count ?? 0) + 1;
+      // Put anew, so that the order is that of the last ones.
+      kinds.delete(line.kind);
+      kinds.set(line.kind, { last: line, count });
+    }
+    return [...kinds.values()]
+      .slice(-LINES_MAX)
+      .map(({ last, count }) => (count === 1 ? last.text : `${last.text} (${count} like this)`));
+  }
+
+  private nearLines(slots: readonly (number | null)[]): readonly Line[] {
     const lines = slots.flatMap((slot) => this.near.get(slot) ?? []);
-    lines.sort((first, other) => first.event - other.event);
-    return lines.slice(-LINES_MAX).map(({ text }) => text);
+    return lines.sort((first, other) => first.event - other.event);
   }
 
   /** The last lines of all. */
@@ -135,8 +173,8 @@ export class Evidence {
     const { firstLie, lastLie, lieKinds } = this;
     if (firstLie === null || lastLie === null) return null;
     const told = slot === null ? undefined : this.lies.get(slot);
-    const lineOf = (seen: Observed): string => traceLine(seen).trimEnd();
-    return { kinds: lieKinds, first: lineOf(firstLie), last: lineOf(told ?? lastLie) };
+    const first = traceLine(firstLie).trimEnd();
+    return { kinds: lieKinds, first, last: traceLine(told ?? lastLie).trimEnd() };
   }
 
   /** What comes again and again, whatever happens, and would hide the rest. */
@@ -166,8 +204,9 @@ export class Evidence {
   }
 }
 
-/** Adds a line, and forgets the oldest of too many. */
-function keep(lines: Line[], line: Line): void {
-  lines.push(line);
-  if (lines.length > LINES_MAX) lines.shift();
+function lineOf(seen: Observed): Line {
+  const { what, slot, event } = seen;
+  const words = happeningText(what).replace(/\b([0-9a-f]{6}|[0-9]+)\b/g, '#');
+  const kind = `${slot} ${what.kind === 'message' ? what.from : ''} ${words}`;
+  return { event, text: traceLine(seen).trimEnd(), kind };
 }

@@ -89,8 +89,9 @@ export class Timeline {
 
   /** Lanes of so many columns, and the last so many moments below. */
   text({ width, moments }: { readonly width: number; readonly moments: number }): string {
-    const column = Math.max(1, Math.ceil((this.end + 1) / width));
-    const columns = Math.floor(this.end / column) + 1;
+    const end = this.eventfulEnd();
+    const column = Math.max(1, Math.ceil((end + 1) / width));
+    const columns = Math.floor(end / column) + 1;
     const label = (text: string): string => text.padEnd(11);
     const lines = [label('seconds') + axis(columns, column)];
     this.lanes.forEach((lane, slot) => {
@@ -99,6 +100,7 @@ export class Timeline {
     });
     lines.push(label('network') + this.networkText(columns, column));
     lines.push(label('commits') + this.commitText(columns, column));
+    if (end < this.end) lines.push(quietText(end, this.end));
     lines.push('', LEGEND, '');
     const shown = this.moments.slice(Math.max(0, this.moments.length - moments));
     if (shown.length < this.moments.length) {
@@ -107,11 +109,23 @@ export class Timeline {
     return [...lines, ...shown.map(momentText)].map((line) => line.trimEnd()).join('\n');
   }
 
+  /**
+   * Where the lanes end. A core that does not converge is given minutes, and nothing but that would
+   * be seen of its run: of a long quiet end a part is enough.
+   */
+  private eventfulEnd(): number {
+    const eventful = this.moments.filter(({ mark }) => mark !== '!');
+    const committed = this.commits.at(-1)?.micros ?? 0;
+    const last = eventful.reduce((latest, { micros }) => Math.max(latest, micros), committed);
+    const shown = Math.ceil(last * QUIET_SHOWN);
+    return last > 0 && this.end > 2 * shown ? shown : this.end;
+  }
+
   private marks(slot: number, columns: number, column: number): string {
     const marks = new Array<string>(columns).fill(' ');
     for (const moment of this.moments) {
       if (moment.slot !== slot) continue;
-      const at = Math.floor(moment.micros / column);
+      const at = Math.min(columns - 1, Math.floor(moment.micros / column));
       marks[at] = stronger(marks[at] ?? ' ', moment.mark);
     }
     return marks.join('');
@@ -120,7 +134,7 @@ export class Timeline {
   private networkText(columns: number, column: number): string {
     const marks = new Array<string>(columns).fill(' ');
     for (const { from, to } of this.partitions) {
-      const last = Math.floor((to ?? this.end) / column);
+      const last = Math.min(columns - 1, Math.floor((to ?? this.end) / column));
       for (let at = Math.floor(from / column); at <= last; at += 1) marks[at] = '#';
     }
     return marks.join('');
@@ -143,6 +157,14 @@ const LEGEND =
   '^ start  X crash  0-9 primary of view (last digit)  T truncated  c checkpoint  s synced\n' +
   'S stopped itself for good  # partition  ! failure  commits: from none to most in a column';
 
+/** A quiet end is shown up to this many times as long as what was before it. */
+const QUIET_SHOWN = 1.25;
+
+function quietText(from: number, to: number): string {
+  const seconds = (micros: number): string => (micros / 1_000_000).toFixed(2);
+  return `from ${seconds(from)} to ${seconds(to)} s nothing more is to be marked`;
+}
+
 /** The mark of a moment, or null for what is not shown. */
 function markOf({ what }: Observed): string | null {
   if (what.kind === 'process') {
@@ -150,6 +172,7 @@ function markOf({ what }: Observed): string | null {
     return marks[what.what];
   }
   if (what.kind === 'stopped') return 'S';
+  if (what.kind === 'stuck') return what.outside === null && what.lacks.length > 0 ? '!' : null;
   if (what.kind === 'fault') {
     const shown = what.fault.kind === 'partition' || what.fault.kind === 'power_cut';
     return shown && !what.fault.removed ? '#' : null;

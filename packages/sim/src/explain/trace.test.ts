@@ -70,6 +70,31 @@ describe('a trace of lies', () => {
 });
 
 describe('a timeline', () => {
+  it('shows little of a quiet end, and in its last column who is stuck', () => {
+    const timeline = new Timeline(2);
+    const seen = { slot: 0, role: 'backup', state: null } as const;
+    const start = { kind: 'process', what: 'start' } as const;
+    timeline.observe({ ...seen, event: 1, micros: 1_000_000, what: start });
+    const stuck = {
+      kind: 'stuck',
+      outside: null,
+      lacks: ['is in view_change'],
+      waits: [],
+    } as const;
+    timeline.observe({ ...seen, event: 9, micros: 100_000_000, what: stuck });
+    const sound = { ...stuck, lacks: [] };
+    timeline.observe({ ...seen, slot: 1, event: 9, micros: 100_000_000, what: sound });
+    const rows = timeline.text({ width: 10, moments: 5 }).split('\n');
+    expect(rows.slice(1, 5).map((row) => row.slice(11))).toEqual([
+      '.......bbb',
+      '       ^ !',
+      '..........',
+      '',
+    ]);
+    expect(rows).toContain('from 1.25 to 100.00 s nothing more is to be marked');
+    expect(rows.at(-1)).toMatch(/10000 #9 +0 {2}STUCK is in view_change$/);
+  });
+
   it('has a lane for each replica, with what it was and what happened to it', () => {
     const timeline = new Timeline(3);
     const script = new ScriptedCluster({

@@ -100,7 +100,7 @@ export class LivenessPhase {
     });
     const queries = clients.reduce((sum, client) => sum + client.queriesPending, 0);
     return this.stuck([
-      ...(waits.length === 0 ? [] : [`clients ${waits.join(', ')} wait for answers`]),
+      ...(waits.length === 0 ? [] : [`${clientsText(waits, clients)} wait for answers`]),
       ...(queries === 0 ? [] : [`${queries} queries wait for answers`]),
     ]);
   }
@@ -193,6 +193,11 @@ export class LivenessPhase {
     }
     assert(!this.core.includes(slot), 'the core is not frozen');
   }
+}
+
+function clientsText(waits: readonly number[], clients: readonly unknown[]): string {
+  if (waits.length === clients.length) return `all ${waits.length} clients`;
+  return `clients ${waits.join(', ')}`;
 }
 
 /** Packets on their way on a healed link; more where each is long on its way. */
