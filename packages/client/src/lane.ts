@@ -21,12 +21,8 @@ import { encodeBatch } from './encode-batch.ts';
 import type { DefiniteRefusal } from './endings.ts';
 import { ClientError } from './errors.ts';
 import type { PendingCall } from './pending-call.ts';
+import { RegisterPause } from './register-pause.ts';
 
-/** Milliseconds before a session is registered again that did not live long; doubles. */
-const REGISTER_PAUSE_MIN = 100;
-const REGISTER_PAUSE_MAX = 5_000;
-/** A session that lived so long, in milliseconds, is replaced at once. */
-const SESSION_LIFE_GOOD = 10_000;
 /** Milliseconds before a batch is sent again that a primary without quorum refused. */
 const NO_QUORUM_PAUSE = 100;
 
@@ -71,8 +67,8 @@ export class Lane {
   private batch: readonly PendingCall[] | null;
   /** When the request in flight was submitted; meaningful while `batch` is there. */
   private submittedAt: number;
-  private registeredAt: number;
-  private registerPause: number;
+  /** No register while this is on. */
+  private readonly registerPause: RegisterPause;
   /** No register and no request before this. */
   private pausedUntil: number;
   /** No request while this is on. */
@@ -86,8 +82,7 @@ export class Lane {
     this.session = null;
     this.batch = null;
     this.submittedAt = 0;
-    this.registeredAt = 0;
-    this.registerPause = REGISTER_PAUSE_MIN;
+    this.registerPause = new RegisterPause(options.prng);
     this.pausedUntil = 0;
     this.busyPause = new BusyPause(options.prng);
     this.sessionHost = {
@@ -109,7 +104,8 @@ export class Lane {
 
   /** Whether it could be registered now. */
   isUnregistered(): boolean {
-    return this.session === null && this.host.now() >= this.pausedUntil;
+    const now = this.host.now();
+    return this.session === null && now >= this.pausedUntil && !this.registerPause.isOn(now);
   }
 
   /** Newest view that replies have shown, or null before the first. */
@@ -192,7 +188,7 @@ export class Lane {
   private onEffect(effect: Exclude<ClientEffect, { readonly kind: 'send' }>): void {
     switch (effect.kind) {
       case 'registered':
-        this.registeredAt = this.host.now();
+        this.registerPause.onRegistered(this.host.now());
         return this.host.onReady();
       case 'reply':
         this.onReply(effect.message);
@@ -246,15 +242,9 @@ export class Lane {
   }
 
   private onEvicted(reason: EvictionReason): void {
-    const now = this.host.now();
     const batch = this.batch === null ? [] : this.takeBatch();
-    const livedWell = this.registeredAt > 0 && now - this.registeredAt >= SESSION_LIFE_GOOD;
-    // Clients above the session limit would otherwise evict each other as fast as they can.
-    if (livedWell) this.registerPause = REGISTER_PAUSE_MIN;
-    else this.pausedUntil = now + this.prng.between(this.registerPause / 2, this.registerPause);
-    if (!livedWell) this.registerPause = Math.min(this.registerPause * 2, REGISTER_PAUSE_MAX);
+    this.registerPause.onEvicted(this.host.now());
     this.session = null;
-    this.registeredAt = 0;
     const why = `the session was evicted (${snake(reason)})`;
     const message = `${why}; the call in flight may have happened`;
     rejectAll(batch, { code: 'evicted', message, definite: false });

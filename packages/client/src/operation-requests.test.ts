@@ -311,6 +311,9 @@ describe('the end of requests', () => {
       message: 'the session was evicted (no_session); the request may have happened',
     });
     await stage.pass(20);
+    // Clients that evict each other must not do it as fast as they can.
+    expect(sessions()).toBe(1);
+    await stage.pass(100);
     const given = stage.newest();
     expect(given.header.operation).toBe(21);
     stage.refuse(given, 'busy');

@@ -26,6 +26,7 @@ import { type OperationReply, requestNotTakenError } from './operations.ts';
 import type { Outlook } from './outlook.ts';
 import { Pending } from './pending.ts';
 import { type QueueLimits, QueueRoom } from './queue-room.ts';
+import { RegisterPause } from './register-pause.ts';
 import type { ReplicaLinks } from './replica-links.ts';
 
 /** What gets a place in the log. */
@@ -62,6 +63,8 @@ export class OperationRequests {
   private session: ClientSession | null;
   /** No request while this is on. */
   private readonly busyPause: BusyPause;
+  /** No register while this is on. */
+  private readonly registerPause: RegisterPause;
   private readonly lastRefusal: LastRefusal;
   private readonly sessionHost: SessionHost;
 
@@ -72,6 +75,7 @@ export class OperationRequests {
     this.inFlight = null;
     this.session = null;
     this.busyPause = new BusyPause(options.prng);
+    this.registerPause = new RegisterPause(options.prng);
     this.lastRefusal = new LastRefusal();
     this.sessionHost = {
       send: (slot, message) => options.links.send(slot, message),
@@ -118,8 +122,10 @@ export class OperationRequests {
     if (this.inFlight !== null || links.connected().length === 0) return;
     const first = this.firstThatFits(facts);
     if (first === null) return;
-    if (this.session === null) this.register(facts);
-    else if (this.session.state === 'ready' && !this.busyPause.isOn(links.now())) this.begin(first);
+    const now = links.now();
+    if (this.session === null) {
+      if (!this.registerPause.isOn(now)) this.register(facts);
+    } else if (this.session.state === 'ready' && !this.busyPause.isOn(now)) this.begin(first);
   }
 
   onMessage(message: AnyMessage): void {
@@ -216,6 +222,7 @@ export class OperationRequests {
   private onEffect(effect: Exclude<ClientEffect, { readonly kind: 'send' }>): void {
     switch (effect.kind) {
       case 'registered':
+        this.registerPause.onRegistered(this.options.links.now());
         return this.options.onReady();
       case 'reply':
         return this.onReply(effect.message);
@@ -265,12 +272,10 @@ export class OperationRequests {
     this.lastRefusal.note(reason, this.options.links.now());
   }
 
-  /**
-   * What waits goes on in a new session, from the next tick: clients that evict each other must not
-   * do it as fast as they can.
-   */
+  /** What waits goes on in a new session. */
   private onEvicted(reason: EvictionReason): void {
     this.session = null;
+    this.registerPause.onEvicted(this.options.links.now());
     if (this.inFlight === null) return;
     const message = `the session was evicted (${snake(reason)}); the request may have happened`;
     this.takeInFlight().reject(new ClientError({ code: 'evicted', message, definite: false }));
