@@ -107,6 +107,18 @@ describe('a failure of a planted bug', { timeout: 120_000 }, () => {
     expect(code).toBe(2);
     expect(vopr('repro', join(folder, 'absent.json'))).toMatchObject({ code: 2 });
   });
+
+  it('can not be replayed with parameters that no run can have', () => {
+    const value = JSON.parse(readFileSync(bundle, 'utf8')) as { readonly options: object };
+    const edited = join(folder, 'edited.json');
+    writeFileSync(
+      edited,
+      JSON.stringify({ ...value, options: { ...value.options, replicaCount: 99 } }),
+    );
+    const { code, errors } = vopr('repro', edited);
+    expect(errors).toMatch(/edited\.json: options\.replicaCount must be .* from 1 to 6, not 99$/m);
+    expect(code).toBe(2);
+  });
 });
 
 describe('vopr', { timeout: 60_000 }, () => {
@@ -116,6 +128,13 @@ describe('vopr', { timeout: 60_000 }, () => {
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ scenario: 'Baseline', runs: 1, seed: '12345' });
     expect(vopr('scenarios').out).toMatch(/^ +baseline /im);
+  });
+
+  it('ends without a word when nobody reads on', () => {
+    const list = `'${process.execPath}' --conditions=@kimberlite/source '${main}' list`;
+    const { stdout, stderr } = spawnSync('sh', ['-c', `${list} | head -1`], { encoding: 'utf8' });
+    expect(stdout).toBe('Scenarios\n');
+    expect(stderr).toBe('');
   });
 
   it('counts seeds', () => {
