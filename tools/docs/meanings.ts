@@ -188,7 +188,10 @@ export const BODY_MEANINGS: Partial<Record<Command, string>> = {
   request: 'what the operation says; at most the message size less 320 bytes, padded to 8',
   prepare: '`count` entries, see [batch entry](#batch-entry)',
   reply: 'what the operation says; at most 64 KiB',
-  doViewChange: 'headers of prepares from `op` downwards, 256 bytes each, zeros for an unknown one',
+  doViewChange:
+    'of each of 16 slots the file that the sender knows, incarnation (16) and the op by which it ' +
+    'took the place of a lost one (8); then headers of prepares from `op` downwards, 256 bytes ' +
+    'each, zeros for an unknown one',
   startView: 'checkpoint record (256 bytes, docs/data-file.md), then headers from `op` downwards',
   headers: 'headers of prepares, descending',
   requestBlocks: '32 bytes for each block: address (u64), checksum (u128), zeros',
