@@ -4,7 +4,14 @@ import type { Expiry } from '../forest-types.ts';
 import { type Combine, RecordKind } from '../record.ts';
 import { present } from '../std/assert.ts';
 import { MergedCursor } from './merged-cursor.ts';
-import { pageCount, pageLevel, pageRecord, recordIsOutline, recordPart } from './page.ts';
+import {
+  OUTLINE_REFERENCES,
+  pageCount,
+  pageLevel,
+  pageRecord,
+  recordIsOutline,
+  recordPart,
+} from './page.ts';
 import type { RecordFold } from './record-fold.ts';
 import type { BlockSink, BlockSource, Run } from './run.ts';
 import { RunBuilder } from './run-builder.ts';
@@ -139,7 +146,8 @@ class LeftPages implements LeaveListener {
       if (from !== null && (next === null || compareBytes(next, from) > 0)) continue;
       sink.release(holder, at);
       for (const part of outlines) {
-        for (let name = 4; name < part.length; name += REFERENCE_SIZE) sink.release(part, name);
+        for (let name = OUTLINE_REFERENCES; name < part.length; name += REFERENCE_SIZE)
+          sink.release(part, name);
       }
     }
   }

@@ -25,6 +25,8 @@ import { readU32, writeU32 } from './reference.ts';
  */
 export const PAGE_HEADER_SIZE = 16;
 export const PAGE_RECORD_HEADER_SIZE = 8;
+/** Where the references begin in an outline value part: behind the size of the value. */
+export const OUTLINE_REFERENCES = 4;
 /** What a page begins with. */
 export const PAGE_MAGIC = 0x3150464b;
 const SLOT_SIZE = 2;
@@ -51,7 +53,9 @@ export function pageValueSizeMax(blockSize: number): number {
 
 /** Bytes of a value, at most: its value part may be a list of references. */
 export function valueSizeMax(blockSize: number): number {
-  const references = Math.floor((pageValueSizeMax(blockSize) - 4) / REFERENCE_SIZE);
+  const references = Math.floor(
+    (pageValueSizeMax(blockSize) - OUTLINE_REFERENCES) / REFERENCE_SIZE,
+  );
   return references * blockSize;
 }
 
@@ -187,7 +191,7 @@ export function isPage(page: Uint8Array, place: PagePlace): boolean {
 }
 
 function isOutline(partSize: number, size: number, blockSize: number): boolean {
-  return size > 0 && partSize === 4 + Math.ceil(size / blockSize) * REFERENCE_SIZE;
+  return size > 0 && partSize === OUTLINE_REFERENCES + Math.ceil(size / blockSize) * REFERENCE_SIZE;
 }
 
 /** A record to append; the value part is written as it is. */

@@ -1,6 +1,6 @@
 import { REFERENCE_SIZE } from '../block.ts';
 import { assert } from '../std/assert.ts';
-import { outlineSize, recordIsOutline, recordPart } from './page.ts';
+import { OUTLINE_REFERENCES, outlineSize, recordIsOutline, recordPart } from './page.ts';
 import type { BlockSource } from './run.ts';
 
 /** The value of the record at `at`; null while blocks of it are not in memory: all are wanted. */
@@ -10,7 +10,7 @@ export function recordValue(page: Uint8Array, at: number, source: BlockSource): 
   const value = new Uint8Array(outlineSize(part));
   let whole = true;
   let filled = 0;
-  for (let name = 4; name < part.length; name += REFERENCE_SIZE) {
+  for (let name = OUTLINE_REFERENCES; name < part.length; name += REFERENCE_SIZE) {
     const block = source.raw(part, name);
     if (block === null) {
       whole = false;
@@ -28,7 +28,7 @@ export function recordReady(page: Uint8Array, at: number, source: BlockSource): 
   if (!recordIsOutline(page, at)) return true;
   const part = recordPart(page, at);
   let ready = true;
-  for (let name = 4; name < part.length; name += REFERENCE_SIZE) {
+  for (let name = OUTLINE_REFERENCES; name < part.length; name += REFERENCE_SIZE) {
     if (source.raw(part, name) === null) ready = false;
   }
   return ready;
@@ -45,7 +45,7 @@ export function recordHead(
 ): Uint8Array | null {
   const part = recordPart(page, at);
   if (!recordIsOutline(page, at)) return part;
-  const block = source.raw(part, 4);
+  const block = source.raw(part, OUTLINE_REFERENCES);
   assert(block === null || block.length >= size, 'a head lies in one block');
   return block === null ? null : block.subarray(0, Math.min(block.length, outlineSize(part)));
 }

@@ -1,5 +1,12 @@
 import { REFERENCE_SIZE } from '../block.ts';
-import { pageChild, pageCount, pageRecord, recordIsOutline, recordPart } from './page.ts';
+import {
+  OUTLINE_REFERENCES,
+  pageChild,
+  pageCount,
+  pageRecord,
+  recordIsOutline,
+  recordPart,
+} from './page.ts';
 import { addressAt } from './reference.ts';
 import type { BlockSource, Run } from './run.ts';
 import { runViews, type TableLevels } from './table-levels.ts';
@@ -141,7 +148,7 @@ function frameOfLeaf(leaf: Uint8Array, { table }: BlockName): Frame {
         index += 1;
         if (!recordIsOutline(leaf, record)) continue;
         part = recordPart(leaf, record);
-        at = 4; // Behind the size of the value.
+        at = OUTLINE_REFERENCES;
       }
       const name = { holder: part, at, table, level: null, from: null };
       at += REFERENCE_SIZE;

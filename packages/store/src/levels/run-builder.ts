@@ -5,6 +5,7 @@ import { RecordKind, recordSize } from '../record.ts';
 import { assert, present } from '../std/assert.ts';
 import { filterBuild, filterSize } from './filter.ts';
 import {
+  OUTLINE_REFERENCES,
   PAGE_HEADER_SIZE,
   PAGE_RECORD_HEADER_SIZE,
   PageBuilder,
@@ -214,12 +215,12 @@ export class RunBuilder {
   private outline(value: Uint8Array): Uint8Array {
     assert(value.length <= valueSizeMax(this.blockSize), 'a value is within the limit');
     const count = Math.ceil(value.length / this.blockSize);
-    const part = new Uint8Array(4 + count * REFERENCE_SIZE);
+    const part = new Uint8Array(OUTLINE_REFERENCES + count * REFERENCE_SIZE);
     writeU32(part, 0, value.length);
     for (let index = 0; index < count; index += 1) {
       const block = new Uint8Array(this.blockSize);
       block.set(value.subarray(index * this.blockSize, (index + 1) * this.blockSize));
-      part.set(this.sink.write(block), 4 + index * REFERENCE_SIZE);
+      part.set(this.sink.write(block), OUTLINE_REFERENCES + index * REFERENCE_SIZE);
       this.blocksNow += 1;
     }
     return part;

@@ -4,6 +4,7 @@ import type { BlockReference } from '../forest-types.ts';
 import { present } from '../std/assert.ts';
 import {
   isPage,
+  OUTLINE_REFERENCES,
   pageChild,
   pageCount,
   pageRecord,
@@ -233,7 +234,7 @@ export class TreeTour {
       const record = pageRecord(leaf, index);
       if (!recordIsOutline(leaf, record)) continue;
       const part = recordPart(leaf, record);
-      for (let name = 4; name < part.length; name += REFERENCE_SIZE) {
+      for (let name = OUTLINE_REFERENCES; name < part.length; name += REFERENCE_SIZE) {
         this.values.push(part.slice(name, name + REFERENCE_SIZE));
       }
     }

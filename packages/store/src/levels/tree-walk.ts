@@ -1,5 +1,6 @@
 import { REFERENCE_SIZE } from '../block.ts';
 import {
+  OUTLINE_REFERENCES,
   pageChild,
   pageCount,
   pageRecord,
@@ -83,7 +84,7 @@ function* walkValues(walk: Walk, leaf: Uint8Array): Generator<WalkStep, void, Wa
     const record = pageRecord(leaf, index);
     if (!recordIsOutline(leaf, record)) continue;
     const part = recordPart(leaf, record);
-    for (let name = 4; name < part.length; name += REFERENCE_SIZE) {
+    for (let name = OUTLINE_REFERENCES; name < part.length; name += REFERENCE_SIZE) {
       yield* walkValue(walk, part, name);
     }
   }
