@@ -174,7 +174,7 @@ export interface Replica {
   readonly buffer: Map<number, PrepareMessage>;
   /** Backup: highest op of this view that the primary was asked for. */
   nextAskedTo: Op;
-  /** New primary: bodies that everyone was asked for, by op, with the tick. */
+  /** While the view changes: bodies that everyone was asked for, by op, with the tick. */
   readonly bodiesAskedAt: Map<number, number>;
   /** Backup: monotonic stamp of the newest heartbeat, so that a replayed one clears no vote. */
   heartbeatStamp: number;

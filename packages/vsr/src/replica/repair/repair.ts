@@ -18,7 +18,7 @@ import type { RepairPriority } from './repair-budget.ts';
 
 /** Requests for bodies in one round, at most. */
 const BODIES_PER_ROUND = 8;
-/** Ticks before the same peers are asked again for the same body. */
+/** Ticks before everyone is asked again for the same body. */
 const ASK_AGAIN_TICKS = 15;
 
 /**
@@ -92,7 +92,7 @@ function requestBodies(r: Replica, priority: RepairPriority): void {
   for (let op = from; op <= to && asked < BODIES_PER_ROUND; op = opNext(op)) {
     if (!isBodyMissing(r, op)) continue;
     if (r.viewChange.repairing) {
-      if (wasAsked(r, r.bodiesAskedAt, op)) continue;
+      if (wasAsked(r, op)) continue;
       const entry = r.journal.header(op);
       assert(entry !== null, 'a missing body has a header');
       r.bodiesAskedAt.set(op, r.tick);
@@ -133,14 +133,15 @@ function requestRottenBodies(r: Replica): void {
     if (entry === null || !r.journal.isFaulty(op) || r.journal.isReadable(op)) continue;
     // A copy that is doubted stays in doubt until the log is chosen.
     if (r.journal.isDoubtful(op) || r.journal.isWriting(op, entry.header.checksum)) continue;
-    if (wasAsked(r, r.bodiesAskedAt, op)) continue;
+    if (wasAsked(r, op)) continue;
     r.bodiesAskedAt.set(op, r.tick);
     broadcast(r, 'requestPrepare', { prepareChecksum: entry.header.checksum, op, more: 0 });
   }
 }
 
-function wasAsked(r: Replica, askedAt: ReadonlyMap<number, number>, op: Op): boolean {
-  const since = askedAt.get(op);
+/** Whether everyone was asked for this body a moment ago. */
+function wasAsked(r: Replica, op: Op): boolean {
+  const since = r.bodiesAskedAt.get(op);
   return since !== undefined && r.tick - since < ASK_AGAIN_TICKS;
 }
 

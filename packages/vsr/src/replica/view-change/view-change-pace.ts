@@ -1,9 +1,9 @@
 import type { Op } from '../../std/numbers.ts';
 import type { Replica } from '../replica.ts';
 
-/** How much longer than the table says a view change may last, stretched and backed off; */
+/** How often its time in the table a view change may last, stretched and backed off. */
 const LONGER_MAX = 16;
-/** and where this disk needs that long for its writes, which is believed step by step only. */
+/** The same where this disk needs that long for its writes, which is believed step by step only. */
 const LONGER_MAX_SLOW = 64;
 
 /** By how much a view change may last longer: the more of them in a row came to nothing. */
