@@ -3,16 +3,16 @@
  * checkpoint, and what it takes otherwise, in turns that the checkpoints themselves decide; and how
  * many bytes a replica writes for each that is put. Three replica processes. Prints JSON.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Client } from '@kimberlite/client';
 import { type CheckpointSpan, CheckpointWatch } from './lib/checkpoint-watch.ts';
 import type { Child } from './lib/child.ts';
 import { startKimberlite } from './lib/kimberlite-system.ts';
 import { quantile, rounded } from './lib/statistics.ts';
+import { makeWorkDirectory } from './lib/work-directory.ts';
 
 const { values } = parseArgs({
   options: {
@@ -35,9 +35,7 @@ interface Put {
   readonly millis: number;
 }
 
-const cache = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
-mkdirSync(cache, { recursive: true });
-const directory = mkdtempSync(join(cache, 'kimberlite-checkpoint-'));
+const directory = makeWorkDirectory('checkpoint');
 const children: Child[] = [];
 try {
   const system = await startKimberlite({

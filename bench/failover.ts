@@ -3,10 +3,9 @@
  * (or stopped, with --signal SIGSTOP), and the same for etcd where it is installed, in turns on the
  * same machine. Prints JSON on standard output and a line a trial on standard error.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Child } from './lib/child.ts';
 import { etcdVersion } from './lib/etcd-system.ts';
@@ -16,6 +15,7 @@ import { type FailoverSystem, PATIENCE_MILLIS } from './lib/failover-system.ts';
 import { Watch } from './lib/failover-watch.ts';
 import type { PutTarget } from './lib/load.ts';
 import { median, quantile, rounded } from './lib/statistics.ts';
+import { makeWorkDirectory } from './lib/work-directory.ts';
 
 /** Callers that put one after the other all the time. */
 const CALLERS = 4;
@@ -54,9 +54,7 @@ const options: Options = {
 process.stdout.write(`${JSON.stringify(await run(options), null, 2)}\n`);
 
 async function run(plan: Options): Promise<object> {
-  const cache = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
-  mkdirSync(cache, { recursive: true });
-  const directory = mkdtempSync(join(cache, 'kimberlite-failover-'));
+  const directory = makeWorkDirectory('failover');
   const children: Child[] = [];
   const clean = async (): Promise<void> => {
     for (const child of children) child.process.kill('SIGCONT');

@@ -2,9 +2,8 @@
  * `npm run bench`: durable puts on three replicas, and the same against etcd where it is installed,
  * in turns on the same machine. docs/benchmarks.md explains what the numbers mean.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Child } from './lib/child.ts';
 import { etcdVersion, startEtcd } from './lib/etcd-system.ts';
 import { startKimberlite } from './lib/kimberlite-system.ts';
@@ -12,6 +11,7 @@ import { Loader, type Measurement } from './lib/loader.ts';
 import { type BenchOptions, parseOptions } from './lib/options.ts';
 import { type Load, type LoadResults, type Report, reportOf, tableOf } from './lib/report.ts';
 import type { System } from './lib/system.ts';
+import { makeWorkDirectory } from './lib/work-directory.ts';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -33,9 +33,7 @@ if (typeof options === 'string') {
 
 /** Starts the clusters in a fresh directory beside the repository's packages, and removes it. */
 async function run(plan: BenchOptions): Promise<Report> {
-  const cache = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
-  mkdirSync(cache, { recursive: true });
-  const directory = mkdtempSync(join(cache, 'kimberlite-bench-'));
+  const directory = makeWorkDirectory('bench');
   const children: Child[] = [];
   const clean = async (): Promise<void> => {
     await Promise.all(children.map((child) => child.stop()));

@@ -4,10 +4,9 @@
  * numbers mean.
  */
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Client } from '@kimberlite/client';
 import type { Child } from './lib/child.ts';
 import { startKimberlite } from './lib/kimberlite-system.ts';
@@ -15,6 +14,7 @@ import { parseSoakOptions, type SoakOptions } from './lib/soak-options.ts';
 import { type SoakSample, SoakSeries, soakTable } from './lib/soak-series.ts';
 import type { System } from './lib/system.ts';
 import { viewEvents, viewReport } from './lib/view-watch.ts';
+import { makeWorkDirectory } from './lib/work-directory.ts';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 /** Calls that fail one after another before the soak gives up. */
@@ -38,9 +38,7 @@ if (typeof options === 'string') {
 }
 
 async function soak(plan: SoakOptions): Promise<void> {
-  const cache = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
-  mkdirSync(cache, { recursive: true });
-  const directory = mkdtempSync(join(cache, 'kimberlite-soak-'));
+  const directory = makeWorkDirectory('soak');
   const children: Child[] = [];
   const progress: Progress = { acknowledged: 0, errors: 0, over: false };
   // Ends the load; what was measured until then is still told.

@@ -4,7 +4,7 @@
  * read and replay. A cluster of one, so that nothing is waited for but the disk. Prints JSON.
  */
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,7 @@ import { CONFIG_DEFAULT, decodeHeader, HEADER_SIZE, zoneOffset } from '@kimberli
 import { Child } from './lib/child.ts';
 import { freePorts } from './lib/free-ports.ts';
 import { median, rounded } from './lib/statistics.ts';
+import { makeWorkDirectory } from './lib/work-directory.ts';
 
 const VALUE_SIZE = 1000;
 const CALLERS = 512;
@@ -41,9 +42,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 type State = StatusRecord['state'];
 
-const cache = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
-mkdirSync(cache, { recursive: true });
-const directory = mkdtempSync(join(cache, 'kimberlite-startup-'));
+const directory = makeWorkDirectory('startup');
 const cluster = randomU128();
 const path = join(directory, '0.data');
 const [clientPort, peerPort] = await freePorts(2);

@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Client } from '@kimberlite/client';
 import { createKernel } from '@kimberlite/kernel';
 import {
@@ -17,6 +16,7 @@ import {
 import { CONFIG_DEFAULT } from '@kimberlite/vsr';
 import { isCheckpointing } from './checkpoint-watch.ts';
 import { freePorts } from './free-ports.ts';
+import { makeWorkDirectory } from './work-directory.ts';
 
 const REPLICAS = 3;
 const LOOK_MILLIS = 20;
@@ -41,9 +41,7 @@ export class LocalCluster {
 
   /** Formats and starts them. */
   static async start(name: string): Promise<LocalCluster> {
-    const cache = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url));
-    mkdirSync(cache, { recursive: true });
-    const directory = mkdtempSync(join(cache, `kimberlite-${name}-`));
+    const directory = makeWorkDirectory(name);
     const cluster = randomU128();
     const own = new LocalCluster(directory, cluster, await freePorts(3 * REPLICAS));
     for (let slot = 0; slot < REPLICAS; slot += 1) {
