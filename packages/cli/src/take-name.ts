@@ -1,5 +1,4 @@
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { systemCode } from '@kimberlite/server';
 
 /** What file systems without hard links say. */
@@ -22,15 +21,5 @@ export function takeName(path: string): void {
   } catch (error) {
     if (existsSync(path) || !WITHOUT_LINKS.includes(systemCode(error))) throw error;
     renameSync(partial, path);
-  }
-}
-
-/** Without this, a power loss could forget the name of a file whose content is safe. */
-export function syncDirectory(path: string): void {
-  const fd = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -79,5 +79,6 @@ export { type FileLock, lockFile } from './storage/file-lock.ts';
 export { THREAD_POOL_SIZE } from './storage/file-storage.ts';
 export type { IoMode } from './storage/io-mode.ts';
 export { replayMachineOf } from './storage/replay-machine.ts';
+export { syncDirectory } from './storage/sync-directory.ts';
 export { finishDataFile, isUnfinished } from './storage/unfinished-file.ts';
 export { neverRan } from './storage/unused-log.ts';

@@ -8,6 +8,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import {
   type BackupHead,
   type BackupLayout,
@@ -18,10 +19,11 @@ import {
   type FileLock,
   fileFault,
   lockFile,
+  syncDirectory,
 } from '@kimberlite/server';
 import type { BackupPiece } from '@kimberlite/vsr';
 import { cliError, ofServerFault, unwrap } from '../fault.ts';
-import { partialOf, syncDirectory, takeName } from '../take-name.ts';
+import { partialOf, takeName } from '../take-name.ts';
 import { type BackupFile, backupOf } from './backup-file.ts';
 
 /** Refuses to take the name of a file that is there. */
@@ -129,7 +131,7 @@ export class BackupWriter {
     this.#write(encodeBackupTrailer(file.hash(onProgress)), file.layout.trailerOffset);
     fsyncSync(this.#fd);
     this.#takeName();
-    syncDirectory(this.#path);
+    syncDirectory(dirname(this.#path));
     return file.layout.fileSize;
   }
 

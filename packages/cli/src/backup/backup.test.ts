@@ -308,7 +308,7 @@ describe('backup restore', () => {
   });
 
   it.each([
-    { words: ['--new-cluster=7'], says: '--new-cluster 7 is the one of the backup' },
+    { words: ['--new-cluster=7'], says: '--new-cluster 7 is the old one' },
     { words: ['--new-cluster=0'], says: '--new-cluster 0 stands for no cluster' },
     { words: ['--replicas=7'], says: '--replicas is 1 to 6' },
   ])('refuses $words', async ({ words, says }) => {

@@ -1,20 +1,20 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BlockSource, creationFault, randomU128 } from '@kimberlite/server';
-import { VOTERS_MAX } from '@kimberlite/vsr';
+import { type BlockSource, creationFault } from '@kimberlite/server';
 import { type MachineFlags, type MakeMachine, machineFor } from '../cluster/machine-module.ts';
+import { assertNothingThere, makeCluster } from '../cluster/make-cluster.ts';
 import {
-  assertNothingThere,
-  makeCluster,
   type NewCluster,
+  type NewClusterFlags,
+  newClusterOf,
   newFilePaths,
-} from '../cluster/make-cluster.ts';
+} from '../cluster/new-cluster.ts';
 import type { ReplaySource } from '../cluster/replay-log.ts';
 import { type Starts, startCommands, startText } from '../cluster/start-text.ts';
 import { removingUnfinished } from '../cluster/unfinished.ts';
 import type { OutputFlags } from '../connection-options.ts';
-import { ofServerFault, usageError } from '../fault.ts';
+import { ofServerFault } from '../fault.ts';
 import { withOfflineFile } from '../inspect/data-file-reader.ts';
 import { findingText } from '../inspect/finding.ts';
 import { checkIntegrity } from '../inspect/integrity.ts';
@@ -28,10 +28,8 @@ export interface VerifyFlags extends OutputFlags, MachineFlags {
   readonly scratch?: string;
 }
 
-export interface RestoreFlags extends OutputFlags, MachineFlags {
+export interface RestoreFlags extends OutputFlags, MachineFlags, NewClusterFlags {
   readonly into: string;
-  readonly newCluster?: bigint;
-  readonly replicas?: number;
 }
 
 /**
@@ -46,7 +44,7 @@ export async function verifyBackup(path: string, flags: VerifyFlags, io: Io): Pr
     const { op, blocks } = await removingUnfinished(async (made) => {
       const directory = makeScratch(flags.scratch ?? tmpdir());
       made.add(directory);
-      const wanted = { cluster: newNumber(file), replicaCount: 1, directory };
+      const wanted = { ...newClusterOf({ replicas: 1 }, file.head), directory };
       const op = await makeCluster(sourceOf(file, makeMachine), wanted, { progress });
       return { op, blocks: await checkRestored(file, wanted, progress) };
     });
@@ -78,7 +76,7 @@ function makeScratch(directory: string): string {
 export async function restoreBackup(path: string, flags: RestoreFlags, io: Io): Promise<void> {
   await withBackup(path, async (file) => {
     const makeMachine = await machineFor(path, file.head.machine, flags);
-    const wanted = wantedCluster(file, flags);
+    const wanted = { ...newClusterOf(flags, file.head), directory: flags.into };
     await assertNothingThere(wanted);
     const progress = new ProgressLine(io);
     checkAll(file, progress);
@@ -125,26 +123,6 @@ async function checkRestored(
     if (damages === 0) return report['blocks'];
     throw damaged(file.path, `what was restored of it is not whole: ${findings[0]}`);
   });
-}
-
-function wantedCluster(file: BackupFile, flags: RestoreFlags): NewCluster {
-  const cluster = flags.newCluster ?? newNumber(file);
-  if (cluster === 0n) throw usageError('--new-cluster 0 stands for no cluster; choose another');
-  if (cluster === file.head.cluster) {
-    throw usageError(
-      `--new-cluster ${cluster} is the one of the backup: sessions, revisions and replicas of ` +
-        'both would be taken for each other',
-    );
-  }
-  const replicaCount = flags.replicas ?? file.head.replicaCount;
-  if (replicaCount > VOTERS_MAX) throw usageError(`--replicas is 1 to ${VOTERS_MAX}`);
-  return { cluster, replicaCount, directory: flags.into };
-}
-
-/** A number of 128 random bits: that another cluster has it is out of the question. */
-function newNumber(file: BackupFile): bigint {
-  const cluster = randomU128();
-  return cluster === file.head.cluster ? newNumber(file) : cluster;
 }
 
 function sourceOf(file: BackupFile, makeMachine: MakeMachine): ReplaySource {

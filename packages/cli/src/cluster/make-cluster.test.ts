@@ -24,7 +24,8 @@ import { capturedIo } from '../testing/captured-io.ts';
 import { failingCalls } from '../testing/failing-calls.ts';
 import { failingFile } from '../testing/failing-file.ts';
 import { CONFIG_SMALL, fill, formatSolo, startSolo } from '../testing/solo-file.ts';
-import { assertNothingThere, makeCluster, type NewCluster } from './make-cluster.ts';
+import { assertNothingThere, makeCluster } from './make-cluster.ts';
+import type { NewCluster } from './new-cluster.ts';
 import type { ReplaySource } from './replay-log.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'kimberlite-make-cluster-'));

@@ -10,22 +10,17 @@ import {
   makeFault,
   randomU128,
   replayMachineOf,
+  syncDirectory,
   systemCode,
 } from '@kimberlite/server';
 import { mutualIntroductions, zoneOffset } from '@kimberlite/vsr';
 import { ofServerFault, unwrap } from '../fault.ts';
 import { type DataFileReader, readerOf, withOfflineFile } from '../inspect/data-file-reader.ts';
-import { partialOf, syncDirectory, takeName } from '../take-name.ts';
+import { partialOf, takeName } from '../take-name.ts';
 import type { MakeMachine } from './machine-module.ts';
+import { type NewCluster, newFilePaths } from './new-cluster.ts';
 import { formatReplay, type ReplayOptions, type ReplaySource, replayLog } from './replay-log.ts';
 import { removingUnfinished, type Unfinished } from './unfinished.ts';
-
-export interface NewCluster {
-  readonly cluster: bigint;
-  readonly replicaCount: number;
-  /** Where its files are made; nothing of theirs may be there. */
-  readonly directory: string;
-}
 
 const REPLAY = 'replay.tmp';
 /** What is made on the way to a cluster of any size, and is gone or has another name at its end. */
@@ -36,11 +31,6 @@ const NAMED = /^replica-\d+\.data$/;
 const UNLESS_RUN =
   'Nothing was touched. Unless a replica has run on one of them, nothing depends on them: delete ' +
   'them, and run the command again.';
-
-/** Files of the new cluster, by slot. */
-export function newFilePaths({ directory, replicaCount }: NewCluster): string[] {
-  return Array.from({ length: replicaCount }, (_, slot) => join(directory, `replica-${slot}.data`));
-}
 
 /** Throws CliError when something is where a file would be made. */
 export async function assertNothingThere(wanted: NewCluster): Promise<void> {
@@ -172,7 +162,7 @@ function nameFiles(wanted: NewCluster, made: Unfinished): void {
     }
     made.add(path);
   }
-  syncDirectory(join(wanted.directory, REPLAY));
+  syncDirectory(wanted.directory);
 }
 
 /**

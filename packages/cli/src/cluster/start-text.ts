@@ -1,7 +1,7 @@
 import { parseEndpoint } from '@kimberlite/client';
 import { formatAddress, portsAt } from '@kimberlite/server';
 import { shellWord } from '../dev/ended-text.ts';
-import { type NewCluster, newFilePaths } from './make-cluster.ts';
+import { type NewCluster, newFilePaths } from './new-cluster.ts';
 
 /** Where the replicas of a new cluster are to be, as far as the command was told. */
 export interface KnownPlaces {

@@ -36,7 +36,7 @@ export function recoverRefusal(
     const message = `replica ${replica} runs: its file is not lost`;
     return cliError('refused', message, `${nothing} Stop it first, and destroy its file after.`);
   }
-  const whole = [...found.values()].filter((status) => isWhole(status, head)).length;
+  const whole = countWhole(found.values(), head);
   const needed = othersNeeded(replicaCount);
   if (whole >= needed) return null;
   const message = `${whole} of the other replicas are healthy and level, ${needed} are needed`;
@@ -55,8 +55,7 @@ export function isSettling(
   if (first === undefined || found.has(replica)) return false;
   if (first.replicaCount < RECOVERY_VOTERS_MIN) return false;
   const needed = othersNeeded(first.replicaCount);
-  const whole = [...found.values()].filter((status) => isWhole(status, head)).length;
-  return found.size >= needed && whole < needed;
+  return found.size >= needed && countWhole(found.values(), head) < needed;
 }
 
 /** By slot, of those that answered. */
@@ -71,7 +70,9 @@ function othersNeeded(replicaCount: number): number {
   return Math.max(replication, viewChange - 1);
 }
 
-/** It takes part, and has all ops up to `head` on its disk; under load others are on the way. */
-function isWhole({ state }: StatusRecord, head: number): boolean {
-  return state.status === 'normal' && !state.syncing && state.journalDurableOp >= head;
+/** Those that take part and have all ops up to `head` on disk; under load others are on the way. */
+function countWhole(statuses: Iterable<StatusRecord>, head: number): number {
+  return [...statuses].filter(
+    ({ state }) => state.status === 'normal' && !state.syncing && state.journalDurableOp >= head,
+  ).length;
 }

@@ -1,14 +1,12 @@
 import { dirname, join } from 'node:path';
-import { randomU128 } from '@kimberlite/server';
-import { VOTERS_MAX } from '@kimberlite/vsr';
 import { type MachineFlags, type MakeMachine, machineFor } from '../cluster/machine-module.ts';
+import { assertNothingThere, blocksOf, makeCluster } from '../cluster/make-cluster.ts';
 import {
-  assertNothingThere,
-  blocksOf,
-  makeCluster,
   type NewCluster,
+  type NewClusterFlags,
+  newClusterOf,
   newFilePaths,
-} from '../cluster/make-cluster.ts';
+} from '../cluster/new-cluster.ts';
 import type { ReplaySource } from '../cluster/replay-log.ts';
 import { placesOfOld, type Starts, startCommands, startText } from '../cluster/start-text.ts';
 import { type ConnectionFlags, endpointsOf, type OutputFlags } from '../connection-options.ts';
@@ -21,11 +19,9 @@ import { addressesToProbe, type ProbedAddress, probeMembers } from './probe-memb
 import { planOf, type SurvivorPlan } from './survivor-plan.ts';
 import { planRecord, planText } from './survivor-text.ts';
 
-export interface SurvivorFlags extends ConnectionFlags, OutputFlags, MachineFlags {
+export interface SurvivorFlags extends ConnectionFlags, OutputFlags, MachineFlags, NewClusterFlags {
   readonly fromSurvivor: string;
   readonly into?: string;
-  readonly newCluster?: bigint;
-  readonly replicas?: number;
   readonly peers?: string;
   readonly http?: string;
   readonly yesILose?: bigint;
@@ -135,18 +131,9 @@ export function sourceOf(
 }
 
 function wantedCluster(flags: SurvivorFlags, { identity }: SurvivorPlan): NewCluster {
-  const cluster = flags.newCluster ?? randomU128();
-  if (cluster === 0n) throw usageError('--new-cluster 0 stands for no cluster; choose another');
-  if (cluster === identity.cluster) {
-    throw usageError(
-      `--new-cluster ${cluster} is the old one: sessions, revisions and replicas of both would ` +
-        'be taken for each other',
-    );
-  }
-  const replicaCount = flags.replicas ?? identity.replicaCount;
-  if (replicaCount > VOTERS_MAX) throw usageError(`--replicas is 1 to ${VOTERS_MAX}`);
-  const beside = join(dirname(flags.fromSurvivor), `cluster-${cluster}`);
-  return { cluster, replicaCount, directory: flags.into ?? beside };
+  const wanted = newClusterOf(flags, identity);
+  const beside = join(dirname(flags.fromSurvivor), `cluster-${wanted.cluster}`);
+  return { ...wanted, directory: flags.into ?? beside };
 }
 
 async function probe(

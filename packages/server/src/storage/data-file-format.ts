@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { close, closeSync, fsync, fsyncSync, openSync, unlinkSync, write } from 'node:fs';
+import { close, closeSync, fsync, unlinkSync, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -30,6 +30,7 @@ import { alignedBytes } from './aligned-memory.ts';
 import { lockFile } from './file-lock.ts';
 import { type IoMode, openBestMode } from './io-mode.ts';
 import { isReplayName } from './replay-machine.ts';
+import { syncDirectory } from './sync-directory.ts';
 
 const writeAsync = promisify(write);
 const fsyncAsync = promisify(fsync);
@@ -270,17 +271,6 @@ async function writeSome(
   const whole = bytesWritten - (bytesWritten % SECTOR_SIZE);
   if (whole === 0) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
   return whole;
-}
-
-/** Without this, a power loss could forget the name of a file whose content is safe. */
-function syncDirectory(path: string): void {
-  if (process.platform === 'win32') return;
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function closeQuietly(fd: number): void {
