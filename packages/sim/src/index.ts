@@ -10,6 +10,8 @@ export { type Bisection, bisect } from './explain/bisect.ts';
 export { type Bundle, bundleOf, decodeBundle, encodeBundle } from './explain/bundle.ts';
 export { BadBundle } from './explain/bundle-fields.ts';
 export { type Diagnosis, diagnose, diagnosisText } from './explain/diagnose.ts';
+export type { EarlySign } from './explain/early-signs.ts';
+export type { Lies, Stop } from './explain/evidence.ts';
 export { type Minimized, minimize } from './explain/minimize.ts';
 export { replay, replayDifferences, sameFailure } from './explain/replay.ts';
 export { Timeline } from './explain/timeline.ts';

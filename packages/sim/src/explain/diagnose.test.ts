@@ -114,6 +114,22 @@ describe('a diagnosis', () => {
   });
 });
 
+describe('a diagnosis of a run that goes another way here', () => {
+  it('says so before all else', () => {
+    const options = scenarioOptions('baseline', 1n);
+    if (options === null) throw new Error('there is a baseline');
+    const short = { ...options, requestsTarget: 1 };
+    const result = runSeed({ seed: 1n, simulation: short });
+    const context = { commit: 'test', mutant: null, scenario: 'baseline', options: short };
+    const failed = { ...result, verdict: 'crash', message: 'assertion: gone' } as const;
+    const bundle = bundleOf(failed, { ...context, removed: NOTHING_REMOVED });
+    if (bundle === null) throw new Error('it is told to have failed');
+    expect(diagnosisText(diagnose(bundle))).toMatch(
+      /^NOT the same here:\n {2}verdict: ok, not crash\n/,
+    );
+  });
+});
+
 describe('a diagnosis of a replica that stopped', () => {
   it('names it, why it stopped, and has the line of the stop', () => {
     const maker = stoppingMaker((slot, event) =>

@@ -6,7 +6,7 @@ import type { RunResult } from '../run/run-seed.ts';
 import type { Bundle } from './bundle.ts';
 import { type EarlySign, EarlySigns, earlySignText } from './early-signs.ts';
 import { Evidence, type Lies, type Stop } from './evidence.ts';
-import { partsOf, type ReplayParts, replay } from './replay.ts';
+import { partsOf, type ReplayParts, replay, replayDifferences } from './replay.ts';
 import { stopReasonText } from './stop-reasons.ts';
 import { traceLine } from './trace-line.ts';
 
@@ -20,6 +20,8 @@ export interface Diagnosis {
   readonly op: number | null;
   readonly event: number;
   readonly tick: number;
+  /** In what the replay was not the run of the bundle, a line each: all below is of the replay. */
+  readonly differences: readonly string[];
   /** The replica that ended itself, where that is the failure; else null. */
   readonly stop: Stop | null;
   /** How the core and each replica stood at the end, where it did not converge; else empty. */
@@ -72,6 +74,7 @@ export function diagnose(bundle: Bundle, parts: ReplayParts = {}): Diagnosis {
     op,
     event: result.event,
     tick: Math.floor(result.micros / TICK_MICROS),
+    differences: replayDifferences(bundle, result),
     stop,
     standing: evidence.standing.map((seen) => traceLine(seen).trimEnd()),
     progress: liveness ? progressOf(evidence) : [],
@@ -155,6 +158,7 @@ export function diagnosisText(found: Diagnosis): string {
   const who = found.slot === null ? 'no single replica' : `replica ${found.slot}`;
   const op = found.op === null ? 'no op' : `op ${found.op}`;
   return [
+    ...section('NOT the same here:', found.differences),
     `broken: ${found.promise}`,
     `by ${who}, at ${op}, event ${found.event}, tick ${found.tick}`,
     ...stopLines(found.stop),
