@@ -1,12 +1,13 @@
 import { unreachable } from '@kimberlite/store';
 import type { SuperblockStep } from '../superblock/superblock-writer.ts';
+import { onBlockRead, readWantedBlocks } from './checkpoint/block-reads.ts';
 import {
   checkpointHasWork,
   checkpointWork,
   onCheckpointDurable,
   sealCheckpoint,
 } from './checkpoint/checkpoint.ts';
-import { beginRestore, onBlockRead, readWantedBlocks } from './checkpoint/restore.ts';
+import { beginRestore } from './checkpoint/restore.ts';
 import { performSuperblockStep } from './checkpoint/superblock-update.ts';
 import { continueSync } from './checkpoint/sync.ts';
 import type { Completion, Effect, ReplicaEvent } from './effect.ts';

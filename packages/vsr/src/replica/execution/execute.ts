@@ -9,7 +9,7 @@ import {
 import { EVICTION_REASONS, type EvictionReason } from '../../message/layout.ts';
 import type { PrepareHeader, PrepareMessage } from '../../message/message.ts';
 import type { Op } from '../../std/numbers.ts';
-import { mayHaveCome } from '../checkpoint/restore.ts';
+import { mayHaveCome } from '../checkpoint/block-reads.ts';
 import { executeRecovery, forgetFiles } from '../members/recover-op.ts';
 import type { Replica } from '../replica.ts';
 import { trace } from '../report.ts';
