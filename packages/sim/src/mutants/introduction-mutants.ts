@@ -1,12 +1,14 @@
 import type { Mutant } from './mutant.ts';
 
+const DENIAL = 'vsr/src/replica/members/denial.ts';
 const INTRODUCE = 'vsr/src/replica/members/introduce.ts';
+const PROMISE = 'vsr/src/replica/members/promise.ts';
 
 /** A file that was formatted anew is never told so, and never notices. */
 const NOT_TOLD = {
   file: INTRODUCE,
   find: `deny(r, header, 'other_incarnation');`,
-  replace: 'greet(r, header.replica);',
+  replace: 'greet(r, header);',
 };
 /** It takes part at once. */
 const NOT_INTRODUCED = {
@@ -36,7 +38,7 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     bug: 'a replica ends when one peer denies its data file',
     edits: [
       {
-        file: INTRODUCE,
+        file: DENIAL,
         find: 'const enough = r.replicaCount === 2 ? 1 : 2;',
         replace: 'const enough = 1;',
       },
@@ -68,7 +70,7 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     bug: 'peers remember in which view a file promised last, and not what its log held',
     edits: [
       {
-        file: INTRODUCE,
+        file: PROMISE,
         find: '  promise.logView = view;\n  promise.op = op;',
         replace: '  promise.logView = view;',
       },
@@ -98,7 +100,7 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     bug: 'a denied file takes part as soon as the peer that denied it starts anew, and has forgotten',
     edits: [
       {
-        file: INTRODUCE,
+        file: DENIAL,
         find: '  if (known.life !== life) return false; // It has forgotten.\n',
         replace: '',
       },
@@ -116,7 +118,7 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
           "return r.denials.size > 9 && header.command !== 'ping' && header.command !== 'pong';",
       },
       {
-        file: INTRODUCE,
+        file: DENIAL,
         find: 'return r.denials.size > 0;',
         replace: 'return r.denials.size > 9;',
       },

@@ -16,7 +16,7 @@ import { Sessions, sessionTables } from './execution/sessions.ts';
 import { firstCheckpointLag } from './liveness/checkpoint-lag.ts';
 import { firstDiskPace } from './liveness/disk-pace.ts';
 import { firstPacingState } from './liveness/pacing.ts';
-import { noPromise } from './members/introduce.ts';
+import { noPromise } from './members/promise.ts';
 import { ReplacedFiles, TABLE_REPLACED_FILES } from './members/replaced-files.ts';
 import { firstPrimaryState } from './primary-state.ts';
 import { firstReadState } from './reads/read-state.ts';

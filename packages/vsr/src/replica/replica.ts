@@ -20,7 +20,7 @@ import type { Sessions } from './execution/sessions.ts';
 import type { CheckpointLag } from './liveness/checkpoint-lag.ts';
 import type { DiskPace } from './liveness/disk-pace.ts';
 import type { PacingState } from './liveness/pacing.ts';
-import type { Denial } from './members/introduce.ts';
+import type { Denial } from './members/denial.ts';
 import type { ReplacedFiles } from './members/replaced-files.ts';
 import type { PrimaryState } from './primary-state.ts';
 import type { ReadState } from './reads/read-state.ts';
@@ -85,7 +85,7 @@ export interface Replica {
   readonly sessions: Sessions;
   readonly replacedFiles: ReplacedFiles;
   budget: RepairBudget;
-  // ── known once the superblock is open (introduce.ts, recover-op.ts) ───────────────────────────
+  // ── known once the superblock is open (introduce.ts, promise.ts, denial.ts, recover-op.ts) ────
   replicaCount: number;
   voters: SlotSet;
   quorums: Quorums;
@@ -198,7 +198,8 @@ export interface Replica {
   /** Blocks that peers wait for until others have been read. */
   readonly servingNext: { readonly reference: BlockReference; readonly serveTo: number }[];
   // ── checkpoint and restore ────────────────────────────────────────────────────────────────────
-  // checkpoint.ts, restore.ts, block-repair.ts; writes that end are counted in step.ts
+  // checkpoint.ts, restore.ts, block-reads.ts, block-repair.ts; writes that end are counted in
+  // step.ts
   /** The durable checkpoint. Its blocks may still be missing: see `restored`. */
   checkpoint: CheckpointRecord;
   checkpointId: Checksum;

@@ -54,7 +54,7 @@ export function sendGate(r: Replica, message: Message): string | null {
   }
 }
 
-/** What says that something is on this disk: peers remember it (introduce.ts). */
+/** What says that something is on this disk: peers remember it (promise.ts). */
 const PROMISES: ReadonlySet<Command> = new Set<Command>([
   'prepareOk',
   'commit',

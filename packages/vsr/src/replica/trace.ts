@@ -2,7 +2,7 @@ import type { ReadLevel } from '../message/layout.ts';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 import type { RequestVerdict } from './execution/sessions.ts';
 import type { DiskWork } from './liveness/disk-hang.ts';
-import type { Denial } from './members/introduce.ts';
+import type { Denial } from './members/denial.ts';
 import type { DropReason, VoteReason } from './reasons.ts';
 import type { Status } from './status.ts';
 

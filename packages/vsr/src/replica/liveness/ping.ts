@@ -3,14 +3,9 @@ import { STATUS_CODES } from '../../message/layout.ts';
 import type { Message } from '../../message/message.ts';
 import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
 import { Op } from '../../std/numbers.ts';
-import {
-  introductionFields,
-  isDenied,
-  meet,
-  onIntroduction,
-  standingPromise,
-  strangerGate,
-} from '../members/introduce.ts';
+import { isDenied } from '../members/denial.ts';
+import { introductionFields, meet, onIntroduction, strangerGate } from '../members/introduce.ts';
+import { standingPromise } from '../members/promise.ts';
 import type { Replica } from '../replica.ts';
 import { drop } from '../report.ts';
 import { send } from '../send.ts';

@@ -8,7 +8,7 @@ import { updateSuperblock } from '../checkpoint/superblock-update.ts';
 import { isHeardInView } from '../liveness/heard.ts';
 import type { Replica } from '../replica.ts';
 import { fatal, trace } from '../report.ts';
-import { noPromise } from './introduce.ts';
+import { noPromise } from './promise.ts';
 
 /** Whether it is one at all: a pure function of the bytes and the membership. */
 export function isRecoveryValid(r: Replica, body: Uint8Array): boolean {
