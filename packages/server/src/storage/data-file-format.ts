@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { close, closeSync, fsync, unlinkSync, write } from 'node:fs';
+import { close, closeSync, fsync, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -18,17 +18,10 @@ import {
   zoneOffset,
 } from '@kimberlite/vsr';
 import { sha256 } from '../checksum.ts';
-import {
-  creationFault,
-  type ErrorCode,
-  fileFault,
-  isFault,
-  makeFault,
-  type ServerFault,
-} from '../errors.ts';
+import { creationFault, fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
 import { alignedBytes } from './aligned-memory.ts';
 import { lockFile } from './file-lock.ts';
-import { type IoMode, openBestMode } from './io-mode.ts';
+import { type IoMode, type OpenedFile, openBestMode, unlinkQuietly } from './io-mode.ts';
 import { isReplayName } from './replay-machine.ts';
 import { syncDirectory } from './sync-directory.ts';
 
@@ -161,17 +154,19 @@ export async function writeDataFile(
   options: WriteDataFileOptions,
 ): Promise<WrittenDataFile | ServerFault> {
   const { path, config } = options;
-  let opened: ReturnType<typeof openBestMode>;
+  let opened: OpenedFile;
   try {
     opened = openBestMode(path, { create: true });
   } catch (error) {
-    return createFault(error, path);
+    return creationFault(error, path);
   }
   const { fd, mode } = opened;
   const lock = await lockFile(fd, path);
   try {
     if (isFault(lock)) {
       closeQuietly(fd);
+      // Whoever else holds it has found it here; nobody has one that could not be locked.
+      if (lock.code !== 'data_file_locked') unlinkQuietly(path);
       return lock;
     }
     const blockBytes = Math.max(options.blockBytes ?? 0, BLOCK_AREA_INITIAL);
@@ -194,16 +189,6 @@ export async function writeDataFile(
   } finally {
     if (!isFault(lock)) lock.release();
   }
-}
-
-/** Faults of a creation that come after the file is there. */
-const MADE_BY_THEN: readonly ErrorCode[] = ['io_failed', 'disk_full', 'disk_without_sync'];
-
-function createFault(error: unknown, path: string): ServerFault {
-  const fault = creationFault(error, path);
-  // The file was made by then; the other faults mean that it was not, or that it is not ours.
-  if (MADE_BY_THEN.includes(fault.code)) unlinkQuietly(path);
-  return fault;
 }
 
 async function writeZeros(
@@ -278,13 +263,5 @@ function closeQuietly(fd: number): void {
     closeSync(fd);
   } catch {
     // Already closed; the fault that is being reported matters more.
-  }
-}
-
-function unlinkQuietly(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // Nothing to remove, or no permission: the fault that is being reported says so.
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { systemCode } from '../errors.ts';
 import { alignedBytes, PAGE_SIZE } from './aligned-memory.ts';
 
@@ -36,19 +36,38 @@ export interface OpenedFile {
  * Opens with the best mode that really works: opening alone proves nothing, since some file
  * systems refuse direct I/O only at the first transfer, and so does memory that is not aligned.
  * `create` makes the file and tries a write; without it a read is tried and nothing is changed.
- * Throws the system's error when no mode can open the file.
+ * Throws the system's error when no mode can open the file, and leaves none behind that it made.
  */
 export function openBestMode(path: string, options: { readonly create: boolean }): OpenedFile {
-  if (options.create) {
-    // Apart from the loop: some kernels leave the file behind when direct I/O is then refused.
-    closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
+  if (!options.create) return openTried(path, { write: false });
+  // Apart from the modes: some kernels leave the file behind when direct I/O is then refused. What
+  // fails here has made nothing, and what is at the path is somebody's, whatever the error is.
+  const made = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+  try {
+    closeSync(made);
+    return openTried(path, { write: true });
+  } catch (error) {
+    unlinkQuietly(path);
+    throw error;
   }
+}
+
+/** Removes a file that was made and is of no use. */
+export function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Nothing to remove, or no permission: the fault that is being reported says so.
+  }
+}
+
+function openTried(path: string, { write }: { readonly write: boolean }): OpenedFile {
   let refused: unknown = null;
   for (const mode of IO_MODES) {
     let fd: number | null = null;
     try {
       fd = openSync(path, constants.O_RDWR | ioFlags(mode));
-      tryTransfer(fd, options.create);
+      tryTransfer(fd, write);
       return { fd, mode };
     } catch (error) {
       if (fd !== null) closeSync(fd);
