@@ -2,6 +2,7 @@ import { CONFIG_SIMULATION, type ScrubOptions, SUPERBLOCK_COPIES } from '@kimber
 import { describe, expect, it } from 'vitest';
 import { checkpointTables } from '../checkers/whole-checkpoint.ts';
 import {
+  loseBlockEnd,
   loseHeaderRing,
   loseSlot,
   rotBlock,
@@ -129,6 +130,17 @@ describe('a scrubber', () => {
       expect(foundBy(script, 0)).toEqual({ 'scrub header': SLOTS });
       expectSound(script, [0]);
     }
+  });
+
+  // A sector that the device refuses is read as zeros, and many a block ends with them.
+  it('leaves alone what the device refuses where zeros are right', () => {
+    const { script } = settle({ replicaCount: 3, scrub: FAST });
+    fillTo(script, INTERVAL + 3);
+    const blocks = blocksOf(script, 0);
+    for (const address of blocks) loseBlockEnd(script.disk(0), address);
+    tour(script, [0]);
+    expect(foundBy(script, 0)['scrub block'] ?? 0).toBeLessThan(blocks.length);
+    expectSound(script, [0]);
   });
 
   it('heals disks that are rotten in another place each, all at once', () => {

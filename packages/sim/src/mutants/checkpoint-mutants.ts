@@ -152,6 +152,18 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'released_blocks_still_wanted',
+    bug: 'who waits for a block that the next checkpoint has released waits on, and has it fetched',
+    scenario: 'ScrubTriggersRepair',
+    edits: [
+      {
+        file: 'store/src/levels/forest.ts',
+        find: 'in the new tree.\n    this.demand.clear();\n',
+        replace: 'in the new tree.\n',
+      },
+    ],
+  },
+  {
     name: 'unfinished_sync_forgotten',
     bug: 'a replica that starts in the middle of a transfer takes what it has for the whole',
     edits: [

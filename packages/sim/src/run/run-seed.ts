@@ -356,9 +356,10 @@ class Simulator {
 
   private judgeCore(liveness: LivenessPhase): Outcome {
     let outcome = liveness.run(this.options.livenessTicksMax);
-    const { scrubJudged } = this.options;
+    const { scrubJudged, livenessTicksMax } = this.options;
     if (outcome.kind === 'converged' && scrubJudged !== null) {
-      const rot = rotLeftByScrubbers(this.cluster, liveness.core, scrubJudged);
+      const limits = { ...scrubJudged, startTicksMax: livenessTicksMax };
+      const rot = rotLeftByScrubbers(this.cluster, liveness.core, limits);
       if (rot !== null) outcome = liveness.stuck([rot]);
     }
     const nothing = { checker: null, ...NOTHING_THROWN };

@@ -1,7 +1,7 @@
 import { checkpointTables } from '../checkers/whole-checkpoint.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 
-/** Ticks for the tours, and for a start: far more than both take on a healed disk. */
+/** Ticks for the tours: far more than they take on a healed disk. */
 const TICKS_MAX = 6_000;
 /** The first may be under way already, with what it passed before it rotted. */
 const TOURS = 2;
@@ -19,11 +19,19 @@ const LOADING_TICKS = 200;
 export function rotLeftByScrubbers(
   cluster: Cluster,
   core: readonly number[],
-  atRest: { readonly rot: number },
+  options: {
+    /** Sectors that rot at rest on each disk before the tours. */
+    readonly rot: number;
+    /**
+     * Ticks until a core that one of its members has left and come back to has a primary: with long
+     * timeouts, and views that belong to replicas outside of it, far more than tours take.
+     */
+    readonly startTicksMax: number;
+  },
 ): string | null {
   // What rots now is not mended by chance, as a part of what is written next.
   for (const slot of core) {
-    for (let count = 0; count < atRest.rot; count += 1) cluster.storage(slot).rotAtRest();
+    for (let count = 0; count < options.rot; count += 1) cluster.storage(slot).rotAtRest();
   }
   const awaited = new Map(core.map((slot) => [slot, toursFromNow(cluster, slot)]));
   const isDone = (slot: number): boolean => {
@@ -37,7 +45,9 @@ export function rotLeftByScrubbers(
       state !== null &&
       state.scrubTours >= tours &&
       state.blocksMissing === 0 &&
-      state.journalFaulty === 0
+      state.journalFaulty === 0 &&
+      // What lies below the checkpoint is mended too, and may have been asked of who hears nothing.
+      state.repairsInFlight === 0
     );
   };
   const tables = checkpointTables(cluster.options.workload);
@@ -57,7 +67,7 @@ export function rotLeftByScrubbers(
       const state = cluster.replica(slot).snapshot();
       return state?.status === 'normal' && state.commitMin === state.op && state.op > 0;
     };
-    if (!runUntil(cluster, up)) return `replica ${slot} does not come back`;
+    if (!runUntil(cluster, up, options.startTicksMax)) return `replica ${slot} does not come back`;
     // The checkpoint may still be loading where no op lies above it.
     for (let tick = 0; tick < LOADING_TICKS; tick += 1) cluster.runTick();
     const rot = cluster.totals.rotAtStart - before;
@@ -78,8 +88,8 @@ function toursFromNow(
   return { tours: scrubTours + TOURS, checkpointOp };
 }
 
-function runUntil(cluster: Cluster, condition: () => boolean): boolean {
-  for (let tick = 0; tick < TICKS_MAX; tick += 1) {
+function runUntil(cluster: Cluster, condition: () => boolean, ticksMax = TICKS_MAX): boolean {
+  for (let tick = 0; tick < ticksMax; tick += 1) {
     if (condition()) return true;
     cluster.runTick();
   }

@@ -319,16 +319,20 @@ export class DiskEvidence {
     return found;
   }
 
-  /** A block as a read gives it; null where the device reports an error. */
+  /**
+   * A block as a read gives it: zeros in place of a sector that the device refuses, which is right
+   * where zeros were written; null where it refuses them all.
+   */
   private readBlock(address: number): Uint8Array | null {
     const { memory, config } = this.setup;
     const block = new Uint8Array(config.blockSize);
     const first = ((address - 1) * config.blockSize) / SECTOR_SIZE;
+    let given = false;
     for (let at = 0; at < config.blockSize; at += SECTOR_SIZE) {
       const sector = block.subarray(at, at + SECTOR_SIZE);
-      if (!memory.blocks.peek(first + at / SECTOR_SIZE, sector)) return null;
+      if (memory.blocks.peek(first + at / SECTOR_SIZE, sector)) given = true;
     }
-    return block;
+    return given ? block : null;
   }
 
   /** Blocks in which a read found a sector damaged, with the bytes that should be there. */

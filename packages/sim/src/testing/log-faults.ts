@@ -80,3 +80,8 @@ export function rotBlock({ storage, config }: LogDisk, address: number): void {
   const sector = ((address - 1) * config.blockSize) / SECTOR_SIZE;
   storage.damage('blocks', sector, { kind: 'flip', bit: IN_HEADER * 8 });
 }
+
+/** The last sector of a block can't be read; the others can. */
+export function loseBlockEnd({ storage, config }: LogDisk, address: number): void {
+  storage.damage('blocks', (address * config.blockSize) / SECTOR_SIZE - 1, { kind: 'error' });
+}
