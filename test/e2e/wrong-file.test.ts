@@ -38,24 +38,30 @@ async function formatAnew(config = DISK_CONFIG): Promise<void> {
 }
 
 describe('a data file that is not the one which made the promises', () => {
-  it('formatted anew, is refused even by restarted peers; its own is welcome', async () => {
-    await disks.write(20);
-    await disks.cluster.stopAll();
-    await formatAnew();
-    await disks.cluster.startAll();
-    const fault = await disks.fatal();
-    expect(fault).toMatchObject({ code: 'data_file_replaced' });
-    expect(fault.message).toContain('nothing was ever written to this one');
-    expect(fault.exitCode).toBe(ERRORS.data_file_replaced.exitCode);
-    await disks.cluster.stop(SLOT);
-    await disks.write(20);
-    const path = disks.cluster.path(SLOT);
-    rmSync(path);
-    renameSync(`${path}.lost`, path);
-    await disks.cluster.start(SLOT);
-    await disks.healthy();
-    expect(await disks.lost()).toEqual([]);
-  });
+  it.each([
+    ['after', 20],
+    ['before', 0],
+  ])(
+    'formatted anew %s the first write, is refused even by restarted peers; its own is welcome',
+    async (_, writes) => {
+      await disks.write(writes);
+      await disks.cluster.stopAll();
+      await formatAnew();
+      await disks.cluster.startAll();
+      const fault = await disks.fatal();
+      expect(fault).toMatchObject({ code: 'data_file_replaced' });
+      expect(fault.message).toContain('nothing was ever written to this one');
+      expect(fault.exitCode).toBe(ERRORS.data_file_replaced.exitCode);
+      await disks.cluster.stop(SLOT);
+      await disks.write(20);
+      const path = disks.cluster.path(SLOT);
+      rmSync(path);
+      renameSync(`${path}.lost`, path);
+      await disks.cluster.start(SLOT);
+      await disks.healthy();
+      expect(await disks.lost()).toEqual([]);
+    },
+  );
 
   it('of other sizes, ends at the word of two peers, which go on', async () => {
     await disks.write(5);
