@@ -7,21 +7,14 @@ import { once } from 'node:events';
 import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Client } from '@kimberlite/client';
 import { createKernel } from '@kimberlite/kernel';
-import {
-  formatDataFile,
-  isFault,
-  randomU128,
-  type StatusRecord,
-  sha256,
-  THREAD_POOL_SIZE,
-} from '@kimberlite/server';
+import { formatDataFile, isFault, randomU128, type StatusRecord, sha256 } from '@kimberlite/server';
 import { CONFIG_DEFAULT, decodeHeader, HEADER_SIZE, zoneOffset } from '@kimberlite/vsr';
-import { Child } from './lib/child.ts';
+import type { Child } from './lib/child.ts';
 import { freePorts } from './lib/free-ports.ts';
+import { startReplicaChild } from './lib/replica-child.ts';
 import { median, rounded } from './lib/statistics.ts';
 import { makeWorkDirectory } from './lib/work-directory.ts';
 
@@ -119,7 +112,7 @@ async function load(replica: Child, keys: number): Promise<void> {
 
 /** The replica's process, once the replica serves. */
 async function start(): Promise<Child> {
-  const flags = {
+  const configuration = {
     'data-file': path,
     cluster: cluster.toString(),
     replica: '0',
@@ -128,15 +121,8 @@ async function start(): Promise<Child> {
     'peer-address': `127.0.0.1:${peerPort}`,
     'http-address': 'off',
   };
-  const script = fileURLToPath(new URL('./replica-process.ts', import.meta.url));
-  const child = new Child({
-    name: 'the replica',
-    command: process.execPath,
-    args: [...process.execArgv, script, JSON.stringify(flags)],
-    env: { ...process.env, UV_THREADPOOL_SIZE: String(THREAD_POOL_SIZE) },
-    logFile: join(directory, 'log'),
-    channel: true,
-  });
+  const logFile = join(directory, 'log');
+  const child = startReplicaChild({ name: 'the replica', configuration, logFile });
   started.push(child);
   for (;;) {
     const state = await Promise.race([stateOf(child), child.failed()]);

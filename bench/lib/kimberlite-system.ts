@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createKernel } from '@kimberlite/kernel';
-import { formatDataFile, isFault, randomU128, THREAD_POOL_SIZE, VERSION } from '@kimberlite/server';
+import { formatDataFile, isFault, randomU128, VERSION } from '@kimberlite/server';
 import { type ClusterConfig, CONFIG_DEFAULT, CONFIG_DEV } from '@kimberlite/vsr';
-import { Child } from './child.ts';
+import type { Child } from './child.ts';
 import { freePorts } from './free-ports.ts';
+import { startReplicaChild } from './replica-child.ts';
 import type { System } from './system.ts';
 
 const REPLICAS_DEFAULT = 3;
@@ -60,14 +60,11 @@ export async function startKimberlite(options: KimberliteOptions): Promise<Kimbe
       'http-address': options.http === true ? address(2 * replicas + slot) : 'off',
       profile: options.profile ?? 'default',
     };
-    const script = fileURLToPath(new URL('../replica-process.ts', import.meta.url));
-    const child = new Child({
+    const child = startReplicaChild({
       name: `replica ${slot}`,
-      command: process.execPath,
-      args: [...process.execArgv, ...options.nodeFlags, script, JSON.stringify(configuration)],
-      env: { ...process.env, UV_THREADPOOL_SIZE: String(THREAD_POOL_SIZE) },
+      configuration,
       logFile: join(directory, `${slot}.log`),
-      channel: true,
+      nodeFlags: options.nodeFlags,
     });
     options.started(child);
     return child;
