@@ -185,6 +185,7 @@ export const FIELD_MEANINGS: FieldMeanings = {
 
 /** What the body holds, for commands that have one. */
 export const BODY_MEANINGS: Partial<Record<Command, string>> = {
+  pong: 'none, or as the files of a do_view_change once one was replaced',
   request: 'what the operation says; at most the message size less 320 bytes, padded to 8',
   prepare: '`count` entries, see [batch entry](#batch-entry)',
   reply: 'what the operation says; at most 64 KiB',

@@ -4,6 +4,7 @@ import {
   COMMANDS,
   COMMON_LAYOUT,
   type Command,
+  encodeKnownFiles,
   encodeMessage,
   FIELD_SIZES,
   type Field,
@@ -19,8 +20,10 @@ import {
   OFFSET_REPLICA,
   OFFSET_SIZE,
   OFFSET_VIEW,
+  Op,
   type Prng,
   readField,
+  SLOT_COUNT,
   writeField,
 } from '@kimberlite/vsr';
 import { type Mutation, OPERATION_UNKNOWN } from './mutation.ts';
@@ -243,12 +246,20 @@ function stretched(log: Uint8Array, sizeMax: number): Uint8Array {
   return long;
 }
 
-/** Another file, by an op that nobody has. */
+/** Another file, by an op that nobody has; and in the places of all others too. */
 function denyFile(bytes: Uint8Array): Uint8Array | null {
   const field = fieldIn(bytes, 'knownIncarnation');
   if (field === null) return null;
   bytes[field.offset] = (bytes[field.offset] ?? 0) ^ 1;
-  return raise(bytes, ['knownSince'], 1_000);
+  raise(bytes, ['knownSince'], 1_000);
+  const files = Array.from({ length: SLOT_COUNT }, (_, slot) => ({
+    incarnation: BigInt(slot + 1),
+    since: Op(1_000),
+  }));
+  const told = new Uint8Array(HEADER_SIZE + KNOWN_FILES_SIZE);
+  told.set(bytes.subarray(0, HEADER_SIZE), 0);
+  told.set(encodeKnownFiles(files), HEADER_SIZE);
+  return told;
 }
 
 /** A bit of the checkpoint's id: the same lie each time, as of one who believes it. */

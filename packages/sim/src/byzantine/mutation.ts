@@ -36,7 +36,7 @@ export type Mutation =
   | { readonly kind: 'false_ack' }
   /** The id of the author's checkpoint is another one. */
   | { readonly kind: 'other_checkpoint' }
-  /** A pong claims that another file has taken the place of the one that asked. */
+  /** A pong claims that other files have taken the place of the one that asked, and of all. */
   | { readonly kind: 'deny_file' }
   /** One field has any value. */
   | { readonly kind: 'random_field' }

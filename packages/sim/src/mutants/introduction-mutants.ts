@@ -60,6 +60,9 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
   {
     name: 'recovery_not_loaded',
     bug: 'a replica that fetched a checkpoint does not learn of the files that it names',
+    harmless:
+      'peers tell of the files as well, as soon as they are heard: what the state says is a ' +
+      'second way to learn of them',
     edits: [
       { file: 'vsr/src/replica/checkpoint/restore.ts', find: '  adoptFiles(r);\n', replace: '' },
     ],
@@ -160,10 +163,35 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'vsr/src/replica/view-change/one-membership.ts',
-        find: 'if (outdates.every((slots) => slots === 0)) return [...dvcs];',
-        replace: 'if (outdates.length > 0) return [...dvcs];',
+        find: 'if (outdates.every((slots) => slots === 0)) return [dvcs];',
+        replace: 'if (outdates.length > 0) return [dvcs];',
       },
     ],
     scenario: 'divided_recovery',
+  },
+  {
+    name: 'files_told_by_one',
+    bug: 'what one peer says of the files of all others is believed',
+    edits: [
+      {
+        file: 'vsr/src/replica/members/told-files.ts',
+        find: 'if (isToldByAnother(r, header.replica, slot, file)) take(r, slot, file);',
+        replace:
+          'if (r.tick >= 0 || isToldByAnother(r, header.replica, slot, file)) take(r, slot, file);',
+      },
+    ],
+    scenario: 'ByzantineForgedPong',
+  },
+  {
+    name: 'files_not_told',
+    bug: 'who was away when a lost file was replaced learns of it from the log alone',
+    edits: [
+      {
+        file: 'vsr/src/replica/members/told-files.ts',
+        find: 'return files.some(({ since }) => since > 0) ? encodeKnownFiles(files) : null;',
+        replace: 'return files.some(({ since }) => since < 0) ? encodeKnownFiles(files) : null;',
+      },
+    ],
+    scenario: 'recovered_and_synced',
   },
 ];

@@ -129,9 +129,10 @@ export const COMMANDS = {
    * own, and the most that this member has promised it (rule promise-remembered). Its checkpoint id
    * is for comparing states (rule odd-one-stops), as in all messages that have one.
    */
+  /** Body: nothing, or the files of all slots as the author knows them. */
   pong: {
     code: 3,
-    body: 'none',
+    body: 'bytes',
     fields: {
       pingIncarnation: 'u128',
       knownIncarnation: 'u128',

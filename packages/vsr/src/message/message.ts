@@ -192,6 +192,8 @@ function bodyHasShape(header: Header, body: Uint8Array): boolean {
       const headers = body.length - KNOWN_FILES_SIZE;
       return headers >= 0 && headers % HEADER_SIZE === 0;
     }
+    case 'pong':
+      return body.length === 0 || body.length === KNOWN_FILES_SIZE;
     case 'headers':
       return body.length % HEADER_SIZE === 0;
     case 'startView':

@@ -101,6 +101,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     introductions: { files: [], knownBy: 0 },
     greeted: 0,
     promises: Array.from({ length: SLOT_COUNT }, noPromise),
+    filesTold: new Map(),
     denials: new Map(),
     life: prng.u32(),
     atStart: noPromise(),

@@ -28,13 +28,7 @@ export interface PrimaryState {
   backlogCommit: Op;
   /** Commits stand still; as above. */
   commitStalled: boolean;
-  /** What voters tell of themselves in this view, by slot; by unfollowed.ts. */
-  readonly following: Map<number, Following>;
-  /** Voters that cannot follow, as they don't know this file, and since which tick; as above. */
-  readonly unknowing: Map<number, number>;
-  /** Tick at which it gave way in this view for one of them, or null; by abdicate.ts. */
-  gaveWayForUnknowingAt: number | null;
-  /** Why it gives way, while it does; as above. */
+  /** Why it gives way, while it does; by abdicate.ts. */
   abdicated: VoteReason | null;
   /** Slots whose files ops of the pipeline replace, and by which op; by replacement.ts. */
   readonly replacing: Map<number, Op>;
@@ -53,15 +47,6 @@ export interface PipelineEntry {
   sentAt: number;
   /** Monotonic time at which this replica took it up. */
   readonly preparedAt: number;
-}
-
-/** What a voter's last ping in this view said. */
-export interface Following {
-  readonly tick: number;
-  /** One of STATUS_CODES. */
-  readonly status: number;
-  /** Executed there: it knows of every file that took a lost one's place up to here. */
-  readonly commit: Op;
 }
 
 /** What a request may take of replicas, asked of the state machine once. */
@@ -91,9 +76,6 @@ export function firstPrimaryState(): PrimaryState {
     backlogSince: null,
     backlogCommit: Op(0),
     commitStalled: false,
-    following: new Map(),
-    unknowing: new Map(),
-    gaveWayForUnknowingAt: null,
     abdicated: null,
     replacing: new Map(),
     viewHead: Op(0),

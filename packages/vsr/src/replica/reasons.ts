@@ -50,7 +50,6 @@ export const VOTE_REASONS = {
   slow_disk: 'primary: its disk holds up requests that those of enough others would not',
   loop_stall: 'primary: its process stood still; the others may have gone on without it',
   repair_stuck: 'primary: what it must execute next cannot be had from its disk or a peer',
-  unfollowed: 'primary: a voter was away when this file took the place of a lost one',
   clock_lost: 'primary: its clock agrees with too few others, and the next primary has agreement',
 } as const;
 /** One of `VOTE_REASONS`. */

@@ -5,6 +5,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { SlotRead } from '../journal/recover.ts';
 import type { MachineIdentity } from '../machine-identity.ts';
 import type { Quorums } from '../membership.ts';
+import type { KnownFile } from '../message/known-files.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
 import type { StateMachine } from '../state-machine.ts';
 import type { SlotSet } from '../std/bitset.ts';
@@ -96,6 +97,8 @@ export interface Replica {
   greeted: SlotSet;
   /** By slot: what each peer has promised, while this process runs. */
   readonly promises: PeerPromise[];
+  /** By slot: what a peer said last of the files of all slots; by told-files.ts. */
+  readonly filesTold: Map<number, readonly KnownFile[]>;
   /** Peers that deny this replica's file, in which of their lives, and to the ping of what time. */
   readonly denials: Map<
     number,

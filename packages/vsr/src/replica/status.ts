@@ -32,9 +32,6 @@ export function clearViewState(r: Replica): void {
   primary.queueBytes = 0;
   primary.inFlight.clear();
   primary.heardInViewAt.fill(Number.NEGATIVE_INFINITY);
-  primary.following.clear();
-  primary.unknowing.clear();
-  primary.gaveWayForUnknowingAt = null;
   primary.abdicated = null;
   primary.replacing.clear();
   primary.backlogSince = null;

@@ -64,6 +64,8 @@ function bodyFor(command: Command, prng: Prng): { body: Uint8Array | null; count
       return { body: emptyRequests(parts, prng), count: parts };
     case 'doViewChange':
       return { body: randomBytes(KNOWN_FILES_SIZE + parts * HEADER_SIZE, prng), count: 0 };
+    case 'pong':
+      return { body: parts === 0 ? null : randomBytes(KNOWN_FILES_SIZE, prng), count: 0 };
     case 'headers':
       return { body: randomBytes(parts * HEADER_SIZE, prng), count: 0 };
     case 'startView':

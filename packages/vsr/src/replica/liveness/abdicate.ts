@@ -24,7 +24,6 @@ import { diskLimit, watchDisk } from './disk-pace.ts';
 import { heardInView, isHeardInView } from './heard.ts';
 import { overdueCommitTicks } from './pacing.ts';
 import { areOthersAhead, waitsForPeers } from './stuck.ts';
-import { isUnfollowed } from './unfollowed.ts';
 
 /**
  * Giving way (rule abdication). A primary that can send but not hear keeps its backups quiet for
@@ -72,7 +71,6 @@ function reasonToGiveWay(r: Replica): VoteReason | null {
     if (waitsForPeers(r)) return 'repair_stuck';
     if (areOthersAhead(r)) return 'slow_disk';
   }
-  if (isUnfollowed(r)) return 'unfollowed';
   return hasLostClock(r) ? 'clock_lost' : null;
 }
 
@@ -145,7 +143,6 @@ function hasLostClock(r: Replica): boolean {
 
 function abdicate(r: Replica, reason: VoteReason): void {
   r.primary.abdicated = reason;
-  if (reason === 'unfollowed') r.primary.gaveWayForUnknowingAt ??= r.tick;
   r.timers.stop('heartbeat');
   r.timers.stop('commitMessage');
   r.timers.count(reason === 'clock_lost' ? 'clockLoss' : 'abdicate');

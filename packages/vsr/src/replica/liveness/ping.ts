@@ -6,6 +6,7 @@ import { Op } from '../../std/numbers.ts';
 import { isDenied } from '../members/denial.ts';
 import { introductionFields, meet, onIntroduction, strangerGate } from '../members/introduce.ts';
 import { standingPromise } from '../members/promise.ts';
+import { hearFiles, toldFiles } from '../members/told-files.ts';
 import type { Replica } from '../replica.ts';
 import { drop } from '../report.ts';
 import { send } from '../send.ts';
@@ -13,7 +14,6 @@ import { askForView } from '../view-change/ask-view.ts';
 import { transitionToViewChange } from '../view-change/view-change.ts';
 import { noteExecuted } from './pacing.ts';
 import { learnRoundTrip } from './round-trip.ts';
-import { noteFollowing } from './unfollowed.ts';
 
 /** To every peer: asks for its clock, and shows the durable view and whether clocks agree here. */
 export function onPingTimeout(r: Replica): void {
@@ -40,13 +40,14 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
   const { header } = message;
   const stranger = strangerGate(r, header);
   if (stranger === 'not_introduced') meet(r, header);
-  send(r, header.replica, 'pong', {
+  const fields = {
     ...introductionFields(r, header),
     checkpointId: r.checkpointId,
     checkpointOp: r.checkpoint.op,
     pingMonotonic: header.monotonic,
     pongWall: Math.max(0, Math.floor(r.wall)),
-  });
+  };
+  send(r, header.replica, 'pong', fields, toldFiles(r));
   if (stranger === 'other_incarnation') {
     drop(r, message, stranger); // Its pong has told it so.
     return;
@@ -59,12 +60,12 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
     header.clock === 1
       ? setAdd(r.clockAgreed, header.replica)
       : setRemove(r.clockAgreed, header.replica);
-  noteFollowing(r, message);
   followHigherView(r, message);
 }
 
 export function onPong(r: Replica, message: Message<'pong'>): void {
   const { header } = message;
+  hearFiles(r, message);
   const stranger = strangerGate(r, header);
   if (stranger === 'other_incarnation') {
     drop(r, message, stranger);

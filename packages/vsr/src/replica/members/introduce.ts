@@ -6,7 +6,6 @@ import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
 import { Op, type View } from '../../std/numbers.ts';
 import { fileOf, isKnownByEnough, withFile } from '../../superblock/introductions.ts';
 import { updateSuperblock } from '../checkpoint/superblock-update.ts';
-import { noteUnknowing } from '../liveness/unfollowed.ts';
 import type { DropReason } from '../reasons.ts';
 import type { Replica } from '../replica.ts';
 import { trace } from '../report.ts';
@@ -46,8 +45,19 @@ export function strangerGate(r: Replica, header: Header): DropReason | null {
   return setHas(r.greeted, replica) ? null : 'not_greeted';
 }
 
-/** Notes the file of a peer that was never met before. Its messages count once that is durable. */
+/**
+ * Whether this replica notes files that it meets only when two peers name them: its own took the
+ * place of a lost one (rule told-by-two).
+ */
+export function goesByWords(r: Replica): boolean {
+  return fileOf(r.introductions, r.slot).since > 0;
+}
+
+/**
+ * Notes the file of a peer that was never met before. Its messages count once that is durable.
+ */
 export function meet(r: Replica, { replica, incarnation }: Header): void {
+  if (goesByWords(r)) return;
   if (incarnation === 0n || fileOf(r.introductions, replica).incarnation !== 0n) return;
   r.introductions = withFile(r.introductions, replica, { incarnation, since: Op(0) });
   updateSuperblock(r);
@@ -104,7 +114,6 @@ export function onIntroduction(r: Replica, { header }: Message<'pong'>): void {
     // all have noted this one, nothing but a later op puts another in its place.
     const outdated = header.knownSince < since || (header.knownSince === since && isIntroduced(r));
     if (!outdated) deny(r, header, 'other_incarnation');
-    else noteUnknowing(r, header);
     return;
   }
   if (!setHas(r.greeted, header.replica) && isBehindItsPromise(r, header)) {

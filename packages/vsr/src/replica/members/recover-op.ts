@@ -68,7 +68,8 @@ export function adoptFiles(r: Replica): void {
   }
 }
 
-function adoptFile(r: Replica, slot: number, file: KnownFile): void {
+/** Takes a file that took the place of a lost one for the member's. */
+export function adoptFile(r: Replica, slot: number, file: KnownFile): void {
   const known = fileOf(r.introductions, slot);
   if (known.since >= file.since) return;
   if (known.incarnation !== file.incarnation) {

@@ -6,12 +6,13 @@ import type { Replica } from '../replica.ts';
 
 /*
  * Rule recover-by-op, between the op that replaces a lost file and the new file's first word. Each
- * replica takes the new file for the member's when it executes the op, so for a while some count
- * the lost file, should it come back to life, and others the new one: two voters in one slot, and
- * two quorums that need not meet. Five things keep them apart.
+ * replica takes the new file for the member's when it executes the op, or when two peers tell of
+ * it (told-files.ts). So for a while some count the lost file, should it come back to life, and
+ * others the new one: two voters in one slot, and two quorums that need not meet. Five things keep
+ * them apart.
  *
  * - The op, and what follows it in the pipeline, is committed without the lost file's copies.
- * - The new file says nothing before a replication quorum of the others has executed the op and
+ * - The new file says nothing before a replication quorum of the others durably knows of the op and
  *   says so; whoever counts the lost file for a view change counts the slot of one of those too.
  * - Only who takes part says so. Otherwise two new files could vouch for each other, beside a
  *   quorum that neither of the two lost ones ever met.
@@ -22,7 +23,7 @@ import type { Replica } from '../replica.ts';
  *
  * So no quorum of a view change holds a lost file whose successor has spoken. Take the successor
  * that spoke first, of all files in the quorum that are lost: one slot of the quorum is that of a
- * replica that had executed its op. If the same file speaks there now, or a newer one, it knows,
+ * replica that knew of its op. If the same file speaks there now, or a newer one, it knows,
  * and the two are not counted together; and an older one is itself a lost file whose successor
  * spoke earlier.
  */

@@ -137,15 +137,15 @@ function collectDvc(r: Replica, dvc: ToldLog): void {
   dvcs.set(dvc.replica, dvc);
   // One's own log takes part only once one's own view is durable, as everyone's.
   if (!dvcs.has(r.slot)) return;
-  const counted = logsOfOneMembership([...dvcs.values()], {
-    self: r.slot,
-    files: r.introductions.files,
-  });
-  const selection = selectLog(counted, {
-    quorums: r.quorums,
-    pipelineMax: r.config.pipelineMax,
-  });
-  if (selection.kind === 'selected') installLog(r, selection);
+  const own = { self: r.slot, files: r.introductions.files };
+  const { quorums } = r;
+  const { pipelineMax } = r.config;
+  for (const logs of logsOfOneMembership([...dvcs.values()], own)) {
+    const selection = selectLog(logs, { quorums, pipelineMax });
+    if (selection.kind !== 'selected') continue;
+    installLog(r, selection);
+    return;
+  }
 }
 
 /**

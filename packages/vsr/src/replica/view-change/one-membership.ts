@@ -1,5 +1,5 @@
-import { type KnownFile } from '../../message/known-files.ts';
-import { setAdd, setHas, setSlots } from '../../std/bitset.ts';
+import type { KnownFile } from '../../message/known-files.ts';
+import { type SlotSet, setAdd, setCount, setHas } from '../../std/bitset.ts';
 import type { DvcLog } from './select-log.ts';
 
 /** A log, and what its author knows of the files of all slots. */
@@ -8,9 +8,9 @@ export interface ToldLog extends DvcLog {
 }
 
 /**
- * The logs that a new primary may count together: the most of them, its own among them, none of
- * which knows that the file of another has been replaced (rule recover-by-op). None when there are
- * no such.
+ * The logs that a new primary may count together, its own among them: none of their authors knows
+ * that the file of another has been replaced (rule recover-by-op). Where all agree that is one set
+ * of all logs; else several, none within another, the largest first.
  *
  * A file that was replaced and came back to life speaks in the same slot as the new one: counted
  * beside those that go by the new one, it makes a quorum that need not meet theirs. Which of two
@@ -21,22 +21,40 @@ export interface ToldLog extends DvcLog {
 export function logsOfOneMembership(
   dvcs: readonly ToldLog[],
   own: { readonly self: number; readonly files: readonly KnownFile[] },
-): ToldLog[] {
+): readonly (readonly ToldLog[])[] {
   const outdates = dvcs.map(({ files }) => outdatedBy(files, own.files));
-  if (outdates.every((slots) => slots === 0)) return [...dvcs];
-  let most: ToldLog[] = [];
-  for (let choice = 1; choice < 2 ** dvcs.length; choice += 1) {
-    const chosen = dvcs.filter((_, index) => setHas(choice, index));
-    if (chosen.length <= most.length || !chosen.some(({ replica }) => replica === own.self))
-      continue;
-    const outdated = setSlots(choice).reduce((slots, index) => slots | (outdates[index] ?? 0), 0);
-    if (chosen.every(({ replica }) => !setHas(outdated, replica))) most = chosen;
+  if (outdates.every((slots) => slots === 0)) return [dvcs];
+  const sets: number[] = [];
+  for (let set = 1; set < 2 ** dvcs.length; set += 1) {
+    const logs = dvcs.filter((_, index) => setHas(set, index));
+    const agree = isOneMembership(dvcs, set, outdates);
+    if (agree && logs.some(({ replica }) => replica === own.self)) sets.push(set);
   }
-  return most;
+  sets.sort((first, other) => setCount(other) - setCount(first));
+  const largest = sets.filter(
+    (set, place) => !sets.slice(0, place).some((other) => (other & set) === set),
+  );
+  return largest.map((set) => dvcs.filter((_, index) => setHas(set, index)));
+}
+
+/** Whether no author of the set takes the file of another of them for replaced. */
+function isOneMembership(
+  dvcs: readonly ToldLog[],
+  set: number,
+  outdates: readonly SlotSet[],
+): boolean {
+  let outdated = 0;
+  let authors = 0;
+  dvcs.forEach(({ replica }, index) => {
+    if (!setHas(set, index)) return;
+    outdated |= outdates[index] ?? 0;
+    authors = setAdd(authors, replica);
+  });
+  return (outdated & authors) === 0;
 }
 
 /** Slots of which a replica with these files knows a newer one than `own`. */
-function outdatedBy(files: readonly KnownFile[], own: readonly KnownFile[]): number {
+function outdatedBy(files: readonly KnownFile[], own: readonly KnownFile[]): SlotSet {
   let outdated = 0;
   files.forEach(({ incarnation, since }, slot) => {
     const taken = own[slot];

@@ -2,7 +2,9 @@ import { mix128, present } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
 import { CONFIG_SIMULATION } from '../../config.ts';
 import { formatReplica, recoveredFile, rootPrepare } from '../../format.ts';
+import { SLOT_COUNT } from '../../membership.ts';
 import { encodeHeaderList, logHeaderOf } from '../../message/header-list.ts';
+import { encodeKnownFiles, UNKNOWN_FILE } from '../../message/known-files.ts';
 import { HEADER_SIZE } from '../../message/layout.ts';
 import type { Message, PrepareMessage } from '../../message/message.ts';
 import { Op, View } from '../../std/numbers.ts';
@@ -105,9 +107,13 @@ describe('a file that is recovered in a restored cluster', () => {
     const file = new DataFile(CONFIG_SIMULATION, contents);
     const harness = new ReplicaHarness({ slot: 2, introduced: false, file }).start();
     const known = { pingIncarnation: 77n, knownIncarnation: 77n, knownSince: Op(BORN + 1) };
+    const first = { incarnation: 9n, since: Op(BORN) };
+    const files = Array.from({ length: SLOT_COUNT }, (_, slot) =>
+      slot < 2 ? first : UNKNOWN_FILE,
+    );
     for (const slot of [0, 1]) {
       const { view: _, ...answer } = greeting(slot, known).header;
-      harness.deliver(fromPeer({ slot, view: 1 }, 'pong', answer));
+      harness.deliver(fromPeer({ slot, view: 1 }, 'pong', answer, encodeKnownFiles(files)));
       harness.settle();
     }
     return harness;
