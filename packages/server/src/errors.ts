@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'wrong_state_machine'
   | 'data_file_wrong_sizes'
   | 'data_file_unfinished'
+  | 'recover_unfinished'
   | 'internal';
 
 export interface ErrorEntry {
@@ -201,6 +202,17 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     exitCode: 40,
     summary: 'Files are there that an interrupted restore, verification or `recover` has left.',
     remedy: 'Nothing was touched. Nothing depends on them: delete them, and run the command again.',
+  },
+  recover_unfinished: {
+    exitCode: 41,
+    summary:
+      "`recover` has asked the cluster to put a new file in the place of a member's, and could " +
+      'not finish that file.',
+    remedy:
+      'Nothing acknowledged is lost, and the others go on. The file that the member had before ' +
+      'does not count any more, or may not: do not rely on it. Mend the cause, and run ' +
+      '`kimberlite recover` again with the same flags: it makes another file, which the cluster ' +
+      'then takes instead.',
   },
   internal: {
     exitCode: 70,

@@ -80,5 +80,6 @@ export { THREAD_POOL_SIZE } from './storage/file-storage.ts';
 export type { IoMode } from './storage/io-mode.ts';
 export { replayMachineOf } from './storage/replay-machine.ts';
 export { syncDirectory } from './storage/sync-directory.ts';
-export { finishDataFile, isUnfinished } from './storage/unfinished-file.ts';
+export { finishDataFile, isUnfinished, UnfinishedFile } from './storage/unfinished-file.ts';
+export { RECOVERY_MACHINE } from './storage/unfinished-owner.ts';
 export { neverRan } from './storage/unused-log.ts';

@@ -241,7 +241,7 @@ export {
   zoneSize,
 } from './storage-layout.ts';
 export { readConfig, writeConfig } from './superblock/config-fields.ts';
-export { handOver } from './superblock/hand-over.ts';
+export { type HandedOver, handOver } from './superblock/hand-over.ts';
 export { type Introductions, mutualIntroductions } from './superblock/introductions.ts';
 export {
   decodeCopies,

@@ -24,7 +24,7 @@ export function recoverRefusal(
     return cliError('no_answer', 'no replica answered', remedy);
   }
   const { replicaCount } = first;
-  const nothing = 'Nothing was sent or changed.';
+  const nothing = 'Nothing was changed.';
   if (replica >= replicaCount) {
     return usageError(`replica ${replica} is not one of ${replicaCount}`);
   }

@@ -16,7 +16,10 @@ const OF_SURVIVOR = [
 export function addRecoverCommand(program: Command, io: Io): void {
   withMachine(withConnection(program.command('recover'), '; none with --from-survivor'))
     .description('Make the file of a member whose own is lost, or a new cluster of what is left.')
-    .option('--data-file <path>', 'where to make it; nothing may be there')
+    .option(
+      '--data-file <path>',
+      'where to make it; nothing may be there but what an interrupted one has left',
+    )
     .option('--replica <slot>', 'which replica of the cluster, from 0', natural)
     .option('--http <list>', 'HTTP ports of the replicas (default: each client port + 2)')
     .option('--from-survivor <path>', 'make a new cluster of the file of this stopped replica')
@@ -32,7 +35,8 @@ export function addRecoverCommand(program: Command, io: Io): void {
 With --data-file, from the running others: the cluster writes into its log that the new file is the
 member's, and that the lost one, should it turn up again, is not: destroy it. The file is empty; the
 replica fetches its state when it is started. Refused while the member runs, and while the others
-are no healthy quorum.
+are no healthy quorum. The file is made before the cluster is asked: what keeps it from being made
+changes nothing. When it was interrupted after that, run it again with the same flags.
 
 With --from-survivor, when a majority is lost for good: makes the files of a new cluster from what
 one stopped replica has. Says what is kept and what may be lost, is refused while any member of

@@ -22,8 +22,8 @@ import { creationFault, fileFault, isFault, makeFault, type ServerFault } from '
 import { alignedBytes } from './aligned-memory.ts';
 import { lockFile } from './file-lock.ts';
 import { type IoMode, type OpenedFile, openBestMode, unlinkQuietly } from './io-mode.ts';
-import { isReplayName } from './replay-machine.ts';
 import { syncDirectory } from './sync-directory.ts';
+import { isUnfinishedName } from './unfinished-owner.ts';
 
 const writeAsync = promisify(write);
 const fsyncAsync = promisify(fsync);
@@ -81,7 +81,7 @@ export function formatDataFile(
   const blocks = options.blocks ?? { size: 0, read: (): Uint8Array => new Uint8Array(0) };
   const file = options.file ?? { incarnation: randomU128() };
   const written = { config, machine, cluster, slot, replicaCount, checksum: sha256, ...file };
-  const first = isReplayName(machine.name) ? superblockOf(formatReplica(written)) : [];
+  const first = isUnfinishedName(machine.name) ? superblockOf(formatReplica(written)) : [];
   return writeDataFile({
     path,
     config,

@@ -17,7 +17,7 @@ import { fileFault, isFault, makeFault, type ServerFault } from '../errors.ts';
 import { alignedBytes } from './aligned-memory.ts';
 import { type FileLock, lockFile } from './file-lock.ts';
 import { type IoMode, type OpenedFile, openBestMode } from './io-mode.ts';
-import { replayFault } from './replay-machine.ts';
+import { unfinishedFault } from './unfinished-owner.ts';
 import { fileReader, holdsNoOp, type ReadAt } from './unused-log.ts';
 
 /** Fills `bytes`, or less of it, from `position` on; throws what the system says. */
@@ -219,7 +219,7 @@ export function machineFault(
   expected: MachineIdentity | null,
 ): ServerFault | null {
   if (expected === null || found.id === expected.id) return null;
-  const unfinished = replayFault(path, found.name);
+  const unfinished = unfinishedFault(path, found.name);
   if (unfinished !== null) return unfinished;
   const tables = found.name === expected.name ? ' with other tables' : '';
   return makeFault(
