@@ -26,8 +26,8 @@ import type { Command, HeaderOf, OwnFields } from './layout.ts';
 function readers(): string {
   const entries = LAYOUTS.map((layout) => reader(layout)).join('');
   return `export const HEADER_READERS: {
-  /** Null when a 64-bit number is above 2^53 - 1. */
-  readonly [C in Command]: (v: DataView) => HeaderOf<C> | null;
+  /** Null when a 64-bit number is above the most. */
+  readonly [C in Command]: (v: DataView, most: number) => HeaderOf<C> | null;
 } = {
 ${entries}};
 `;
@@ -52,7 +52,7 @@ function reader({ command, fields }: CommandLayout): string {
     .filter(({ kind }) => kind === 'u64' || kind === 'op' || kind === 'view')
     .map(({ name }) => `h.${name}`);
   const literal = wrapped([`command: '${command}',`, ...parts], '      ');
-  return `  ${command}: (v) => {
+  return `  ${command}: (v, most) => {
     const h: HeaderOf<'${command}'> = {
 ${literal}    };
 ${inRange(wide)}  },
@@ -84,11 +84,11 @@ function readCall({ kind, offset }: Field): string {
     case 'u32':
       return `v.getUint32(${offset}, true)`;
     case 'u64':
-      return `readU64(v, ${offset})`;
+      return `readU64(v, ${offset}, most)`;
     case 'op':
-      return `readOp(v, ${offset})`;
+      return `readOp(v, ${offset}, most)`;
     case 'view':
-      return `readView(v, ${offset})`;
+      return `readView(v, ${offset}, most)`;
     case 'u128':
       return `readU128(v, ${offset})`;
     case 'checksum':

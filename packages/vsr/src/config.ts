@@ -1,6 +1,7 @@
 import { assert, PAGE_SIZE_MAX, pageKeySizeMax, valueSizeMax } from '@kimberlite/store';
 import { KNOWN_FILES_SIZE } from './message/known-files.ts';
 import { HEADER_SIZE } from './message/layout.ts';
+import { NUMBER_MAX } from './std/numbers.ts';
 
 /**
  * Sizes of a cluster, chosen at format and the same on all members; a peer with others is refused
@@ -129,13 +130,18 @@ export function configFault(config: ClusterConfig): string | null {
     return 'a block is too small for the keys';
   }
   if (config.sessionsMax < 1) return 'at least one session';
-  if (!Number.isSafeInteger(config.stateBytesMax) || config.stateBytesMax < 0) {
+  if (!isCount(config.stateBytesMax)) {
     return 'the limit of the state must be a number of bytes, or 0 for none';
   }
-  if (!Number.isSafeInteger(config.historyRevisions) || config.historyRevisions < 0) {
+  if (!isCount(config.historyRevisions)) {
     return 'the history must be a number of revisions, or 0 for none';
   }
   return null;
+}
+
+/** As peers tell it each other when they greet. */
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= NUMBER_MAX;
 }
 
 export function assertConfig(config: ClusterConfig): void {

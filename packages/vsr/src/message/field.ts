@@ -1,20 +1,33 @@
-import { assert, type Checksum, readU64, readU128, writeU64, writeU128 } from '@kimberlite/store';
+import {
+  assert,
+  type Checksum,
+  readU128,
+  readU64 as readWord,
+  writeU64,
+  writeU128,
+} from '@kimberlite/store';
 import type { ClientId, Op, View } from '../std/numbers.ts';
 import { FIELD_SIZES, type Field } from './layout.ts';
 
-export { readU64, readU128 };
+export { readU128 };
 
-/** Numbers above 2^53 - 1 are read as NaN, and a sum with one of them is NaN. */
+/** NaN when it is above `most`. */
+export function readU64(view: DataView, offset: number, most: number): number {
+  const value = readWord(view, offset);
+  return value <= most ? value : Number.NaN;
+}
+
+/** Numbers that are too large are read as NaN, and a sum with one of them is NaN. */
 export function inRange(sum: number): boolean {
   return !Number.isNaN(sum);
 }
 
-export function readOp(view: DataView, offset: number): Op {
-  return readU64(view, offset) as Op;
+export function readOp(view: DataView, offset: number, most: number): Op {
+  return readU64(view, offset, most) as Op;
 }
 
-export function readView(view: DataView, offset: number): View {
-  return readU64(view, offset) as View;
+export function readView(view: DataView, offset: number, most: number): View {
+  return readU64(view, offset, most) as View;
 }
 
 export function readChecksum(view: DataView, offset: number): Checksum {
@@ -37,7 +50,7 @@ export function readField(view: DataView, field: Field): number | bigint | null 
     case 'u64':
     case 'op':
     case 'view': {
-      const value = readU64(view, field.offset);
+      const value = readU64(view, field.offset, Number.MAX_SAFE_INTEGER);
       return Number.isNaN(value) ? null : value;
     }
     case 'u128':

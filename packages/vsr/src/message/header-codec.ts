@@ -10,296 +10,301 @@ import type { Command, HeaderOf, OwnFields } from './layout.ts';
  * shape, and no field is looked up. A loop over the tables takes ten times as long.
  */
 export const HEADER_READERS: {
-  /** Null when a 64-bit number is above 2^53 - 1. */
-  readonly [C in Command]: (v: DataView) => HeaderOf<C> | null;
+  /** Null when a 64-bit number is above the most. */
+  readonly [C in Command]: (v: DataView, most: number) => HeaderOf<C> | null;
 } = {
-  reserved: (v) => {
+  reserved: (v, most) => {
     const h: HeaderOf<'reserved'> = {
       command: 'reserved', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
-      reserved: v.getUint32(68, true), incarnation: readU128(v, 72), op: readOp(v, 128),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
+      reserved: v.getUint32(68, true), incarnation: readU128(v, 72), op: readOp(v, 128, most),
     };
     return inRange(h.view + h.op) ? h : null;
   },
-  hello: (v) => {
+  hello: (v, most) => {
     const h: HeaderOf<'hello'> = {
       command: 'hello', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), member: readU128(v, 128),
       role: v.getUint8(144), replicaCount: v.getUint8(145), pipelineMax: v.getUint16(146, true),
       messageSizeMax: v.getUint32(148, true), walSlots: v.getUint32(152, true),
       checkpointInterval: v.getUint32(156, true), blockSize: v.getUint32(160, true),
-      sessionsMax: v.getUint32(164, true), stateBytesMax: readU64(v, 168),
-      historyRevisions: readU64(v, 176), machine: readU128(v, 184), machineName: readU128(v, 200),
+      sessionsMax: v.getUint32(164, true), stateBytesMax: readU64(v, 168, most),
+      historyRevisions: readU64(v, 176, most), machine: readU128(v, 184),
+      machineName: readU128(v, 200),
     };
     return inRange(h.view + h.stateBytesMax + h.historyRevisions) ? h : null;
   },
-  ping: (v) => {
+  ping: (v, most) => {
     const h: HeaderOf<'ping'> = {
       command: 'ping', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
-      checkpointId: readChecksum(v, 128), checkpointOp: readOp(v, 144), op: readOp(v, 152),
-      commit: readOp(v, 160), promisedOp: readOp(v, 168), promisedLogView: readView(v, 176),
-      promisedView: readView(v, 184), monotonic: readU64(v, 192), life: v.getUint32(200, true),
-      status: v.getUint8(204), clock: v.getUint8(205),
+      checkpointId: readChecksum(v, 128), checkpointOp: readOp(v, 144, most),
+      op: readOp(v, 152, most), commit: readOp(v, 160, most), promisedOp: readOp(v, 168, most),
+      promisedLogView: readView(v, 176, most), promisedView: readView(v, 184, most),
+      monotonic: readU64(v, 192, most), life: v.getUint32(200, true), status: v.getUint8(204),
+      clock: v.getUint8(205),
     };
     return inRange(
       h.view + h.checkpointOp + h.op + h.commit + h.promisedOp + h.promisedLogView + h.promisedView
       + h.monotonic
     ) ? h : null;
   },
-  pong: (v) => {
+  pong: (v, most) => {
     const h: HeaderOf<'pong'> = {
       command: 'pong', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
       pingIncarnation: readU128(v, 128), knownIncarnation: readU128(v, 144),
-      checkpointId: readChecksum(v, 160), checkpointOp: readOp(v, 176), knownSince: readOp(v, 184),
-      promisedOp: readOp(v, 192), promisedLogView: readView(v, 200), promisedView: readView(v, 208),
-      pingMonotonic: readU64(v, 216), pongWall: readU64(v, 224), pingLife: v.getUint32(232, true),
-      life: v.getUint32(236, true),
+      checkpointId: readChecksum(v, 160), checkpointOp: readOp(v, 176, most),
+      knownSince: readOp(v, 184, most), promisedOp: readOp(v, 192, most),
+      promisedLogView: readView(v, 200, most), promisedView: readView(v, 208, most),
+      pingMonotonic: readU64(v, 216, most), pongWall: readU64(v, 224, most),
+      pingLife: v.getUint32(232, true), life: v.getUint32(236, true),
     };
     return inRange(
       h.view + h.checkpointOp + h.knownSince + h.promisedOp + h.promisedLogView + h.promisedView
       + h.pingMonotonic + h.pongWall
     ) ? h : null;
   },
-  request: (v) => {
+  request: (v, most) => {
     const h: HeaderOf<'request'> = {
       command: 'request', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), client: readClient(v, 128),
-      session: readU64(v, 144), request: v.getUint32(152, true), operation: v.getUint16(156, true),
+      session: readU64(v, 144, most), request: v.getUint32(152, true),
+      operation: v.getUint16(156, true),
     };
     return inRange(h.view + h.session) ? h : null;
   },
-  prepare: (v) => {
+  prepare: (v, most) => {
     const h: HeaderOf<'prepare'> = {
       command: 'prepare', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), parent: readChecksum(v, 128),
-      checkpointId: readChecksum(v, 144), op: readOp(v, 160), commit: readOp(v, 168),
-      timestamp: readU64(v, 176), count: v.getUint32(184, true),
+      checkpointId: readChecksum(v, 144), op: readOp(v, 160, most), commit: readOp(v, 168, most),
+      timestamp: readU64(v, 176, most), count: v.getUint32(184, true),
     };
     return inRange(h.view + h.op + h.commit + h.timestamp) ? h : null;
   },
-  prepareOk: (v) => {
+  prepareOk: (v, most) => {
     const h: HeaderOf<'prepareOk'> = {
       command: 'prepareOk', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
-      prepareChecksum: readChecksum(v, 128), checkpointId: readChecksum(v, 144), op: readOp(v, 160),
-      commitMin: readOp(v, 168), checkpointOp: readOp(v, 176), durable: v.getUint8(184),
+      prepareChecksum: readChecksum(v, 128), checkpointId: readChecksum(v, 144),
+      op: readOp(v, 160, most), commitMin: readOp(v, 168, most), checkpointOp: readOp(v, 176, most),
+      durable: v.getUint8(184),
     };
     return inRange(h.view + h.op + h.commitMin + h.checkpointOp) ? h : null;
   },
-  commit: (v) => {
+  commit: (v, most) => {
     const h: HeaderOf<'commit'> = {
       command: 'commit', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
       commitChecksum: readChecksum(v, 128), checkpointId: readChecksum(v, 144),
-      commit: readOp(v, 160), op: readOp(v, 168), checkpointOp: readOp(v, 176),
-      durableOp: readOp(v, 184), monotonic: readU64(v, 192),
+      commit: readOp(v, 160, most), op: readOp(v, 168, most), checkpointOp: readOp(v, 176, most),
+      durableOp: readOp(v, 184, most), monotonic: readU64(v, 192, most),
     };
     return inRange(
       h.view + h.commit + h.op + h.checkpointOp + h.durableOp + h.monotonic
     ) ? h : null;
   },
-  reply: (v) => {
+  reply: (v, most) => {
     const h: HeaderOf<'reply'> = {
       command: 'reply', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), client: readClient(v, 128),
-      requestChecksum: readChecksum(v, 144), session: readU64(v, 160), op: readOp(v, 168),
-      timestamp: readU64(v, 176), index: v.getUint32(184, true), request: v.getUint32(188, true),
-      operation: v.getUint16(192, true),
+      requestChecksum: readChecksum(v, 144), session: readU64(v, 160, most),
+      op: readOp(v, 168, most), timestamp: readU64(v, 176, most), index: v.getUint32(184, true),
+      request: v.getUint32(188, true), operation: v.getUint16(192, true),
     };
     return inRange(h.view + h.session + h.op + h.timestamp) ? h : null;
   },
-  eviction: (v) => {
+  eviction: (v, most) => {
     const h: HeaderOf<'eviction'> = {
       command: 'eviction', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), client: readClient(v, 128),
-      session: readU64(v, 144), request: v.getUint32(152, true), reason: v.getUint8(156),
+      session: readU64(v, 144, most), request: v.getUint32(152, true), reason: v.getUint8(156),
     };
     return inRange(h.view + h.session) ? h : null;
   },
-  refusal: (v) => {
+  refusal: (v, most) => {
     const h: HeaderOf<'refusal'> = {
       command: 'refusal', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), client: readClient(v, 128),
       requestChecksum: readChecksum(v, 144), request: v.getUint32(160, true),
       reason: v.getUint8(164),
     };
     return inRange(h.view) ? h : null;
   },
-  startViewChange: (v) => {
+  startViewChange: (v, most) => {
     const h: HeaderOf<'startViewChange'> = {
       command: 'startViewChange', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
     };
     return inRange(h.view) ? h : null;
   },
-  doViewChange: (v) => {
+  doViewChange: (v, most) => {
     const h: HeaderOf<'doViewChange'> = {
       command: 'doViewChange', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
-      checkpointId: readChecksum(v, 128), logView: readView(v, 144), op: readOp(v, 152),
-      commitMin: readOp(v, 160), checkpointOp: readOp(v, 168), nackBits: v.getUint32(176, true),
-      presentBits: v.getUint32(180, true),
+      checkpointId: readChecksum(v, 128), logView: readView(v, 144, most), op: readOp(v, 152, most),
+      commitMin: readOp(v, 160, most), checkpointOp: readOp(v, 168, most),
+      nackBits: v.getUint32(176, true), presentBits: v.getUint32(180, true),
     };
     return inRange(h.view + h.logView + h.op + h.commitMin + h.checkpointOp) ? h : null;
   },
-  startView: (v) => {
+  startView: (v, most) => {
     const h: HeaderOf<'startView'> = {
       command: 'startView', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), nonce: readU128(v, 128),
-      op: readOp(v, 144), commit: readOp(v, 152), checkpointOp: readOp(v, 160),
+      op: readOp(v, 144, most), commit: readOp(v, 152, most), checkpointOp: readOp(v, 160, most),
     };
     return inRange(h.view + h.op + h.commit + h.checkpointOp) ? h : null;
   },
-  requestStartView: (v) => {
+  requestStartView: (v, most) => {
     const h: HeaderOf<'requestStartView'> = {
       command: 'requestStartView', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), nonce: readU128(v, 128),
     };
     return inRange(h.view) ? h : null;
   },
-  requestHeaders: (v) => {
+  requestHeaders: (v, most) => {
     const h: HeaderOf<'requestHeaders'> = {
       command: 'requestHeaders', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
-      reserved: v.getUint32(68, true), incarnation: readU128(v, 72), opMin: readOp(v, 128),
-      opMax: readOp(v, 136),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
+      reserved: v.getUint32(68, true), incarnation: readU128(v, 72), opMin: readOp(v, 128, most),
+      opMax: readOp(v, 136, most),
     };
     return inRange(h.view + h.opMin + h.opMax) ? h : null;
   },
-  headers: (v) => {
+  headers: (v, most) => {
     const h: HeaderOf<'headers'> = {
       command: 'headers', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
     };
     return inRange(h.view) ? h : null;
   },
-  requestPrepare: (v) => {
+  requestPrepare: (v, most) => {
     const h: HeaderOf<'requestPrepare'> = {
       command: 'requestPrepare', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
-      prepareChecksum: readChecksum(v, 128), op: readOp(v, 144), more: v.getUint16(152, true),
+      prepareChecksum: readChecksum(v, 128), op: readOp(v, 144, most), more: v.getUint16(152, true),
     };
     return inRange(h.view + h.op) ? h : null;
   },
-  requestBlocks: (v) => {
+  requestBlocks: (v, most) => {
     const h: HeaderOf<'requestBlocks'> = {
       command: 'requestBlocks', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
     };
     return inRange(h.view) ? h : null;
   },
-  block: (v) => {
+  block: (v, most) => {
     const h: HeaderOf<'block'> = {
       command: 'block', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72),
-      blockChecksum: readChecksum(v, 128), address: readU64(v, 144),
+      blockChecksum: readChecksum(v, 128), address: readU64(v, 144, most),
     };
     return inRange(h.view + h.address) ? h : null;
   },
-  rejection: (v) => {
+  rejection: (v, most) => {
     const h: HeaderOf<'rejection'> = {
       command: 'rejection', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), reason: v.getUint8(128),
     };
     return inRange(h.view) ? h : null;
   },
-  query: (v) => {
+  query: (v, most) => {
     const h: HeaderOf<'query'> = {
       command: 'query', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), client: readClient(v, 128),
-      query: readU64(v, 144), floor: readOp(v, 152), lagMax: v.getUint32(160, true),
+      query: readU64(v, 144, most), floor: readOp(v, 152, most), lagMax: v.getUint32(160, true),
       operation: v.getUint16(164, true), level: v.getUint8(166),
     };
     return inRange(h.view + h.query + h.floor) ? h : null;
   },
-  queryReply: (v) => {
+  queryReply: (v, most) => {
     const h: HeaderOf<'queryReply'> = {
       command: 'queryReply', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), client: readClient(v, 128),
-      queryChecksum: readChecksum(v, 144), query: readU64(v, 160), op: readOp(v, 168),
+      queryChecksum: readChecksum(v, 144), query: readU64(v, 160, most), op: readOp(v, 168, most),
     };
     return inRange(h.view + h.query + h.op) ? h : null;
   },
-  confirmView: (v) => {
+  confirmView: (v, most) => {
     const h: HeaderOf<'confirmView'> = {
       command: 'confirmView', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
-      reserved: v.getUint32(68, true), incarnation: readU128(v, 72), round: readU64(v, 128),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
+      reserved: v.getUint32(68, true), incarnation: readU128(v, 72), round: readU64(v, 128, most),
     };
     return inRange(h.view + h.round) ? h : null;
   },
-  viewConfirmed: (v) => {
+  viewConfirmed: (v, most) => {
     const h: HeaderOf<'viewConfirmed'> = {
       command: 'viewConfirmed', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
-      reserved: v.getUint32(68, true), incarnation: readU128(v, 72), round: readU64(v, 128),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
+      reserved: v.getUint32(68, true), incarnation: readU128(v, 72), round: readU64(v, 128, most),
     };
     return inRange(h.view + h.round) ? h : null;
   },
-  requestReadIndex: (v) => {
+  requestReadIndex: (v, most) => {
     const h: HeaderOf<'requestReadIndex'> = {
       command: 'requestReadIndex', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), nonce: readU128(v, 128),
     };
     return inRange(h.view) ? h : null;
   },
-  readIndex: (v) => {
+  readIndex: (v, most) => {
     const h: HeaderOf<'readIndex'> = {
       command: 'readIndex', checksum: readChecksum(v, 0), checksumBody: readChecksum(v, 16),
       cluster: readU128(v, 32), size: v.getUint32(48, true), version: v.getUint16(52, true),
-      replica: v.getUint8(55), view: readView(v, 56), release: v.getUint32(64, true),
+      replica: v.getUint8(55), view: readView(v, 56, most), release: v.getUint32(64, true),
       reserved: v.getUint32(68, true), incarnation: readU128(v, 72), nonce: readU128(v, 128),
-      op: readOp(v, 144),
+      op: readOp(v, 144, most),
     };
     return inRange(h.view + h.op) ? h : null;
   },

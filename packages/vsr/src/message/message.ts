@@ -1,5 +1,5 @@
 import { assert, type ChecksumFunction, readU128, Slab } from '@kimberlite/store';
-import type { Checksum } from '../std/numbers.ts';
+import { type Checksum, NUMBER_MAX } from '../std/numbers.ts';
 import { isZero } from '../std/zeros.ts';
 import { readBatch } from './batch.ts';
 import { BLOCK_REFERENCE_SIZE } from './block-list.ts';
@@ -138,7 +138,7 @@ function seal<C extends Command>(
   writeBig(view, OFFSET_INCARNATION, sender.incarnation);
   FIELD_WRITERS[command](view, own);
   writeBig(view, OFFSET_CHECKSUM, checksum.hash(bytes.subarray(16, HEADER_SIZE)));
-  const header = HEADER_READERS[command](view);
+  const header = HEADER_READERS[command](view, Number.MAX_SAFE_INTEGER);
   assert(header !== null, 'what was written can be read');
   return { header, bytes, body };
 }
@@ -166,7 +166,7 @@ export function decodeHeader(bytes: Uint8Array, checksum: ChecksumFunction): Hea
   ) {
     return 'not_zero';
   }
-  return HEADER_READERS[layout.command](view) ?? 'field_range';
+  return HEADER_READERS[layout.command](view, NUMBER_MAX) ?? 'field_range';
 }
 
 /** Decodes a whole message: exactly `size` bytes. Never throws, whatever the bytes. */

@@ -15,6 +15,13 @@ export type Op = Brand<number, 'Op'>;
 /** A 128-bit random identity that a client session picks for itself; never zero. */
 export type ClientId = Brand<bigint, 'ClientId'>;
 
+/**
+ * Highest number that is taken from a 64-bit field of a message. Replicas count on from what they
+ * are told, and write what they come to: from so far below 2^53 no liar makes them count beyond
+ * what is exact.
+ */
+export const NUMBER_MAX: number = 2 ** 53 - 2 ** 32;
+
 const U128_LIMIT = 1n << 128n;
 
 export function View(value: number): View {

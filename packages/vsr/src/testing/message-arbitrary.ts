@@ -12,6 +12,7 @@ import {
   OFFSET_CHECKSUM_BODY,
 } from '../message/layout.ts';
 import { encodeMessage, type Message } from '../message/message.ts';
+import { NUMBER_MAX } from '../std/numbers.ts';
 import type { Prng } from '../std/prng.ts';
 
 /** Every command of the registry. */
@@ -31,7 +32,7 @@ function fieldValue(kind: FieldKind, prng: Prng): number | bigint {
     case 'u64':
     case 'op':
     case 'view':
-      return edge === 0 ? Number.MAX_SAFE_INTEGER : prng.below(Number.MAX_SAFE_INTEGER);
+      return edge === 0 ? NUMBER_MAX : prng.below(NUMBER_MAX);
     case 'u128':
     case 'checksum':
     case 'client':

@@ -54,14 +54,10 @@ export function onCommit(r: Replica, message: Message<'commit'>): void {
     drop(r, message, 'invalid_metadata');
     return;
   }
-  // A replayed heartbeat must neither keep a dead primary alive nor withdraw a vote.
-  if (header.monotonic <= r.heartbeatStamp) return;
-  r.heartbeatStamp = header.monotonic;
-  noteViewWorks(r, header);
-  heardPrimary(r);
-  withdrawVote(r, 'primary_silent');
-  withdrawVote(r, 'primary_voted');
-  r.forwarded.clear();
+  // A replayed heartbeat must neither keep a dead primary alive nor withdraw a vote. What it tells
+  // of the log is as true as it was: who once heard of too late a time still learns of commits.
+  const fresh = header.monotonic > r.heartbeatStamp;
+  if (fresh) primaryLives(r, header);
   const known = r.journal.header(header.commit);
   if (
     known !== null &&
@@ -78,5 +74,14 @@ export function onCommit(r: Replica, message: Message<'commit'>): void {
   // Peers are writing over what is being fetched: at once for the next checkpoint.
   if (isOvertaken(r)) r.timers.hurry('repair');
   // The primary still waits for what may be here: an ack of ours was lost.
-  if (r.primaryCommit < r.op) acknowledgeAll(r);
+  if (fresh && r.primaryCommit < r.op) acknowledgeAll(r);
+}
+
+function primaryLives(r: Replica, header: Message<'commit'>['header']): void {
+  r.heartbeatStamp = header.monotonic;
+  noteViewWorks(r, header);
+  heardPrimary(r);
+  withdrawVote(r, 'primary_silent');
+  withdrawVote(r, 'primary_voted');
+  r.forwarded.clear();
 }

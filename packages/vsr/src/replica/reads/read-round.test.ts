@@ -222,6 +222,23 @@ describe('a read at a backup', () => {
     expect(told(harness)).toEqual([2]);
   });
 
+  it('takes no index below what it knew to be committed when it asked', () => {
+    const harness = backup();
+    const chain = extendChain([fixtureRoot()], 2, { view: 1 });
+    for (const message of chain.slice(1)) harness.deliver(message);
+    harness.settle();
+    harness.deliver(heartbeatOf({ slot: 1, view: 1 }, chain, { commit: 1, stamp: 1 }));
+    harness.deliver(query('linearizable'));
+    const nonce = present(harness.take('requestReadIndex')[0]).message.header.nonce;
+    harness.deliver(heartbeatOf({ slot: 1, view: 1 }, chain, { commit: 2, stamp: 2 }));
+    answerIndex(harness, nonce);
+    expect(told(harness)).toEqual([]);
+    expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'invalid_metadata' });
+    // Of what was learned since the question it owes nothing.
+    harness.deliver(fromPeer({ slot: 1, view: 1 }, 'readIndex', { nonce, op: Op(1) }));
+    expect(told(harness)).toEqual([2]);
+  });
+
   it('joins no question that was asked before it came', () => {
     const harness = backup();
     harness.deliver(query('linearizable'));

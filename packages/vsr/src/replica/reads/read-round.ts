@@ -133,6 +133,7 @@ export function askForIndex(r: Replica): void {
     // would otherwise pass for the answer to a later question.
     nonce: r.prng.u128() | 1n,
     askedAt: r.monotonic,
+    least: r.commitMax,
     queries: reads.arriving.splice(0),
   };
   reads.asking = asking;
@@ -158,6 +159,11 @@ export function onReadIndex(r: Replica, message: Message<'readIndex'>): void {
   const { asking } = r.reads;
   if (asking === null || header.nonce !== asking.nonce) {
     drop(r, message, 'not_fresh');
+    return;
+  }
+  if (header.op < asking.least) {
+    // All that is known here the primary knew before, or began its view with.
+    drop(r, message, 'invalid_metadata');
     return;
   }
   r.reads.asking = null;

@@ -20,6 +20,8 @@ export interface ReadState {
   asking: {
     readonly nonce: bigint;
     readonly askedAt: number;
+    /** What was known here to be committed then: the answer names no lower op. */
+    readonly least: Op;
     readonly queries: readonly PendingQuery[];
   } | null;
   waiting: WaitingQuery[];
