@@ -73,7 +73,21 @@ describe('the workload', () => {
     sequential.forEach((key, revision) => expect((key - revision + 2_000) % 20).toBeLessThan(4));
     expect(new Set(sequential).size).toBe(20);
   });
+
+  it('is mostly in one namespace where that is hot', () => {
+    expect(shareOfFirstNamespace('uniform')).toBeLessThan(0.25);
+    expect(shareOfFirstNamespace('hot_namespace')).toBeGreaterThan(0.79);
+    expect(shareOfFirstNamespace('hot_namespace')).toBeLessThan(0.89);
+  });
 });
+
+/** Share of 2,000 calls that are in the first of five namespaces. */
+function shareOfFirstNamespace(keyOrder: KeyOrder): number {
+  const prng = new Prng(11n);
+  const options = { ...WORKLOAD_DEFAULT, impolite: 0, namespaces: 5, keyOrder };
+  const calls = Array.from({ length: 2_000 }, () => randomCall(prng, options));
+  return calls.filter(({ namespace }) => namespace.length === 1).length / calls.length;
+}
 
 /** Keys of 2,000 puts, by number, at revisions that grow by one a call. */
 function namedKeys(keyOrder: KeyOrder): number[] {

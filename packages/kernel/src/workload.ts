@@ -27,6 +27,8 @@ export const KEY_ORDERS = [
   'hotspot',
   /** One after the other as revisions grow, and round again at the end. */
   'sequential',
+  /** Any of them, all alike, but four times of five in one namespace. */
+  'hot_namespace',
 ] as const;
 
 /** Which keys calls name, of those that there are. */
@@ -178,10 +180,10 @@ interface Draw {
 }
 
 function drawCall(draw: Draw): Call {
-  const { prng, options } = draw;
+  const { prng } = draw;
   const namespace = rude(draw, 0.1)
     ? prng.pick([EMPTY, filled(NAMESPACE_MAX), filled(NAMESPACE_MAX + 1)])
-    : smallName(prng, 'n', options.namespaces);
+    : namespaceInOrder(draw);
   const kind = prng.below(100);
   if (kind < 54) return { ...drawOperation(draw), namespace };
   if (kind < 62) return drawRevisionCall(draw, namespace);
@@ -331,10 +333,17 @@ const HOT_PROBABILITY = 0.8;
 /** One key of so many is hot. */
 const HOT_SHARE = 5;
 
+function namespaceInOrder({ prng, options }: Draw): Uint8Array {
+  const { namespaces, keyOrder } = options;
+  const hot = keyOrder === 'hot_namespace' && prng.chance(HOT_PROBABILITY);
+  return smallName(prng, 'n', hot ? 1 : namespaces);
+}
+
 function keyInOrder({ prng, options, hints }: Draw): Uint8Array {
   const { keys, keyOrder } = options;
   switch (keyOrder) {
     case 'uniform':
+    case 'hot_namespace':
       return smallName(prng, 'k', keys);
     case 'hotspot': {
       const hot = Math.max(1, Math.floor(keys / HOT_SHARE));

@@ -1,4 +1,5 @@
 export { CHECKERS, type CheckerName, Violation, type WrongReply } from './checkers/violation.ts';
+export { BURSTS_OFF, type BurstOptions } from './client/bursts.ts';
 export { CLIENTS_BUSY, type ClientOptions } from './client/simulated-client.ts';
 export { CLOCK_CALM, type ClockOptions } from './cluster/clock.ts';
 export { Cluster } from './cluster/cluster.ts';

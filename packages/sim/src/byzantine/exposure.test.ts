@@ -74,6 +74,22 @@ describe('what lies come to', () => {
     expect(lies.belief).toMatchObject({ micros: 2 });
   });
 
+  it('is an answer from the past, where that may be, of whom a lie has reached alone', () => {
+    const lies = exposure({ expects: 'stale_answers' });
+    told(lies, 0);
+    expect([lies.onStaleAnswer(0), lies.onStaleAnswer(1)]).toEqual([true, false]);
+    expect(lies.staleAnswers).toBe(1);
+    const elsewhere = exposure();
+    told(elsewhere, 0);
+    expect(elsewhere.onStaleAnswer(0)).toBe(false);
+    const broken = (): void => {
+      throw new Violation('replies', 'broken');
+    };
+    expect(() => lies.judge(2, broken)).toThrow('replies: broken');
+    lies.onFatal(0, 'diverged', SECOND);
+    expect(outcomeOfStop(lies, SECOND)).toMatchObject({ verdict: 'correctness' });
+  });
+
   it('explains no stop of a replica that none has reached', () => {
     const lies = exposure();
     told(lies, 1);

@@ -29,6 +29,11 @@ const BY_LIES: ReadonlySet<string> = new Set(['diverged', 'other_incarnation', '
 const FOUND_MICROS_MAX = 10_000_000;
 const FOUND_CHECKPOINTS_MAX = 2;
 
+/** Whether what honest replicas say to each other and commit must stay right, and none may stop. */
+export function keepsPromises({ expects }: Pick<ByzantineOptions, 'expects'>): boolean {
+  return expects === 'promises_kept' || expects === 'stale_answers';
+}
+
 /**
  * What lies came to in a run. Where VSR cannot be safe against the liar, the first broken promise
  * is the lie taking hold, and from then on the checkers have nothing to say. What was believed may
@@ -60,6 +65,10 @@ export class Exposure {
    * no logs had diverged, and it had been told no lie itself that it did not refuse.
    */
   stopsUnexplained: number;
+  /** Peers said that the liar's file is not what it told them of it. */
+  liarDenied: boolean;
+  /** Answers to queries that a lie made less fresh than they owe to be. */
+  staleAnswers: number;
   /** The core stands for good, as a scenario expects that it may. */
   standsStill: boolean;
   private readonly interval: number;
@@ -86,6 +95,8 @@ export class Exposure {
     this.reason = null;
     this.stoppedUnreached = false;
     this.stopsUnexplained = 0;
+    this.liarDenied = false;
+    this.staleAnswers = 0;
     this.standsStill = false;
     this.checkpoints = 0;
     const perSlot = (): Map<number, bigint>[] =>
@@ -101,10 +112,17 @@ export class Exposure {
     try {
       look();
     } catch (error) {
-      if (!(error instanceof Violation) || this.options.expects === 'promises_kept') throw error;
+      if (!(error instanceof Violation) || keepsPromises(this.options)) throw error;
       if (!this.heard.any) throw error;
       this.belief = { message: error.message, micros, checkpoints: this.checkpoints };
     }
+  }
+
+  /** A replica answers a query from before what it owes: true where that may be, after a lie. */
+  onStaleAnswer(slot: number): boolean {
+    if (this.options.expects !== 'stale_answers' || !this.heard.hasReached(slot)) return false;
+    this.staleAnswers += 1;
+    return true;
   }
 
   /** A client was answered. */
@@ -147,6 +165,7 @@ export class Exposure {
         if (event.from !== signs || !rejections.includes(event.reason)) return false;
         return this.heard.onRefused(slot);
       case 'denied':
+        if (slot === liar) this.liarDenied = true;
         // A file that is noted by all is denied by nobody who speaks the truth.
         return event.peer === signs && this.heard.onRefused(slot);
       default:

@@ -1,52 +1,25 @@
-import { assert, type ChecksumFunction, writeU128 } from '@kimberlite/store';
+import { assert, type ChecksumFunction } from '@kimberlite/store';
 import {
   type AnyMessage,
   COMMANDS,
   COMMON_LAYOUT,
-  type Command,
   encodeKnownFiles,
-  encodeMessage,
-  FIELD_SIZES,
-  type Field,
   HEADER_SIZE,
-  type Header,
   KNOWN_FILES_SIZE,
-  LAYOUTS,
   layoutOf,
   OFFSET_CHECKSUM,
-  OFFSET_CHECKSUM_BODY,
   OFFSET_CLUSTER,
   OFFSET_COMMAND,
   OFFSET_REPLICA,
-  OFFSET_SIZE,
   OFFSET_VIEW,
   Op,
   type Prng,
-  readField,
   SLOT_COUNT,
-  writeField,
 } from '@kimberlite/vsr';
+import { commandOf, fieldIn, numberIn, raise, setFirst, viewOf, writeAnyValue } from './fields.ts';
+import { type ForgeContext, type Forged, seal, sealHeader } from './forged.ts';
+import { falseAck, falseConfirmation, invalidRange, unasked } from './made-up.ts';
 import { type Mutation, OPERATION_UNKNOWN } from './mutation.ts';
-
-/** What forging needs to know. */
-export interface ForgeContext {
-  readonly checksum: ChecksumFunction;
-  readonly prng: Prng;
-  readonly replicaCount: number;
-  readonly messageSizeMax: number;
-  readonly from: number;
-  readonly to: number;
-  /** The incarnation with which this replica speaks; null before it has said anything. */
-  readonly incarnationOf: (slot: number) => bigint | null;
-}
-
-/** Bytes that a liar puts on a link. */
-export interface Forged {
-  readonly from: number;
-  readonly to: number;
-  readonly command: Command;
-  readonly bytes: Uint8Array;
-}
 
 const CHECKPOINT_RECORD_SIZE = 256;
 const PREPARE_CODE = COMMANDS.prepare.code;
@@ -73,6 +46,10 @@ export function forge(
     }
     case 'false_ack':
       return falseAck(message, context);
+    case 'false_confirmation':
+      return falseConfirmation(message, context);
+    case 'unasked':
+      return [sent(message.bytes.slice()), unasked(message, context)];
     case 'corrupt_checksum': {
       const bytes = message.bytes.slice();
       bytes[OFFSET_CHECKSUM] = (bytes[OFFSET_CHECKSUM] ?? 0) ^ 1;
@@ -101,6 +78,8 @@ function mutate(bytes: Uint8Array, mutation: Mutation, context: ForgeContext): U
       return raise(bytes, ['commit', 'commitMin'], mutation.by);
     case 'shift_op':
       return raise(bytes, ['op'], mutation.by);
+    case 'lower_op':
+      return raise(bytes, ['op'], -mutation.by);
     case 'commit_everything': {
       const op = numberIn(bytes, 'op');
       if (op === null) return null;
@@ -150,58 +129,6 @@ function mutate(bytes: Uint8Array, mutation: Mutation, context: ForgeContext): U
     default:
       throw new Error('a mutation of one message into one');
   }
-}
-
-/** Makes size and checksums those of the bytes. */
-function seal(bytes: Uint8Array, checksum: ChecksumFunction): void {
-  const view = viewOf(bytes);
-  view.setUint32(OFFSET_SIZE, bytes.length, true);
-  writeU128(view, OFFSET_CHECKSUM_BODY, checksum.hash(bytes.subarray(HEADER_SIZE)));
-  sealHeader(bytes, checksum);
-}
-
-function sealHeader(bytes: Uint8Array, checksum: ChecksumFunction): void {
-  writeU128(viewOf(bytes), OFFSET_CHECKSUM, checksum.hash(bytes.subarray(16, HEADER_SIZE)));
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function commandOf(bytes: Uint8Array): Command {
-  const layout = LAYOUTS[bytes[OFFSET_COMMAND] ?? 0];
-  assert(layout !== undefined, 'the sender knows its command');
-  return layout.command;
-}
-
-function fieldIn(bytes: Uint8Array, name: string): Field | null {
-  const { fields } = layoutOf(commandOf(bytes));
-  return [...COMMON_LAYOUT, ...fields].find((field) => field.name === name) ?? null;
-}
-
-function numberIn(bytes: Uint8Array, name: string): number | null {
-  const field = fieldIn(bytes, name);
-  const value = field === null ? null : readField(viewOf(bytes), field);
-  return typeof value === 'number' ? value : null;
-}
-
-/** Sets the first of these fields that the message has; null when it has none. */
-function setFirst(
-  bytes: Uint8Array | null,
-  names: readonly string[],
-  value: number,
-): Uint8Array | null {
-  if (bytes === null) return null;
-  const field = names.map((name) => fieldIn(bytes, name)).find((each) => each !== null) ?? null;
-  if (field === null) return null;
-  writeField(viewOf(bytes), field, value);
-  return bytes;
-}
-
-function raise(bytes: Uint8Array, names: readonly string[], by: number): Uint8Array | null {
-  const name = names.find((each) => fieldIn(bytes, each) !== null) ?? null;
-  if (name === null) return null;
-  return setFirst(bytes, [name], (numberIn(bytes, name) ?? 0) + by);
 }
 
 function raiseLogView(bytes: Uint8Array): Uint8Array | null {
@@ -277,58 +204,11 @@ function invalidRequest(bytes: Uint8Array): Uint8Array | null {
   return bytes;
 }
 
-/** Any value, mostly a small one, in a field of the command or in the view. */
+/** Any value in a field of the command or in the view. */
 function randomField(bytes: Uint8Array, prng: Prng): Uint8Array {
   const { fields } = layoutOf(commandOf(bytes));
   const view = COMMON_LAYOUT.find(({ offset }) => offset === OFFSET_VIEW);
   assert(view !== undefined, 'every message has a view');
-  const field = prng.pick([view, ...fields, ...fields]);
-  const bits = FIELD_SIZES[field.kind] * 8;
-  if (bits === 128) {
-    writeField(viewOf(bytes), field, prng.u128());
-    return bytes;
-  }
-  const old = readField(viewOf(bytes), field);
-  const base = typeof old === 'number' ? old : 0;
-  const most = bits >= 64 ? 2 ** 52 : 2 ** bits - 1;
-  const drawn = prng.pick([base + 1, base - 1, base + prng.below(64), prng.below(100), most, 0]);
-  writeField(viewOf(bytes), field, Math.min(most, Math.max(0, drawn)));
+  writeAnyValue(bytes, prng.pick([view, ...fields, ...fields]), prng);
   return bytes;
-}
-
-type CommonFields = Pick<Header, 'cluster' | 'view' | 'release' | 'incarnation' | 'replica'>;
-
-function commonFields({ header }: AnyMessage, replica: number): CommonFields {
-  const { cluster, view, release, incarnation } = header;
-  return { cluster, view, release, incarnation, replica };
-}
-
-function invalidRange(message: AnyMessage, { from, to, checksum }: ForgeContext): Forged {
-  const op = numberIn(message.bytes, 'op') ?? 1;
-  const fields = { ...commonFields(message, from), opMin: op + 1, opMax: op };
-  // SAFETY: plain numbers where the fields are branded ones; a liar brands nothing.
-  const forged = encodeMessage('requestHeaders', fields as never, null, checksum);
-  return { from, to, command: 'requestHeaders', bytes: forged.bytes };
-}
-
-/** Towards the liar: swallowed, and acknowledged in its name. */
-function falseAck(message: AnyMessage, context: ForgeContext): readonly Forged[] | null {
-  const { header } = message;
-  if (header.command !== 'prepare') return null;
-  const { from: primary, to: liar, checksum } = context;
-  const incarnation = context.incarnationOf(liar);
-  if (incarnation === null) return null; // Nobody counts the word of an unknown file.
-  const fields = {
-    ...commonFields(message, liar),
-    incarnation,
-    prepareChecksum: header.checksum,
-    // Of a checkpoint that nobody can compare with one of its own.
-    checkpointId: header.checkpointId,
-    checkpointOp: header.op,
-    op: header.op,
-    commitMin: header.commit,
-    durable: 1,
-  };
-  const forged = encodeMessage('prepareOk', fields, null, checksum);
-  return [{ from: liar, to: primary, command: 'prepareOk', bytes: forged.bytes }];
 }

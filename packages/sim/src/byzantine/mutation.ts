@@ -12,6 +12,8 @@ export type Mutation =
   | { readonly kind: 'conflicting_tail' }
   /** The op number, so much higher, over the same contents. */
   | { readonly kind: 'shift_op'; readonly by: number }
+  /** The op number, so much lower, but not below zero. */
+  | { readonly kind: 'lower_op'; readonly by: number }
   /** Those at an odd distance are sent another prepare. */
   | { readonly kind: 'fork' }
   /** Every destination is sent a prepare of its own. */
@@ -34,6 +36,10 @@ export type Mutation =
   | { readonly kind: 'invalid_range' }
   /** A prepare never reaches the liar, who acknowledges it all the same. */
   | { readonly kind: 'false_ack' }
+  /** A question whether a view stands never reaches the liar, who has left it and confirms it. */
+  | { readonly kind: 'false_confirmation' }
+  /** Beside the message, one of any command of the codec, with any values in its fields. */
+  | { readonly kind: 'unasked' }
   /** The id of the author's checkpoint is another one. */
   | { readonly kind: 'other_checkpoint' }
   /** A pong claims that other files have taken the place of the one that asked, and of all. */
@@ -68,6 +74,11 @@ export interface MutationRule {
 export type Expectation =
   /** The honest replicas keep every promise, and none of them stops. */
   | 'promises_kept'
+  /**
+   * The same, but that a query may be answered from before what its level owes: from an op that was
+   * committed all the same, and none that its client has seen past.
+   */
+  | 'stale_answers'
   /** VSR believes this lie: an honest replica may find that logs diverged, and then stops. */
   | 'divergence_found'
   /**

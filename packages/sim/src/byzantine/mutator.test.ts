@@ -19,8 +19,10 @@ import { describe, expect, it } from 'vitest';
 import { FaultGate, NOTHING_REMOVED } from '../faults/fault-gate.ts';
 import { EventQueue } from '../std/event-queue.ts';
 import { forge } from './forge.ts';
+import type { Said } from './forged.ts';
 import type { Mutation, MutationRule } from './mutation.ts';
 import { MessageMutator } from './mutator.ts';
+import { EVERY_COMMAND } from './spoken-commands.ts';
 
 const COMMON = { cluster: 7n, replica: 1, view: View(3), release: 1, incarnation: 5n };
 const CONTEXT = {
@@ -30,7 +32,7 @@ const CONTEXT = {
   messageSizeMax: 4096,
   from: 1,
   to: 2,
-  incarnationOf: (slot: number): bigint => BigInt(slot) + 100n,
+  lastSaidBy: (slot: number): Said => ({ incarnation: BigInt(slot) + 100n, view: 4 }),
 };
 
 function prepareOf(op: number): PrepareMessage {
@@ -98,8 +100,37 @@ describe('a forged message', () => {
     expect(beside[1]).toMatchObject({ header: { command: 'requestHeaders', opMin: 10, opMax: 9 } });
     const named = forged(doViewChange(), { kind: 'two_names' });
     expect(named).toMatchObject([{ header: { replica: 1 } }, { header: { replica: 2 } }]);
+    const lowered = forged(doViewChange(), { kind: 'lower_op', by: 10 });
+    expect(lowered).toMatchObject([{ header: { op: 0 } }]);
     const acks = forge(prepareOf(4), { kind: 'false_ack' }, CONTEXT) ?? [];
     expect(acks).toMatchObject([{ from: 2, to: 1, command: 'prepareOk' satisfies Command }]);
+  });
+
+  it('confirms a view that its author has left, and leaves the truth to who is in it', () => {
+    const question = (view: number): AnyMessage =>
+      encodeMessage('confirmView', { ...COMMON, view: View(view), round: 7 }, null, mix128);
+    const mutation = { kind: 'false_confirmation' } as const;
+    const [echo] = forge(question(3), mutation, CONTEXT) ?? [];
+    expect(echo).toMatchObject({ from: 2, to: 1, command: 'viewConfirmed' });
+    expect(echo && decodeMessage(echo.bytes, mix128)).toMatchObject({
+      header: { replica: 2, incarnation: 102n, view: 3, round: 7 },
+    });
+    expect(forge(question(4), mutation, CONTEXT)).toBeNull();
+    expect(forge(prepareOf(4), mutation, CONTEXT)).toBeNull();
+  });
+
+  it('that nobody asked for is of any command, in the name of its author, beside the truth', () => {
+    const commands = new Set<string>();
+    for (let draw = 0; draw < 600; draw += 1) {
+      const [truth, lie] = forge(doViewChange(), { kind: 'unasked' }, CONTEXT) ?? [];
+      expect(truth?.bytes).toEqual(doViewChange().bytes);
+      const message = lie === undefined ? 'none' : decodeMessage(lie.bytes, mix128);
+      if (typeof message === 'string') continue;
+      commands.add(message.header.command);
+      expect(message.header).toMatchObject({ replica: 1, view: 3, incarnation: 5n });
+    }
+    const sent = EVERY_COMMAND.filter((command) => command !== 'reserved');
+    expect([...commands].filter((command) => command !== 'reserved').sort()).toEqual(sent.sort());
   });
 
   it('is left alone where the mutation does not fit its command', () => {

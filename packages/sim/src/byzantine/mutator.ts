@@ -3,7 +3,8 @@ import type { AnyMessage, ClusterConfig, Prng } from '@kimberlite/vsr';
 import type { FaultGate } from '../faults/fault-gate.ts';
 import type { Packet } from '../network/network.ts';
 import { sameBytes } from '../storage/disk-order.ts';
-import { type Forged, forge } from './forge.ts';
+import { forge } from './forge.ts';
+import type { Forged, Said } from './forged.ts';
 import type { ByzantineOptions, MutationRule } from './mutation.ts';
 
 export interface MutatorSetup {
@@ -20,16 +21,16 @@ export interface MutatorSetup {
  * itself. The liar's own process stays the production core: it is its words that lie.
  */
 export class MessageMutator {
-  /** Messages that were mutated, by command. */
+  /** Lies that were told, by command; of what was held back, by that of the message. */
   readonly applied: Map<string, number>;
   private readonly setup: MutatorSetup;
-  /** By slot: the incarnation in what it said last. */
-  private readonly incarnations: Map<number, bigint>;
+  /** By slot: of which file, and in which view, it spoke last. */
+  private readonly said: Map<number, Said>;
 
   constructor(setup: MutatorSetup) {
     this.setup = setup;
     this.applied = new Map();
-    this.incarnations = new Map();
+    this.said = new Map();
   }
 
   get appliedTotal(): number {
@@ -44,18 +45,23 @@ export class MessageMutator {
     const { messageSizeMax } = config;
     const { command } = message.header;
     // A prepare is anybody's to send on, so it names no file.
-    if (command !== 'prepare') this.incarnations.set(from, message.header.incarnation);
+    if (command !== 'prepare') {
+      const { incarnation, view } = message.header;
+      this.said.set(from, { incarnation, view });
+    }
     const honest: Packet = { from, to, command, bytes: message.bytes.slice(), lie: null };
     if (to >= replicaCount) return [honest];
     const rule = byzantine.rules.find((each) => fits(each, { from, to, command }));
     if (rule === undefined || !prng.chance(rule.probability)) return [honest];
-    const incarnationOf = (slot: number): bigint | null => this.incarnations.get(slot) ?? null;
-    const context = { checksum, prng, replicaCount, messageSizeMax, from, to, incarnationOf };
+    const lastSaidBy = (slot: number): Said | null => this.said.get(slot) ?? null;
+    const context = { checksum, prng, replicaCount, messageSizeMax, from, to, lastSaidBy };
     const forged = rule.deliver ? forge(message, rule.mutation, context) : [];
     if (forged === null || isTruth(forged, honest)) return [honest];
     if (!faults.allow('mutation', from, to)) return [honest];
-    this.applied.set(command, (this.applied.get(command) ?? 0) + 1);
-    return marked(forged, { honest, lie: rule.mutation.kind });
+    const packets = marked(forged, { honest, lie: rule.mutation.kind });
+    const told = packets.find(({ lie }) => lie !== null)?.command ?? command;
+    this.applied.set(told, (this.applied.get(told) ?? 0) + 1);
+    return packets;
   }
 }
 

@@ -40,6 +40,8 @@ export interface CheckersSetup extends TrueTime {
   readonly checkRefusals: boolean;
   /** No replica lies. */
   readonly honest: boolean;
+  /** An answer is less fresh than it owes to be: true when a lie is behind it. */
+  readonly onStaleAnswer?: (slot: number) => boolean;
 }
 
 /**
@@ -93,6 +95,7 @@ export class Checkers implements ClientObserver {
       replicaCount: setup.disks.length,
       now: setup.now,
       trueDuration: setup.trueDuration,
+      ...(setup.onStaleAnswer === undefined ? {} : { onStale: setup.onStaleAnswer }),
     });
     this.checkRefusals = setup.checkRefusals;
     this.honestWorkload = setup.honest ? setup.workload : null;

@@ -4,7 +4,7 @@ import type { HistoryEntry } from './history.ts';
 import { check } from './violation.ts';
 
 /** Reasons to drop what no replica sends that keeps the protocol. */
-const ONLY_OF_LIARS: ReadonlySet<DropReason> = new Set<DropReason>([
+export const ONLY_OF_LIARS: readonly DropReason[] = [
   'invalid_metadata',
   'invalid_repair_range',
   'log_conflict',
@@ -12,7 +12,7 @@ const ONLY_OF_LIARS: ReadonlySet<DropReason> = new Set<DropReason>([
   'unknown_author',
   'wrong_checkpoint',
   'wrong_cluster',
-]);
+];
 
 /**
  * Where nobody lies, nobody is told what only a liar would say. The core drops such messages, as it
@@ -35,7 +35,7 @@ export function checkHonestPeers(
   if (event.kind !== 'dropped' || event.from === NO_REPLICA) return;
   check(
     'honest_peers',
-    !ONLY_OF_LIARS.has(event.reason),
+    !ONLY_OF_LIARS.includes(event.reason),
     () => `replica ${slot} drops a ${event.command} of replica ${event.from}: ${event.reason}`,
   );
 }

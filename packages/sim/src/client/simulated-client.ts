@@ -12,6 +12,7 @@ import {
   type View,
 } from '@kimberlite/vsr';
 import type { Workload, WorkloadRequest } from '../workload/workload.ts';
+import { BURSTS_OFF, type BurstOptions } from './bursts.ts';
 import { QueryDriver } from './query-driver.ts';
 
 /** How the clients of a run behave. Probabilities are per tick. */
@@ -25,6 +26,7 @@ export interface ClientOptions {
   readonly queryProbability: number;
   /** A client forgets everything and comes back under a new id. */
   readonly crashProbability: number;
+  readonly bursts: BurstOptions;
 }
 
 /** Clients that ask as often as they can and never crash. */
@@ -34,6 +36,7 @@ export const CLIENTS_BUSY: ClientOptions = {
   idleOnProbability: 0,
   idleOffProbability: 1,
   crashProbability: 0,
+  bursts: BURSTS_OFF,
 };
 
 /** Which bytes were refused, and why. */

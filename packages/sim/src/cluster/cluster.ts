@@ -144,6 +144,7 @@ export class Cluster {
       workload: options.workload,
       checkRefusals: !options.network.replayRequests,
       honest: options.byzantine === null,
+      onStaleAnswer: (slot) => this.exposure?.onStaleAnswer(slot) === true,
       ...trueTimeOf(this.queue, this.clocks, this.replicas),
     });
     this.hints = new Hints({
@@ -478,7 +479,7 @@ export class Cluster {
 
   private countCrash(slot: number): void {
     this.teller.process(slot, 'crash');
-    this.totals.crashes += 1;
+    this.tally.onCrash(this.replica(slot).snapshot());
     if (this.storage(slot).writesInFlight > 0) this.totals.crashesWithWritesInFlight += 1;
   }
 

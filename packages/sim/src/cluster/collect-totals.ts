@@ -22,10 +22,13 @@ export function collectTotals(cluster: Cluster): Totals {
   totals.liesRejected = cluster.exposure?.heard.rejected ?? 0;
   totals.liesBelieved = (cluster.exposure?.belief ?? null) === null ? 0 : 1;
   totals.wrongAnswersAfterLies = cluster.exposure?.answers.wrong ?? 0;
+  totals.staleAnswers = cluster.exposure?.staleAnswers ?? 0;
   totals.divergencesFound = (cluster.exposure?.stopped ?? null) === null ? 0 : 1;
   totals.stopsUnexplained = cluster.exposure?.stopsUnexplained ?? 0;
   totals.standstills = cluster.exposure?.standsStill === true ? 1 : 0;
-  totals.liesNoticed = totals.liesRejected + totals.divergencesFound + totals.standstills;
+  totals.liarsDenied = cluster.exposure?.liarDenied === true ? 1 : 0;
+  totals.liesNoticed =
+    totals.liesRejected + totals.divergencesFound + totals.standstills + totals.liarsDenied;
   totals.heartbeats = network.counts.heartbeats;
   totals.congestions = network.congestion.begun;
   totals.packetsCongested = network.counts.congested;
@@ -35,6 +38,7 @@ export function collectTotals(cluster: Cluster): Totals {
   const disks = cluster.storages.map((storage) => storage.counts);
   totals.corruptReads = disks.reduce((sum, disk) => sum + disk.corruptReads, 0);
   totals.corruptReadsHealed = disks.reduce((sum, disk) => sum + disk.corruptReadsHealed, 0);
+  totals.checksumsRotten = disks.reduce((sum, disk) => sum + disk.checksumsRotten, 0);
   totals.misdirectedWrites = disks.reduce((sum, disk) => sum + disk.misdirected, 0);
   const { workload } = cluster.options;
   totals.tenants = workload.tenants?.size ?? 0;

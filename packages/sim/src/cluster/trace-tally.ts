@@ -75,6 +75,12 @@ export class TraceTally {
     if (overlap) this.totals.viewChangesOverlapping += 1;
   }
 
+  /** A process is about to end by a crash; `state` is null where it does not run. */
+  onCrash(state: ReplicaSnapshot | null): void {
+    this.totals.crashes += 1;
+    if (state?.status === 'recovering_head') this.totals.crashesInDoubt += 1;
+  }
+
   /** The count of a process begins anew when it starts. */
   private onWindows(slot: number, expired: number): void {
     const known = this.windowsExpired.get(slot) ?? 0;

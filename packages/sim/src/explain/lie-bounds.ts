@@ -9,6 +9,7 @@ const MUTATIONS: Readonly<Record<Mutation['kind'], Readonly<Record<string, numbe
   truncate_tail: { left: 0 },
   conflicting_tail: {},
   shift_op: { by: 1 },
+  lower_op: { by: 1 },
   fork: {},
   fork_each: {},
   lower_view: { by: 1 },
@@ -21,6 +22,8 @@ const MUTATIONS: Readonly<Record<Mutation['kind'], Readonly<Record<string, numbe
   invalid_request: {},
   invalid_range: {},
   false_ack: {},
+  false_confirmation: {},
+  unasked: {},
   other_checkpoint: {},
   deny_file: {},
   random_field: {},
@@ -32,6 +35,7 @@ const MUTATIONS: Readonly<Record<Mutation['kind'], Readonly<Record<string, numbe
 
 const EXPECTATIONS: Readonly<Record<Expectation, true>> = {
   promises_kept: true,
+  stale_answers: true,
   divergence_found: true,
   stands_still: true,
   liar_stops: true,

@@ -43,6 +43,8 @@ const BOUNDS_BY_NAME: Readonly<Record<string, Bound>> = {
   looksShared: whole(0, COUNT_MAX),
   namespaces: whole(1, 1_000),
   garbleChecksums: any(0, 1),
+  rotChecksums: any(0, 1),
+  factor: any(1, 1_000),
   lossByCommandFrom: any(0, MICROS_MAX),
   lossByCommandTo: whole(0, NODES_MAX - 1),
   capacity: whole(1, COUNT_MAX),

@@ -33,6 +33,18 @@ export const READ_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'read_index_below_the_known_believed',
+    bug: 'a backup takes a read index below what it knew to be committed when it asked for one',
+    scenario: 'ByzantineFalseReadIndex',
+    edits: [
+      {
+        file: READ_ROUND,
+        find: 'if (header.op < asking.least) {',
+        replace: 'if (header.op < 0) {',
+      },
+    ],
+  },
+  {
     name: 'read_joins_sent_round',
     bug: 'a read counts the echoes of a round that was sent before it came',
     scenario: 'unaware_primaries',

@@ -1,5 +1,6 @@
 import { present } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
+import { BURSTS_OFF } from '../client/bursts.ts';
 import { healthy } from '../scenarios/base.ts';
 import { byzantineEarlyCommit } from '../scenarios/byzantine/byzantine-early-commit.ts';
 import { describeOptions } from './describe-options.ts';
@@ -23,6 +24,8 @@ describe('the line that names what a run has switched on', () => {
     [{ unawarePrimaries: true }, 'unaware primaries on'],
     [{ network: { ...calm.network, garbleProbability: 0.25 } }, 'garbled 25.0%'],
     [{ processes: { ...calm.processes, crashAllProbability: 0.01 } }, 'power cuts 1.000%'],
+    [{ storage: { ...calm.storage, rotChecksums: 0.5 } }, 'rot in checksums 50.0%'],
+    [{ clients: { ...calm.clients, bursts: { ...BURSTS_OFF, factor: 10 } } }, 'bursts of 10 times'],
     [{ clocks: [{ ...present(calm.clocks[0]), skewMicros: -5000 }] }, 'off by 5 ms'],
     [{ witnesses: [{ counter: 'runs', least: 2, most: 3 }] }, 'witnesses runs from 2 to 3'],
   ] as const)('has %j in it', (change, words) => {

@@ -105,6 +105,7 @@ function clientWords(clients: ClientOptions): string {
   return [
     `queries ${percent(clients.queryProbability)}`,
     `client crashes ${percent(clients.crashProbability, 3)}`,
+    `bursts ${clients.bursts.factor === 1 ? 'off' : `of ${clients.bursts.factor} times`}`,
   ].join(', ');
 }
 
@@ -139,6 +140,7 @@ function storageWords(storage: StorageOptions): string {
     `hidden heads ${percent(storage.headFaultProbability)}`,
     `write errors ${percent(storage.writeErrorProbability)}`,
     `dropped writes ${percent(storage.droppedWriteProbability)}`,
+    `rot in checksums ${percent(storage.rotChecksums)}`,
   ].join(', ');
 }
 

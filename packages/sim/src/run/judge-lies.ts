@@ -1,4 +1,4 @@
-import type { Exposure } from '../byzantine/exposure.ts';
+import { type Exposure, keepsPromises } from '../byzantine/exposure.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { NOTHING_THROWN, type Outcome } from './outcome.ts';
 import { standstillReason } from './standstill.ts';
@@ -22,7 +22,7 @@ export function outcomeOfStop(exposure: Exposure, micros: number): Outcome | nul
   if (exposure.stoppedLate) {
     return failure(`${message}, long after ${divergence?.message ?? 'replicas diverged'}`);
   }
-  if (expects !== 'promises_kept' || stopped === liar) return passed(message);
+  if (!keepsPromises(options) || stopped === liar) return passed(message);
   return failure(`${message}, though the lie can be told`);
 }
 

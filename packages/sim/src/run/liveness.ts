@@ -7,7 +7,7 @@ import type { NetworkOptions } from '../network/network.ts';
 import type { StorageOptions } from '../storage/storage.ts';
 import { unrecoverableReason } from './diagnosis.ts';
 import { ALL_ZONES } from './hung-disks.ts';
-import { isDeceived, shortfallsOf, shortfallText, statesOf, waitsOf } from './shortfalls.ts';
+import { isDeceived, shortfallsOf, shortfallText, takingPart, waitsOf } from './shortfalls.ts';
 
 /** In which state a replica outside the core stays for good. */
 type Frozen = 'down' | 'paused' | 'cut' | 'send_only' | 'receive_only' | 'hung_disk' | 'full_disk';
@@ -135,7 +135,7 @@ export class LivenessPhase {
 
   private judgeHistory(): void {
     const { checkers, totals } = this.cluster;
-    const judged = checkers.onConverged(statesOf(this.cluster, this.core));
+    const judged = checkers.onConverged(takingPart(this.cluster, this.core));
     if (judged !== null) totals.historiesJudged += 1;
     if (judged === 'undecided') totals.historiesUndecided += 1;
   }

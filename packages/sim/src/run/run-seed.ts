@@ -1,5 +1,6 @@
 import { type ChecksumFunction, mix128, sha256Checksum } from '@kimberlite/store';
 import { Prng } from '@kimberlite/vsr';
+import { Bursts } from '../client/bursts.ts';
 import type { SimulatedClient } from '../client/simulated-client.ts';
 import { Cluster } from '../cluster/cluster.ts';
 import { collectTotals } from '../cluster/collect-totals.ts';
@@ -162,6 +163,7 @@ class Simulator {
   private readonly fullDisks: FullDisks;
   private readonly lateHeaders: LateHeaders;
   private readonly unawarePrimaries: UnawarePrimaries;
+  private readonly bursts: Bursts;
   private idle: boolean;
   private readonly watchesLastCopies: boolean;
 
@@ -191,6 +193,7 @@ class Simulator {
     this.unawarePrimaries = new UnawarePrimaries(cluster, prng.fork(), unawarePrimaries);
     this.oldFiles = new OldFiles(cluster, prng.fork(), options.oldFiles);
     this.fullDisks = new FullDisks(cluster, prng.fork(), options.fullDisks);
+    this.bursts = new Bursts(options.clients.bursts);
     this.idle = false;
     this.watchesLastCopies = options.witnesses.some(({ counter }) => counter === 'lastCopies');
   }
@@ -228,6 +231,7 @@ class Simulator {
 
   totals(): Totals {
     const totals = collectTotals(this.cluster);
+    totals.bursts = this.bursts.begun;
     const { counts } = this.partitions;
     totals.partitionsUniformSize = counts.uniform_size;
     totals.partitionsUniformPartition = counts.uniform_partition;
@@ -317,19 +321,20 @@ class Simulator {
     if (prng.chance(this.idle ? clients.idleOffProbability : clients.idleOnProbability)) {
       this.idle = !this.idle;
     }
+    const often = this.bursts.next(prng);
     for (const client of cluster.clients) {
       const { index } = client;
       if (prng.chance(clients.crashProbability) && cluster.faults.allow('client_crash', index)) {
         cluster.totals.clientCrashes += 1;
         client.crash();
       }
-      this.driveClient(client);
+      this.driveClient(client, Math.min(1, often * clients.requestProbability));
     }
   }
 
-  private driveClient(client: SimulatedClient): void {
+  private driveClient(client: SimulatedClient, requestProbability: number): void {
     const { cluster, prng } = this;
-    const { requestProbability, queryProbability } = this.options.clients;
+    const { queryProbability } = this.options.clients;
     const { index } = client;
     if (!this.idle && prng.chance(requestProbability)) {
       if (!client.mayAsk) cluster.faults.skip('request');

@@ -18,10 +18,10 @@ export interface Core {
 
 /** What the core lacks; empty when nothing. Who is further than others lacks nothing by that. */
 export function shortfallsOf(cluster: Cluster, { core, hung }: Core): Shortfall[] {
-  const states = statesOf(cluster, core);
-  const up = new Set(states.map(({ slot }) => slot));
+  const up = new Set(statesOf(cluster, core).map(({ slot }) => slot));
   const down = core.filter((slot) => !up.has(slot)).map((slot) => ({ slot, text: 'is down' }));
   if (down.length > 0) return down;
+  const states = takingPart(cluster, core);
   if (states.length === 0) return [{ slot: null, text: 'nobody is left to be healed' }];
   const view = Math.max(...states.map((state) => state.view));
   const head = Math.max(...states.map((state) => state.op));
@@ -45,6 +45,23 @@ export function shortfallText(shortfalls: readonly Shortfall[]): string {
 /** States of those that run, in the order of slots. */
 export function statesOf(cluster: Cluster, core: readonly number[]): ReplicaSnapshot[] {
   return cluster.snapshots().filter(({ slot }) => core.includes(slot));
+}
+
+/** The same without those that a lie keeps out. */
+export function takingPart(cluster: Cluster, core: readonly number[]): ReplicaSnapshot[] {
+  return statesOf(cluster, core).filter((state) => !isShutOut(cluster, state));
+}
+
+/**
+ * A liar whose file its peers deny has told them that it promised more than the file holds, and is
+ * taken for an old copy of itself for as long as they remember. A replica whose file the liar alone
+ * denies is mute until that takes it back, and it may have lost the right to. The others go on
+ * without either.
+ */
+function isShutOut(cluster: Cluster, { slot, deniedBy }: ReplicaSnapshot): boolean {
+  const liar = cluster.exposure?.options.liar ?? null;
+  if (liar === null || deniedBy.length === 0) return false;
+  return slot === liar || deniedBy.every((peer) => peer === liar);
 }
 
 /** A lie took hold, so that there is no history to compare with. */

@@ -6,6 +6,7 @@ import {
   type ScrubOptions,
   type TraceEvent,
 } from '@kimberlite/vsr';
+import { BURSTS_OFF } from '../client/bursts.ts';
 import type { ClientOptions } from '../client/simulated-client.ts';
 import type { ClockOptions } from '../cluster/clock.ts';
 import { WORK_MEAN_MICROS } from '../cluster/replica-process.ts';
@@ -283,6 +284,7 @@ function drawStorage(
   | 'headFaultProbability'
   | 'writeErrorProbability'
   | 'droppedWriteProbability'
+  | 'rotChecksums'
 > {
   return {
     readMinMicros: prng.between(0, prng.pick([1, 30])) * MILLISECOND,
@@ -330,5 +332,6 @@ function drawClients(prng: Prng): ClientOptions {
     crashProbability: prng.pick([0, 0, 1 / 3_000, 1 / 500]),
     // Each costs a round of all replicas: more often they would be most of what happens in a run.
     queryProbability: rate(prng, prng.pick([0.01, 0.05]), 0.3),
+    bursts: BURSTS_OFF,
   };
 }

@@ -60,6 +60,8 @@ export interface Totals {
   syncsOvertaken: number;
   walWraps: number;
   recoveringHeads: number;
+  /** Crashes of replicas that doubted their heads. */
+  crashesInDoubt: number;
   partitions: number;
   partitionsUniformSize: number;
   partitionsUniformPartition: number;
@@ -76,6 +78,8 @@ export interface Totals {
   clogs: number;
   corruptReads: number;
   corruptReadsHealed: number;
+  /** Sectors in which a checksum itself went bad, where a scenario asks for it. */
+  checksumsRotten: number;
   misdirectedWrites: number;
   latentFaults: number;
   hiddenHeads: number;
@@ -108,6 +112,8 @@ export interface Totals {
   decodeFaults: number;
   sessionsEvicted: number;
   clientCrashes: number;
+  /** Times in which clients asked several times as often as else. */
+  bursts: number;
   indefiniteReplies: number;
   definiteRefusals: number;
   /** Of those, the ones of a primary that was full, or whose commits stood still. */
@@ -174,11 +180,15 @@ export interface Totals {
   liesBelieved: number;
   /** Answers after a lie was believed, at whose op an honest replica committed something else. */
   wrongAnswersAfterLies: number;
+  /** Answers to queries that a lie made less fresh than their level owes. */
+  staleAnswers: number;
   divergencesFound: number;
   /** Replicas that stopped for a lie of which nothing was seen: not believed, nor told to them. */
   stopsUnexplained: number;
   /** Runs in which a lie left nothing that could go on. */
   standstills: number;
+  /** Runs in which peers denied the file of the liar for what it had told them of it. */
+  liarsDenied: number;
   /** Lies refused, and runs in which one was found out or left nothing that could go on. */
   liesNoticed: number;
   graySlowDisk: number;
@@ -247,6 +257,7 @@ export function emptyTotals(): Totals {
     syncsOvertaken: 0,
     walWraps: 0,
     recoveringHeads: 0,
+    crashesInDoubt: 0,
     partitions: 0,
     partitionsUniformSize: 0,
     partitionsUniformPartition: 0,
@@ -262,6 +273,7 @@ export function emptyTotals(): Totals {
     clogs: 0,
     corruptReads: 0,
     corruptReadsHealed: 0,
+    checksumsRotten: 0,
     misdirectedWrites: 0,
     latentFaults: 0,
     hiddenHeads: 0,
@@ -283,6 +295,7 @@ export function emptyTotals(): Totals {
     decodeFaults: 0,
     sessionsEvicted: 0,
     clientCrashes: 0,
+    bursts: 0,
     indefiniteReplies: 0,
     definiteRefusals: 0,
     busyRefusals: 0,
@@ -331,9 +344,11 @@ export function emptyTotals(): Totals {
     liesRejectedPermille: 0,
     liesBelieved: 0,
     wrongAnswersAfterLies: 0,
+    staleAnswers: 0,
     divergencesFound: 0,
     stopsUnexplained: 0,
     standstills: 0,
+    liarsDenied: 0,
     liesNoticed: 0,
     graySlowDisk: 0,
     lateCommits: 0,

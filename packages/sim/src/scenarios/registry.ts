@@ -10,6 +10,8 @@ import { byzantineEarlyCommit } from './byzantine/byzantine-early-commit.ts';
 import { byzantineFalseAck } from './byzantine/byzantine-false-ack.ts';
 import { byzantineFalseLogView } from './byzantine/byzantine-false-log-view.ts';
 import { byzantineFalseNack } from './byzantine/byzantine-false-nack.ts';
+import { byzantineFalseReadIndex } from './byzantine/byzantine-false-read-index.ts';
+import { byzantineFalseViewConfirmed } from './byzantine/byzantine-false-view-confirmed.ts';
 import { byzantineForeignCluster } from './byzantine/byzantine-foreign-cluster.ts';
 import { byzantineForgedCheckpoint } from './byzantine/byzantine-forged-checkpoint.ts';
 import { byzantineForgedPong } from './byzantine/byzantine-forged-pong.ts';
@@ -27,6 +29,7 @@ import { byzantineReplayOldView } from './byzantine/byzantine-replay-old-view.ts
 import { byzantineSelectiveSilence } from './byzantine/byzantine-selective-silence.ts';
 import { byzantineSplitBrain } from './byzantine/byzantine-split-brain.ts';
 import { byzantineTamperedContent } from './byzantine/byzantine-tampered-content.ts';
+import { byzantineUnaskedMessages } from './byzantine/byzantine-unasked-messages.ts';
 import { byzantineViewChangeBlocking } from './byzantine/byzantine-view-change-blocking.ts';
 import { byzantineViewChangeMerge } from './byzantine/byzantine-view-change-merge.ts';
 import { strayState } from './byzantine/stray-state.ts';
@@ -37,6 +40,7 @@ import { clockNtpFailure } from './clock/clock-ntp-failure.ts';
 import { clockOffsetExceeded } from './clock/clock-offset-exceeded.ts';
 import { outvotedClock } from './clock/outvoted-clock.ts';
 import { baseline } from './core/baseline.ts';
+import { bursts } from './core/bursts.ts';
 import { combined } from './core/combined.ts';
 import { cutLinks } from './core/cut-links.ts';
 import { grayFailures } from './core/gray-failures.ts';
@@ -114,6 +118,7 @@ export const SCENARIOS: readonly Scenario[] = [
   grayFailures,
   multiTenantIsolation,
   timeCompression,
+  bursts,
   combined,
   byzantineViewChangeMerge,
   strayState,
@@ -145,7 +150,10 @@ export const SCENARIOS: readonly Scenario[] = [
   byzantineForgedSender,
   byzantineTamperedContent,
   byzantineForeignCluster,
+  byzantineFalseReadIndex,
+  byzantineFalseViewConfirmed,
   byzantineAnyField,
+  byzantineUnaskedMessages,
   storageFaults,
   noSpace,
   olderRevisions,

@@ -3,6 +3,8 @@ export interface StorageCounts {
   writes: number;
   corruptReads: number;
   corruptReadsHealed: number;
+  /** Sectors in which a checksum itself went bad, where that is asked for. */
+  checksumsRotten: number;
   misdirected: number;
   latentFaults: number;
   /** Ops that rotted at the end of the log. */
@@ -21,6 +23,7 @@ export function emptyStorageCounts(): StorageCounts {
     writes: 0,
     corruptReads: 0,
     corruptReadsHealed: 0,
+    checksumsRotten: 0,
     misdirected: 0,
     latentFaults: 0,
     hiddenHeads: 0,

@@ -183,6 +183,19 @@ describe('simulated disk', () => {
     expect(storage.counts.corruptReadsHealed).toBe(rotten);
   });
 
+  it('rots in the checksums alone where that is asked for, and counts it', () => {
+    const { storage, atlas, read } = disk({ readFaultProbability: 1, rotChecksums: 1 }, true);
+    for (let slot = 0; slot < config.walSlots; slot += 1) {
+      storage.format([{ zone: 'wal_prepares', offset: slot * SECTOR_SIZE, bytes: filled(7) }]);
+      const bytes = read('wal_prepares', slot * SECTOR_SIZE);
+      const wrong = [...(bytes ?? [])].flatMap((byte, at) => (byte === 7 ? [] : [at]));
+      expect(wrong).toHaveLength(atlas.prepareMayRot(0, slot) ? 1 : 0);
+      for (const at of wrong) expect(at).toBeLessThan(32);
+    }
+    expect(storage.counts.checksumsRotten).toBeGreaterThan(0);
+    expect(storage.counts.checksumsRotten).toBe(storage.counts.corruptReads);
+  });
+
   it('gives the same damage at each read', () => {
     const { storage, read } = disk();
     storage.format([{ zone: 'blocks', offset: 0, bytes: filled(7) }]);

@@ -19,6 +19,7 @@ import { type FaultPlaces, mayRot, misdirectPlaces } from './fault-places.ts';
 import { hideHead } from './hidden-head.ts';
 import { HungZones } from './hung-zones.ts';
 import { type Damage, SectorMemory } from './sector-memory.ts';
+import { drawRot } from './sector-rot.ts';
 import { emptyStorageCounts, type StorageCounts } from './storage-counts.ts';
 import { checkSuperblockWrite } from './superblock-order.ts';
 import { overlap, toWrite, type Write } from './write.ts';
@@ -46,6 +47,8 @@ export interface StorageOptions {
   readonly writeErrorProbability: number;
   /** A write is said to be done, and nothing was stored, where the atlas allows it. */
   readonly droppedWriteProbability: number;
+  /** Of rot, the share in which a bit of a checksum is wrong for sure, where the sector has one. */
+  readonly rotChecksums: number;
 }
 
 /** A fast disk without faults, except that a crash loses what was in flight or not. */
@@ -62,6 +65,7 @@ export const STORAGE_CALM: StorageOptions = {
   headFaultProbability: 0,
   writeErrorProbability: 0,
   droppedWriteProbability: 0,
+  rotChecksums: 0,
 };
 
 const ZONES: readonly Zone[] = ['superblock', 'wal_headers', 'wal_prepares', 'blocks'];
@@ -455,14 +459,12 @@ export class SimulatedStorage implements StoragePort {
     kind: 'read_fault' | 'write_fault' | 'latent_fault',
     { zone, sector, prng }: { readonly zone: Zone; readonly sector: number; readonly prng: Prng },
   ): boolean {
-    const memory = this.memory[zone];
-    if (memory.isDamaged(sector)) return false;
-    const error = prng.chance(0.2);
-    // Half of the flips hit a header for sure: most of a sector is padding.
-    const bits = (prng.chance(0.5) ? SECTOR_SIZE / 16 : SECTOR_SIZE) * 8;
-    const damage: Damage = error ? { kind: 'error' } : { kind: 'flip', bit: prng.below(bits) };
+    if (this.memory[zone].isDamaged(sector)) return false;
+    const { config, options } = this;
+    const { damage, ofChecksum } = drawRot(prng, { zone, sector, config }, options.rotChecksums);
     if (this.faults?.allow(kind, this.slot, sector) === false) return false;
-    memory.damage(sector, damage);
+    if (ofChecksum) this.counts.checksumsRotten += 1;
+    this.memory[zone].damage(sector, damage);
     return true;
   }
 

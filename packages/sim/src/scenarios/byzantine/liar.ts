@@ -34,6 +34,8 @@ interface Attack {
   readonly commands: readonly (Command | 'any')[];
   readonly mutation: Mutation;
   readonly probability?: number;
+  /** That of commands which would drown all others. */
+  readonly probabilityOf?: Partial<Record<Command | 'any', number>>;
   /** To these places after the liar only; everybody when left out. */
   readonly toNext?: readonly number[];
   /** False: what the rule fits never arrives. */
@@ -49,6 +51,8 @@ interface Attack {
   readonly rejections: readonly DropReason[];
   /** Thousandths of the lies that are refused, where some of them are good for nothing else. */
   readonly rejectedPermille?: number;
+  /** Primaries are left behind, and hear no more than answers to their questions. */
+  readonly unawarePrimaries?: boolean;
   /** What else of the network and of partitions this lie needs to take hold. */
   readonly network?: Partial<NetworkOptions>;
   readonly partitions?: Partial<PartitionOptions>;
@@ -68,6 +72,7 @@ export function attack(spec: Attack): Scenario {
   const told = spec.rejections.length > 0 || spec.undecodable === true;
   const telling = told && spec.expects === 'promises_kept';
   const noticed = { counter: 'liesNoticed', least: 1 } as const;
+  const stale = { counter: 'staleAnswers', least: 1 } as const;
   const found = spec.expects === 'divergence_found' || spec.expects === 'stands_still';
   return {
     name: spec.name,
@@ -80,6 +85,7 @@ export function attack(spec: Attack): Scenario {
       lies,
       ...(telling ? [rejected] : []),
       ...(found ? [noticed] : []),
+      ...(spec.expects === 'stale_answers' ? [stale] : []),
       ...(spec.witnesses ?? []),
     ],
     options: (seed) => optionsOf(spec, seed),
@@ -95,7 +101,7 @@ function optionsOf(spec: Attack, seed: bigint): SimulationOptions {
       command,
       from: spec.towardsLiar === true ? null : liar,
       to: spec.towardsLiar === true ? [liar] : next,
-      probability: spec.probability ?? 1,
+      probability: spec.probabilityOf?.[command] ?? spec.probability ?? 1,
       mutation: spec.mutation,
       deliver: spec.deliver ?? true,
     };
@@ -121,6 +127,7 @@ function optionsOf(spec: Attack, seed: bigint): SimulationOptions {
       ...spec.network,
     },
     partitions: spec.viewChanges ? { ...CUT_PRIMARIES, ...spec.partitions } : base.partitions,
+    unawarePrimaries: spec.unawarePrimaries ?? false,
     byzantine: { liar, signs, rules, expects, rejections },
   };
 }

@@ -10,13 +10,16 @@ export const corruptionChecksumValidation: Scenario = {
   group: 'corruption',
   purpose: 'checksum fields themselves are corrupted',
   faults:
-    'a bit of 5 % of packets inverted, in half of them one of a checksum; read faults of 10 %',
+    'a bit of 5 % of packets inverted, in half of them one of a checksum; read faults of 10 %, ' +
+    'rot at rest, in half of it a bit of a checksum',
   workload: 'four busy clients',
   property: 'a wrong checksum never passes, and never counts as absence',
   witnesses: [
     { counter: 'decodeFaults', least: 50 },
     { counter: 'checksumsGarbled', least: 25 },
+    { counter: 'checksumsRotten', least: 3 },
     { counter: 'corruptReads', least: 3 },
+    { counter: 'corruptReadsHealed', least: 1 },
   ],
   options: (seed) => {
     const base = healthy(seed);
@@ -29,6 +32,8 @@ export const corruptionChecksumValidation: Scenario = {
         writeFaultProbability: 0,
         misdirectProbability: 0,
         crashFaultProbability: 0,
+        latentFaultProbability: 0.05,
+        rotChecksums: 0.5,
       },
       processes: {
         ...PROCESS_FAULTS_OFF,

@@ -1,3 +1,4 @@
+import { BURSTS_OFF } from '../../client/bursts.ts';
 import type { SimulationOptions } from '../../run/options.ts';
 import { STORAGE_CALM } from '../../storage/storage.ts';
 import { drawn, threeOrFive, withReplicas } from '../base.ts';
@@ -28,6 +29,7 @@ export function readers(seed: bigint): SimulationOptions {
       idleOffProbability: 1,
       queryProbability: 0.3,
       crashProbability: 0,
+      bursts: BURSTS_OFF,
     },
   };
 }

@@ -1,3 +1,4 @@
+import { BURSTS_OFF } from '../../client/bursts.ts';
 import { healthy, threeOrFive } from '../base.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -23,6 +24,7 @@ export const unawarePrimaries: Scenario = {
       idleOnProbability: 0,
       idleOffProbability: 1,
       crashProbability: 0,
+      bursts: BURSTS_OFF,
     },
   }),
 };
