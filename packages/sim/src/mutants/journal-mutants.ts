@@ -31,6 +31,7 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
   {
     name: 'truncated_ops_come_back',
     bug: 'after a restart the ring is believed beyond what the durable view headers permit',
+    scenario: 'last_copies',
     edits: [
       {
         file: RECOVER,

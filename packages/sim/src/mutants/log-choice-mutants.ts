@@ -38,6 +38,7 @@ export const LOG_CHOICE_MUTANTS: readonly Mutant[] = [
   {
     name: 'checksum_failure_as_nack',
     bug: 'an unreadable slot is taken for one that never held the op',
+    scenario: 'rotten_heads',
     edits: [
       {
         file: JOURNAL,

@@ -45,7 +45,7 @@ export const VIEW_CHANGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'suffix_kept_after_start_view',
     bug: 'ops above the head of a new view stay in the log',
-    scenario: 'duelling_views',
+    scenario: 'last_copies',
     edits: [{ file: CHAIN, find: 'r.journal.truncate(log.op);', replace: '' }],
   },
   {
