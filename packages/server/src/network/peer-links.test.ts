@@ -162,6 +162,16 @@ describe('links between replicas', () => {
     }
   });
 
+  it('take nothing that a peer says in the name of another', async () => {
+    const [first, second] = [await startNode(0), await startNode(1)];
+    for (const node of [first, second]) node.links.start();
+    await Promise.all([reached(first, 1), reached(second, 1)]);
+    first.links.send(1, vote(2, 7));
+    first.links.send(1, vote(0, 8));
+    expect((await second.received.when(() => true)).header).toMatchObject({ replica: 0, view: 8 });
+    expect(second.seen.events).toContainEqual({ what: 'dropped', name: 'other_author' });
+  });
+
   it('come back after the process on the other side was replaced', async () => {
     const first = await startNode(0);
     const second = await startNode(1);

@@ -4,6 +4,7 @@ import {
   type AnyMessage,
   isCommand,
   type Message,
+  NO_REPLICA,
   type Prng,
   quorumsOf,
   REJECTION_REASONS,
@@ -99,6 +100,15 @@ interface Peer {
 /** Whether the message is what the core has to say to the process behind the other file. */
 function isAnswerTo(stranger: Stranger, message: AnyMessage): boolean {
   return isCommand(message, 'pong') && message.header.pingIncarnation === stranger.incarnation;
+}
+
+/**
+ * Whether a peer may send this: it speaks in its own name, but hands on requests of clients, and
+ * prepares of whichever primary made them. One that lies is one liar, and not two who agree.
+ */
+function isOf(slot: number, { header }: AnyMessage): boolean {
+  const { replica, command } = header;
+  return replica === slot || replica === NO_REPLICA || command === 'prepare';
 }
 
 /**
@@ -228,6 +238,10 @@ export class PeerLinks {
         return null;
       },
       onMessage: (message): void => {
+        if (peer !== null && !isOf(peer.slot, message)) {
+          this.#options.observer.onDropped('other_author');
+          return;
+        }
         if (peer !== null && peer.incoming === connection) peer.heard = true;
         this.#options.deliver(message);
       },
@@ -297,7 +311,8 @@ export class PeerLinks {
           failure = `it refused this replica: ${snake(reason)}`;
           connection.destroy();
           this.#onRejected(peer, message, reason);
-        } else this.#options.deliver(message);
+        } else if (isOf(peer.slot, message)) this.#options.deliver(message);
+        else this.#options.observer.onDropped('other_author');
       },
       onClose: (): void => {
         peer.outgoing = null;

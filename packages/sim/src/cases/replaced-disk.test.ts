@@ -10,6 +10,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { swapDisk } from '../run/swap-disk.ts';
 import type { DiskCopy } from '../storage/storage.ts';
+import { rotBody } from '../testing/log-faults.ts';
 import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { at, settle } from '../testing/settled.ts';
 
@@ -194,6 +195,39 @@ describe('a replica whose disk was replaced', () => {
     script.heal();
     script.runUntil(() => script.primary() !== null && script.converged([away, ...lost]), 6_000);
     expect(script.add(1, 1)).toBe(1);
+  });
+
+  it('is not let in by an old copy of a member, which has heard of it from others', () => {
+    const { script, primary, backups } = settle({ replicaCount: 4 });
+    const [member, away, slot] = [at(backups, 0), at(backups, 1), at(backups, 2)];
+    script.crash(member);
+    const old = script.cluster.storage(member).copy();
+    script.restart(member);
+    for (let count = 1; count <= 12; count += 1) expect(script.add(1, 1)).toBe(count);
+    script.runUntil(() => script.converged());
+    lose(script, slot);
+    script.isolate(away);
+    // The member acknowledges the op and can't execute it: one far below has rotted.
+    script.crash(member);
+    rotBody(script.disk(member), 8);
+    script.drop({
+      to: member,
+      where: ({ header }) => header.command === 'prepare' && header.op === 8,
+    });
+    script.restart(member);
+    script.run(300);
+    const recovered = replaceFile(script, slot);
+    expect(script.state(member).commitMin).toBeLessThan(recovered.since);
+    script.crash(member);
+    script.cluster.storage(member).putBack(old);
+    script.cluster.checkers.onOldFile(member, true);
+    script.cluster.oldFiles.add(member);
+    script.restart(member);
+    startNew(script, slot, recovered);
+    script.run(300);
+    expect(script.events('denied', member)).toMatchObject([{ peer: primary }]);
+    expect(script.events('recovered', member)).toMatchObject([{ peer: slot }]);
+    expect(script.state(slot).status).toBe('introducing');
   });
 
   it('is not let in by another new file that nobody else has let in', () => {

@@ -1,5 +1,5 @@
 import { nextView, primarySlot } from '../../membership.ts';
-import { type KnownFile, UNKNOWN_FILE } from '../../message/known-files.ts';
+import type { KnownFile } from '../../message/known-files.ts';
 import type { Header } from '../../message/layout.ts';
 import type { Message } from '../../message/message.ts';
 import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
@@ -9,7 +9,7 @@ import { updateSuperblock } from '../checkpoint/superblock-update.ts';
 import type { DropReason } from '../reasons.ts';
 import type { Replica } from '../replica.ts';
 import { trace } from '../report.ts';
-import { deny, withdrawDenial } from './denial.ts';
+import { deny, isDenied, withdrawDenial } from './denial.ts';
 import { isBehindItsPromise, noPromise } from './promise.ts';
 
 /*
@@ -78,13 +78,14 @@ export function introductionFields(
   | 'promisedOp'
   | 'life'
 > {
-  const known = vouchedFile(r, ping.replica);
+  const known = fileOf(r.superblock.durable.introductions, ping.replica);
+  const isVouch = known.incarnation === ping.incarnation;
   const promise = r.promises[ping.replica] ?? noPromise();
   return {
     pingIncarnation: ping.incarnation,
     pingLife: ping.life,
     knownIncarnation: known.incarnation,
-    knownSince: known.since,
+    knownSince: isVouch && !mayVouch(r, known) ? Op(0) : known.since,
     promisedView: promise.view,
     promisedLogView: promise.logView,
     promisedOp: promise.op,
@@ -93,12 +94,14 @@ export function introductionFields(
 }
 
 /**
- * The file that this replica says it durably knows. One that took the place of a lost one itself,
- * and does not take part yet, vouches for no other such file (rule recover-by-op).
+ * Whether this replica says that it knows what this file took the place of: the new file takes part
+ * on the word of those that do (rule recover-by-op). Only who has executed the op says so: no new
+ * file does before it takes part, and no old copy of a member's file, which is mute, or will be as
+ * soon as it hears who remembers it. Otherwise: such a copy hears of the new file from others (rule
+ * told-by-two) and gives its word; the newest file, when it is back, knows nothing of that.
  */
-function vouchedFile(r: Replica, slot: number): KnownFile {
-  const known = fileOf(r.superblock.durable.introductions, slot);
-  return known.since > 0 && !isIntroduced(r) ? UNKNOWN_FILE : known;
+function mayVouch(r: Replica, { since }: KnownFile): boolean {
+  return !isDenied(r) && since <= r.commitMin;
 }
 
 /** What a peer knows of this replica's own file. */

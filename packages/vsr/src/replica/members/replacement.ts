@@ -12,10 +12,11 @@ import type { Replica } from '../replica.ts';
  * them apart.
  *
  * - The op, and what follows it in the pipeline, is committed without the lost file's copies.
- * - The new file says nothing before a replication quorum of the others durably knows of the op and
+ * - The new file says nothing before a replication quorum of the others has executed the op and
  *   says so; whoever counts the lost file for a view change counts the slot of one of those too.
- * - Only who takes part says so. Otherwise two new files could vouch for each other, beside a
- *   quorum that neither of the two lost ones ever met.
+ * - Who has only heard of the op from others does not say so. Otherwise two new files could vouch
+ *   for each other, beside a quorum that neither of the two lost ones ever met; or an old copy of
+ *   a member's file could, which the newest one knows nothing of.
  * - A new file knows from birth which others were replaced before it. Otherwise it would be less
  *   of a witness than the file that stood in its slot when it vouched for another.
  * - Each do_view_change tells which files its author knows, and a new primary counts no two of
@@ -23,7 +24,7 @@ import type { Replica } from '../replica.ts';
  *
  * So no quorum of a view change holds a lost file whose successor has spoken. Take the successor
  * that spoke first, of all files in the quorum that are lost: one slot of the quorum is that of a
- * replica that knew of its op. If the same file speaks there now, or a newer one, it knows,
+ * replica that had executed its op. If the same file speaks there now, or a newer one, it knows,
  * and the two are not counted together; and an older one is itself a lost file whose successor
  * spoke earlier.
  */

@@ -17,7 +17,7 @@ function tells(
   incarnation = 9n,
 ): void {
   const files = Array.from({ length: SLOT_COUNT }, (_, other) => told[other] ?? UNKNOWN_FILE);
-  const { view: _, ...fields } = greeting(slot).header;
+  const { view: _, incarnation: __, ...fields } = greeting(slot).header;
   const author = { slot, view: 0, incarnation };
   harness.deliver(fromPeer(author, 'pong', fields, encodeKnownFiles(files)));
   harness.settle();

@@ -29,8 +29,14 @@ export function toldFiles(r: Replica): Uint8Array | null {
 
 /** Notes what a peer tells, and takes what another one told too. */
 export function hearFiles(r: Replica, { header, body }: Message<'pong'>): void {
+  // What it says to this file in this life: of late answers the denials that go with them are lost.
+  if (header.pingIncarnation !== r.incarnation || header.pingLife !== r.life) return;
   const told = decodeKnownFiles(body);
-  if (told === null) return; // Nothing was replaced yet, as far as this peer knows.
+  if (told === null) {
+    // Nothing was replaced yet, as far as this peer knows; another file may have spoken before it.
+    r.filesTold.delete(header.replica);
+    return;
+  }
   r.filesTold.set(header.replica, told);
   for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
     // Of its own file others can deny that it is the member's; they do not say so in passing.
