@@ -13,6 +13,7 @@ import {
   unreachable,
 } from '@kimberlite/vsr';
 import type { Instruments } from '../observe/instruments.ts';
+import type { BackupResult } from '../observe/labels.ts';
 import type { Logger } from '../observe/logger.ts';
 import { type BackupFrame, encodeBackupFrame } from './backup-frames.ts';
 import { backupHeadOf, encodeBackupHead } from './backup-head.ts';
@@ -151,7 +152,7 @@ export class BackupService {
     point: BackupPoint,
     readOut: ReadOut,
     response: ServerResponse,
-  ): Promise<'sent' | 'gone' | 'stalled' | ReadOutFailure> {
+  ): Promise<BackupResult> {
     const { release, instruments } = this.#options;
     const gone = new Promise<'gone'>((resolve) => response.once('close', () => resolve('gone')));
     if (response.closed) return 'gone';
@@ -216,7 +217,7 @@ export class BackupService {
 
   #refuse(response: ServerResponse, refusal: Refusal): void {
     const { status, code, message } = refusal;
-    this.#options.instruments.backups.add('refused');
+    this.#options.instruments.backups.add('refused' satisfies BackupResult);
     const body = `${JSON.stringify({ code, message })}\n`;
     response.writeHead(status, {
       'content-type': 'application/json',

@@ -1,4 +1,5 @@
 import { assert } from '@kimberlite/store';
+import { LABELS } from './labels.ts';
 
 /** Upper bounds of durations, in seconds; a disk's floor is about 0.1 ms, a hang is seconds. */
 export const DURATION_BOUNDS: readonly number[] = [
@@ -13,8 +14,11 @@ export class LabelledCounter {
   readonly #labels: Map<string, number>;
   readonly #values: Float64Array;
 
-  constructor() {
-    this.#labels = new Map();
+  /** Labels that are there from the start, at zero. */
+  constructor(labels: readonly string[] = []) {
+    assert(labels.length < LABELS_MAX, 'room for the labels, and one for all others');
+    this.#labels = new Map(labels.map((label, index) => [label, index]));
+    assert(this.#labels.size === labels.length, 'labels differ');
     this.#values = new Float64Array(new SharedArrayBuffer(LABELS_MAX * 8));
   }
 
@@ -34,6 +38,11 @@ export class LabelledCounter {
 
   total(): number {
     return this.#values.reduce((sum, value) => sum + value, 0);
+  }
+
+  /** The labels that were counted. */
+  counted(): [string, number][] {
+    return this.entries().filter(([, value]) => value > 0);
   }
 
   /** By label, in alphabetical order. */
@@ -96,38 +105,38 @@ export class Histogram {
 
 /** Everything that a replica process counts, beside what its snapshot says. */
 export class Instruments {
-  readonly messagesReceived: LabelledCounter = new LabelledCounter();
-  readonly messagesSent: LabelledCounter = new LabelledCounter();
-  readonly bytesSent: LabelledCounter = new LabelledCounter();
-  readonly bytesReceived: LabelledCounter = new LabelledCounter();
+  readonly messagesReceived: LabelledCounter = new LabelledCounter(LABELS.commands);
+  readonly messagesSent: LabelledCounter = new LabelledCounter(LABELS.commands);
+  readonly bytesSent: LabelledCounter = new LabelledCounter(LABELS.commands);
+  readonly bytesReceived: LabelledCounter = new LabelledCounter(LABELS.commands);
   /** By reason. */
-  readonly messagesDropped: LabelledCounter = new LabelledCounter();
-  readonly frameFaults: LabelledCounter = new LabelledCounter();
+  readonly messagesDropped: LabelledCounter = new LabelledCounter(LABELS.messagesDropped);
+  readonly frameFaults: LabelledCounter = new LabelledCounter(LABELS.frameFaults);
   /** By reason. */
-  readonly refusals: LabelledCounter = new LabelledCounter();
-  readonly rejectionsSent: LabelledCounter = new LabelledCounter();
-  readonly rejectionsReceived: LabelledCounter = new LabelledCounter();
+  readonly refusals: LabelledCounter = new LabelledCounter(LABELS.refusals);
+  readonly rejectionsSent: LabelledCounter = new LabelledCounter(LABELS.rejections);
+  readonly rejectionsReceived: LabelledCounter = new LabelledCounter(LABELS.rejections);
   /** By kind of trace event. */
-  readonly events: LabelledCounter = new LabelledCounter();
+  readonly events: LabelledCounter = new LabelledCounter(LABELS.events);
   /** By outcome. */
-  readonly requests: LabelledCounter = new LabelledCounter();
+  readonly requests: LabelledCounter = new LabelledCounter(LABELS.requests);
   /** By level. */
-  readonly queries: LabelledCounter = new LabelledCounter();
-  readonly viewChanges: LabelledCounter = new LabelledCounter();
-  readonly corruptions: LabelledCounter = new LabelledCounter();
+  readonly queries: LabelledCounter = new LabelledCounter(LABELS.queries);
+  readonly viewChanges: LabelledCounter = new LabelledCounter(LABELS.viewChanges);
+  readonly corruptions: LabelledCounter = new LabelledCounter(LABELS.corruptions);
   /** Of those, the ones of the scrubber. */
-  readonly scrubFindings: LabelledCounter = new LabelledCounter();
-  readonly repairs: LabelledCounter = new LabelledCounter();
-  readonly evictions: LabelledCounter = new LabelledCounter();
+  readonly scrubFindings: LabelledCounter = new LabelledCounter(LABELS.corruptions);
+  readonly repairs: LabelledCounter = new LabelledCounter(LABELS.repairs);
+  readonly evictions: LabelledCounter = new LabelledCounter(LABELS.evictions);
   /** Of the data file, by result. */
-  readonly growths: LabelledCounter = new LabelledCounter();
-  /** By what kept them from being written. */
+  readonly growths: LabelledCounter = new LabelledCounter(LABELS.growths);
+  /** By what kept them from being written: errors of the system, which have no table. */
   readonly logLinesDropped: LabelledCounter = new LabelledCounter();
-  readonly ioBytes: LabelledCounter = new LabelledCounter();
+  readonly ioBytes: LabelledCounter = new LabelledCounter(LABELS.ioBytes);
   /** By result. */
-  readonly backups: LabelledCounter = new LabelledCounter();
+  readonly backups: LabelledCounter = new LabelledCounter(LABELS.backups);
   /** `in_turn`, or `early` where a write was about to destroy them. */
-  readonly backupBytes: LabelledCounter = new LabelledCounter();
+  readonly backupBytes: LabelledCounter = new LabelledCounter(LABELS.backupBytes);
   readonly #backupLastSuccess: Float64Array = new Float64Array(new SharedArrayBuffer(8));
   /** Of the log and the superblock, from being asked for to being durable. */
   readonly walSeconds: Histogram = new Histogram();

@@ -48,7 +48,7 @@ export interface StateSizeRecord {
 
 /**
  * Counters since the process started, in sum or by the label of the metric that has them
- * (docs/metrics.md).
+ * (docs/metrics.md); only labels that were counted.
  */
 export interface CounterRecord {
   readonly messagesReceived: number;
@@ -71,11 +71,11 @@ export function counterRecord(instruments: Instruments): CounterRecord {
   return {
     messagesReceived: instruments.messagesReceived.total(),
     messagesSent: instruments.messagesSent.total(),
-    messagesDropped: Object.fromEntries(instruments.messagesDropped.entries()),
-    frameFaults: Object.fromEntries(instruments.frameFaults.entries()),
-    rejectionsSent: Object.fromEntries(instruments.rejectionsSent.entries()),
-    rejectionsReceived: Object.fromEntries(instruments.rejectionsReceived.entries()),
-    requests: Object.fromEntries(instruments.requests.entries()),
+    messagesDropped: Object.fromEntries(instruments.messagesDropped.counted()),
+    frameFaults: Object.fromEntries(instruments.frameFaults.counted()),
+    rejectionsSent: Object.fromEntries(instruments.rejectionsSent.counted()),
+    rejectionsReceived: Object.fromEntries(instruments.rejectionsReceived.counted()),
+    requests: Object.fromEntries(instruments.requests.counted()),
     walWriteP99Seconds: instruments.walSeconds.quantile(0.99),
   };
 }
