@@ -224,6 +224,8 @@ export class Cluster {
     this.lostDisks.delete(slot);
     this.gaveUp.delete(slot);
     this.oldFiles.delete(slot);
+    // The new file has met nobody, and takes part when enough others say that they know it.
+    this.everStarted.delete(slot);
     this.heardWords?.onFileReplaced(slot, file.incarnation);
     const { incarnation, recovered } = file;
     const made = recoveredFile({ slot, ...file });
