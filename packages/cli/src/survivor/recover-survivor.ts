@@ -60,7 +60,7 @@ export async function recoverFromSurvivor(flags: SurvivorFlags, io: Io): Promise
     const op = await makeCluster(source, wanted, { progress });
     const files = newFilePaths(wanted);
     const { cluster, replicaCount } = wanted;
-    const known = placesOfOld(endpointsOf(flags, io), flags.peers);
+    const known = placesOfOld(endpointsOf(flags, io), flags);
     const starts: Starts = { ofKernel: flags.stateMachine === undefined, known };
     if (json) {
       const made = { new_cluster: cluster, new_replica_count: replicaCount, begins_at_op: op };

@@ -248,7 +248,8 @@ function requestRefusal(request: IncomingMessage): Refusal | null {
   const named = host === 'localhost' || (isIP(host) !== 0 && isLoopback(host));
   const foreign = ['origin', 'forwarded', 'x-forwarded-for', 'via'].some((name) => name in headers);
   if (isLoopback(socket.remoteAddress ?? '') && named && !foreign) return null;
-  const message = 'backups are given to programs on the machine of the replica only';
+  const message =
+    'backups are given to programs on the machine of the replica only, which ask it at 127.0.0.1';
   return { status: 403, code: 'not_local', message };
 }
 
