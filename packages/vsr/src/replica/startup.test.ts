@@ -4,6 +4,7 @@ import { CONFIG_SIMULATION, SECTOR_SIZE } from '../config.ts';
 import { OPERATION_REGISTER } from '../message/batch.ts';
 import { HEADER_SIZE } from '../message/layout.ts';
 import { Op } from '../std/numbers.ts';
+import { SUPERBLOCK_COPY_SIZE } from '../storage-layout.ts';
 import { counterMachine } from '../testing/counter-machine.ts';
 import { doViewChangeOf, heartbeatOf, leadViewOne, startViewOf } from '../testing/lead.ts';
 import { chainOf, extendChain, fixtureRoot, makeRequest } from '../testing/log-fixture.ts';
@@ -247,6 +248,51 @@ describe('an uncertain head', () => {
     expect(harness.take('prepare').map(({ to, message }) => [to, message.header.op])).toEqual([
       [2, 3],
     ]);
+  });
+});
+
+describe('what a start mends from its own disk', () => {
+  /** What was found at the start and what was repaired, by what it is. */
+  function counts(harness: ReplicaHarness): { found: string[]; repaired: string[] } {
+    const found: string[] = [];
+    const repaired: string[] = [];
+    for (const event of harness.traces) {
+      if (event.kind === 'corrupt') found.push(event.what);
+      else if (event.kind === 'repaired') repaired.push(event.what);
+    }
+    return { found, repaired };
+  }
+
+  it('is told for each copy of the superblock', () => {
+    const harness = backup(3);
+    for (const copy of [1, 2]) harness.file.spoil('superblock', copy * SUPERBLOCK_COPY_SIZE);
+    expect(counts(harness.restart())).toEqual({
+      found: ['superblock', 'superblock'],
+      repaired: ['superblock', 'superblock'],
+    });
+  });
+
+  it('is told of a redundant header whose body says the same', () => {
+    const harness = new ReplicaHarness({ slot: 0, replicaCount: 1 }).start();
+    harness.file.spoil('wal_headers', 0);
+    expect(counts(harness.restart())).toEqual({
+      found: ['header'],
+      repaired: ['redundant_header'],
+    });
+  });
+
+  it('is told of a redundant header once the chain of the log asks for its body', () => {
+    const harness = backup(3);
+    harness.file.spoil('wal_headers', HEADER_SIZE);
+    const restarted = harness.restart();
+    const log = CHAIN.slice(0, 4);
+    restarted.deliver(heartbeatOf({ slot: 0, view: 0 }, log, { commit: 3, stamp: 1 }));
+    for (let tick = 0; tick < 20; tick += 1) {
+      restarted.tick();
+      restarted.settle();
+    }
+    expect(restarted.replica.journal.isDurable(Op(1))).toBe(true);
+    expect(counts(restarted)).toEqual({ found: ['prepare'], repaired: ['redundant_header'] });
   });
 });
 

@@ -80,6 +80,7 @@ export function onSuperblockOpened(r: Replica, zone: Uint8Array | null): void {
   });
   for (const copy of bad) {
     trace(r, { kind: 'corrupt', what: 'superblock', place: copy, found: 'start' });
+    trace(r, { kind: 'repaired', what: 'superblock', op: null });
   }
   const step = r.superblock.repairCopies(bad);
   if (step.kind === 'idle') readLog(r);
@@ -235,6 +236,10 @@ function finishStartup(r: Replica, startup: NonNullable<Replica['startup']>): vo
     if (decision !== 'vsr' && decision !== 'torn' && !isHeader) return;
     const what = isHeader ? 'header' : 'prepare';
     trace(r, { kind: 'corrupt', what, place: slot, found: 'start' });
+    // Its body says the same: `startFixes` writes the header again.
+    const fixed = isHeader && recovered.slots[slot]?.fix === true;
+    const op = recovered.slots[slot]?.entry?.header.op ?? null;
+    if (fixed) trace(r, { kind: 'repaired', what: 'redundant_header', op });
   });
   recovered.slots.forEach((slot, walSlot) => {
     if (slot.entry !== null || slot.faulty) return;

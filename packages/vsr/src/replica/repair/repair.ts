@@ -111,7 +111,10 @@ function requestBodies(r: Replica, priority: RepairPriority): void {
 /** Whether a peer must be asked for the body; one that is still in memory is written instead. */
 function isBodyMissing(r: Replica, op: Op): boolean {
   const entry = r.journal.header(op);
-  if (entry !== null && r.journal.isDoubtful(op)) r.journal.confirm(op);
+  if (entry !== null && r.journal.isDoubtful(op)) {
+    r.journal.confirm(op);
+    trace(r, { kind: 'repaired', what: 'redundant_header', op });
+  }
   if (entry === null || r.journal.isReadable(op)) return false;
   if (r.journal.isWriting(op, entry.header.checksum)) return false;
   const body = r.journal.body(op);

@@ -125,7 +125,7 @@ function verifySuperblock(
   const bad = r.superblock.copiesLost(bytes);
   if (bad.length > 0) {
     performSuperblockStep(r, r.superblock.repairCopies(bad));
-    trace(r, { kind: 'repaired', what: 'superblock', op: null });
+    for (const _copy of bad) trace(r, { kind: 'repaired', what: 'superblock', op: null });
   }
   return { kind: 'done', found: bad.map((copy) => ({ what: 'superblock', place: copy })) };
 }
@@ -154,8 +154,10 @@ function verifyHeaders(
     }
     if (bad.length === 0) return;
     r.journal.rewriteHeaders(sector);
-    trace(r, { kind: 'repaired', what: 'redundant_header', op: null });
-    for (const walSlot of bad) found.push({ what: 'header', place: walSlot });
+    for (const walSlot of bad) {
+      trace(r, { kind: 'repaired', what: 'redundant_header', op: null });
+      found.push({ what: 'header', place: walSlot });
+    }
   });
   return { kind: 'done', found };
 }
