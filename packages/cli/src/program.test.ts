@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@kimberlite/client';
@@ -340,7 +340,38 @@ describe('status, bench, version and inspect', () => {
     expect(ran.out).toMatch(/^REPLICA +ROLE +STATUS/);
     expect(ran.out).toMatch(/\n0 +primary +normal /);
     expect(ran.out).toContain('nothing listens there');
-    expect(await run(['status', '--http', '127.0.0.1:1010'])).toMatchObject({ code: 4 });
+    const none = await run(['status', '--http', '127.0.0.1:1010']);
+    expect(none.code).toBe(4);
+    expect(none.err).toContain('no replica answered over HTTP (127.0.0.1:1010: ');
+  });
+
+  it('status refuses another cluster than --cluster, and shows nothing of it', async () => {
+    const http = replica.httpAddress === null ? '' : formatAddress(replica.httpAddress);
+    const words = ['status', '--http', http, '--cluster'];
+    expect((await run([...words, '7'])).code).toBe(0);
+    const ran = await run([...words, '8']);
+    expect(ran).toMatchObject({ code: 6, out: '' });
+    expect(ran.err).toContain(`${http}: of cluster 7, not 8`);
+  });
+
+  it('recover refuses another cluster than --cluster before it makes anything', async () => {
+    const http = replica.httpAddress === null ? '' : formatAddress(replica.httpAddress);
+    const path = join(directory, 'recovered.data');
+    const words = ['recover', '--data-file', path, '--replica', '1', '--http', http];
+    const ran = await run([...words, '--cluster', '8']);
+    expect(ran).toMatchObject({ code: 6, out: '' });
+    expect(ran.err).toContain('of cluster 7, not 8');
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('status tells a port that is for clients or peers', async () => {
+    for (const { host, port } of [replica.clientAddress, replica.peerAddress]) {
+      const http = formatAddress({ host, port });
+      const ran = await run(['status', '--http', http]);
+      expect(ran.code).toBe(6);
+      expect(ran.out).toContain('this is no HTTP port; give the HTTP port of a replica');
+      expect(ran.err).toContain(`${http}: this is no HTTP port`);
+    }
   });
 
   it('bench prints one object with throughput and quantiles', async () => {

@@ -1,7 +1,7 @@
 import { formatAddress, parseAddress, type StatusRecord, statusJson } from '@kimberlite/server';
 import { quorumsOf } from '@kimberlite/vsr';
 import { type Command, Option } from 'commander';
-import { askReplicas, type ReplicaReport } from './cluster/ask-replicas.ts';
+import { askReplicas, noneAnswered, type ReplicaReport } from './cluster/ask-replicas.ts';
 import { type ConnectionFlags, type OutputFlags, withConnection } from './connection-options.ts';
 import { type CliError, cliError, errorLine } from './fault.ts';
 import { type Io, writeJson } from './io.ts';
@@ -57,8 +57,7 @@ function reportJson(report: ReplicaReport): object {
 export function availabilityFault(reports: readonly ReplicaReport[]): CliError | null {
   const found = reports.flatMap((report) => ('status' in report ? [report.status] : []));
   const [first] = found;
-  const remedy = 'Check that the replicas run and that --endpoints or --http name them.';
-  if (first === undefined) return cliError('no_answer', 'no replica answered', remedy);
+  if (first === undefined) return noneAnswered(reports);
   const { replicaCount } = first;
   const answered = new Set(found.map(({ replica }) => replica)).size;
   const silent = reports.length - found.length;

@@ -1,5 +1,5 @@
 import type { StatusRecord } from '@kimberlite/server';
-import { askReplicas } from '../cluster/ask-replicas.ts';
+import { askReplicas, noneAnswered } from '../cluster/ask-replicas.ts';
 import type { ConnectionFlags, OutputFlags } from '../connection-options.ts';
 import { CliError, cliError, usageError } from '../fault.ts';
 import { type Io, writeJson } from '../io.ts';
@@ -80,9 +80,13 @@ async function takeFromOne(
 ): Promise<string> {
   const { candidates, atLeast, io, progress } = task;
   let last: CliError | null = null;
+  let before = '';
   let beginMillis = task.beginMillis;
   for (const { http } of candidates) {
     if (beginMillis < 1) break;
+    // What the last one said is the error that the command ends with.
+    if (last !== null) io.writeError(`replica at ${before}: ${last.message}\n`);
+    before = http;
     const received = await receiveBackup(writer, {
       http,
       atLeast,
@@ -93,25 +97,30 @@ async function takeFromOne(
     progress.clear();
     beginMillis -= received.beganAfter;
     try {
-      if (received.kind === 'failed') throw failure(http, received.message);
+      if (received.kind === 'failed') throw failure(received.message);
       checkBackup(writer.file(), progress);
       return http;
     } catch (error) {
       if (!(error instanceof CliError)) throw error;
-      last = error;
       // What one disk has rotten another one has not.
-      io.writeError(`replica at ${http}: ${error.message}\n`);
+      last = error;
     }
   }
-  throw last ?? cliError('no_answer', 'no replica was asked', 'Check --endpoints or --http.');
+  if (last !== null) throw named(last, before);
+  throw cliError('no_answer', 'no replica was asked', 'Check --endpoints or --http.');
 }
 
-function failure(http: string, message: string): CliError {
+function failure(message: string): CliError {
   return cliError(
     'no_answer',
-    `no backup from ${http}: ${message}`,
+    `it gave no backup: ${message}`,
     'No file was made, and the replica goes on. Try again, or another replica with --http.',
   );
+}
+
+/** The same of a replica that is named. */
+function named({ exitCode, code, message, remedy }: CliError, http: string): CliError {
+  return new CliError({ exitCode, code, message: `replica at ${http}: ${message}`, remedy });
 }
 
 /** Those that answer; whoever leads comes last, for it has the most to do. */
@@ -121,22 +130,7 @@ async function candidatesOf(flags: CreateFlags, io: Io): Promise<Candidate[]> {
   const clusters = new Set(found.map(({ status }) => status.cluster));
   if (clusters.size > 1) throw usageError('the endpoints are of several clusters');
   const [cluster] = clusters;
-  if (cluster === undefined) {
-    const why = reports.map((each) => `${each.http}: ${'error' in each ? each.error : ''}`);
-    throw cliError(
-      'no_answer',
-      `no replica answered (${why.join(', ')})`,
-      'Check that a replica runs here and that --endpoints or --http name it. ' +
-        'Without one: `kimberlite recover --from-survivor`.',
-    );
-  }
-  if (flags.cluster !== undefined && String(flags.cluster) !== cluster) {
-    throw cliError(
-      'wrong_peer',
-      `the replicas that answered are of cluster ${cluster}, not ${flags.cluster}`,
-      'Nothing was changed. Correct --cluster or --endpoints.',
-    );
-  }
+  if (cluster === undefined) throw noneAnswered(reports);
   return found.sort((first, other) => rankOf(first.status) - rankOf(other.status));
 }
 

@@ -1,6 +1,6 @@
 import type { StatusRecord } from '@kimberlite/server';
 import { quorumsOf, RECOVERY_VOTERS_MIN } from '@kimberlite/vsr';
-import type { ReplicaReport } from '../cluster/ask-replicas.ts';
+import { noneAnswered, type ReplicaReport } from '../cluster/ask-replicas.ts';
 import { type CliError, cliError, usageError } from '../fault.ts';
 
 /** The highest op that any of those that answered has in its log. */
@@ -19,10 +19,7 @@ export function recoverRefusal(
 ): CliError | null {
   const found = statusesOf(reports);
   const [first] = found.values();
-  if (first === undefined) {
-    const remedy = 'Check that the replicas run and that --endpoints or --http name them.';
-    return cliError('no_answer', 'no replica answered', remedy);
-  }
+  if (first === undefined) return noneAnswered(reports);
   const { replicaCount } = first;
   const nothing = 'Nothing was changed.';
   if (replica >= replicaCount) {
