@@ -52,7 +52,7 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
   damaged: {
     code: 8,
     meaning:
-      '`inspect integrity`, `verify`, `backup`: something is not as it was written; the output ' +
+      '`inspect`, `verify`, `backup`: something is not as it was written; the output ' +
       'names it.',
   },
   below_quorum: {

@@ -63,6 +63,7 @@ export {
 } from './start-replica.ts';
 export {
   machineFault,
+  noFileFault,
   type OpenDataFile,
   openDataFile,
   superblockFault,

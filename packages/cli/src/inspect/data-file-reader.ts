@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { fileFault, lockFile, sha256, superblockFault } from '@kimberlite/server';
+import { fileFault, lockFile, noFileFault, sha256, superblockFault } from '@kimberlite/server';
 import {
   type ClusterConfig,
   CONFIG_DEFAULT,
@@ -29,8 +29,10 @@ export interface DataFileReader {
   readonly size: number;
   /** Each of the four copies; null for one that is not valid. */
   readonly copies: readonly (SuperblockCopy | null)[];
-  /** The copy that a replica would start from. */
+  /** The copy that a replica would start from; where it would refuse, one to look with. */
   readonly chosen: SuperblockCopy;
+  /** Why a replica would refuse to start on these copies; null where it would not. */
+  readonly superblockFault: SuperblockFault | null;
   readonly config: ClusterConfig;
   /** Bytes of a zone; fewer where the file ends. */
   read(zone: Zone, offset: number, length: number): Uint8Array;
@@ -43,9 +45,25 @@ export interface DataFileReader {
  * is seen is of no one moment. Throws CliError.
  */
 export function withDataFile<T>(path: string, use: (file: DataFileReader) => T): T {
+  return withRawFile(path, (file) => use(readerOf(file)));
+}
+
+/** The same with whatever copy of the superblock is valid, for who wants to see all four. */
+export function withAnyDataFile<T>(
+  path: string,
+  use: (file: DataFileReader, refusal: CliError | null) => T,
+): T {
+  return withRawFile(path, (raw) => {
+    const file = anyReaderOf(raw);
+    const { superblockFault: reason } = file;
+    return use(file, reason === null ? null : refusalOf(raw, reason));
+  });
+}
+
+function withRawFile<T>(path: string, use: (file: RawFile) => T): T {
   const { fd, file } = openRaw(path);
   try {
-    return use(readerOf(file));
+    return use(file);
   } catch (error) {
     throw namedError(error, path);
   } finally {
@@ -78,10 +96,13 @@ export async function withOfflineFile<T>(
 
 function openRaw(path: string): { readonly fd: number; readonly file: RawFile } {
   try {
+    const foreign = noFileFault(path);
+    if (foreign !== null) throw ofServerFault(foreign);
     const fd = openSync(path, 'r');
     const { size } = fstatSync(fd);
     return { fd, file: { path, size, readAt: (at, length) => readFrom(fd, at, length) } };
   } catch (error) {
+    if (error instanceof CliError) throw error;
     const fault = fileFault(error, path, 'open');
     if (fault.code !== 'data_file_missing') throw ofServerFault(fault);
     // Whoever only looks has mistyped a path rather than lost a disk.
@@ -114,12 +135,12 @@ function superblockOf(file: RawFile): Uint8Array {
 const NOTHING = new Uint8Array(0);
 
 /** The four copies, decoded; null for what is not one or can't be read. */
-export function copiesOf(file: RawFile): readonly (SuperblockCopy | null)[] {
+function copiesOf(file: RawFile): readonly (SuperblockCopy | null)[] {
   return decodeCopies(superblockOf(file), sha256);
 }
 
 /** What a replica would say that could not choose a superblock. */
-export function refusalOf(file: RawFile, reason: SuperblockFault): CliError {
+function refusalOf(file: RawFile, reason: SuperblockFault): CliError {
   const { path, size } = file;
   return ofServerFault(
     superblockFault({
@@ -134,24 +155,29 @@ export function refusalOf(file: RawFile, reason: SuperblockFault): CliError {
 
 /** Throws CliError where a replica would not start on it for want of a superblock. */
 export function readerOf(file: RawFile): DataFileReader {
-  const copies = copiesOf(file);
-  const chosen = selectSuperblock(copies);
-  if (typeof chosen === 'string') throw refusalOf(file, chosen);
-  return readerFrom(file, copies, chosen);
+  const reader = anyReaderOf(file);
+  if (reader.superblockFault !== null) throw refusalOf(file, reader.superblockFault);
+  return reader;
 }
 
-/** A reader that believes this copy, chosen by whoever knows better than a start. */
-export function readerFrom(
-  file: RawFile,
-  copies: readonly (SuperblockCopy | null)[],
-  chosen: SuperblockCopy,
-): DataFileReader {
+/**
+ * A reader that believes the copy that a start would choose, or where a start would refuse, the
+ * newest that is valid. Throws CliError where none is: then not even the places of the rest are
+ * known.
+ */
+export function anyReaderOf(file: RawFile): DataFileReader {
+  const copies = copiesOf(file);
+  const selected = selectSuperblock(copies);
+  const chosen = typeof selected === 'string' ? newestOf(copies) : selected;
+  const fault = typeof selected === 'string' ? selected : null;
+  if (chosen === null) throw refusalOf(file, fault ?? 'not_found');
   const { config } = chosen.state.identity;
   return {
     path: file.path,
     size: file.size,
     copies,
     chosen,
+    superblockFault: fault,
     config,
     read: (zone, offset, length) => file.readAt(zoneOffset(config, zone) + offset, length),
     readWhole(zone, offset, length): Uint8Array | null {
@@ -159,6 +185,15 @@ export function readerFrom(
       return bytes?.length === length ? bytes : null;
     },
   };
+}
+
+function newestOf(copies: readonly (SuperblockCopy | null)[]): SuperblockCopy | null {
+  let newest: SuperblockCopy | null = null;
+  for (const copy of copies) {
+    if (copy === null) continue;
+    if (newest === null || copy.state.sequence > newest.state.sequence) newest = copy;
+  }
+  return newest;
 }
 
 /** Null where the device fails. */

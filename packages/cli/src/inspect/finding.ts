@@ -78,7 +78,25 @@ export function findingText(finding: Finding): string {
   return `${severity}  ${where.join(', ')}: ${problem}; ${REPAIRS[repair]}\n`;
 }
 
-/** The same as JSON. */
+/** A line for each kind, with how many there are; nothing where none has two findings. */
+export function kindsText(findings: readonly Finding[]): string {
+  const kinds = new Map<string, { readonly first: Finding; count: number }>();
+  for (const finding of findings) {
+    const { severity, zone, problem, repair } = finding;
+    const kind = [severity, zone, problem, repair].join('\n');
+    const known = kinds.get(kind);
+    if (known === undefined) kinds.set(kind, { first: finding, count: 1 });
+    else known.count += 1;
+  }
+  if (kinds.size === findings.length) return '';
+  const lines = [...kinds.values()].map(({ first, count }) => {
+    const { severity, zone, problem, repair } = first;
+    return `${String(count).padStart(6)}  ${severity}  ${zone}: ${problem}; ${REPAIRS[repair]}\n`;
+  });
+  return `In sum:\n${lines.join('')}\nOne by one:\n`;
+}
+
+/** A finding as JSON. */
 export function findingJson(finding: Finding): Readonly<Record<string, unknown>> {
   const { repair, ...rest } = finding;
   return { ...rest, repaired_by: repair };

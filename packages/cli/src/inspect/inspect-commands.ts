@@ -8,16 +8,18 @@ import {
 } from '../cluster/machine-module.ts';
 import { type OutputFlags, withOutput } from '../connection-options.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import type { CliError } from '../fault.ts';
 import { type Io, writeJson } from '../io.ts';
 import { ProgressLine } from '../progress.ts';
 import { tableText } from '../text.ts';
 import {
   type DataFileReader,
   readerOf,
+  withAnyDataFile,
   withDataFile,
   withOfflineFile,
 } from './data-file-reader.ts';
-import { findingJson, findingText } from './finding.ts';
+import { type Finding, findingJson, findingText, kindsText } from './finding.ts';
 import { checkIntegrity } from './integrity.ts';
 import {
   checkpointReport,
@@ -58,12 +60,24 @@ Examples:
   kimberlite inspect wal data/replica-0.data -o json
   kimberlite inspect integrity data/replica-0.data`,
     );
+  const tellRefusal = (refusal: CliError | null): void => {
+    if (refusal === null) return;
+    io.writeError(
+      `${refusal.message} [${refusal.code}]. No replica can be started on it; what is shown ` +
+        `beside the four copies is what the newest valid one says.\n`,
+    );
+    setExitCode(EXIT_CODES.damaged.code);
+  };
   addReport(inspect, io, {
     name: 'superblock',
     description: 'Identity, sizes, view, and the state of the four copies.',
-    report: (path) => withDataFile(path, superblockReport),
+    report: (path) =>
+      withAnyDataFile(path, (file, refusal) => {
+        tellRefusal(refusal);
+        return superblockReport(file);
+      }),
   });
-  addWal(inspect, io);
+  addWal(inspect, io, tellRefusal);
   addReport(inspect, io, {
     name: 'checkpoint',
     description: 'The checkpoint that the replica would start from.',
@@ -92,7 +106,7 @@ function addReport(inspect: Command, io: Io, command: ReportCommand): void {
     });
 }
 
-function addWal(inspect: Command, io: Io): void {
+function addWal(inspect: Command, io: Io, tellRefusal: (refusal: CliError | null) => void): void {
   withOutput(inspect.command('wal'))
     .description(
       'The slots of the log: op, view, requests, and whether both copies of a header agree.',
@@ -107,7 +121,8 @@ Examples:
   kimberlite inspect wal data/replica-0.data --all -o json`,
     )
     .action((path: string, flags: WalFlags) => {
-      withDataFile(path, (file) => {
+      withAnyDataFile(path, (file, refusal) => {
+        tellRefusal(refusal);
         if (flags.output === 'text') io.write(walHeading());
         for (const slot of walReport(file)) {
           const unused = slot.header === 'reserved' && slot.prepare === 'reserved';
@@ -219,7 +234,8 @@ function addIntegrity(inspect: Command, io: Io, setExitCode: (code: number) => v
     .addHelpText(
       'after',
       `
-A line for each finding, with its place and what repairs it, then a summary. "damage" is what is
+A line for each finding, with its place and what repairs it, after how many there are of each
+kind; then a summary. "damage" is what is
 not as it was written: exit code ${EXIT_CODES.damaged.code}. "note" is what a crash leaves, or
 rot where nothing is in use. The file is locked meanwhile and not changed.
 
@@ -230,19 +246,25 @@ Examples:
     .action(async (path: string, flags: OutputFlags) => {
       const progress = new ProgressLine(io);
       const json = flags.output === 'json';
+      // For people what there is of each kind comes first: a file that was cut has a line a slot.
+      const findings: Finding[] = [];
       const result = await withOfflineFile(path, (file) => {
         return checkIntegrity(
           file,
           (finding) => {
             if (json) writeJson(io, findingJson(finding));
-            else io.write(findingText(finding));
+            else findings.push(finding);
           },
           progress,
         );
       });
-      if (json)
+      if (json) {
         writeJson(io, { result: result.damages === 0 ? 'sound' : 'damaged', ...result.report });
-      else io.write(reportText(result.report));
+      } else {
+        io.write(kindsText(findings));
+        for (const finding of findings) io.write(findingText(finding));
+        io.write(reportText(result.report));
+      }
       if (result.damages > 0) setExitCode(EXIT_CODES.damaged.code);
     });
 }

@@ -10,10 +10,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatDataFile } from '@kimberlite/server';
 import {
+  type Checksum,
   HEADER_SIZE,
   Prng,
   SUPERBLOCK_COPIES,
   SUPERBLOCK_COPY_SIZE,
+  type SuperblockCopy,
   zoneOffset,
 } from '@kimberlite/vsr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,6 +26,7 @@ import { CONFIG_SMALL, fill, formatSolo, startSolo } from '../testing/solo-file.
 import { withDataFile } from './data-file-reader.ts';
 import { readTree } from './read-tree.ts';
 import { walReport } from './reports.ts';
+import { copyAge } from './superblock-check.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'kimberlite-inspect-'));
 /** What a real replica left behind; nobody changes it. */
@@ -196,6 +199,24 @@ describe('inspect integrity', () => {
     expect(found.some(({ zone }) => zone === 'blocks')).toBe(true);
   });
 
+  it('sums up by kind, and says of no file that cannot run that it is repaired', async () => {
+    const path = join(directory, 'one-of-three-cut.data');
+    const file = { path, config: CONFIG_SMALL, stateMachine: KERNEL_MACHINE };
+    await formatDataFile({ ...file, cluster: 7n, slot: 1, replicaCount: 3 });
+    truncateSync(path, zoneOffset(CONFIG_SMALL, 'wal_prepares') + 3 * CONFIG_SMALL.messageSizeMax);
+    const lost = CONFIG_SMALL.walSlots - 3;
+    const { found } = await integrity(path);
+    expect(found.length).toBeGreaterThan(lost);
+    const repairs = new Set(found.map((finding) => finding['repaired_by']));
+    expect([...repairs].filter((repair) => repair === 'peers' || repair === 'start')).toEqual([]);
+    const { out } = await run('inspect', 'integrity', path);
+    const [sum = '', each = ''] = out.split('\nOne by one:\n');
+    expect(sum).toMatch(new RegExp(`^In sum:\n.*\n? +${lost}  damage  wal_prepares: `, 'm'));
+    expect(sum.split('\n').length).toBeLessThan(6);
+    expect(each.split('\n').length).toBeGreaterThan(lost);
+    expect(out).not.toContain('repaired by its peers');
+  });
+
   it('refuses what is no data file as a replica would, by exit code', async () => {
     expect((await run('inspect', 'integrity', new URL(import.meta.url).pathname)).code).toBe(24);
     expect((await run('inspect', 'integrity', join(directory, 'absent'))).code).toBe(20);
@@ -204,11 +225,61 @@ describe('inspect integrity', () => {
     expect((await run('inspect', 'integrity', zeros)).code).toBe(22);
   });
 
+  it('says of a directory what a start says of it, as all that read a file', async () => {
+    for (const words of [
+      ['inspect', 'superblock'],
+      ['inspect', 'wal'],
+      ['inspect', 'integrity'],
+      ['verify', 'log'],
+    ]) {
+      const ran = await run(...words, directory);
+      expect(ran, words.join(' ')).toMatchObject({ code: 24, out: '' });
+      expect(ran.err).toContain(`${directory} is not a file`);
+    }
+  });
+
   it('shows how far it is where somebody sees it, and leaves nothing of that', async () => {
     const io = capturedIo({ errorIsTerminal: true });
     expect(await runProgram(['inspect', 'integrity', original], io)).toBe(0);
     expect(io.err()).toMatch(/\rlog: |log: \d+ %/);
     expect(io.err().endsWith('\r\u001b[K')).toBe(true);
+  });
+});
+
+describe('inspect superblock and wal', () => {
+  it('show what there is where a start would refuse, and say so', async () => {
+    const path = spoilt('one-copy.data', (bytes) => {
+      for (const copy of [0, 1, 3]) {
+        const middle = copy * SUPERBLOCK_COPY_SIZE + 500;
+        bytes.fill(1, middle, middle + 100);
+      }
+    });
+    const superblock = await run('inspect', 'superblock', path, '-o', 'json');
+    expect(superblock.code).toBe(8);
+    expect(linesOf(superblock)).toMatchObject([
+      { copies: ['bad', 'bad', 'ok', 'bad'], start_refused: 'quorum_lost' },
+    ]);
+    expect(superblock.err).toContain('1 of 4 copies of the superblock is valid');
+    expect(superblock.err).toContain('No replica can be started on it');
+    const wal = await run('inspect', 'wal', path, '-o', 'json');
+    expect(wal).toMatchObject({ code: 8, err: superblock.err });
+    expect(wal.out).toBe((await run('inspect', 'wal', original, '-o', 'json')).out);
+    expect((await run('inspect', 'checkpoint', path)).code).toBe(25);
+  });
+
+  it('call a copy by its age', async () => {
+    const [good] = linesOf(await run('inspect', 'superblock', original, '-o', 'json'));
+    expect(good).toMatchObject({ copies: ['ok', 'ok', 'ok', 'ok'], start_refused: null });
+    // A copy that a crash left one write ahead, as it is decoded.
+    const chosen = withDataFile(original, (file) => file.chosen);
+    const { state, checksum } = chosen;
+    const at = (sequence: number): SuperblockCopy => {
+      return { ...chosen, checksum: (checksum ^ 1n) as Checksum, state: { ...state, sequence } };
+    };
+    expect(copyAge(chosen, chosen)).toBeNull();
+    expect(copyAge(at(state.sequence - 1), chosen)).toBe('older');
+    expect(copyAge(at(state.sequence + 1), chosen)).toBe('newer');
+    expect(copyAge(at(state.sequence), chosen)).toBe('different');
   });
 });
 

@@ -1,14 +1,8 @@
 import { hex128, sha256 } from '@kimberlite/server';
 import { checkpointId, type TreeContent, zoneOffset } from '@kimberlite/vsr';
 import type { ProgressLine } from '../progress.ts';
-import {
-  copiesOf,
-  type DataFileReader,
-  type RawFile,
-  readerFrom,
-  refusalOf,
-} from './data-file-reader.ts';
-import { type FindingSink, repairOfLoss } from './finding.ts';
+import { anyReaderOf, type DataFileReader, type RawFile } from './data-file-reader.ts';
+import { type Finding, type FindingSink, type Repair, repairOfLoss } from './finding.ts';
 import { checkChain, checkSlots } from './log-check.ts';
 import { readFoundLog } from './log-reader.ts';
 import { readTree } from './read-tree.ts';
@@ -34,24 +28,21 @@ export function checkIntegrity(
 ): IntegrityResult {
   let damages = 0;
   let notes = 0;
+  const file = anyReaderOf(raw);
   const onFinding: FindingSink = (finding) => {
     if (finding.severity === 'damage') damages += 1;
     else notes += 1;
     progress.clear();
-    tell(finding);
+    tell({ ...finding, repair: possibleRepair(file, finding) });
   };
-  const copies = copiesOf(raw);
-  if (copies.every((copy) => copy === null)) throw refusalOf(raw, 'not_found');
-  const chosen = checkSuperblock(copies, onFinding);
-  if (chosen === null) throw refusalOf(raw, 'not_found');
-  const file = readerFrom(raw, copies, chosen);
+  checkSuperblock(file, onFinding);
   checkSize(file, onFinding);
   const log = readFoundLog(file, (done, total) => progress.show('log', done, total));
   checkSlots(file, log, onFinding);
   checkChain(file, log, onFinding);
   const tree = checkTree(file, onFinding, progress);
   progress.clear();
-  const { checkpoint, identity } = chosen.state;
+  const { checkpoint, identity } = file.chosen.state;
   return {
     damages,
     notes,
@@ -59,7 +50,7 @@ export function checkIntegrity(
       data_file: file.path,
       cluster: identity.cluster.toString(),
       replica: identity.slot,
-      sequence: chosen.state.sequence,
+      sequence: file.chosen.state.sequence,
       checkpoint_op: checkpoint.op,
       checkpoint_id: hex128(checkpointId(checkpoint, sha256)),
       head_op: log.recovered.head,
@@ -71,16 +62,30 @@ export function checkIntegrity(
   };
 }
 
+/** No replica runs on a file that a start refuses, and so nothing is repaired in it. */
+function possibleRepair(file: DataFileReader, { repair }: Finding): Repair {
+  if (file.superblockFault === null && bytesMissing(file) === 0) return repair;
+  if (repair === 'reuse') return 'not_needed';
+  return repair === 'start' || repair === 'peers'
+    ? repairOfLoss(file.chosen.state.identity)
+    : repair;
+}
+
+/** Bytes that the superblock and the log have too little. */
+function bytesMissing(file: DataFileReader): number {
+  return Math.max(0, zoneOffset(file.config, 'blocks') - file.size);
+}
+
 function checkSize(file: DataFileReader, onFinding: FindingSink): void {
-  const needed = zoneOffset(file.config, 'blocks');
-  if (file.size >= needed) return;
+  const missing = bytesMissing(file);
+  if (missing === 0) return;
   onFinding({
     severity: 'damage',
     zone: 'file',
     place: null,
     offset: file.size,
     op: null,
-    problem: `it ends here, ${needed - file.size} bytes too early: a replica refuses to start`,
+    problem: `it ends here, ${missing} bytes too early: a replica refuses to start`,
     repair: repairOfLoss(file.chosen.state.identity),
   });
 }

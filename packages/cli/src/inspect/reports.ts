@@ -3,6 +3,7 @@ import { checkpointId, type SuperblockCopy } from '@kimberlite/vsr';
 import { hexOf } from '../text.ts';
 import type { DataFileReader } from './data-file-reader.ts';
 import { entryOf, type FoundPart, readSlot } from './log-reader.ts';
+import { copyAge } from './superblock-check.ts';
 
 /** What `inspect` shows, as JSON with names of the wire. */
 export type Report = Readonly<Record<string, unknown>>;
@@ -14,6 +15,7 @@ export function superblockReport(file: DataFileReader): Report {
     data_file: file.path,
     bytes: file.size,
     copies: file.copies.map((copy) => copyText(copy, file.chosen)),
+    start_refused: file.superblockFault,
     checksum: hex128(checksum),
     sequence: state.sequence,
     parent: hex128(state.parent),
@@ -46,7 +48,8 @@ export function superblockReport(file: DataFileReader): Report {
 
 function copyText(copy: SuperblockCopy | null, chosen: SuperblockCopy): string {
   if (copy === null) return 'bad';
-  return copy.checksum === chosen.checksum ? 'ok' : `older (sequence ${copy.state.sequence})`;
+  const age = copyAge(copy, chosen);
+  return age === null ? 'ok' : `${age} (sequence ${copy.state.sequence})`;
 }
 
 export function checkpointReport(file: DataFileReader): Report {

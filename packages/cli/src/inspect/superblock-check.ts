@@ -1,9 +1,5 @@
-import {
-  SUPERBLOCK_COPY_SIZE,
-  type SuperblockCopy,
-  type SuperblockFault,
-  selectSuperblock,
-} from '@kimberlite/vsr';
+import { SUPERBLOCK_COPY_SIZE, type SuperblockCopy, type SuperblockFault } from '@kimberlite/vsr';
+import type { DataFileReader } from './data-file-reader.ts';
 import { type FindingSink, type Repair, repairOfLoss } from './finding.ts';
 
 /** What is wrong with the superblock as a whole, for people. */
@@ -16,26 +12,18 @@ const FAULTS: Readonly<Record<SuperblockFault, string>> = {
   not_monotonic: 'the newest copy goes back behind the one before',
 };
 
-/**
- * Judges the four copies and their chain. Returns the copy to go on with: the one that a start
- * would choose, or, where a start would refuse, the newest that is valid; null where none is.
- */
-export function checkSuperblock(
-  copies: readonly (SuperblockCopy | null)[],
-  onFinding: FindingSink,
-): SuperblockCopy | null {
-  const selected = selectSuperblock(copies);
-  const refused = typeof selected === 'string';
-  const chosen = refused ? newestOf(copies) : selected;
-  const loss: Repair = chosen === null ? 'backup' : repairOfLoss(chosen.state.identity);
-  if (refused) {
+/** Judges the four copies and their chain. */
+export function checkSuperblock(file: DataFileReader, onFinding: FindingSink): void {
+  const { copies, chosen, superblockFault } = file;
+  const loss: Repair = repairOfLoss(chosen.state.identity);
+  if (superblockFault !== null) {
     onFinding({
       severity: 'damage',
       zone: 'superblock',
       place: null,
       offset: null,
       op: null,
-      problem: `${FAULTS[selected]}: a replica refuses to start on it (${selected})`,
+      problem: `${FAULTS[superblockFault]}: a replica refuses to start on it (${superblockFault})`,
       repair: loss,
     });
   }
@@ -49,35 +37,36 @@ export function checkSuperblock(
       offset: copy * SUPERBLOCK_COPY_SIZE,
       op: null,
       problem: problem.text,
-      repair: refused ? loss : 'start',
+      repair: superblockFault === null ? 'start' : loss,
     });
   }
-  return chosen;
 }
 
-function newestOf(copies: readonly (SuperblockCopy | null)[]): SuperblockCopy | null {
-  let newest: SuperblockCopy | null = null;
-  for (const copy of copies) {
-    if (copy === null) continue;
-    if (newest === null || copy.state.sequence > newest.state.sequence) newest = copy;
-  }
-  return newest;
+/** How a valid copy stands to the chosen one; null for one that is the same. */
+export function copyAge(
+  { checksum, state }: SuperblockCopy,
+  chosen: SuperblockCopy,
+): 'older' | 'newer' | 'different' | null {
+  if (checksum === chosen.checksum) return null;
+  if (state.sequence === chosen.state.sequence) return 'different';
+  return state.sequence < chosen.state.sequence ? 'older' : 'newer';
 }
 
 function copyProblem(
   found: SuperblockCopy | null,
-  chosen: SuperblockCopy | null,
+  chosen: SuperblockCopy,
 ): { readonly severity: 'damage' | 'note'; readonly text: string } | null {
-  if (found === null || chosen === null) {
-    return { severity: 'damage', text: 'it is no valid copy' };
-  }
-  if (found.checksum === chosen.checksum) return null;
+  if (found === null) return { severity: 'damage', text: 'it is no valid copy' };
+  const age = copyAge(found, chosen);
+  if (age === null) return null;
   const { sequence } = found.state;
-  const behind = chosen.state.sequence - sequence;
+  if (age === 'different') {
+    return { severity: 'damage', text: `it has other contents under sequence ${sequence}` };
+  }
+  const writes = Math.abs(chosen.state.sequence - sequence);
   // Copies are written one after another: a process that ends between two leaves both.
-  if (behind === 1 || behind === -1) {
-    const age = behind === 1 ? 'older' : 'newer';
+  if (writes === 1) {
     return { severity: 'note', text: `it is ${age} by one write (sequence ${sequence})` };
   }
-  return { severity: 'damage', text: `it has sequence ${sequence}, ${behind} writes behind` };
+  return { severity: 'damage', text: `it is ${age} by ${writes} writes (sequence ${sequence})` };
 }

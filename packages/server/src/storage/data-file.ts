@@ -68,7 +68,8 @@ export async function openDataFile(
   const { path } = options;
   let opened: OpenedFile;
   try {
-    if (!statSync(path).isFile()) return makeFault('data_file_foreign', `${path} is not a file`);
+    const foreign = noFileFault(path);
+    if (foreign !== null) return foreign;
     opened = openBestMode(path, { create: false });
   } catch (error) {
     return fileFault(error, path, 'open');
@@ -86,6 +87,12 @@ export async function openDataFile(
     return looked;
   }
   return { path, fd, mode, size: looked.size, identity: looked.identity, lock };
+}
+
+/** Refuses a directory, a device, a pipe. Throws what the system says. */
+export function noFileFault(path: string): ServerFault | null {
+  if (statSync(path).isFile()) return null;
+  return makeFault('data_file_foreign', `${path} is not a file`);
 }
 
 function lookInside(
