@@ -4,6 +4,7 @@ import { ERRORS, formatDataFile, isFault } from '@kimberlite/server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TEST_CLUSTER } from '../../packages/server/src/testing/test-cluster.ts';
 import { DISK_CONFIG, DISK_REPLICAS, DiskCluster } from '../support/disk-cluster.ts';
+import { recoverMember } from '../support/recover-member.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -62,6 +63,24 @@ describe('a data file that is not the one which made the promises', () => {
       expect(await disks.lost()).toEqual([]);
     },
   );
+
+  it('made by a `recover` that a newer one has replaced, says so though it never ran', async () => {
+    await disks.write(5);
+    await disks.cluster.stop(SLOT);
+    const path = disks.cluster.path(SLOT);
+    renameSync(path, `${path}.lost`);
+    const first = await recoverMember(disks.cluster, { slot: SLOT, path });
+    expect(first).toMatchObject({ code: 0 });
+    expect(first.out).toMatch(/\nThis file alone counts now: .* earlier `recover` .* void\.\n/);
+    renameSync(path, `${path}.first`);
+    expect(await recoverMember(disks.cluster, { slot: SLOT, path })).toMatchObject({ code: 0 });
+    renameSync(path, `${path}.second`);
+    renameSync(`${path}.first`, path);
+    await disks.cluster.start(SLOT);
+    const fault = await disks.fatal();
+    expect(fault).toMatchObject({ code: 'data_file_replaced' });
+    expect(fault.message).toContain('replaced by a newer `recover`');
+  });
 
   it('of other sizes, ends at the word of two peers, which go on', async () => {
     await disks.write(5);

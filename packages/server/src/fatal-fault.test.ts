@@ -2,8 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { fatalFault } from './fatal-fault.ts';
 
 describe('a file that peers do not know as the member', () => {
-  const of = (ran: boolean): ReturnType<typeof fatalFault> =>
-    fatalFault('other_incarnation', { path: '/d/1.data', holdsOps: () => ran });
+  const of = (ran: boolean, recovered = false): ReturnType<typeof fatalFault> =>
+    fatalFault('other_incarnation', {
+      path: '/d/1.data',
+      tookAPlace: () => recovered,
+      holdsOps: () => ran,
+    });
 
   it('is to be destroyed where it has run, for then `recover` has replaced it', () => {
     expect(of(true)).toMatchObject({
@@ -13,6 +17,15 @@ describe('a file that peers do not know as the member', () => {
       remedy: expect.stringContaining('and destroy this one'),
     });
     expect(of(true).remedy).not.toMatch(/promised nothing|with its own file/);
+  });
+
+  it('was replaced by a newer `recover` where one made it and it never ran', () => {
+    const fault = of(false, true);
+    expect(fault).toMatchObject({ code: 'data_file_replaced', exitCode: 35 });
+    expect(fault.message).toContain('was made by `recover`');
+    expect(fault.message).toContain('replaced by a newer `recover`');
+    expect(`${fault.message} ${fault.remedy}`).not.toMatch(/formatted|format all/);
+    expect(of(true, true).message).toBe('/d/1.data has been replaced by `recover`');
   });
 
   it('has promised nothing where nothing was ever written to it', () => {

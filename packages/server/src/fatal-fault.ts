@@ -1,14 +1,20 @@
 import { type FatalReason, unreachable } from '@kimberlite/vsr';
 import { makeFault, type ServerFault } from './errors.ts';
 
-/** What gave up, and whether an op was ever written to its file. */
+/** What gave up, and what is known of its file. */
 export interface FatalFile {
   readonly path: string;
+  /** The cluster took it for the member's by an op, as `recover` has it do. */
+  readonly tookAPlace: () => boolean;
+  /** An op was written to it. */
   readonly holdsOps: () => boolean;
 }
 
 /** Why the core gives up, as one of the server's errors. */
-export function fatalFault(reason: FatalReason, { path, holdsOps }: FatalFile): ServerFault {
+export function fatalFault(
+  reason: FatalReason,
+  { path, tookAPlace, holdsOps }: FatalFile,
+): ServerFault {
   switch (reason) {
     case 'diverged':
       return makeFault('diverged', `the state of ${path} is not that of its peers`);
@@ -17,7 +23,7 @@ export function fatalFault(reason: FatalReason, { path, holdsOps }: FatalFile): 
     case 'wrong_machine':
       return makeFault('wrong_state_machine', `${path} names another state machine inside`);
     case 'other_incarnation':
-      return replacedFault(path, holdsOps());
+      return replacedFault(path, { tookAPlace: tookAPlace(), ran: holdsOps() });
     case 'rolled_back':
       return makeFault('data_file_rolled_back', `${path} holds less than this member has promised`);
     case 'superblock_not_found':
@@ -43,8 +49,23 @@ export function oddSizesFault(path: string, peers: readonly number[]): ServerFau
   );
 }
 
-/** A file with ops was the member's once; one without was put in the place of the member's. */
-function replacedFault(path: string, ran: boolean): ServerFault {
+/**
+ * A file with ops was the member's once, and so was one that `recover` made and nobody started; any
+ * other one was put in the place of the member's.
+ */
+function replacedFault(
+  path: string,
+  { tookAPlace, ran }: { readonly tookAPlace: boolean; readonly ran: boolean },
+): ServerFault {
+  if (tookAPlace && !ran) {
+    return makeFault(
+      'data_file_replaced',
+      `${path} was made by \`recover\`, never took part, and has been replaced by a newer ` +
+        '`recover` of the same member',
+      'It promised nothing and nothing was lost. Start the member with the file that the newest ' +
+        '`recover` made, and destroy this one; if that is lost, run `kimberlite recover` again.',
+    );
+  }
   if (!ran) {
     return makeFault(
       'data_file_replaced',

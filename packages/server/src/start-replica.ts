@@ -44,7 +44,7 @@ import { FileStorage, THREAD_POOL_SIZE } from './storage/file-storage.ts';
 import type { IoMode } from './storage/io-mode.ts';
 import type { IoObserver } from './storage/io-queue.ts';
 import { measureReadRate } from './storage/read-rate.ts';
-import { fileReader, holdsNoOp } from './storage/unused-log.ts';
+import { fileReader, holdsNoOp, tookAPlace } from './storage/unused-log.ts';
 import { systemTickerClock, Ticker } from './ticker.ts';
 
 const SILENCE_CHECK_MILLIS = 1000;
@@ -403,7 +403,11 @@ class ReplicaServer implements RunningReplica {
 
   #fatalFile(): FatalFile {
     const { fd, path } = this.#file;
-    return { path, holdsOps: () => !holdsNoOp(fileReader(fd)) };
+    return {
+      path,
+      tookAPlace: () => tookAPlace(fileReader(fd)),
+      holdsOps: () => !holdsNoOp(fileReader(fd)),
+    };
   }
 
   #die(component: 'storage' | 'process', fault: ServerFault): void {

@@ -37,6 +37,23 @@ describe('recover', () => {
     });
   });
 
+  it('says that too few are named where the others may be whole', () => {
+    for (const reports of [[answer(0, 3)], [answer(0, 3), silent]]) {
+      const refusal = recoverRefusal(reports, 1, HEAD);
+      expect(refusal).toMatchObject({
+        code: 'refused',
+        message:
+          `--endpoints (or --http) names ${reports.length} of 3 replicas, and 1 other than ` +
+          'replica 1 was found healthy and level: 2 are needed',
+        remedy: expect.stringContaining('Name all replicas'),
+      });
+      expect(refusal?.remedy).not.toContain('lost');
+    }
+    // All others were asked, and one is not level.
+    const behind = [answer(0, 3), answer(2, 3, { syncing: true })];
+    expect(recoverRefusal(behind, 1, HEAD)?.remedy).toContain('only one with some write');
+  });
+
   it('asks for all that the lost file can have acknowledged, and for no more', () => {
     const reports = [answer(0, 3, { op: Op(9) }), silent, answer(2, 3, { op: Op(8) })];
     expect(headOf(reports)).toBe(9);

@@ -36,6 +36,15 @@ export function recoverRefusal(
   const whole = countWhole(found.values(), head);
   const needed = othersNeeded(replicaCount);
   if (whole >= needed) return null;
+  const unnamed = unnamedOthers(reports, replicaCount);
+  if (unnamed > 0 && whole + unnamed >= needed) {
+    return cliError(
+      'refused',
+      `--endpoints (or --http) names ${reports.length} of ${replicaCount} replicas, and ${whole} ` +
+        `other than replica ${replica} was found healthy and level: ${needed} are needed`,
+      `${nothing} Name all replicas of the cluster.`,
+    );
+  }
   const message = `${whole} of the other replicas are healthy and level, ${needed} are needed`;
   const remedy = `${nothing} Until then the lost file may be the only one with some write.`;
   return cliError('refused', message, `${remedy} See \`kimberlite status\`.`);
@@ -53,6 +62,13 @@ export function isSettling(
   if (first.replicaCount < RECOVERY_VOTERS_MIN) return false;
   const needed = othersNeeded(first.replicaCount);
   return found.size >= needed && countWhole(found.values(), head) < needed;
+}
+
+/** Replicas besides the lost one that nobody asked; it is one of the silent, if there are any. */
+function unnamedOthers(reports: readonly ReplicaReport[], replicaCount: number): number {
+  const { size } = statusesOf(reports);
+  const silentOthers = Math.max(0, reports.length - size - 1);
+  return replicaCount - 1 - size - silentOthers;
 }
 
 /** By slot, of those that answered. */

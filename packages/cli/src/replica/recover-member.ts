@@ -11,6 +11,7 @@ import { ProgressLine } from '../progress.ts';
 import { FileChange } from './file-change.ts';
 import { headOf, isSettling, recoverRefusal, statusesOf } from './may-recover.ts';
 import { assertPathFree, makeMemberFile } from './member-file.ts';
+import { recoveredText, startOf } from './recovered-text.ts';
 
 export interface RecoverFlags extends ConnectionFlags, OutputFlags {
   readonly dataFile: string;
@@ -28,17 +29,18 @@ const SETTLE_TIMEOUT = 10_000;
 export async function recoverMember(flags: RecoverFlags, io: Io): Promise<void> {
   const { dataFile, replica } = flags;
   assertPathFree(dataFile);
-  const machine = machineOf(await assertRecoverable(flags, io));
+  const reports = await assertRecoverable(flags, io);
+  const machine = machineOf(reports);
   const change = new FileChange(flags, machine, io);
   const made = await recover(flags, { machine, change }, io);
+  const { cluster, op } = made;
+  const others = [...statusesOf(reports).values()];
+  const member = { slot: replica, dataFile, cluster, op, others };
   if (flags.output === 'json') {
-    writeJson(io, { data_file: dataFile, replica, ...made });
+    writeJson(io, { data_file: dataFile, replica, ...made, start: startOf(member) });
     return;
   }
-  io.write(
-    `recovered replica ${replica} of cluster ${made.cluster} as of op ${made.op} in ` +
-      `${dataFile}; start it as before, and destroy the lost file\n`,
-  );
+  io.write(recoveredText(member));
 }
 
 /** Throws CliError while the member runs, or the others are no healthy quorum. */

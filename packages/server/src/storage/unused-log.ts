@@ -3,6 +3,7 @@ import {
   decodeCopies,
   decodeHeader,
   HEADER_SIZE,
+  readSuperblock,
   SECTOR_SIZE,
   SUPERBLOCK_COPIES,
   SUPERBLOCK_COPY_SIZE,
@@ -39,6 +40,17 @@ export function holdsNoOp(readAt: ReadAt): boolean {
     if (chunk.length < CHUNK_SIZE) return true;
     position += chunk.length;
   }
+}
+
+/**
+ * Whether the cluster took the file for a member's by an op, as `recover` has it do, and not by
+ * what was formatted at its birth. False where its superblock can't be told.
+ */
+export function tookAPlace(readAt: ReadAt): boolean {
+  const state = readSuperblock(readAt(0, SUPERBLOCK_SIZE).slice(), sha256);
+  if (typeof state === 'string') return false;
+  const own = state.introductions.files[state.identity.slot];
+  return own !== undefined && own.since > 0;
 }
 
 /**
