@@ -27,7 +27,9 @@ export function addStatusCommand(
       `
 One that does not answer is shown as such. Exit code 4 when none does, 9 when so few do that
 nothing can be committed. That views jump, say from 2 to 16 and from 18 to 32, is normal: the
-primary of view v is the replica in slot v mod 16, and views of empty slots are left out.
+primary of view v is the replica in slot v mod 16, and views of empty slots are left out. COMMIT is
+the newest op that the replica has executed (in JSON commit_min, as a metric vsr_applied_number);
+what it knows to be committed may be more (commit_max, vsr_commit_number).
 
 Examples:
   kimberlite status

@@ -74,8 +74,16 @@ function writeState(text: MetricsText, status: StatusRecord): void {
     ['vsr_view', 'Number of the view.', state.view],
     ['vsr_log_view', 'Newest view whose log this replica has.', state.logView],
     ['vsr_op_number', 'Newest op in the log.', state.op],
-    ['vsr_commit_number', 'Newest op that this replica knows to be committed.', state.commitMax],
-    ['vsr_applied_number', 'Newest op that this replica has executed.', state.commitMin],
+    [
+      'vsr_commit_number',
+      'Newest op that this replica knows to be committed, executed here or not.',
+      state.commitMax,
+    ],
+    [
+      'vsr_applied_number',
+      'Newest op that this replica has executed; COMMIT of `kimberlite status`.',
+      state.commitMin,
+    ],
     ['vsr_checkpoint_op', 'Op of the durable checkpoint.', state.checkpointOp],
     [
       'vsr_denied_by_peers',
