@@ -2,7 +2,7 @@ import { nextView, primarySlot } from '../../membership.ts';
 import type { KnownFile } from '../../message/known-files.ts';
 import type { Header } from '../../message/layout.ts';
 import type { Message } from '../../message/message.ts';
-import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
+import { setAdd, setCount, setHas, setRemove, setSlots } from '../../std/bitset.ts';
 import { Op, type View } from '../../std/numbers.ts';
 import { fileOf, isKnownByEnough, withFile } from '../../superblock/introductions.ts';
 import { updateSuperblock } from '../checkpoint/superblock-update.ts';
@@ -85,7 +85,7 @@ export function introductionFields(
     pingIncarnation: ping.incarnation,
     pingLife: ping.life,
     knownIncarnation: known.incarnation,
-    knownSince: isVouch && !mayVouch(r, known) ? Op(0) : known.since,
+    knownSince: isVouch && !mayVouch(r, ping.replica, known) ? Op(0) : known.since,
     promisedView: promise.view,
     promisedLogView: promise.logView,
     promisedOp: promise.op,
@@ -99,9 +99,14 @@ export function introductionFields(
  * file does before it takes part, and no old copy of a member's file, which is mute, or will be as
  * soon as it hears who remembers it. Otherwise: such a copy hears of the new file from others (rule
  * told-by-two) and gives its word; the newest file, when it is back, knows nothing of that.
+ *
+ * And it says so once it has heard so many others as make a replication quorum with it: among them
+ * is who remembers more of this file, where that is in the failure model. Otherwise: such a copy
+ * gets the op from the log, executes it, and gives its word before the first pong comes.
  */
-function mayVouch(r: Replica, { since }: KnownFile): boolean {
-  return !isDenied(r) && since <= r.commitMin;
+function mayVouch(r: Replica, asker: number, { since }: KnownFile): boolean {
+  const others = setCount(setRemove(r.greeted, asker));
+  return !isDenied(r) && since <= r.commitMin && others >= r.quorums.replication - 1;
 }
 
 /** What a peer knows of this replica's own file. */

@@ -12,7 +12,7 @@ import { decodeKnownFiles, type KnownFile, UNKNOWN_FILE } from '../../message/kn
 import { REFUSAL_REASONS } from '../../message/layout.ts';
 import type { Message } from '../../message/message.ts';
 import { encodeRecovery } from '../../message/recover-body.ts';
-import { setSlots } from '../../std/bitset.ts';
+import { setAdd, setSlots } from '../../std/bitset.ts';
 import { Op, View } from '../../std/numbers.ts';
 import { FIXTURE_MACHINE } from '../../testing/counter-machine.ts';
 import { DataFile } from '../../testing/data-file.ts';
@@ -78,6 +78,25 @@ describe('an op that replaces a lost file', () => {
     harness.deliver(prepareOkOf({ slot: 0, view: 1 }, present(log[2])));
     expect(harness.traced('recovered')).toHaveLength(1);
     expect(setSlots(harness.replica.viewChange.votes)).not.toContain(2);
+  });
+
+  it('is vouched for by who has executed it and heard enough others', () => {
+    const log = replacingLog();
+    const harness = new ReplicaHarness({ slot: 1 }).start();
+    leadViewOne(harness, log);
+    for (const op of [1, 2]) harness.deliver(prepareOkOf({ slot: 0, view: 1 }, present(log[op])));
+    harness.settle();
+    const told = (): number => {
+      harness.takeAll();
+      harness.deliver(pingOf(2, { incarnation: 77n }));
+      return present(harness.take('pong')[0]).message.header.knownSince;
+    };
+    expect(told()).toBe(2);
+    // The one that asks remembers nothing of this file.
+    harness.replica.greeted = setAdd(0, 2);
+    expect(told()).toBe(0);
+    harness.replica.greeted = setAdd(0, 0);
+    expect(told()).toBe(2);
   });
 
   it('is told with the log, and the file that it replaced is not counted with who knows', () => {
