@@ -209,8 +209,8 @@ export const CHECKPOINT_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: APPEND,
-        find: "    drop(r, message, 'wrong_checkpoint');\n    return false;",
-        replace: "    fatal(r, 'diverged');\n    return false;",
+        find: "    drop(r, message, 'wrong_checkpoint');\n    askAboutCheckpoint(r);\n",
+        replace: "    askAboutCheckpoint(r);\n    fatal(r, 'diverged');\n",
       },
     ],
   },

@@ -13,6 +13,7 @@ import {
   type TimeoutTable,
   type TraceEvent,
 } from '@kimberlite/vsr';
+import type { ByzantineOptions } from '../byzantine/mutation.ts';
 import { CLIENTS_BUSY } from '../client/simulated-client.ts';
 import { CLOCK_CALM, type ClockOptions } from '../cluster/clock.ts';
 import { Cluster } from '../cluster/cluster.ts';
@@ -45,6 +46,8 @@ export interface ScriptedOptions {
   readonly introduced?: boolean;
   /** How the scrubbers are paced; as in production by default. */
   readonly scrub?: ScrubOptions;
+  /** The replica whose state is a wrong one from an op on; nobody's by default. */
+  readonly stray?: { readonly slot: number; readonly fromOp: number };
   /** One for each replica; calm ones by default. */
   readonly clocks?: readonly ClockOptions[];
   /** Told a line for everything that happens. */
@@ -109,7 +112,7 @@ export class ScriptedCluster {
         clients: CLIENTS_BUSY,
         introduced: options.introduced ?? true,
         atlas: { wal: false, blocks: false },
-        byzantine: null,
+        byzantine: strayOptions(options),
         observer: options.observer ?? (log === undefined ? null : (seen) => log(traceLine(seen))),
         removed: NOTHING_REMOVED,
         calmFrom: null,
@@ -313,4 +316,10 @@ function matches(match: LinkMatch, packet: Packet): boolean {
 /** Small counters only: the lowest four bytes of the value. */
 function counterOf(body: Uint8Array): number {
   return new DataView(body.buffer, body.byteOffset, body.byteLength).getUint32(0, true);
+}
+
+function strayOptions({ stray }: ScriptedOptions): ByzantineOptions | null {
+  if (stray === undefined) return null;
+  const { slot: liar, fromOp: strayOp } = stray;
+  return { liar, strayOp, rules: [], expects: 'liar_stops', rejections: [] };
 }

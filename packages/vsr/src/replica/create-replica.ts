@@ -122,6 +122,8 @@ export function createReplica(options: ReplicaOptions): Replica {
     quorumLostSince: null,
     peersGone: 0,
     roundTrips: new Map(),
+    checkpointsPassed: [],
+    checkpointAskedAt: -1,
     checkpointsTold: Array.from({ length: SLOT_COUNT }, () => []),
     conflictsTraced: [],
     clockAgreed: 0,

@@ -139,7 +139,11 @@ export interface Replica {
   peersGone: SlotSet;
   /** Smoothed round trip to each peer, in ticks. */
   readonly roundTrips: Map<number, number>;
-  /** By slot: the newest checkpoints that each peer has told of. */
+  /** This replica's own checkpoints before the newest, oldest first, as far as peers may ask. */
+  readonly checkpointsPassed: ToldCheckpoint[];
+  /** Op of the checkpoint about which peers were asked, as the primary's was another. */
+  checkpointAskedAt: number;
+  /** By slot: some of the checkpoints that each peer has told of, the last one first. */
   readonly checkpointsTold: readonly ToldCheckpoint[][];
   /** By slot: the op of the newest checkpoint that was found to differ. */
   readonly conflictsTraced: number[];

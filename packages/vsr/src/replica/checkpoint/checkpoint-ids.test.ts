@@ -7,7 +7,7 @@ import { Checksum, Op } from '../../std/numbers.ts';
 import { checkpointIdAfter } from '../../testing/checkpoint-id.ts';
 import { doViewChangeOf, heartbeatOf, prepareOkOf } from '../../testing/lead.ts';
 import { chainOf, extendChain, makeRequest } from '../../testing/log-fixture.ts';
-import { fromPeer, greeting, ReplicaHarness } from '../../testing/replica-harness.ts';
+import { fromPeer, greeting, pingOf, ReplicaHarness } from '../../testing/replica-harness.ts';
 import { FORMAT_CHECKPOINT } from '../../testing/wal-disk.ts';
 import type { ToldCheckpoint } from './checkpoint-ids.ts';
 
@@ -93,12 +93,45 @@ describe('a checkpoint that differs from those of peers', () => {
     expect(harness.fatals).toEqual(['diverged']);
   });
 
+  it('is found though peers tell of newer ones between their answers', () => {
+    const harness = backup();
+    harness.deliver(told(0, at16(OTHER)));
+    for (const op of [32, 48, 64]) harness.deliver(told(0, { op: Op(op), id: OTHER }));
+    expect(harness.fatals).toEqual([]);
+    harness.deliver(told(2, at16(OTHER)));
+    expect(harness.fatals).toEqual(['diverged']);
+  });
+
   it('is found by a do_view_change too', () => {
     const harness = backup();
     const options = { commitMin: 24, checkpoint: at16(OTHER) };
     harness.deliver(told(0, at16(OTHER)));
     harness.deliver(doViewChangeOf({ slot: 2, view: 1 }, LOG, options));
     expect(harness.fatals).toEqual(['diverged']);
+  });
+
+  it('is asked for with a ping, and told though there are newer ones', () => {
+    const harness = backup();
+    const log = extendChain(LOG, 16, { checkpointId: OWN });
+    for (const message of log.slice(25)) {
+      harness.deliver(message);
+      harness.settle();
+    }
+    harness.deliver(heartbeatOf({ slot: 0, view: 0 }, log, { commit: 40, stamp: 2 }));
+    harness.settle();
+    const newest = { op: Op(32), id: harness.replica.checkpointId };
+    harness.takeAll();
+    const answerTo = (op: number): unknown => {
+      const ping = pingOf(2);
+      harness.deliver({ ...ping, header: { ...ping.header, checkpointOp: Op(op) } });
+      const { header } = present(harness.take('pong')[0]).message;
+      return { op: header.checkpointOp, id: header.checkpointId };
+    };
+    expect(answerTo(32)).toEqual(newest);
+    expect(answerTo(16)).toEqual(at16(OWN));
+    expect(answerTo(0)).toEqual(FORMAT_CHECKPOINT);
+    // One that it has not made yet.
+    expect(answerTo(48)).toEqual(newest);
   });
 
   it('is told with pings, pongs and acknowledgements', () => {
@@ -119,6 +152,9 @@ describe('an op that names another checkpoint', () => {
     expect(harness.replica.op).toBe(24);
     expect(harness.fatals).toEqual([]);
     expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'wrong_checkpoint' });
+    // It asks the others, once, and does not wait for the timer.
+    harness.deliver(above(OTHER));
+    expect(harness.take('ping').map(({ to }) => to)).toEqual([0, 2]);
     harness.deliver(above(OWN));
     expect(harness.replica.op).toBe(25);
   });

@@ -1,5 +1,5 @@
 import type { Header } from '../../message/layout.ts';
-import type { PrepareHeader } from '../../message/message.ts';
+import type { Message, PrepareHeader } from '../../message/message.ts';
 import type { Checksum, Op } from '../../std/numbers.ts';
 import type { Replica } from '../replica.ts';
 import { fatal, trace } from '../report.ts';
@@ -8,12 +8,18 @@ import { expectedCheckpointId, ownCheckpointId } from './window.ts';
 /*
  * The id of a checkpoint names the whole state, so two replicas with different ids at one op have
  * diverged: a bug, a broken memory, or one of the two lies. Every replica tells its own id with
- * each ping, pong, heartbeat, acknowledgement and do_view_change.
+ * each ping, heartbeat, acknowledgement and do_view_change; a pong tells its author's id at the op
+ * of the checkpoint that the ping told, for as long as it remembers that one.
  *
  * Rule odd-one-stops: a replica stops when a majority of the cluster tells one id at an op at which
  * its own is another. One peer's word is never enough where there are three: a single liar, or a
  * primary whose own state is the odd one, would stop everybody else. Of two replicas nobody knows
  * which one is right; they can't commit without each other, so nothing is lost when both stop.
+ *
+ * Hence the pong: an odd backup appends nothing above its checkpoint's deadline (the rule below)
+ * and stays where it is, while a busy cluster makes two more checkpoints between two pings.
+ * Otherwise: it hears of nobody's id at the only op at which it can compare, and stands there for
+ * good, or takes over another state and goes on, with whatever broke the first one.
  *
  * Rule same-state-votes: an op that needs a checkpoint is neither appended from a prepare, nor
  * acknowledged, nor counted, by or for a replica whose checkpoint is another than the op or its
@@ -26,9 +32,6 @@ export interface ToldCheckpoint {
   readonly op: Op;
   readonly id: Checksum;
 }
-
-/** Told checkpoints that are kept of each peer: two neighbours, as replicas go through them. */
-const KEPT = 2;
 
 /** What this message says of its author's checkpoint, or null. */
 function toldIn(header: Header): ToldCheckpoint | null {
@@ -54,11 +57,33 @@ export function noteCheckpoint(r: Replica, header: Header): void {
   // Acknowledgements come at every op; pings come often enough to look at what did not change.
   if (same && header.command === 'prepareOk') return;
   if (!same) {
+    // Kept: this one, the one before it, and the one to compare with this replica's own.
     const others = known.filter(({ op }) => op !== told.op);
-    known.splice(0, known.length, told, ...others.slice(0, KEPT - 1));
+    const kept = others.filter(({ op }, place) => place === 0 || op === r.checkpoint.op);
+    known.splice(0, known.length, told, ...kept);
   }
   const previous = r.checkpoint.op - r.config.checkpointInterval;
   for (const op of [previous, r.checkpoint.op]) judgeCheckpoint(r, op);
+}
+
+/** What a pong tells: this replica's checkpoint at the op of the ping's, or its newest. */
+export function answeredCheckpoint(
+  r: Replica,
+  { checkpointOp: op }: Message<'ping'>['header'],
+): Pick<Message<'pong'>['header'], 'checkpointOp' | 'checkpointId'> {
+  const passed = r.checkpointsPassed.find((checkpoint) => checkpoint.op === op);
+  const id = ownCheckpointId(r, op) ?? passed?.id ?? null;
+  if (id !== null) return { checkpointOp: op, checkpointId: id };
+  return { checkpointOp: r.checkpoint.op, checkpointId: r.checkpointId };
+}
+
+/** The checkpoint is about to give way to a newer one of this replica's own making. */
+export function rememberCheckpoint(r: Replica): void {
+  const { op } = r.checkpoint;
+  r.checkpointsPassed.push({ op, id: r.checkpointId });
+  // Who is further behind can't stay where it is: its head is no longer in anybody's log.
+  const oldest = op - r.config.walSlots - r.config.checkpointInterval;
+  while ((r.checkpointsPassed[0]?.op ?? op) < oldest) r.checkpointsPassed.shift();
 }
 
 /** Whether what its author tells of its checkpoint is another state than this replica's. */

@@ -9,6 +9,7 @@ import { dropReleasedBlocks } from '../repair/block-repair.ts';
 import type { CheckpointWork, Replica } from '../replica.ts';
 import { trace } from '../report.ts';
 import { logSuffix } from '../view-change/chain.ts';
+import { rememberCheckpoint } from './checkpoint-ids.ts';
 import { updateSuperblock } from './superblock-update.ts';
 
 /** Block writes in flight: WAL and superblock must always find a free thread. */
@@ -124,6 +125,7 @@ export function onCheckpointDurable(r: Replica, checkpoint: CheckpointRecord): v
   assert(r.checkpointing.record.op === checkpoint.op, 'it is this one');
   r.checkpointing = null;
   r.forest.checkpointDurable();
+  rememberCheckpoint(r);
   r.checkpointPrevious = r.checkpoint;
   r.checkpoint = checkpoint;
   r.checkpointId = checkpointId(checkpoint, r.checksum);

@@ -100,6 +100,7 @@ function isHeldUp(r: Replica): boolean {
 
 /** Other voters that are heard in this view and have the checkpoint of this op. */
 export function peersWithCheckpoint(r: Replica, checkpoint: Op): number {
-  return peersInView(r).filter((slot) => (r.checkpointsTold[slot]?.[0]?.op ?? -1) >= checkpoint)
-    .length;
+  return peersInView(r).filter((slot) =>
+    r.checkpointsTold[slot]?.some(({ op }) => op >= checkpoint),
+  ).length;
 }

@@ -3,6 +3,7 @@ import { STATUS_CODES } from '../../message/layout.ts';
 import type { Message } from '../../message/message.ts';
 import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
 import { Op } from '../../std/numbers.ts';
+import { answeredCheckpoint } from '../checkpoint/checkpoint-ids.ts';
 import { isDenied } from '../members/denial.ts';
 import { introductionFields, meet, onIntroduction, strangerGate } from '../members/introduce.ts';
 import { standingPromise } from '../members/promise.ts';
@@ -18,7 +19,18 @@ import { learnRoundTrip } from './round-trip.ts';
 /** To every peer: asks for its clock, and shows the durable view and whether clocks agree here. */
 export function onPingTimeout(r: Replica): void {
   r.timers.start('ping');
+  pingAll(r);
+}
+
+function pingAll(r: Replica): void {
   for (const slot of setSlots(r.voters)) if (slot !== r.slot) sendPing(r, slot);
+}
+
+/** The primary names another checkpoint than this replica's own: asks all, once at each op. */
+export function askAboutCheckpoint(r: Replica): void {
+  if (r.checkpointAskedAt === r.checkpoint.op) return;
+  r.checkpointAskedAt = r.checkpoint.op;
+  pingAll(r);
 }
 
 function sendPing(r: Replica, to: number): void {
@@ -42,8 +54,7 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
   if (stranger === 'not_introduced') meet(r, header);
   const fields = {
     ...introductionFields(r, header),
-    checkpointId: r.checkpointId,
-    checkpointOp: r.checkpoint.op,
+    ...answeredCheckpoint(r, header),
     pingMonotonic: header.monotonic,
     pongWall: Math.max(0, Math.floor(r.wall)),
   };

@@ -4,6 +4,7 @@ import { logHeaderOf } from '../../message/header-list.ts';
 import type { PrepareMessage } from '../../message/message.ts';
 import { opMax } from '../../std/numbers.ts';
 import { namesOtherCheckpoint } from '../checkpoint/checkpoint-ids.ts';
+import { askAboutCheckpoint } from '../liveness/ping.ts';
 import type { DropReason } from '../reasons.ts';
 import { onNextArrived, onRepairPrepare } from '../repair/repair.ts';
 import type { Replica } from '../replica.ts';
@@ -77,6 +78,7 @@ function appendNext(r: Replica, message: PrepareMessage): boolean {
     // The primary's state after that checkpoint is not ours: one of us two has diverged, and the
     // others know which.
     drop(r, message, 'wrong_checkpoint');
+    askAboutCheckpoint(r);
     return false;
   }
   r.commitMax = opMax(r.commitMax, header.commit);
