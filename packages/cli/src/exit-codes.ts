@@ -58,8 +58,8 @@ export const EXIT_CODES: Readonly<Record<ExitName, ExitCode>> = {
   below_quorum: {
     code: 9,
     meaning:
-      '`status`: so few replicas answered that nothing can be committed. `backup create`: none ' +
-      'that answered hears a quorum, and no file was made.',
+      '`status`: so few replicas answered, or take part, that nothing can be committed. ' +
+      '`backup create`: none that answered hears a quorum, and no file was made.',
   },
 };
 

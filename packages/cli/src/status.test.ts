@@ -18,6 +18,27 @@ describe('what status says of the cluster', () => {
     expect(availabilityFault(two)).toMatchObject({ exitCode: 9 });
   });
 
+  it('is the same when too few of those that answered take part', () => {
+    const unable = [
+      { status: 'introducing' },
+      { status: 'recovering_head' },
+      { deniedBy: [1] },
+      { quorumSeen: false },
+    ] as const;
+    for (const state of unable) {
+      expect(availabilityFault([answer(0, 3), answer(1, 3, state), silent])).toMatchObject({
+        exitCode: 9,
+        code: 'below_quorum',
+        message: '1 of 3 replicas take part and hear each other: nothing can be committed',
+      });
+      expect(availabilityFault([answer(0, 3), answer(1, 3, state), answer(2, 3)])).toBeNull();
+      // Those that nobody asked may be well.
+      expect(availabilityFault([answer(0, 3), answer(1, 3, state)])).toBeNull();
+    }
+    const changing = answer(1, 3, { status: 'view_change' });
+    expect(availabilityFault([answer(0, 3), changing, silent])).toBeNull();
+  });
+
   it('is nothing while a quorum answers, or may live where nobody asked', () => {
     expect(availabilityFault([answer(0, 3), answer(1, 3), silent])).toBeNull();
     expect(availabilityFault([answer(0, 1)])).toBeNull();

@@ -25,11 +25,11 @@ export function addStatusCommand(
     .addHelpText(
       'after',
       `
-One that does not answer is shown as such. Exit code 4 when none does, 9 when so few do that
-nothing can be committed. That views jump, say from 2 to 16 and from 18 to 32, is normal: the
-primary of view v is the replica in slot v mod 16, and views of empty slots are left out. COMMIT is
-the newest op that the replica has executed (in JSON commit_min, as a metric vsr_applied_number);
-what it knows to be committed may be more (commit_max, vsr_commit_number).
+One that does not answer is shown as such. Exit code 4 when none does, 9 when so few do, or so few
+of them take part, that nothing can be committed. That views jump, say from 2 to 16 and from 18 to
+32, is normal: the primary of view v is the replica in slot v mod 16, and views of empty slots are
+left out. COMMIT is the newest op that the replica has executed (in JSON commit_min, as a metric
+vsr_applied_number); what it knows to be committed may be more (commit_max, vsr_commit_number).
 
 Examples:
   kimberlite status
@@ -65,13 +65,30 @@ export function availabilityFault(reports: readonly ReplicaReport[]): CliError |
   const silent = reports.length - found.length;
   const { replication } = quorumsOf(replicaCount);
   // Addresses beyond the number of replicas, as the default ones for a cluster of one, say nothing.
-  if (answered >= replication || replicaCount - silent >= replication) return null;
+  if (answered < replication && replicaCount - silent < replication) {
+    return cliError(
+      'below_quorum',
+      `${answered} of ${replicaCount} replicas answered: no quorum, nothing can be committed`,
+      'Nothing acknowledged is lost. Start the others; if they run, check that --endpoints or ' +
+        '--http name them, and that this machine reaches their HTTP ports.',
+    );
+  }
+  const unable = new Set(found.filter((status) => !takesPart(status)).map((one) => one.replica));
+  const able = answered - unable.size;
+  if (able >= replication || replicaCount - silent - unable.size >= replication) return null;
   return cliError(
     'below_quorum',
-    `${answered} of ${replicaCount} replicas answered: no quorum, nothing can be committed`,
-    'Nothing acknowledged is lost. Start the others; if they run, check that --endpoints or ' +
-      '--http name them, and that this machine reaches their HTTP ports.',
+    `${able} of ${replicaCount} replicas take part and hear each other: nothing can be committed`,
+    'Nothing acknowledged is lost. STATUS and QUORUM say what keeps the others: one that is ' +
+      'introducing or recovering_head waits for the members that are down, one that is denied ' +
+      'must be recovered, and QUORUM `no` means that the replicas do not reach each other.',
   );
+}
+
+/** Whether commits can count on it, as far as it knows; a view change is soon over. */
+function takesPart({ state }: StatusRecord): boolean {
+  const { status, deniedBy, quorumSeen } = state;
+  return (status === 'normal' || status === 'view_change') && deniedBy.length === 0 && quorumSeen;
 }
 
 function remarkOn({ state, dataFile }: StatusRecord): string {

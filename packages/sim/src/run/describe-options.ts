@@ -1,3 +1,4 @@
+import { snake } from '@kimberlite/vsr';
 import type { ClientOptions } from '../client/simulated-client.ts';
 import type { ClockOptions } from '../cluster/clock.ts';
 import {
@@ -182,7 +183,9 @@ function lieWords(byzantine: SimulationOptions['byzantine']): string {
 
 function witnessWords(witnesses: SimulationOptions['witnesses']): string {
   const texts = witnesses.map(({ counter, least, most }) =>
-    most === undefined ? `${counter} from ${least}` : `${counter} from ${least} to ${most}`,
+    most === undefined
+      ? `${snake(counter)} from ${least}`
+      : `${snake(counter)} from ${least} to ${most}`,
   );
   return texts.length === 0 ? '' : `witnesses ${texts.join(' and ')}`;
 }

@@ -1,5 +1,5 @@
 import { type ChecksumFunction, mix128, sha256Checksum } from '@kimberlite/store';
-import { Prng } from '@kimberlite/vsr';
+import { Prng, snake } from '@kimberlite/vsr';
 import { Bursts } from '../client/bursts.ts';
 import type { SimulatedClient } from '../client/simulated-client.ts';
 import { Cluster } from '../cluster/cluster.ts';
@@ -282,7 +282,9 @@ class Simulator {
     const totals = this.totals();
     const missing = witnesses.filter(({ counter, least }) => totals[counter] < least);
     if (missing.length === 0) return null;
-    const texts = missing.map(({ counter, least }) => `${counter} ${totals[counter]} of ${least}`);
+    const texts = missing.map(
+      ({ counter, least }) => `${snake(counter)} ${totals[counter]} of ${least}`,
+    );
     return `witness missing: ${texts.join(', ')}`;
   }
 
@@ -291,7 +293,7 @@ class Simulator {
     const totals = this.totals();
     const broken = this.options.witnesses.flatMap(({ counter, most }) => {
       if (most === undefined || totals[counter] <= most) return [];
-      return [`${counter} ${totals[counter]} of at most ${most}`];
+      return [`${snake(counter)} ${totals[counter]} of at most ${most}`];
     });
     if (broken.length === 0) return null;
     const message = `the scenario rules out: ${broken.join(', ')}`;
