@@ -12,7 +12,7 @@ import { swapDisk } from '../run/swap-disk.ts';
 import type { DiskCopy } from '../storage/storage.ts';
 import { rotBody } from '../testing/log-faults.ts';
 import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
-import { at, settle } from '../testing/settled.ts';
+import { addOne, at, settle } from '../testing/settled.ts';
 
 const INCARNATION = 4242n;
 
@@ -228,6 +228,40 @@ describe('a replica whose disk was replaced', () => {
     expect(script.events('denied', member)).toMatchObject([{ peer: primary }]);
     expect(script.events('recovered', member)).toMatchObject([{ peer: slot }]);
     expect(script.state(slot).status).toBe('introducing');
+  });
+
+  it('is the newer of two that were asked for at once', () => {
+    const { script, primary, backups } = settle({ replicaCount: 3, clientCount: 6 });
+    const [slot, other] = [at(backups, 0), at(backups, 1)];
+    lose(script, slot);
+    // For a moment nothing commits, and what comes when the pipeline is full waits together.
+    const held = script.drop({ from: other, to: primary, command: 'prepareOk' });
+    const { pipelineMax } = CONFIG_SIMULATION;
+    for (let client = 0; client < pipelineMax; client += 1) script.submit(addOne(1), client);
+    script.run(5);
+    const asked = [pipelineMax, pipelineMax + 1].map((client) => {
+      const incarnation = INCARNATION + BigInt(client);
+      const body = encodeRecovery({ slot, incarnation });
+      return { incarnation, answer: script.submit({ operation: OPERATION_RECOVER, body }, client) };
+    });
+    script.run(5);
+    expect(asked.map(({ answer }) => answer.body)).toEqual([null, null]);
+    held.remove();
+    script.runUntil(() => asked.every(({ answer }) => answer.body !== null));
+    const files = asked.map(({ incarnation, answer }) => {
+      return { incarnation, recovered: present(decodeRecovered(present(answer.body))) };
+    });
+    const [older, newer] = files.toSorted(
+      (first, second) => first.recovered.since - second.recovered.since,
+    );
+    const { incarnation, recovered } = present(newer);
+    expect(present(older).recovered.since).toBeLessThan(recovered.since);
+    for (let count = 0; count < pipelineMax; count += 1) {
+      script.request({ operation: OPERATION_NOOP, body: new Uint8Array(0) });
+    }
+    startNew(script, slot, recovered, incarnation);
+    script.runUntil(() => script.converged());
+    expect(script.add(1, 1)).toBe(pipelineMax + 1);
   });
 
   it('is not let in by another new file that nobody else has let in', () => {

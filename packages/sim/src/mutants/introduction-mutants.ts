@@ -139,8 +139,8 @@ export const INTRODUCTION_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'vsr/src/replica/members/replacement.ts',
-        find: 'return replacedAt !== undefined && replacedAt <= op && replacedAt > r.commitMin;',
-        replace: 'return replacedAt !== undefined && replacedAt < 0;',
+        find: 'return ops.some((replacedAt) => replacedAt <= op && replacedAt > r.commitMin);',
+        replace: 'return ops.some((replacedAt) => replacedAt > op && replacedAt < op);',
       },
     ],
     scenario: 'divided_recovery',

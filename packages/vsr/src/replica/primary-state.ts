@@ -30,8 +30,8 @@ export interface PrimaryState {
   commitStalled: boolean;
   /** Why it gives way, while it does; by abdicate.ts. */
   abdicated: VoteReason | null;
-  /** Slots whose files ops of the pipeline replace, and by which op; by replacement.ts. */
-  readonly replacing: Map<number, Op>;
+  /** Slots whose files ops of the pipeline replace, and by which ops; by replacement.ts. */
+  readonly replacing: Map<number, readonly Op[]>;
   /** Head of the log with which this view began: all of it may have been acknowledged. */
   viewHead: Op;
   /** Smallest timestamp that the next prepare may carry, microseconds. */

@@ -34,8 +34,10 @@ export function isMemberAlive(r: Replica, body: Uint8Array): boolean {
 
 /**
  * Executes a `recover` (rule recover-by-op): from this op on the new file is the member's, and the
- * old one is not. Asked again with the same file it changes nothing. The answer is what the new
- * file is born with.
+ * old one is not. Asked again with the same file it changes nothing. One op names one file of a
+ * slot: of two that count since the same op nobody could tell which is the newer, and who executed
+ * the op would know another one than who fetched the state. The answer is what the new file is born
+ * with.
  */
 export function executeRecovery(r: Replica, op: Op, body: Uint8Array): Uint8Array {
   const recovery = decodeRecovery(body);
@@ -43,6 +45,7 @@ export function executeRecovery(r: Replica, op: Op, body: Uint8Array): Uint8Arra
   const { slot, incarnation } = recovery;
   let file = r.replacedFiles.get(slot);
   if (file?.incarnation !== incarnation) {
+    if (file?.since === op) return new Uint8Array(RECOVERED_SIZE);
     file = { incarnation, since: op };
     r.replacedFiles.put(slot, file);
     adoptFile(r, slot, file);

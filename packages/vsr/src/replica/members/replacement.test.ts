@@ -68,6 +68,57 @@ describe('an op that replaces a lost file', () => {
     expect(replica.commitMax).toBe(3);
   });
 
+  it('is counted by the op, where two of the pipeline replace the same file', () => {
+    const [root, first, second] = replacingLog();
+    const recover = {
+      client: 5,
+      session: sessionNumber(Op(1), 0),
+      request: 2,
+      operation: OPERATION_RECOVER,
+      body: encodeRecovery({ slot: 2, incarnation: 78n }),
+    };
+    const third = prepareAfter(present(second), { view: 1, requests: [makeRequest(recover)] });
+    const harness = new ReplicaHarness({ slot: 1 }).start();
+    leadViewOne(harness, [present(root), present(first), present(second), third]);
+    for (const op of [first, second]) {
+      harness.deliver(prepareOkOf({ slot: 0, view: 1 }, present(op)));
+    }
+    harness.settle();
+    expect(harness.replica.commitMin).toBe(2);
+    // The file that the first one named is no witness of the one that replaces it again.
+    const { incarnation: _, ...ack } = prepareOkOf({ slot: 2, view: 1 }, third).header;
+    harness.deliver(fromPeer({ slot: 2, view: 1, incarnation: 77n }, 'prepareOk', ack));
+    expect(harness.replica.commitMax).toBe(2);
+    harness.deliver(prepareOkOf({ slot: 0, view: 1 }, third));
+    expect(harness.replica.commitMax).toBe(3);
+    expect(harness.traced('recovered')).toMatchObject([{ op: 2 }, { op: 3 }]);
+  });
+
+  it('names one file of a slot, the first, whatever a primary has put together', () => {
+    const register = { client: 5, session: 0, request: 0, operation: OPERATION_REGISTER };
+    const root = fixtureRoot();
+    const both = [register, { ...register, client: 6 }].map(makeRequest);
+    const first = prepareAfter(root, { view: 1, requests: both });
+    const requests = [5, 6].map((client, index) =>
+      makeRequest({
+        client,
+        session: sessionNumber(Op(1), index),
+        request: 1,
+        operation: OPERATION_RECOVER,
+        body: encodeRecovery({ slot: 2, incarnation: 70n + BigInt(client) }),
+      }),
+    );
+    const second = prepareAfter(first, { view: 1, requests });
+    const harness = new ReplicaHarness({ slot: 1 }).start();
+    leadViewOne(harness, [root, first, second]);
+    for (const op of [first, second]) harness.deliver(prepareOkOf({ slot: 0, view: 1 }, op));
+    harness.settle();
+    const { replica } = harness;
+    expect(replica.commitMin).toBe(2);
+    expect(replica.replacedFiles.get(2)).toEqual({ incarnation: 75n, since: 2 });
+    expect(replica.introductions.files[2]).toEqual({ incarnation: 75n, since: 2 });
+  });
+
   it('voids what the lost file voted for', () => {
     const harness = new ReplicaHarness({ slot: 1 }).start();
     const log = replacingLog();

@@ -31,18 +31,22 @@ import type { Replica } from '../replica.ts';
 
 /** Primary: remembers whose files an op of its pipeline replaces, if it does. */
 export function noteReplacement(r: Replica, { header, body }: PrepareMessage): void {
+  const { replacing } = r.primary;
   for (const entry of readBatch(body, header.count) ?? []) {
     const recovery = entry.operation === OPERATION_RECOVER ? decodeRecovery(entry.body) : null;
-    if (recovery === null || isBeingReplaced(r, recovery.slot, header.op)) continue;
-    r.primary.replacing.set(recovery.slot, header.op);
+    if (recovery === null) continue;
+    const { slot } = recovery;
+    // The file that an earlier one of them names is replaced by the later one.
+    const pending = (replacing.get(slot) ?? []).filter((op) => op > r.commitMin);
+    replacing.set(slot, [...pending, header.op]);
   }
 }
 
 /**
  * Primary: whether an op that is not executed yet, `op` or one below, replaces the file of this
- * slot. From that op on the lost file's word is worth nothing.
+ * slot. From that op on the word of the file that it had so far is worth nothing.
  */
 export function isBeingReplaced(r: Replica, slot: number, op: Op): boolean {
-  const replacedAt = r.primary.replacing.get(slot);
-  return replacedAt !== undefined && replacedAt <= op && replacedAt > r.commitMin;
+  const ops = r.primary.replacing.get(slot) ?? [];
+  return ops.some((replacedAt) => replacedAt <= op && replacedAt > r.commitMin);
 }

@@ -1,5 +1,5 @@
 import { assert } from '@kimberlite/store';
-import { batchEntrySize, readBatch, writeBatch } from '../../message/batch.ts';
+import { batchEntrySize, OPERATION_RECOVER, readBatch, writeBatch } from '../../message/batch.ts';
 import { HEADER_SIZE } from '../../message/layout.ts';
 import { type Message, sealMessage } from '../../message/message.ts';
 import { setHas, setSlots } from '../../std/bitset.ts';
@@ -51,7 +51,10 @@ export function prepareQueued(r: Replica): void {
   }
 }
 
-/** As many waiting requests as fit in one message and in the bounds of what they take. */
+/**
+ * As many waiting requests as fit in one message and in the bounds of what they take. A `recover`
+ * comes first in its batch, so that of two the newer is the one of the later op.
+ */
 function takeBatch(r: Replica): Message<'request'>[] {
   const { primary } = r;
   const batch: Message<'request'>[] = [];
@@ -64,7 +67,8 @@ function takeBatch(r: Replica): Message<'request'>[] {
     looks += weight.looks;
     const fits =
       size <= r.config.messageSizeMax && replies <= BATCH_REPLIES_MAX && looks <= BATCH_LOOKS_MAX;
-    if (!fits && batch.length > 0) break;
+    const begins = message.header.operation === OPERATION_RECOVER;
+    if ((!fits || begins) && batch.length > 0) break;
     assert(size <= r.config.messageSizeMax, 'one request always fits');
     batch.push(message);
   }
