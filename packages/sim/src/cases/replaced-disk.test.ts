@@ -264,6 +264,36 @@ describe('a replica whose disk was replaced', () => {
     expect(script.add(1, 1)).toBe(pipelineMax + 1);
   });
 
+  it('is not let in by an old copy of a member that has not heard from its primary', () => {
+    const { script, primary, backups } = settle({ replicaCount: 4 });
+    const [member, away, slot] = [at(backups, 0), at(backups, 1), at(backups, 2)];
+    // Who is away never hears of what the member's newest file acknowledges.
+    script.isolate(away);
+    script.crash(member);
+    const old = script.cluster.storage(member).copy();
+    script.restart(member);
+    for (let count = 1; count <= 6; count += 1) expect(script.add(1, 1)).toBe(count);
+    script.runUntil(() => script.converged([primary, member, slot]));
+    lose(script, slot);
+    const recovered = replaceFile(script, slot, { noops: 0 });
+    script.crash(member);
+    swapDisk(script.cluster, member, old);
+    script.cluster.oldFiles.add(member);
+    script.heal();
+    // Of those who answer the member it is the first, while prepares come from the primary.
+    script.cut([away], [primary]);
+    script.cut([primary], [away]);
+    script.drop({ from: primary, to: member, command: 'pong' });
+    script.restart(member);
+    script.submit(addOne(1));
+    script.run(100);
+    startNew(script, slot, recovered);
+    script.run(300);
+    expect(script.state(slot).status).toBe('introducing');
+    expect(script.events('greeted', member).at(-1)).toMatchObject({ peer: away });
+    expect(script.state(member).commitMin).toBeLessThan(recovered.since);
+  });
+
   it('is not let in by another new file that nobody else has let in', () => {
     const { script, primary, backups } = settle({ replicaCount: 5, clientCount: 2 });
     const [first, second, behind] = [at(backups, 0), at(backups, 1), at(backups, 2)];

@@ -139,6 +139,12 @@ describe('a peer that was not heard since the start', () => {
     // And what it says is not heard either: its own part of the deal is missing.
     harness.deliver(vote(0));
     expect(harness.traced('dropped').at(-1)).toMatchObject({ reason: 'not_greeted', from: 0 });
+    // Nor is its log taken up.
+    harness.deliver(prepareAfter(fixtureRoot()));
+    expect(harness.replica.op).toBe(0);
+    harness.deliver(greeting(0));
+    harness.deliver(prepareAfter(fixtureRoot()));
+    expect(harness.replica.op).toBe(1);
   });
 
   it('is asked at once when it shows up', () => {
@@ -223,30 +229,30 @@ describe('a file that was put back from an old copy', () => {
 
   it('stands by what is on its disk, to those that have greeted it', () => {
     const harness = again();
-    harness.deliver(greeting(2));
+    harness.deliver(greeting(0));
     harness.deliver(prepareAfter(fixtureRoot()));
     harness.tick(10);
     const told = (to: number) =>
       harness.take('ping').find((ping) => ping.to === to)?.message.header.promisedOp;
-    expect(told(2)).toBe(0);
+    expect(told(0)).toBe(0);
     harness.settle();
     harness.tick(10);
-    expect(told(2)).toBe(1);
+    expect(told(0)).toBe(1);
     harness.tick(10);
-    expect(told(0)).toBe(0);
+    expect(told(2)).toBe(0);
   });
 
   // Else what an old copy came to is held against the newest file when that is back in its place.
   it('stands by nothing while a peer denies its file', () => {
     const harness = again();
-    harness.deliver(greeting(2));
+    harness.deliver(greeting(0));
     harness.deliver(prepareAfter(fixtureRoot()));
     harness.settle();
-    harness.deliver(greeting(0, { promisedView: View(7) }));
-    expect(snapshotOf(harness.replica).deniedBy).toEqual([0]);
+    harness.deliver(greeting(2, { promisedView: View(7) }));
+    expect(snapshotOf(harness.replica).deniedBy).toEqual([2]);
     harness.takeAll();
     harness.tick(200);
-    const told = harness.take('ping').filter(({ to }) => to === 2);
+    const told = harness.take('ping').filter(({ to }) => to === 0);
     expect(told.length).toBeGreaterThan(0);
     for (const { message } of told) {
       expect(message.header).toMatchObject({ promisedView: 0, promisedLogView: 0, promisedOp: 0 });
@@ -255,12 +261,12 @@ describe('a file that was put back from an old copy', () => {
 
   it('does not stand by a log above a checkpoint that its superblock does not name yet', () => {
     const harness = again();
-    harness.deliver(greeting(2));
+    harness.deliver(greeting(0));
     harness.deliver(prepareAfter(fixtureRoot()));
     harness.settle();
     harness.replica.restorePending = true;
     harness.tick(10);
-    expect(harness.take('ping').find(({ to }) => to === 2)?.message.header).toMatchObject({
+    expect(harness.take('ping').find(({ to }) => to === 0)?.message.header).toMatchObject({
       promisedOp: 0,
     });
   });

@@ -100,9 +100,10 @@ export function introductionFields(
  * soon as it hears who remembers it. Otherwise: such a copy hears of the new file from others (rule
  * told-by-two) and gives its word; the newest file, when it is back, knows nothing of that.
  *
- * And it says so once it has heard so many others as make a replication quorum with it: among them
- * is who remembers more of this file, where that is in the failure model. Otherwise: such a copy
- * gets the op from the log, executes it, and gives its word before the first pong comes.
+ * And it says so once it has heard so many others as make a replication quorum with it. The primary
+ * whose log brought the op is one of them (promise.ts): it remembers what this file acknowledged in
+ * its view, and of four replicas, or six, others need not. Otherwise: such a copy executes the op,
+ * and gives its word before the pong comes that denies it.
  */
 function mayVouch(r: Replica, asker: number, { since }: KnownFile): boolean {
   const others = setCount(setRemove(r.greeted, asker));

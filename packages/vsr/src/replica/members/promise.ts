@@ -9,10 +9,11 @@ import { isDenied } from './denial.ts';
 /*
  * Rule promise-remembered: every replica remembers, while it runs, the most that each peer has
  * promised it, and says so in its pongs. Before a replica promises anything to a peer in this life
- * of its process, or counts what that peer says, it must have heard this, in answer to a ping of
- * this life: an older answer, which waited on its way, may be from before the last promise. A file
- * that is behind its own promise was put back from an old copy. Otherwise: B acknowledges with C,
- * is put back to a copy from before that, and elects a primary with A that has never seen the op.
+ * of its process, or counts what that peer says, its prepares as a primary among that, it must have
+ * heard this, in answer to a ping of this life: an older answer, which waited on its way, may be
+ * from before the last promise. A file that is behind its own promise was put back from an old
+ * copy. Otherwise: B acknowledges with C, is put back to a copy from before that, and elects a
+ * primary with A that has never seen the op.
  */
 
 /** What a peer has promised that has promised nothing. */

@@ -2,6 +2,7 @@ import { assert } from '@kimberlite/store';
 import { primarySlot } from '../../membership.ts';
 import { logHeaderOf } from '../../message/header-list.ts';
 import type { PrepareMessage } from '../../message/message.ts';
+import { setHas } from '../../std/bitset.ts';
 import { opMax } from '../../std/numbers.ts';
 import { namesOtherCheckpoint } from '../checkpoint/checkpoint-ids.ts';
 import { askAboutCheckpoint } from '../liveness/ping.ts';
@@ -29,6 +30,11 @@ export function onPrepare(r: Replica, message: PrepareMessage): void {
   }
   if (header.replica !== primarySlot(r.view)) {
     drop(r, message, 'not_from_primary');
+    return;
+  }
+  if (!setHas(r.greeted, header.replica)) {
+    // It may remember more of this file than this file holds (rule promise-remembered).
+    drop(r, message, 'not_greeted');
     return;
   }
   if (header.commit >= header.op) {
