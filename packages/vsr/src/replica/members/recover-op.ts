@@ -80,7 +80,9 @@ export function adoptFile(r: Replica, slot: number, file: KnownFile): void {
       fatal(r, 'other_incarnation');
       return;
     }
-    // What the old file promised or voted for is void, and the new one has not spoken yet.
+    // What the old file promised or voted for is void, and the new one has not spoken yet. That the
+    // slot has greeted stands: this file is the one it answered. Asked again, the new one could
+    // remember more than this life of the process began with, and seem to deny it.
     r.promises[slot] = noPromise();
     r.viewChange.dvcs.delete(slot);
     r.viewChange.votes = setRemove(r.viewChange.votes, slot);
