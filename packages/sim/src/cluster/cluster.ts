@@ -87,7 +87,7 @@ export class Cluster {
   /** Replicas that have ended themselves: their peers know better. */
   readonly gaveUp: Set<number>;
   private readonly startedNow: Set<number>;
-  /** Slots whose replica has taken part at least once. */
+  /** Slots whose replica has taken part at least once, with the file that it has now. */
   private readonly everStarted: Set<number>;
   readonly hints: Hints;
 
@@ -463,7 +463,8 @@ export class Cluster {
     this.teller.trace(slot, event);
     if (event.kind === 'started') {
       this.startedNow.add(slot);
-      this.everStarted.add(slot);
+      // A lost disk that is back for a while says nothing of the slot's own file.
+      if (!this.lostDisks.has(slot)) this.everStarted.add(slot);
     }
     this.tally.onTrace(slot, event);
     this.readWitness.onTrace(slot, event);
