@@ -264,6 +264,18 @@ describe('a replica whose disk was replaced', () => {
     expect(script.add(1, 1)).toBe(pipelineMax + 1);
   });
 
+  it('counts for an op that names it again, which then needs no third', () => {
+    const { script, backups } = settle({ replicaCount: 3 });
+    const [slot, other] = [at(backups, 0), at(backups, 1)];
+    lose(script, slot);
+    const recovered = replaceFile(script, slot);
+    startNew(script, slot, recovered);
+    script.runUntil(() => script.converged());
+    script.crash(other);
+    expect(replaceFile(script, slot)).toEqual(recovered);
+    expect(script.add(1, 1)).toBe(1);
+  });
+
   it('is not let in by an old copy of a member that has not heard from its primary', () => {
     const { script, primary, backups } = settle({ replicaCount: 4 });
     const [member, away, slot] = [at(backups, 0), at(backups, 1), at(backups, 2)];

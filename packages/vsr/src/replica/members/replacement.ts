@@ -2,6 +2,7 @@ import { OPERATION_RECOVER, readBatch } from '../../message/batch.ts';
 import type { PrepareMessage } from '../../message/message.ts';
 import { decodeRecovery } from '../../message/recover-body.ts';
 import type { Op } from '../../std/numbers.ts';
+import { fileOf } from '../../superblock/introductions.ts';
 import type { Replica } from '../replica.ts';
 
 /*
@@ -35,10 +36,13 @@ export function noteReplacement(r: Replica, { header, body }: PrepareMessage): v
   for (const entry of readBatch(body, header.count) ?? []) {
     const recovery = entry.operation === OPERATION_RECOVER ? decodeRecovery(entry.body) : null;
     if (recovery === null) continue;
-    const { slot } = recovery;
+    const { slot, incarnation } = recovery;
     // The file that an earlier one of them names is replaced by the later one.
     const pending = (replacing.get(slot) ?? []).filter((op) => op > r.commitMin);
-    replacing.set(slot, [...pending, header.op]);
+    // Asked again, or known before it is executed here: only the new file is heard. Not counted, it
+    // would be missing where the others are just enough with it, until all of them are back.
+    const isKnown = fileOf(r.introductions, slot).incarnation === incarnation;
+    if (!isKnown || pending.length > 0) replacing.set(slot, [...pending, header.op]);
   }
 }
 
