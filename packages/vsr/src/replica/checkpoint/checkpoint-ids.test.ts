@@ -1,15 +1,21 @@
-import { present } from '@kimberlite/store';
+import { mix128, present } from '@kimberlite/store';
 import { describe, expect, it } from 'vitest';
+import { CONFIG_SIMULATION } from '../../config.ts';
+import { formatReplica } from '../../format.ts';
 import { OPERATION_REGISTER } from '../../message/batch.ts';
 import type { PrepareMessage } from '../../message/message.ts';
 import { setSlots } from '../../std/bitset.ts';
 import { Checksum, Op } from '../../std/numbers.ts';
+import { mutualIntroductions } from '../../superblock/introductions.ts';
 import { checkpointIdAfter } from '../../testing/checkpoint-id.ts';
+import { FIXTURE_MACHINE } from '../../testing/counter-machine.ts';
+import { DataFile } from '../../testing/data-file.ts';
 import { doViewChangeOf, heartbeatOf, prepareOkOf } from '../../testing/lead.ts';
-import { chainOf, extendChain, makeRequest } from '../../testing/log-fixture.ts';
+import { chainOf, extendChain, FIXTURE_CLUSTER, makeRequest } from '../../testing/log-fixture.ts';
 import { fromPeer, greeting, pingOf, ReplicaHarness } from '../../testing/replica-harness.ts';
-import { FORMAT_CHECKPOINT } from '../../testing/wal-disk.ts';
+import { checkpointAt, FORMAT_CHECKPOINT } from '../../testing/wal-disk.ts';
 import type { ToldCheckpoint } from './checkpoint-ids.ts';
+import { expectedCheckpointId } from './window.ts';
 
 /** Ops 1 to 24: I is 16 and D is 8, so those above 8 name the checkpoint of format. */
 const LOG = extendChain(chainOf(8), 16, { checkpointId: FORMAT_CHECKPOINT.id });
@@ -142,6 +148,47 @@ describe('a checkpoint that differs from those of peers', () => {
     const mine = { checkpointOp: 16, checkpointId: OWN };
     expect(present(harness.take('ping')[0]).message.header).toMatchObject(mine);
     expect(present(harness.take('prepareOk')[0]).message.header).toMatchObject(mine);
+  });
+});
+
+describe('the checkpoint with which a restored cluster began', () => {
+  const OLD = Checksum(99n);
+
+  /** A backup whose file was made with the checkpoint at op 16; the one before it was another's. */
+  function restored(): ReplicaHarness {
+    const state = { ...checkpointAt(16), parentId: OLD };
+    const contents = formatReplica({
+      config: CONFIG_SIMULATION,
+      machine: FIXTURE_MACHINE,
+      cluster: FIXTURE_CLUSTER,
+      slot: 1,
+      replicaCount: 3,
+      incarnation: 9n,
+      checksum: mix128,
+      introductions: mutualIntroductions(1, [9n, 9n, 9n], Op(16)),
+      adopted: { checkpoint: state, log: [] },
+    });
+    const file = new DataFile(CONFIG_SIMULATION, contents);
+    const harness = new ReplicaHarness({ slot: 1, file }).start();
+    harness.takeAll();
+    return harness;
+  }
+
+  it('is the first: a recovered file, which begins empty, is told of none before it', () => {
+    const harness = restored();
+    harness.deliver(pingOf(2));
+    const { checkpointId } = harness.replica;
+    const { header } = present(harness.take('pong')[0]).message;
+    expect(header).toMatchObject({ checkpointOp: 16, checkpointId });
+  });
+
+  it('is not compared with what recovered files begin with', () => {
+    const harness = restored();
+    for (const slot of [0, 2]) harness.deliver(told(slot, FORMAT_CHECKPOINT));
+    expect(harness.fatals).toEqual([]);
+    expect(harness.traced('checkpoint_conflict')).toEqual([]);
+    // Ops up to its deadline name what stood before it, as all files of the cluster do.
+    expect(expectedCheckpointId(harness.replica, Op(17))).toBe(OLD);
   });
 });
 

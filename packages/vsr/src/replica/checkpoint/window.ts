@@ -1,5 +1,7 @@
 import { checkpointDeadline } from '../../config.ts';
+import { rootPrepare } from '../../format.ts';
 import { type Checksum, Op as makeOp, type Op, ZERO_CHECKSUM } from '../../std/numbers.ts';
+import type { CheckpointRecord } from '../../superblock/superblock.ts';
 import type { Replica } from '../replica.ts';
 
 /**
@@ -22,8 +24,25 @@ export function checkpointAllows(r: Replica, op: Op): boolean {
   return r.checkpoint.op > required || (r.checkpoint.op === required && r.restored);
 }
 
-/** The id of this replica's own checkpoint at `op`, or null when it knows of none. */
+/**
+ * The id of this replica's own checkpoint at `op`, or null when it knows of none. The one before
+ * the first of a restored cluster was the old cluster's, and is compared with nobody's. Otherwise:
+ * a file that is recovered there, and begins empty at what may be the same op, is told that it is
+ * odd.
+ */
 export function ownCheckpointId(r: Replica, op: number): Checksum | null {
+  const id = namedCheckpointId(r, op);
+  if (id === null || op === r.checkpoint.op) return id;
+  return isFirstCheckpoint(r, r.checkpoint) ? null : id;
+}
+
+/** Whether every file of the cluster was made with this checkpoint: there is no log below it. */
+export function isFirstCheckpoint(r: Replica, { op, prepareChecksum }: CheckpointRecord): boolean {
+  return prepareChecksum === rootPrepare(r.cluster, r.checksum, op).header.checksum;
+}
+
+/** The id by which ops name the checkpoint at `op`, or null when this replica cannot tell. */
+function namedCheckpointId(r: Replica, op: number): Checksum | null {
   if (op === r.checkpoint.op) return r.checkpointId;
   if (op < 0 || op !== r.checkpoint.op - r.config.checkpointInterval) return null;
   return r.checkpoint.parentId;
@@ -32,5 +51,5 @@ export function ownCheckpointId(r: Replica, op: number): Checksum | null {
 /** The checkpoint id that a prepare of `op` must carry, or null when this replica cannot tell. */
 export function expectedCheckpointId(r: Replica, op: Op): Checksum | null {
   const required = checkpointRequired(r, op);
-  return required === null ? ZERO_CHECKSUM : ownCheckpointId(r, required);
+  return required === null ? ZERO_CHECKSUM : namedCheckpointId(r, required);
 }

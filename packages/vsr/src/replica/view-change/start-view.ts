@@ -1,6 +1,5 @@
 import { isForestRoot } from '@kimberlite/store';
 import { checkpointDeadline } from '../../config.ts';
-import { rootPrepare } from '../../format.ts';
 import { primarySlot } from '../../membership.ts';
 import {
   decodeHeaderList,
@@ -19,6 +18,7 @@ import {
 } from '../../superblock/superblock.ts';
 import { provenCheckpoint } from '../checkpoint/checkpoint.ts';
 import { startSync } from '../checkpoint/sync.ts';
+import { isFirstCheckpoint } from '../checkpoint/window.ts';
 import { isStuck } from '../liveness/stuck.ts';
 import { heardPrimary } from '../normal/heartbeat.ts';
 import type { DropReason } from '../reasons.ts';
@@ -114,8 +114,7 @@ function isProven(
   { record, commit }: { readonly record: CheckpointRecord; readonly commit: Op },
 ): boolean {
   if (commit > record.op + checkpointDeadline(r.config)) return true;
-  const root = rootPrepare(r.cluster, r.checksum, record.op);
-  return record.prepareChecksum === root.header.checksum;
+  return isFirstCheckpoint(r, record);
 }
 
 function startViewGate(r: Replica, { header }: Message<'startView'>): DropReason | null {
