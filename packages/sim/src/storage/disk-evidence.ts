@@ -177,13 +177,14 @@ export class DiskEvidence {
   }
 
   /**
-   * The most that a start from this disk could stand by; null without a superblock. Its head may
-   * be lower: what it cannot prove is dropped.
+   * The most that a start from this disk, or from a copy of it, could stand by; null without a
+   * superblock. Its head may be lower: what it cannot prove is dropped. What rotted counts as it
+   * was written: a copy of the disk has it whole again.
    */
   word(): Word | null {
-    const superblock = this.superblock();
+    const superblock = selectSuperblock(this.writtenCopies());
     if (typeof superblock === 'string') return null;
-    const { view, logView, headers } = superblock;
+    const { view, logView, headers } = superblock.state;
     const { config, checksum } = this.setup;
     let op = Math.max(0, ...headers.map((header) => header?.header.op ?? 0));
     for (let walSlot = 0; walSlot < config.walSlots; walSlot += 1) {
