@@ -425,7 +425,7 @@ describe('what a checker or a scenario says besides', () => {
     expect(allowed(1_000_000)).toEqual({ verdict: 'ok', message: 'converged' });
     const { verdict, message } = allowed(2);
     expect(verdict).toBe('correctness');
-    expect(message).toMatch(/^the scenario rules out: requestsAnswered \d+ of at most 2$/);
+    expect(message).toMatch(/^the scenario rules out: requests_answered \d+ of at most 2$/);
   });
 
   it('stands in the documentation beside the names of the predecessor', () => {
