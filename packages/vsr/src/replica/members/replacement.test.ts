@@ -26,19 +26,26 @@ import {
 import { fromPeer, greeting, pingOf, ReplicaHarness } from '../../testing/replica-harness.ts';
 import { sessionNumber } from '../execution/sessions.ts';
 
+/** A `recover` of slot 2, in the name of the client with this place in op 1. */
+function recoverOf(
+  incarnation: bigint,
+  { client = 5, place = 0, request = 1 } = {},
+): ReturnType<typeof makeRequest> {
+  return makeRequest({
+    client,
+    session: sessionNumber(Op(1), place),
+    request,
+    operation: OPERATION_RECOVER,
+    body: encodeRecovery({ slot: 2, incarnation }),
+  });
+}
+
 /** Op 1 registers a client, op 2 replaces the file of slot 2 in its name, op 3 is empty. */
 function replacingLog(): ReturnType<typeof prepareAfter>[] {
   const root = fixtureRoot();
   const register = { client: 5, session: 0, request: 0, operation: OPERATION_REGISTER };
   const first = prepareAfter(root, { view: 1, requests: [makeRequest(register)] });
-  const recover = {
-    client: 5,
-    session: sessionNumber(Op(1), 0),
-    request: 1,
-    operation: OPERATION_RECOVER,
-    body: encodeRecovery({ slot: 2, incarnation: 77n }),
-  };
-  const second = prepareAfter(first, { view: 1, requests: [makeRequest(recover)] });
+  const second = prepareAfter(first, { view: 1, requests: [recoverOf(77n)] });
   return [root, first, second, prepareAfter(second, { view: 1 })];
 }
 
@@ -70,14 +77,8 @@ describe('an op that replaces a lost file', () => {
 
   it('is counted by the op, where two of the pipeline replace the same file', () => {
     const [root, first, second] = replacingLog();
-    const recover = {
-      client: 5,
-      session: sessionNumber(Op(1), 0),
-      request: 2,
-      operation: OPERATION_RECOVER,
-      body: encodeRecovery({ slot: 2, incarnation: 78n }),
-    };
-    const third = prepareAfter(present(second), { view: 1, requests: [makeRequest(recover)] });
+    const requests = [recoverOf(78n, { request: 2 })];
+    const third = prepareAfter(present(second), { view: 1, requests });
     const harness = new ReplicaHarness({ slot: 1 }).start();
     leadViewOne(harness, [present(root), present(first), present(second), third]);
     for (const op of [first, second]) {
@@ -99,15 +100,7 @@ describe('an op that replaces a lost file', () => {
     const root = fixtureRoot();
     const both = [register, { ...register, client: 6 }].map(makeRequest);
     const first = prepareAfter(root, { view: 1, requests: both });
-    const requests = [5, 6].map((client, index) =>
-      makeRequest({
-        client,
-        session: sessionNumber(Op(1), index),
-        request: 1,
-        operation: OPERATION_RECOVER,
-        body: encodeRecovery({ slot: 2, incarnation: 70n + BigInt(client) }),
-      }),
-    );
+    const requests = [recoverOf(75n), recoverOf(76n, { client: 6, place: 1 })];
     const second = prepareAfter(first, { view: 1, requests });
     const harness = new ReplicaHarness({ slot: 1 }).start();
     leadViewOne(harness, [root, first, second]);
