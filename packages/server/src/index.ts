@@ -56,11 +56,8 @@ export { statusJson, statusOf } from './observe/status-json.ts';
 export { exitOnBug, exitWith } from './process-end.ts';
 export { timeoutsOf } from './profile.ts';
 export { VERSION } from './release.ts';
-export {
-  type RunningReplica,
-  type StartReplicaOptions,
-  startReplica,
-} from './start-replica.ts';
+export type { RunningReplica, StartReplicaOptions } from './running-replica.ts';
+export { startReplica } from './start-replica.ts';
 export {
   machineFault,
   noFileFault,
@@ -77,10 +74,10 @@ export {
 } from './storage/data-file-format.ts';
 export { type CallDone, type FileCalls, systemCalls } from './storage/file-calls.ts';
 export { type FileLock, lockFile } from './storage/file-lock.ts';
-export { THREAD_POOL_SIZE } from './storage/file-storage.ts';
 export type { IoMode } from './storage/io-mode.ts';
 export { replayMachineOf } from './storage/replay-machine.ts';
 export { syncDirectory } from './storage/sync-directory.ts';
+export { THREAD_POOL_SIZE } from './storage/thread-pool.ts';
 export { finishDataFile, isUnfinished, UnfinishedFile } from './storage/unfinished-file.ts';
 export { RECOVERY_MACHINE } from './storage/unfinished-owner.ts';
 export { neverRan } from './storage/unused-log.ts';

@@ -21,9 +21,8 @@ import {
 } from './io-policy.ts';
 import { type IoObserver, IoQueue } from './io-queue.ts';
 import { type IoTask, readTask, writeTask } from './io-task.ts';
+import { THREAD_POOL_SIZE } from './thread-pool.ts';
 
-/** Threads that libuv must have (UV_THREADPOOL_SIZE), set before anything uses the pool. */
-export const THREAD_POOL_SIZE = 24;
 /** Block I/O, growth and reads in flight, at most: the rest of the threads are for the WAL. */
 export const BACKGROUND_IO_MAX = 8;
 

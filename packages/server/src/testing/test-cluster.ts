@@ -12,7 +12,8 @@ import {
 import type { Configuration } from '../configuration/configuration.ts';
 import { isFault, type ServerFault } from '../errors.ts';
 import type { Address } from '../network/address.ts';
-import { type RunningReplica, startReplica } from '../start-replica.ts';
+import type { RunningReplica } from '../running-replica.ts';
+import { startReplica } from '../start-replica.ts';
 import { formatDataFile } from '../storage/data-file-format.ts';
 import type { FileCalls } from '../storage/file-calls.ts';
 import type { IoMode } from '../storage/io-mode.ts';
