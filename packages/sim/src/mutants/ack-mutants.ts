@@ -75,12 +75,12 @@ export const ACK_MUTANTS: readonly Mutant[] = [
       },
       {
         file: JOURNAL,
-        find: '  private wantHeader(',
+        find: '  private drop(slot: number): void {',
         replace:
           '  believeDurable(slot: number): void {\n    this.setDirty(slot, 0);\n  }\n\n' +
           '  opIn(slot: number): Op {\n' +
           '    return this.entries[slot]?.header.op ?? (0 as Op);\n  }\n\n' +
-          '  private wantHeader(',
+          '  private drop(slot: number): void {',
       },
     ],
   },

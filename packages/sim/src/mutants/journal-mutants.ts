@@ -19,7 +19,7 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
         replace:
           'this.startBody(slot, message);\n' +
           '        const early = this.entries[slot] ?? null;\n' +
-          '        if (early !== null) this.wantHeader(slot, early);',
+          '        if (early !== null) this.headers.want(slot, early);',
       },
       {
         file: JOURNAL,
@@ -155,7 +155,7 @@ export const JOURNAL_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: JOURNAL,
-        find: "'never two writes in one slot');\n    this.voidHeader(slot);",
+        find: "'never two writes in one slot');\n    this.headers.forget(slot);",
         replace: "'never two writes in one slot');",
       },
       {

@@ -1,11 +1,10 @@
 import { assert } from '@kimberlite/store';
-import { type ClusterConfig, SECTOR_SIZE } from '../config.ts';
+import type { ClusterConfig } from '../config.ts';
 import type { LogHeader } from '../message/header-list.ts';
-import { HEADER_SIZE } from '../message/layout.ts';
 import type { Message, PrepareMessage } from '../message/message.ts';
 import type { Checksum, Op } from '../std/numbers.ts';
-import { HEADERS_PER_SECTOR } from '../storage-layout.ts';
 import type { RecoveredLog } from './recover.ts';
+import { RedundantHeaders } from './redundant-headers.ts';
 
 /** What a WAL slot is given: a prepare, or the mark that it holds nothing. */
 export type SlotMessage = PrepareMessage | Message<'reserved'>;
@@ -14,17 +13,6 @@ export type SlotMessage = PrepareMessage | Message<'reserved'>;
 export interface JournalOut {
   writePrepare(walSlot: number, message: SlotMessage): void;
   writeHeaders(sector: number, bytes: Uint8Array): void;
-}
-
-interface Sector {
-  /** Slots (with the checksum meant) whose headers the write in flight carries. */
-  inFlight: Map<number, Checksum> | null;
-  /** Slots whose headers wait for the next write. */
-  waiting: Map<number, Checksum>;
-  /** The sector on disk is bad: it is written again as it is in memory. */
-  rotten: boolean;
-  /** Writes begun so far: a read that spans one proves nothing. */
-  writes: number;
 }
 
 /**
@@ -52,11 +40,9 @@ export class Journal {
   /** The slot is being given the mark that it holds nothing. */
   private readonly clearing: Uint8Array;
   private readonly bodies: (PrepareMessage | null)[];
-  /** What the redundant ring holds or is to hold; zeros are deliberately invalid. */
-  private readonly redundant: Uint8Array;
+  private readonly headers: RedundantHeaders;
   private readonly writing: (SlotMessage | null)[];
   private readonly queue: PrepareMessage[];
-  private readonly sectors: Sector[];
   private readonly writesMax: number;
   private writesInFlight: number;
   /** While log_view is not durable nothing of the new log may reach the ring. */
@@ -79,15 +65,11 @@ export class Journal {
     this.fixing = Uint8Array.from(recovered.slots, (slot) => (slot.fix ? 1 : 0));
     this.clearing = new Uint8Array(config.walSlots);
     this.bodies = recovered.slots.map(() => null);
-    this.redundant = options.redundant;
+    this.headers = new RedundantHeaders(options.redundant, (sector, bytes): void =>
+      this.out.writeHeaders(sector, bytes),
+    );
     this.writing = recovered.slots.map(() => null);
     this.queue = [];
-    this.sectors = Array.from({ length: config.walSlots / HEADERS_PER_SECTOR }, () => ({
-      inFlight: null,
-      waiting: new Map(),
-      rotten: false,
-      writes: 0,
-    }));
     this.writesMax = options.writesMax;
     this.writesInFlight = 0;
     this.paused = false;
@@ -96,7 +78,7 @@ export class Journal {
       this.dirtyCount += this.dirty[slot] ?? 0;
       // A slot known to be bad must not look fine after the next crash because its neighbour was
       // written: its redundant header is made invalid on purpose.
-      if (this.faulty[slot] === 1 && this.entries[slot] === null) this.clearRedundant(slot);
+      if (this.faulty[slot] === 1 && this.entries[slot] === null) this.headers.clear(slot);
     }
   }
 
@@ -113,8 +95,8 @@ export class Journal {
     });
     // All of them first: the write of one sector carries the headers of its neighbours, and an old
     // one among them would stand over a newer body.
-    for (const { slot, entry } of fixes) this.redundant.set(entry.bytes, slot * HEADER_SIZE);
-    for (const { slot, entry } of fixes) this.wantHeader(slot, entry);
+    for (const { slot, entry } of fixes) this.headers.set(slot, entry);
+    for (const { slot, entry } of fixes) this.headers.want(slot, entry);
   }
 
   /** The body is a copy of what it says, but may not be what was acknowledged last in its slot. */
@@ -129,7 +111,7 @@ export class Journal {
     const entry = this.header(op);
     assert(entry !== null && this.isDoubtful(op), 'the op is doubtful');
     this.clearFault(slot);
-    this.wantHeader(slot, entry);
+    this.headers.want(slot, entry);
   }
 
   /** The header known for exactly this op. */
@@ -185,10 +167,7 @@ export class Journal {
   isWriting(op: Op, checksum: Checksum): boolean {
     const slot = this.slotOf(op);
     if (this.writing[slot]?.header.checksum === checksum) return true;
-    const sector = this.sectors[Math.floor(slot / HEADERS_PER_SECTOR)];
-    if (sector?.waiting.get(slot) === checksum || sector?.inFlight?.get(slot) === checksum) {
-      return true;
-    }
+    if (this.headers.isOnItsWay(slot, checksum)) return true;
     return this.queue.some((message) => message.header.checksum === checksum);
   }
 
@@ -216,7 +195,7 @@ export class Journal {
 
   /** A body or a header is on its way to disk. A pause holds back what has not begun. */
   get busy(): boolean {
-    return this.writesInFlight > 0 || this.isWritingHeaders();
+    return this.writesInFlight > 0 || this.headers.busy;
   }
 
   /**
@@ -261,26 +240,15 @@ export class Journal {
   markFaulty(op: Op): void {
     const slot = this.slotOf(op);
     if (this.writing[slot] !== null) return;
-    this.voidHeader(slot); // It must not vouch for what was just found bad.
+    this.headers.forget(slot); // It must not vouch for what was just found bad.
     this.setDirty(slot, 1);
     this.faulty[slot] = 1;
     this.fixing[slot] = 0;
   }
 
-  /**
-   * A header on its way vouches for the body that stands in the slot, and for no other. An op that
-   * a view gave up and a later one brings back would else be acknowledged by its old header, though
-   * the body of another was written over it in between.
-   */
-  private voidHeader(slot: number): void {
-    const sector = this.sectors[Math.floor(slot / HEADERS_PER_SECTOR)];
-    sector?.waiting.delete(slot);
-    sector?.inFlight?.delete(slot);
-  }
-
   private startBody(slot: number, message: SlotMessage): void {
     assert(this.writing[slot] === null, 'never two writes in one slot');
-    this.voidHeader(slot);
+    this.headers.forget(slot);
     this.writing[slot] = message;
     this.writesInFlight += 1;
     this.out.writePrepare(slot, message);
@@ -319,7 +287,7 @@ export class Journal {
     if (this.writesInFlight >= this.writesMax) return;
     this.clearing[slot] = 1;
     // A header of what stood here must not be carried to the disk along with a neighbour's.
-    this.clearRedundant(slot);
+    this.headers.clear(slot);
     this.startBody(slot, reserved);
   }
 
@@ -348,14 +316,12 @@ export class Journal {
 
   /** Writes of a header sector begun so far, and whether one is in flight. */
   headerWrites(sector: number): { readonly count: number; readonly inFlight: boolean } {
-    const state = this.sectors[sector];
-    assert(state !== undefined, 'sector in range');
-    return { count: state.writes, inFlight: state.inFlight !== null };
+    return this.headers.writesOf(sector);
   }
 
   /** The redundant header that the ring holds, or is to hold, for a slot. Not to be changed. */
   redundantHeader(walSlot: number): Uint8Array {
-    return this.redundant.subarray(walSlot * HEADER_SIZE, (walSlot + 1) * HEADER_SIZE);
+    return this.headers.at(walSlot);
   }
 
   /**
@@ -363,9 +329,7 @@ export class Journal {
    * right; as soon as it may be written.
    */
   rewriteHeaders(sector: number): void {
-    const state = this.sectors[sector];
-    assert(state !== undefined, 'sector in range');
-    state.rotten = true;
+    this.headers.markRotten(sector);
     this.writeRotten();
   }
 
@@ -374,10 +338,7 @@ export class Journal {
    * thing in a crash, writes a sector again when nothing else is in flight.
    */
   private writeRotten(): void {
-    this.sectors.forEach((state, sector) => {
-      if (!state.rotten || this.paused || (this.writesMax === 1 && this.busy)) return;
-      this.writeSector(sector, state);
-    });
+    this.headers.writeRotten(() => !this.paused && (this.writesMax > 1 || !this.busy));
   }
 
   pause(): void {
@@ -395,7 +356,7 @@ export class Journal {
    * single replica, which has no peer to ask, can always tell what was acknowledged.
    */
   private pump(): void {
-    if (this.paused || (this.writesMax === 1 && this.isWritingHeaders())) return;
+    if (this.paused || (this.writesMax === 1 && this.headers.busy)) return;
     for (let index = 0; index < this.queue.length && this.writesInFlight < this.writesMax; ) {
       const message = this.queue[index];
       assert(message !== undefined, 'index in range');
@@ -420,44 +381,17 @@ export class Journal {
     this.writesInFlight -= 1;
     const entry = this.entries[walSlot] ?? null;
     if (entry !== null) {
-      if (entry.header.checksum === checksum) this.wantHeader(walSlot, entry);
+      if (entry.header.checksum === checksum) this.headers.want(walSlot, entry);
     } else if (this.clearing[walSlot] === 1) {
-      this.wantHeader(walSlot, { header: message.header, bytes: message.bytes });
+      this.headers.want(walSlot, message);
     }
     this.pump(); // After the header: a strict order lets nothing overtake it.
   }
 
-  private wantHeader(
-    slot: number,
-    entry: Pick<SlotMessage, 'bytes'> & { readonly header: { readonly checksum: Checksum } },
-  ): void {
-    this.redundant.set(entry.bytes, slot * HEADER_SIZE);
-    const index = Math.floor(slot / HEADERS_PER_SECTOR);
-    const sector = this.sectors[index];
-    assert(sector !== undefined, 'sector in range');
-    sector.waiting.set(slot, entry.header.checksum);
-    this.writeSector(index, sector);
-  }
-
-  /**
-   * One write a sector at a time; headers of neighbours that became ready meanwhile join the next.
-   */
-  private writeSector(index: number, sector: Sector): void {
-    if (sector.inFlight !== null || (sector.waiting.size === 0 && !sector.rotten)) return;
-    sector.inFlight = sector.waiting;
-    sector.waiting = new Map();
-    sector.rotten = false;
-    sector.writes += 1;
-    const start = index * SECTOR_SIZE;
-    this.out.writeHeaders(index, this.redundant.slice(start, start + SECTOR_SIZE));
-  }
-
   /** Headers are on disk: returns the ops that are durable now, ascending by slot. */
   onHeadersWritten(index: number): Op[] {
-    const sector = this.sectors[index];
-    assert(sector !== undefined && sector.inFlight !== null, 'this write was in flight');
     const durable: Op[] = [];
-    for (const [slot, checksum] of sector.inFlight) {
+    for (const [slot, checksum] of this.headers.onWritten(index)) {
       assert(this.writing[slot] === null, 'what is being written over is not vouched for');
       const entry = this.entries[slot] ?? null;
       if (entry === null && this.clearing[slot] === 1) {
@@ -470,17 +404,7 @@ export class Journal {
       this.clearFault(slot);
       durable.push(entry.header.op);
     }
-    sector.inFlight = null;
-    this.writeSector(index, sector);
     this.pump();
     return durable;
-  }
-
-  private isWritingHeaders(): boolean {
-    return this.sectors.some((sector) => sector.inFlight !== null);
-  }
-
-  private clearRedundant(slot: number): void {
-    this.redundant.fill(0, slot * HEADER_SIZE, (slot + 1) * HEADER_SIZE);
   }
 }
