@@ -1,7 +1,8 @@
+import { TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import type { DiskCopy } from '../storage/storage.ts';
 import { ScriptedCluster } from '../testing/scripted-cluster.ts';
-import { at, settle } from '../testing/settled.ts';
+import { at, keepBusy, readAt, type Settled, settle } from '../testing/settled.ts';
 
 describe('replicas that have never met', () => {
   it.each([1, 2, 3, 4, 5, 6])('%i of them meet, and serve', (replicaCount) => {
@@ -188,4 +189,48 @@ describe('a file put back from an old copy', () => {
     expect(witness).toBe(3 - slot - primary);
     expect(script.primary()).toBeNull();
   });
+});
+
+/** The last backup runs on an old copy of its file, and the primary alone knows that it is one. */
+function settleWithMute(replicaCount: number, clientCount: number): Settled & { mute: number } {
+  const settled = settle({ replicaCount, clientCount });
+  const { script, primary, backups } = settled;
+  const mute = at(backups, -1);
+  script.run(50);
+  script.crash(mute);
+  const copy = script.cluster.storage(mute).copy();
+  script.restart(mute);
+  script.runUntil(() => script.converged());
+  const unheard = script.cut([mute], backups);
+  expect(script.add(1, 1)).toBe(1);
+  script.crash(mute);
+  for (const rule of unheard) rule.remove();
+  putBack(script, mute, copy);
+  script.restart(mute);
+  script.run(100);
+  expect(script.state(mute)).toMatchObject({ status: 'introducing', deniedBy: [primary] });
+  return { ...settled, mute };
+}
+
+describe('a file that one peer denies', () => {
+  it('keeps no primary in office that too few others hear', () => {
+    const { script, primary, backups } = settleWithMute(5, 1);
+    const [next, other, between] = [0, 1, 2].map((place) => at(backups, place));
+    const away = [next, other].map((slot) => slot ?? 0);
+    script.cut([primary], away);
+    script.cut(away, [primary]);
+    script.runUntil(() => script.primary() === next);
+    // Nothing is written: that would have shown the old primary that it can do nothing.
+    const answer = readAt(script, between ?? 0);
+    script.runUntil(() => answer.value !== null);
+    expect(answer.value).toBe(1);
+  });
+
+  it('slows no commits, for it cannot come nearer', () => {
+    const { script, primary, mute } = settleWithMute(3, 3);
+    keepBusy(script, 6 * TIMEOUTS_DEFAULT.voterLag);
+    const slowedFor = script.events('commits_slowed', primary).map(({ voter }) => voter);
+    expect(slowedFor).not.toContain(mute);
+    expect(script.state(mute).deniedBy).toEqual([primary]);
+  }, 60_000);
 });

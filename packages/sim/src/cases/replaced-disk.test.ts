@@ -333,6 +333,25 @@ describe('a replica whose disk was replaced', () => {
     expect(script.add(1, 1)).toBe(1);
   });
 
+  it('is waited for by no primary that its old disk alone acknowledges', () => {
+    const { script, primary, backups } = settle({ replicaCount: 5 });
+    const [next, other, slot] = [at(backups, 0), at(backups, 1), at(backups, 3)];
+    const old = lose(script, slot);
+    // These two hear nothing of the primary, and are two votes of three.
+    script.cut([primary], [next, other]);
+    const body = encodeRecovery({ slot, incarnation: INCARNATION });
+    const answer = script.submit({ operation: OPERATION_RECOVER, body });
+    script.run(5);
+    script.tap.allowGivingUp(slot);
+    swapDisk(script.cluster, slot, old);
+    script.restart(slot);
+    script.runUntil(() => answer.body !== null);
+    expect(script.events('abdicated', primary)).toMatchObject([{ reason: 'no_new_ack' }]);
+    const { since } = present(decodeRecovered(present(answer.body)));
+    const acknowledged = script.events('acknowledged', slot).map(({ op }) => op);
+    expect(acknowledged).toContain(since);
+  });
+
   it.each([3, 4, 5, 6])('of %i is not mistaken for its old disk', (replicaCount) => {
     const { script, backups } = settle({ replicaCount });
     const slot = at(backups, 0);

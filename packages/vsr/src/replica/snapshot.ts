@@ -3,7 +3,7 @@ import { TICK_MICROS } from '../std/tick.ts';
 import { heardCount } from './liveness/heard.ts';
 import { pauseMicros } from './liveness/pacing.ts';
 import { quorumRoundTrip } from './liveness/round-trip.ts';
-import { isDenied } from './members/denial.ts';
+import { isDenied, statusTold } from './members/denial.ts';
 import { unmetPeers } from './members/introduce.ts';
 import { isForRoom } from './reads/query-blocks.ts';
 import { scrubProgress } from './repair/scrub.ts';
@@ -134,8 +134,7 @@ export function snapshotOf(r: Replica): ReplicaSnapshot {
   const needed = r.status === 'recovering' ? NOTHING_KNOWN : countNeeded(r);
   return {
     slot: r.slot,
-    // Denied, it waits for what all others say of its file, as when it was new.
-    status: isDenied(r) && r.status !== 'recovering' ? 'introducing' : r.status,
+    status: statusTold(r),
     isPrimary: isPrimary(r) && !isDenied(r),
     view: r.view,
     logView: r.logView,

@@ -19,7 +19,10 @@ const ALPHA = 0.2;
  * no copy to spare. Written here, and by prepare.ts where a field says so.
  */
 export interface PacingState {
-  /** By slot: the op up to which a peer said last that it has executed; null before it did. */
+  /**
+   * By slot: the op up to which a peer said last that it has executed; null before it did, and
+   * while it takes part in nothing.
+   */
   readonly executedBy: (Op | null)[];
   /** Share of the longest pause that is made between prepares: 0 for none, to 1. */
   share: number;
@@ -53,7 +56,10 @@ export function overdueCommitTicks({ pacing }: Replica): number {
 }
 
 /** A peer's ping says how far it has come. */
-export function noteExecuted(r: Replica, peer: { readonly slot: number; readonly op: Op }): void {
+export function noteExecuted(
+  r: Replica,
+  peer: { readonly slot: number; readonly op: Op | null },
+): void {
   r.pacing.executedBy[peer.slot] = peer.op;
 }
 

@@ -4,7 +4,7 @@ import type { Message } from '../../message/message.ts';
 import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
 import { Op } from '../../std/numbers.ts';
 import { answeredCheckpoint } from '../checkpoint/checkpoint-ids.ts';
-import { isDenied } from '../members/denial.ts';
+import { isDenied, statusTold } from '../members/denial.ts';
 import { introductionFields, meet, onIntroduction, strangerGate } from '../members/introduce.ts';
 import { standingPromise } from '../members/promise.ts';
 import { hearFiles, toldFiles } from '../members/told-files.ts';
@@ -43,7 +43,7 @@ function sendPing(r: Replica, to: number): void {
     ...standingPromise(r, to),
     monotonic: r.monotonic,
     life: r.life,
-    status: STATUS_CODES[r.status],
+    status: STATUS_CODES[statusTold(r)],
     clock: r.clock.synchronized ? 1 : 0,
   });
 }
@@ -66,7 +66,9 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
   // It has just come up, or this replica has: no reason to wait for the timer.
   if (!setHas(r.greeted, header.replica)) sendPing(r, header.replica);
   if (stranger !== null) return;
-  noteExecuted(r, { slot: header.replica, op: header.commit });
+  // Who takes part in nothing comes no nearer, however long the others wait for it.
+  const waits = header.status === STATUS_CODES.introducing;
+  noteExecuted(r, { slot: header.replica, op: waits ? null : header.commit });
   r.clockAgreed =
     header.clock === 1
       ? setAdd(r.clockAgreed, header.replica)

@@ -2,6 +2,7 @@ import type { Message } from '../../message/message.ts';
 import type { FatalReason } from '../effect.ts';
 import type { Replica } from '../replica.ts';
 import { fatal, trace } from '../report.ts';
+import type { Status } from '../status.ts';
 
 /*
  * Rule denied-is-mute: a replica whose file one peer denies, as another than the member's or behind
@@ -46,4 +47,13 @@ export function withdrawDenial(r: Replica, pong: Message<'pong'>['header']): boo
 /** Whether this replica is mute and deaf, because a peer denies its file. */
 export function isDenied(r: Replica): boolean {
   return r.denials.size > 0;
+}
+
+/**
+ * What this replica says that it is doing. Denied, it waits for what all others say of its file, as
+ * when it was new. Otherwise: its primary takes it for one that serves, stays in office for its
+ * sake, and slows commits until it has caught up, which it never does.
+ */
+export function statusTold(r: Replica): Status {
+  return isDenied(r) && r.status !== 'recovering' ? 'introducing' : r.status;
 }

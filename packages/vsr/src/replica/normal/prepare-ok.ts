@@ -37,7 +37,6 @@ export function onPrepareOk(r: Replica, message: Message<'prepareOk'>): void {
     drop(r, message, 'wrong_checksum');
     return;
   }
-  if (!setHas(entry.acks, header.replica)) r.primary.lastNewAck = r.tick;
   countAck(r, entry, header.replica);
 }
 
@@ -71,7 +70,10 @@ function countOwnCopy(r: Replica, entry: PipelineEntry): void {
 
 /** Counts who has it on disk and commits, in order, what has its quorum. */
 function countAck(r: Replica, entry: PipelineEntry, slot: number): void {
+  // What does not count is no sign of life either: a lost file that is back would keep in office a
+  // primary that nobody else acknowledges.
   if (isBeingReplaced(r, slot, entry.message.header.op)) return;
+  if (slot !== r.slot && !setHas(entry.acks, slot)) r.primary.lastNewAck = r.tick;
   entry.acks = setAdd(entry.acks, slot);
   const { pipeline } = r.primary;
   for (;;) {
