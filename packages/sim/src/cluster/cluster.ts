@@ -184,6 +184,11 @@ export class Cluster {
     for (const replica of this.replicas) if (!replica.running) this.start(replica.slot);
   }
 
+  /** Whether the newest file of the slot is in its place, and is not refused. */
+  hasNewestFile(slot: number): boolean {
+    return !this.lostDisks.has(slot) && !this.oldFiles.has(slot) && !this.gaveUp.has(slot);
+  }
+
   /** Whether the replica has ended itself for good: it is not started again. */
   hasGivenUp(slot: number): boolean {
     return this.gaveUp.has(slot);

@@ -89,7 +89,7 @@ export class LostDisk {
     const slot = prng.below(replicaCount);
     // Before all have met, the new file is as good as the old one: it promised nothing.
     if (cluster.partaking < replicaCount) return;
-    if (!cluster.faults.allow('lost_disk', slot)) return;
+    if (!cluster.hasNewestFile(slot) || !cluster.faults.allow('lost_disk', slot)) return;
     if (cluster.replica(slot).running) cluster.crash(slot);
     this.old = { slot, disk: cluster.storage(slot).copy() };
     cluster.loseDisk(slot);

@@ -108,6 +108,8 @@ export class OldFiles {
     if (this.words === null) return;
     // Drawn whatever the cluster does, so that a fault held back moves no later one.
     for (const { slot } of this.cluster.replicas) {
+      // Put back after another file was made, it would be a lost disk that returns.
+      if (this.cluster.lostDisks.has(slot)) this.copies.delete(slot);
       if (this.prng.chance(this.options.copyProbability)) this.makeCopy(slot);
     }
     const puts = this.prng.chance(this.options.probability);
@@ -127,7 +129,7 @@ export class OldFiles {
 
   private makeCopy(slot: number): void {
     const { cluster } = this;
-    if (cluster.oldFiles.has(slot)) return;
+    if (!cluster.hasNewestFile(slot)) return;
     const storage = cluster.storage(slot);
     const { evidence } = storage;
     const word = evidence.word();
@@ -152,7 +154,7 @@ export class OldFiles {
     const { cluster } = this;
     const slot = prng.below(cluster.options.replicaCount);
     const copy = this.copies.get(slot);
-    if (copy === undefined) return false;
+    if (copy === undefined || !cluster.hasNewestFile(slot)) return false;
     const storage = cluster.storage(slot);
     const behind = this.allRemember(slot, copy.word);
     const looks = prng.chance(HARMLESS_SHARE);
@@ -219,7 +221,9 @@ export class OldFiles {
       return;
     }
     old.ticksDown -= 1;
-    if (!running && safe && old.ticksDown <= 0) cluster.start(old.slot);
+    if (running || !safe || old.ticksDown > 0) return;
+    if (cluster.lostDisks.size > 0) cluster.totals.oldFilesBesideLost += 1;
+    cluster.start(old.slot);
   }
 
   private onEnd(slot: number): void {

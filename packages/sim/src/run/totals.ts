@@ -143,6 +143,8 @@ export interface Totals {
   oldFilesRefused: number;
   /** Copies that were put back and behind nothing that was promised: they go on. */
   oldFilesHarmless: number;
+  /** Old files that were started while another replica had lost its disk. */
+  oldFilesBesideLost: number;
   /** Acks that an old disk sent while an op that replaces its file waited to be committed. */
   lostFileAcks: number;
   /** New files that were started while fewer than a quorum of the others had noted them. */
@@ -315,6 +317,7 @@ export function emptyTotals(): Totals {
     oldFilesDenied: 0,
     oldFilesRefused: 0,
     oldFilesHarmless: 0,
+    oldFilesBesideLost: 0,
     lostFileAcks: 0,
     filesKnownByFew: 0,
     lostFilesWitnessed: 0,

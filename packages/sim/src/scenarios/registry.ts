@@ -63,6 +63,7 @@ import { crashDuringCommit } from './crash/crash-during-commit.ts';
 import { crashDuringViewChange } from './crash/crash-during-view-change.ts';
 import { dividedRecovery } from './crash/divided-recovery.ts';
 import { lostDisk } from './crash/lost-disk.ts';
+import { oldAndLostFiles } from './crash/old-and-lost-files.ts';
 import { oldFiles } from './crash/old-files.ts';
 import { powerCuts } from './crash/power-cuts.ts';
 import { recoveredAndSynced } from './crash/recovered-and-synced.ts';
@@ -167,6 +168,7 @@ export const SCENARIOS: readonly Scenario[] = [
   powerCuts,
   lostDisk,
   oldFiles,
+  oldAndLostFiles,
   recoveredAndSynced,
   dividedRecovery,
   crashDuringCommit,
