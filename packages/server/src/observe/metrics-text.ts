@@ -145,7 +145,7 @@ function writeState(text: MetricsText, status: StatusRecord): void {
     ],
     [
       'vsr_voters_heard',
-      'Replicas heard within two heartbeats, this one included.',
+      'Replicas heard within two heartbeats that take part, this one included.',
       state.votersHeard,
     ],
     [

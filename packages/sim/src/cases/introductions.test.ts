@@ -1,8 +1,8 @@
-import { TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
+import { isCommand, REFUSAL_REASONS, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import type { DiskCopy } from '../storage/storage.ts';
-import { ScriptedCluster } from '../testing/scripted-cluster.ts';
-import { at, keepBusy, readAt, type Settled, settle } from '../testing/settled.ts';
+import { messageIn, ScriptedCluster } from '../testing/scripted-cluster.ts';
+import { addOne, at, keepBusy, readAt, type Settled, settle } from '../testing/settled.ts';
 
 describe('replicas that have never met', () => {
   it.each([1, 2, 3, 4, 5, 6])('%i of them meet, and serve', (replicaCount) => {
@@ -224,6 +224,19 @@ describe('a file that one peer denies', () => {
     const answer = readAt(script, between ?? 0);
     script.runUntil(() => answer.value !== null);
     expect(answer.value).toBe(1);
+  });
+
+  it('is no help to a quorum, though it is heard: requests are refused for sure', () => {
+    const { script, primary, backups, mute } = settleWithMute(3, 1);
+    script.crash(backups.find((slot) => slot !== mute) ?? 0);
+    script.run(2 * TIMEOUTS_DEFAULT.quorumLoss);
+    expect(script.state(mute)).toMatchObject({ status: 'introducing', deniedBy: [primary] });
+    expect(script.state(primary)).toMatchObject({ quorumSeen: false, votersHeard: 1 });
+    const refusals = script.watch({ from: primary, command: 'refusal' });
+    script.submit(addOne(1));
+    script.runUntil(() => refusals.packets.length > 0);
+    const refusal = messageIn(at(refusals.packets, 0));
+    expect(isCommand(refusal, 'refusal') && refusal.header.reason).toBe(REFUSAL_REASONS.noQuorum);
   });
 
   it('slows no commits, for it cannot come nearer', () => {

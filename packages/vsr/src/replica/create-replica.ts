@@ -127,6 +127,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     checkpointsTold: Array.from({ length: SLOT_COUNT }, () => []),
     conflictsTraced: [],
     clockAgreed: 0,
+    aside: 0,
     clockLostSince: null,
     status: 'recovering',
     view: View(0),

@@ -149,6 +149,8 @@ export interface Replica {
   readonly conflictsTraced: number[];
   /** Peers that say that enough clocks agree there. */
   clockAgreed: SlotSet;
+  /** Peers whose last ping said that they wait, and take part in nothing yet. */
+  aside: SlotSet;
   /** Tick since which clocks don't agree here; null while they do. */
   clockLostSince: number | null;
   // ── the protocol's own ────────────────────────────────────────────────────────────────────────

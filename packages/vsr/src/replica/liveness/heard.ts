@@ -1,6 +1,7 @@
 import { SLOT_COUNT } from '../../membership.ts';
 import { type Header, STATUS_CODES } from '../../message/layout.ts';
-import { setHas, setSlots } from '../../std/bitset.ts';
+import type { Message } from '../../message/message.ts';
+import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
 import type { Replica } from '../replica.ts';
 
 /**
@@ -57,13 +58,23 @@ export function peersInView(r: Replica): number[] {
 /** A peer that was not heard for so many heartbeats does not count. */
 const HEARTBEATS = 2;
 
-/** Voters heard of late, this replica included. */
+/**
+ * Voters heard of late that take part, this replica included. One that waits for its introduction,
+ * is denied, or does not know its log's head, is up and no help to a quorum.
+ */
 export function heardCount(r: Replica): number {
   let heard = 0;
   for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-    if (setHas(r.voters, slot) && (slot === r.slot || isHeard(r, slot))) heard += 1;
+    if (!setHas(r.voters, slot)) continue;
+    if (slot === r.slot || (isHeard(r, slot) && !setHas(r.aside, slot))) heard += 1;
   }
   return heard;
+}
+
+/** A peer's ping says what it is doing. */
+export function noteStatus(r: Replica, { replica, status }: Message<'ping'>['header']): void {
+  const waits = status === STATUS_CODES.introducing || status === STATUS_CODES.recovering_head;
+  r.aside = waits ? setAdd(r.aside, replica) : setRemove(r.aside, replica);
 }
 
 /** Of late, in whatever view. */

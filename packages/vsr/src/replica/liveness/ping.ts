@@ -13,6 +13,7 @@ import { drop } from '../report.ts';
 import { send } from '../send.ts';
 import { askForView } from '../view-change/ask-view.ts';
 import { transitionToViewChange } from '../view-change/view-change.ts';
+import { noteStatus } from './heard.ts';
 import { noteExecuted } from './pacing.ts';
 import { learnRoundTrip } from './round-trip.ts';
 
@@ -66,6 +67,7 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
   // It has just come up, or this replica has: no reason to wait for the timer.
   if (!setHas(r.greeted, header.replica)) sendPing(r, header.replica);
   if (stranger !== null) return;
+  noteStatus(r, header);
   // Who takes part in nothing comes no nearer, however long the others wait for it.
   const waits = header.status === STATUS_CODES.introducing;
   noteExecuted(r, { slot: header.replica, op: waits ? null : header.commit });
