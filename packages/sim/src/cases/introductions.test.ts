@@ -1,6 +1,6 @@
 import { isCommand, REFUSAL_REASONS, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
-import type { DiskCopy } from '../storage/storage.ts';
+import { type DiskCopy, STORAGE_CALM } from '../storage/storage.ts';
 import { messageIn, ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { addOne, at, keepBusy, readAt, type Settled, settle } from '../testing/settled.ts';
 
@@ -22,6 +22,17 @@ describe('replicas that have never met', () => {
     expect(script.add(1, 1)).toBe(1);
     script.crash(2);
     expect(script.add(1, 1)).toBe(2);
+  });
+
+  it('do not send each other more and more pings while their disks are slow', () => {
+    const storage = { ...STORAGE_CALM, writeMinMicros: 100_000 };
+    const script = new ScriptedCluster({ replicaCount: 3, introduced: false, storage });
+    const pings = script.watch({ from: 0, to: 1, command: 'ping' });
+    const ticks = 100;
+    script.run(ticks);
+    expect(script.state(0).status).toBe('introducing');
+    expect(pings.packets.length).toBeLessThanOrEqual(ticks + 1);
+    script.runUntil(() => script.converged());
   });
 
   it('meet through links that lose, and over crashes in between', () => {

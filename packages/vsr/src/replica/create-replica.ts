@@ -118,6 +118,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     catchingUp: false,
     disk: firstDiskPace(),
     heardAt: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
+    pingedAt: Array.from({ length: SLOT_COUNT }, () => Number.NEGATIVE_INFINITY),
     quorumSeen: false,
     quorumLostSince: null,
     peersGone: 0,

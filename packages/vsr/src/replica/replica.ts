@@ -132,6 +132,8 @@ export interface Replica {
   // checkpoint-ids.ts
   /** Tick at which each slot was last heard, in whatever view. */
   readonly heardAt: number[];
+  /** Tick at which each slot was last sent a ping. */
+  readonly pingedAt: number[];
   quorumSeen: boolean;
   /** Tick since which no quorum is seen; null while one is. */
   quorumLostSince: number | null;

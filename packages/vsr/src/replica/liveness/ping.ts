@@ -35,6 +35,7 @@ export function askAboutCheckpoint(r: Replica): void {
 }
 
 function sendPing(r: Replica, to: number): void {
+  r.pingedAt[to] = r.tick;
   send(r, to, 'ping', {
     checkpointId: r.checkpointId,
     checkpointOp: r.checkpoint.op,
@@ -64,8 +65,11 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
     drop(r, message, stranger); // Its pong has told it so.
     return;
   }
-  // It has just come up, or this replica has: no reason to wait for the timer.
-  if (!setHas(r.greeted, header.replica)) sendPing(r, header.replica);
+  // It has just come up, or this replica has: no reason to wait for the timer. Once a tick only:
+  // two that are still writing each other down would answer each ping with another one, as fast as
+  // their link is.
+  const pinged = r.pingedAt[header.replica] === r.tick;
+  if (!setHas(r.greeted, header.replica) && !pinged) sendPing(r, header.replica);
   if (stranger !== null) return;
   noteStatus(r, header);
   // Who takes part in nothing comes no nearer, however long the others wait for it.

@@ -147,10 +147,17 @@ describe('a peer that was not heard since the start', () => {
     expect(harness.replica.op).toBe(1);
   });
 
-  it('is asked at once when it shows up', () => {
+  it('is asked at once when it shows up, and once a tick', () => {
     const first = new ReplicaHarness({ slot: 1 }).start();
     const harness = new ReplicaHarness({ ...first.options, file: first.file, introduced: false });
     harness.start();
+    harness.tick(1);
+    harness.takeAll();
+    harness.deliver(ping(2));
+    expect(harness.takeAll()).toEqual(['pong to 2', 'ping to 2']);
+    harness.deliver(ping(2));
+    expect(harness.takeAll()).toEqual(['pong to 2']);
+    harness.tick(1);
     harness.takeAll();
     harness.deliver(ping(2));
     expect(harness.takeAll()).toEqual(['pong to 2', 'ping to 2']);
