@@ -306,37 +306,6 @@ describe('a replica whose disk was replaced', () => {
     expect(script.state(member).commitMin).toBeLessThan(recovered.since);
   });
 
-  it('is not let in by an old copy of a member that has the op on its own disk', () => {
-    const { script, primary, backups } = settle({ replicaCount: 4 });
-    const [member, away, slot] = [at(backups, 0), at(backups, 1), at(backups, 2)];
-    script.isolate(away);
-    lose(script, slot);
-    const recovered = replaceFile(script, slot, { noops: 0 });
-    script.runUntil(() => script.state(member).commitMin === recovered.since);
-    script.run(20);
-    script.crash(member);
-    const old = script.cluster.storage(member).copy();
-    script.restart(member);
-    // With the primary it acknowledges what nobody else hears of.
-    replaceFile(script, slot);
-    expect(script.add(1, 1)).toBe(1);
-    script.crash(member);
-    swapDisk(script.cluster, member, old);
-    script.cluster.oldFiles.add(member);
-    script.heal();
-    script.cut([primary], [away, member]);
-    script.cut([away], [primary]);
-    startNew(script, slot, recovered);
-    script.restart(member);
-    script.run(300);
-    expect(script.state(member)).toMatchObject({ deniedBy: [], commitMin: recovered.since });
-    expect(script.state(slot).status).toBe('introducing');
-    // What the primary remembers is heard at last.
-    script.tap.allowGivingUp(member);
-    script.heal();
-    script.runUntil(() => script.state(member).deniedBy.includes(primary));
-  });
-
   it('is not let in by another new file that nobody else has let in', () => {
     const { script, primary, backups } = settle({ replicaCount: 5, clientCount: 2 });
     const [first, second, behind] = [at(backups, 0), at(backups, 1), at(backups, 2)];

@@ -100,7 +100,6 @@ export function createReplica(options: ReplicaOptions): Replica {
     incarnation: 0n,
     introductions: { files: [], knownBy: 0 },
     greeted: 0,
-    hasServed: false,
     promises: Array.from({ length: SLOT_COUNT }, noPromise),
     filesTold: new Map(),
     denials: new Map(),

@@ -95,8 +95,6 @@ export interface Replica {
   introductions: Introductions;
   /** Peers that have told this life of the process what this file has promised them. */
   greeted: SlotSet;
-  /** Whether this life has shown that the file forgot nothing that counts; by introduce.ts. */
-  hasServed: boolean;
   /** By slot: what each peer has promised, while this process runs. */
   readonly promises: PeerPromise[];
   /** By slot: what a peer said last of the files of all slots; by told-files.ts. */

@@ -5,13 +5,7 @@ import { setAdd, setHas, setRemove, setSlots } from '../../std/bitset.ts';
 import { Op } from '../../std/numbers.ts';
 import { answeredCheckpoint } from '../checkpoint/checkpoint-ids.ts';
 import { isDenied, statusTold } from '../members/denial.ts';
-import {
-  introductionFields,
-  meet,
-  noteServing,
-  onIntroduction,
-  strangerGate,
-} from '../members/introduce.ts';
+import { introductionFields, meet, onIntroduction, strangerGate } from '../members/introduce.ts';
 import { standingPromise } from '../members/promise.ts';
 import { hearFiles, toldFiles } from '../members/told-files.ts';
 import type { Replica } from '../replica.ts';
@@ -60,7 +54,6 @@ export function onPing(r: Replica, message: Message<'ping'>): void {
   const { header } = message;
   const stranger = strangerGate(r, header);
   if (stranger === 'not_introduced') meet(r, header);
-  noteServing(r);
   const fields = {
     ...introductionFields(r, header),
     ...answeredCheckpoint(r, header),

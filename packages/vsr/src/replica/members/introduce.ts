@@ -9,7 +9,6 @@ import { updateSuperblock } from '../checkpoint/superblock-update.ts';
 import type { DropReason } from '../reasons.ts';
 import type { Replica } from '../replica.ts';
 import { trace } from '../report.ts';
-import { isPrimary, primaryOfView } from '../role.ts';
 import { deny, isDenied, withdrawDenial } from './denial.ts';
 import { isBehindItsPromise, noPromise } from './promise.ts';
 
@@ -101,27 +100,16 @@ export function introductionFields(
  * soon as it hears who remembers it. Otherwise: such a copy hears of the new file from others (rule
  * told-by-two) and gives its word; the newest file, when it is back, knows nothing of that.
  *
- * And it says so once it has heard so many others as make a replication quorum with it, and has
- * served in this life of its process. Otherwise: such a copy executes the op, and gives its word
- * before the pong comes that denies it.
+ * And it says so once it has heard so many others as make a replication quorum with it. A primary
+ * whose prepares bring the op is one of them (promise.ts): it remembers what this file acknowledged
+ * in its view, and of four replicas, or six, others need not. Otherwise: such a copy executes the
+ * op, and gives its word before the pong comes that denies it. A copy that has the op on its disk
+ * already is beyond that (docs/failure-model.md): to ask for a primary would keep two of four
+ * replicas, started again, from letting in the third.
  */
 function mayVouch(r: Replica, asker: number, { since }: KnownFile): boolean {
   const others = setCount(setRemove(r.greeted, asker));
-  const heardEnough = others >= r.quorums.replication - 1;
-  return r.hasServed && heardEnough && !isDenied(r) && since <= r.commitMin;
-}
-
-/**
- * Notes that this replica serves: in a view whose primary has greeted it, or that it leads, with so
- * many others heard as make a replication quorum with it. No old copy comes that far unnoticed:
- * what it acknowledged in this view the primary remembers, and of a later view one of the others
- * tells. To have the op on its disk, and to know that it is committed, shows nothing: a copy from
- * after the op has and does, and may hear first from one that was away.
- */
-export function noteServing(r: Replica): void {
-  if (r.hasServed || r.status !== 'normal' || isDenied(r)) return;
-  const follows = isPrimary(r) || setHas(r.greeted, primaryOfView(r));
-  r.hasServed = follows && setCount(r.greeted) >= r.quorums.replication - 1;
+  return !isDenied(r) && since <= r.commitMin && others >= r.quorums.replication - 1;
 }
 
 /** What a peer knows of this replica's own file. */
