@@ -38,18 +38,23 @@ export interface ErrorEntry {
   readonly remedy: string;
 }
 
+/** Where the others of the cluster cannot do without the file. */
+const OF_FEW =
+  'With two, `kimberlite recover --from-survivor` makes a new cluster of the other file; with ' +
+  'one, restore a backup.';
 /** The way back for a replica without its file. */
 const KEEP_OTHERS =
-  'Keep the others running, they go on as long as they are a quorum; `kimberlite recover` makes ' +
-  'a file that takes the place of the lost one.';
+  'Keep the others running, they go on as long as they are a quorum; of three replicas or more, ' +
+  `\`kimberlite recover\` makes a file that takes the place of the lost one. ${OF_FEW}`;
 /**
  * For a file that cannot be used: what to do, and then what must never be done, for a second life
  * of a replica that has forgotten its first loses writes.
  */
 const LOST =
-  'Bring back its disk as it was, or keep the others running and let `kimberlite recover` make a ' +
-  'file that takes its place. A replica that has run must not be formatted again: it would have ' +
-  'forgotten what it acknowledged, and writes could be lost.';
+  'Bring back its disk as it was; or, of three replicas or more, keep the others running and let ' +
+  `\`kimberlite recover\` make a file that takes its place. ${OF_FEW} A replica that has run ` +
+  'must not be formatted again: it would have forgotten what it acknowledged, and writes could ' +
+  'be lost.';
 
 /**
  * Every way in which the server refuses or gives up, with what the person who reads it can do.
@@ -100,8 +105,10 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   data_file_damaged: {
     exitCode: 25,
-    summary: 'Too few intact copies of the superblock: the file cannot be trusted.',
-    remedy: `The file was not touched; keep a copy of it. ${LOST}`,
+    summary:
+      'Too few intact copies of the superblock, or a log or a checkpoint that nobody can prove ' +
+      'whole: the file cannot be trusted.',
+    remedy: `Keep a copy of the file. ${LOST}`,
   },
   data_file_wrong_replica: {
     exitCode: 26,
@@ -133,7 +140,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     exitCode: 31,
     summary: 'The device refused a write or a sync.',
     remedy:
-      'What was acknowledged is safe on a quorum. Check the device, then start again: every byte is verified at start.',
+      'What was acknowledged is safe on a quorum. Check the device, then start again: a start believes only what a checksum confirms.',
   },
   io_failed: {
     exitCode: 32,

@@ -1,4 +1,4 @@
-import { type FatalReason, unreachable } from '@kimberlite/vsr';
+import { FATAL_REASONS, type FatalReason, unreachable } from '@kimberlite/vsr';
 import { makeFault, type ServerFault } from './errors.ts';
 
 /** What gave up, and what is known of its file. */
@@ -34,7 +34,7 @@ export function fatalFault(
     case 'superblock_not_monotonic':
     case 'wal_corrupt':
     case 'checkpoint_corrupt':
-      return makeFault('data_file_damaged', `${path}: ${reason}`);
+      return makeFault('data_file_damaged', `${path}: ${FATAL_REASONS[reason]} (${reason})`);
     default:
       return unreachable(reason);
   }

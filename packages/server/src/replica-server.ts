@@ -72,6 +72,8 @@ export class ReplicaServer implements RunningReplica {
   readonly #listeners: (Listener | HttpListener)[];
   #silenceTimer: NodeJS.Timeout | null;
   #stopped: Promise<void> | null;
+  /** It was told why this replica cannot go on. */
+  #dead: boolean;
 
   constructor(options: StartReplicaOptions, file: OpenDataFile, readRate: number | null) {
     const { configuration } = options;
@@ -175,6 +177,7 @@ export class ReplicaServer implements RunningReplica {
     this.#listeners = [];
     this.#silenceTimer = null;
     this.#stopped = null;
+    this.#dead = false;
   }
 
   /** Takes all addresses, before anything is read or dialled: a port in use harms nothing. */
@@ -307,6 +310,8 @@ export class ReplicaServer implements RunningReplica {
   }
 
   #die(component: 'storage' | 'process', fault: ServerFault): void {
+    if (this.#dead) return;
+    this.#dead = true;
     this.#logger.error(component, 'giving up', { code: fault.code, err: fault.message });
     this.#halt();
     this.#onFatal(fault);

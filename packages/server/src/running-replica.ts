@@ -18,8 +18,9 @@ export interface StartReplicaOptions {
    */
   readonly writeLog?: (line: string) => void;
   /**
-   * What could not be written: must end the process, and does so by default with the fault's exit
-   * code. Nothing of the replica runs after it.
+   * Why the replica cannot go on: a write that failed, a file that is not to be believed, a state
+   * that is not that of its peers. Must end the process, and does so by default with the fault's
+   * exit code. Told once; sockets and timers are closed by then.
    */
   readonly onFatal?: (fault: ServerFault) => void;
   /** Address of a peer, asked at each dial; the configuration's by default. */

@@ -187,7 +187,6 @@ export {
 } from './message/recover-body.ts';
 export { releaseOf } from './message/release.ts';
 export { BLOCK_CACHE_SIZE_DEFAULT } from './replica/create-replica.ts';
-export type { FatalReason } from './replica/effect.ts';
 export { CORE_TABLES } from './replica/execution/core-tables.ts';
 export {
   type Session,
@@ -195,6 +194,7 @@ export {
   sessionTables,
   TABLE_SESSIONS,
 } from './replica/execution/sessions.ts';
+export { FATAL_REASONS, type FatalReason } from './replica/fatal-reasons.ts';
 export { DROP_REASONS, type DropReason, VOTE_REASONS, type VoteReason } from './replica/reasons.ts';
 export { MAX_INFLIGHT_PER_REPLICA } from './replica/repair/repair-budget.ts';
 export { SCRUB_DEFAULT, type ScrubOptions } from './replica/repair/scrub.ts';

@@ -31,7 +31,7 @@ const REPAIRS: Readonly<Record<Repair, string>> = {
     'while the others are a quorum',
   backup:
     'nothing repairs it in this file, and a cluster of one or two cannot do without it: ' +
-    'restore a backup',
+    'restore a backup, or make a new cluster of the other one (`recover --from-survivor`)',
 };
 
 /** What puts right what nothing on this file can. */

@@ -41,7 +41,6 @@ export class FileChange {
   readonly #flags: FileChangeFlags;
   readonly #machine: MachineIdentity;
   readonly #io: Io;
-  #description: ClusterDescription | null;
   /** How far it has come, for whoever has to be told that it went no further. */
   #asked: 'not_asked' | 'asked' | 'answered' | 'finished';
 
@@ -49,31 +48,34 @@ export class FileChange {
     this.#flags = flags;
     this.#machine = machine;
     this.#io = io;
-    this.#description = null;
     this.#asked = 'not_asked';
   }
 
   /** The cluster, which commits an op that changes nothing: it can do so. Throws CliError. */
   async describe(): Promise<ClusterDescription> {
-    return await this.#withClient(async (client) => {
+    return await this.#withClient(this.#flags.cluster, async (client) => {
       await client.request(OPERATION_NOOP, new Uint8Array(0)).catch(throwHarmless);
       if (client.description === null) throw new Error('a reply comes from a described cluster');
-      this.#description = client.description;
       return client.description;
     });
   }
 
   /**
-   * Asks for the change, and finishes the file with what is to stand in it. Throws CliError:
-   * `recover_unfinished` for whatever fails once the change may have been made.
+   * Asks the cluster that was described for the change, and finishes the file with what is to stand
+   * in it. Throws CliError: `recover_unfinished` for whatever fails once the change may have been
+   * made.
    */
-  async make<T>(incarnation: bigint, finish: (file: NewMemberFile) => T): Promise<T> {
+  async make<T>(
+    { cluster, config }: ClusterDescription,
+    incarnation: bigint,
+    finish: (file: NewMemberFile) => T,
+  ): Promise<T> {
     const { replica: slot } = this.#flags;
-    return await this.#withClient(async (client) => {
+    return await this.#withClient(cluster, async (client) => {
       const first = await this.#ask(client, incarnation);
       this.#asked = 'answered';
       try {
-        const view = await fillPipeline(client, this.#description?.config.pipelineMax ?? 0);
+        const view = await fillPipeline(client, config.pipelineMax);
         const newest = View(Math.max(first.view, view));
         const file = recoveredFile({ slot, incarnation, recovered: first.recovered, view: newest });
         const finished = finish({ ...file, op: first.recovered.since });
@@ -117,8 +119,9 @@ export class FileChange {
     throw cliError(
       'refused',
       message,
-      'Nothing was changed. Check --replica against `kimberlite status`; a cluster of one or ' +
-        'two replicas cannot recover a member.',
+      'This `recover` has changed nothing. Check --replica against `kimberlite status`; a ' +
+        'cluster of one or two replicas cannot recover a member. Where another `recover` of this ' +
+        'member was made at the same moment, the file of that one counts, not the old one.',
     );
   }
 
@@ -128,8 +131,11 @@ export class FileChange {
     return known === null ? error : (this.unfinished(known.message) ?? error);
   }
 
-  async #withClient<T>(use: (client: OperationClient) => Promise<T>): Promise<T> {
-    const { timeout, cluster = this.#description?.cluster } = this.#flags;
+  async #withClient<T>(
+    cluster: bigint | undefined,
+    use: (client: OperationClient) => Promise<T>,
+  ): Promise<T> {
+    const { timeout } = this.#flags;
     const client = new OperationClient({
       endpoints: endpointsOf(this.#flags, this.#io),
       machine: this.#machine.name,

@@ -27,11 +27,19 @@ export function recoverRefusal(
   }
   if (replicaCount < RECOVERY_VOTERS_MIN) {
     const message = `a cluster of ${replicaCount} cannot do without any of its replicas`;
-    return cliError('refused', message, `${nothing} Restore a backup.`);
+    const remedy =
+      replicaCount === 1
+        ? 'Restore a backup.'
+        : 'The other file has all that was acknowledged: `kimberlite recover --from-survivor` ' +
+          'makes a new cluster of it.';
+    return cliError('refused', message, `${nothing} ${remedy}`);
   }
   if (found.has(replica)) {
     const message = `replica ${replica} runs: its file is not lost`;
-    return cliError('refused', message, `${nothing} Stop it first, and destroy its file after.`);
+    const remedy =
+      'Check --replica. To replace its file all the same, stop it, move the file away and run ' +
+      'this again.';
+    return cliError('refused', message, `${nothing} ${remedy}`);
   }
   const whole = countWhole(found.values(), head);
   const needed = othersNeeded(replicaCount);

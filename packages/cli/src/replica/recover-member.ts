@@ -87,7 +87,8 @@ async function recover(
   io: Io,
 ): Promise<Recovered> {
   const { replica: slot, dataFile: path } = flags;
-  const { cluster, replicaCount, config }: ClusterDescription = await change.describe();
+  const description: ClusterDescription = await change.describe();
+  const { cluster, replicaCount, config } = description;
   const incarnation = randomU128();
   const progress = new ProgressLine(io);
   const onSignal = (): void => {
@@ -104,7 +105,7 @@ async function recover(
     try {
       // That took a while, and another look costs nothing.
       await assertRecoverable(flags, io);
-      return await change.make(incarnation, (recovered) => {
+      return await change.make(description, incarnation, (recovered) => {
         const { view, introductions, op } = recovered;
         const fault = opened.finish(machine, { view, introductions });
         if (fault !== null) throw ofServerFault(fault);

@@ -106,7 +106,7 @@ function answerFor(path: string, options: HttpListenerOptions): Answer {
       return {
         code: 404,
         type: 'text/plain',
-        body: 'try /status, /metrics, /livez, /readyz or /version\n',
+        body: 'try /status, /metrics, /livez, /readyz, /version or /backup\n',
       };
   }
 }

@@ -3,7 +3,7 @@ import { fstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileFault, makeFault, type ServerFault, systemCode } from '../errors.ts';
+import { makeFault, type ServerFault, systemCode } from '../errors.ts';
 import { lockHolder } from './lock-holder.ts';
 
 /** Held until `release`, or until the process ends in whatever way. */
@@ -35,7 +35,9 @@ export async function lockFile(fd: number, path: string): Promise<FileLock | Ser
   if (needed) {
     const held = await holdSocket(socketPath);
     if (held === 'held_by_another') return lockedFault(fd, path);
-    if (typeof held === 'string') return fileFault({ code: held }, path, 'lock');
+    if (typeof held === 'string') {
+      return makeFault('io_failed', `the lock of ${path} cannot be held at ${socketPath}: ${held}`);
+    }
     server = held;
     means.push(process.platform === 'linux' ? 'abstract_socket' : 'socket_file');
   }

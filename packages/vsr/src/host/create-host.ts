@@ -3,7 +3,8 @@ import { type BackupPoint, type BackupRefusal, backupPointOf } from '../backup/b
 import { HEADER_SIZE } from '../message/layout.ts';
 import type { AnyMessage } from '../message/message.ts';
 import { createReplica, type ReplicaOptions } from '../replica/create-replica.ts';
-import type { Effect, FatalReason, ReplicaEvent } from '../replica/effect.ts';
+import type { Effect, ReplicaEvent } from '../replica/effect.ts';
+import type { FatalReason } from '../replica/fatal-reasons.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { ReplicaSnapshot } from '../replica/snapshot.ts';
 import { snapshotOf } from '../replica/snapshot.ts';

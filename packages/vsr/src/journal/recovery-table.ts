@@ -21,7 +21,7 @@ export type SlotDecision =
 
 export type SlotPart = 'bad' | 'reserved' | 'ok';
 
-/** The eleven inputs of the table. Relations count only when both parts are `ok`. */
+/** The inputs of the table. Relations count only when both parts are `ok`. */
 export interface SlotEvidence {
   readonly header: SlotPart;
   readonly prepare: SlotPart;
@@ -33,8 +33,9 @@ export interface SlotEvidence {
   /** Sign of header.op - prepare.op. */
   readonly opOrder: 'less' | 'equal' | 'greater';
   /**
-   * Torn rule: the readable redundant header is of an op that a durable checkpoint covers (or the
-   * slot was never used), and the number of such slots is within the writes that can be in flight.
+   * Torn rule: the readable redundant header is of an op that a durable checkpoint covers or that a
+   * view change gave up (or the slot was never used), and the number of such slots is within the
+   * writes that can be in flight.
    */
   readonly tornPossible: boolean;
   readonly solo: boolean;

@@ -3,6 +3,7 @@ import type { SlotMessage } from '../journal/journal.ts';
 import type { AnyMessage } from '../message/message.ts';
 import type { Checksum, ClientId, Op, View } from '../std/numbers.ts';
 import type { Zone } from '../storage-layout.ts';
+import type { FatalReason } from './fatal-reasons.ts';
 import type { TraceEvent } from './trace.ts';
 
 /** Why a prepare is read from the ring, handed back with it. */
@@ -57,25 +58,6 @@ export type Effect =
   | { readonly kind: 'trace'; readonly event: TraceEvent }
   /** The data file cannot be used, or this replica has diverged: the process must end. */
   | { readonly kind: 'fatal'; readonly reason: FatalReason };
-
-/** Why a replica gives up: the process must end, and the server does so with a fault of its own. */
-export type FatalReason =
-  | 'superblock_not_found'
-  | 'superblock_quorum_lost'
-  | 'superblock_fork'
-  | 'superblock_parent_not_connected'
-  | 'superblock_parent_skipped'
-  | 'superblock_not_monotonic'
-  | 'wrong_identity'
-  /** The file is one of another state machine. */
-  | 'wrong_machine'
-  /** Peers hold that another file than this one is the member's. */
-  | 'other_incarnation'
-  /** The file was put back from an old copy: peers remember a promise that it does not hold. */
-  | 'rolled_back'
-  | 'wal_corrupt'
-  | 'checkpoint_corrupt'
-  | 'diverged';
 
 /** What happens to a replica. Completions carry what was asked, and are checked for staleness. */
 export type ReplicaEvent =

@@ -1,6 +1,6 @@
 import type { Message } from '../message/message.ts';
 import { snake } from '../std/snake.ts';
-import type { FatalReason } from './effect.ts';
+import type { FatalReason } from './fatal-reasons.ts';
 import type { DropReason } from './reasons.ts';
 import type { Replica } from './replica.ts';
 import type { TraceEvent } from './trace.ts';

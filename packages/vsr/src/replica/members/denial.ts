@@ -1,5 +1,5 @@
 import type { Message } from '../../message/message.ts';
-import type { FatalReason } from '../effect.ts';
+import type { FatalReason } from '../fatal-reasons.ts';
 import type { Replica } from '../replica.ts';
 import { fatal, trace } from '../report.ts';
 import type { Status } from '../status.ts';

@@ -18,7 +18,8 @@ import { isBehindItsPromise, noPromise } from './promise.ts';
  * of one that is not to be believed stands in denial.ts.
  *
  * Rule introduced-before-promising: a replica takes part in nothing before every other voter has
- * durably noted its file. So whoever ever acknowledged or voted is known to all, by a file that a
+ * durably noted its file; of one in a lost one's place a replication quorum must (rule
+ * recover-by-op). So whoever ever acknowledged or voted is known to all, by a file that a
  * second one in the same slot can't pass for. Otherwise: B acknowledges with C, A is down since it
  * was formatted and has never met B; B's disk is lost and formatted anew; A and the new B elect a
  * primary, and the acknowledged op is gone.
