@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProgram } from '@kimberlite/cli';
@@ -5,7 +7,7 @@ import { Client, ClientError } from '@kimberlite/client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { capturedIo } from '../../packages/cli/src/testing/captured-io.ts';
 import { Gate } from '../support/gate.ts';
-import { type Ended, runKimberlite } from '../support/kimberlite.ts';
+import { type Ended, kimberlite, runKimberlite } from '../support/kimberlite.ts';
 import { CLUSTER, ProxiedCluster } from '../support/proxied-cluster.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { until } from '../support/until.ts';
@@ -185,6 +187,7 @@ describe('a backup of a running cluster', () => {
       await cluster.whole();
       const primary = await cluster.primary();
       const [first = 0, second = 0] = [0, 1, 2].filter((slot) => slot !== primary);
+      await expectNothingLeft('SIGTERM', cluster, first);
       for (const alone of [true, false]) {
         const path = join(directory.path, `killed-${alone}.backup`);
         const gate = await gateBefore(cluster, first);
@@ -209,6 +212,25 @@ describe('a backup of a running cluster', () => {
     }
   });
 });
+
+/** A command that is told to end in the middle leaves no part of a backup behind. */
+async function expectNothingLeft(
+  signal: NodeJS.Signals,
+  cluster: ProxiedCluster,
+  slot: number,
+): Promise<void> {
+  const gate = await gateBefore(cluster, slot);
+  const path = join(directory.path, 'interrupted.backup');
+  const { file, args, options } = kimberlite(['backup', 'create', path, `--http=${gate.address}`]);
+  const child = spawn(file, args, { ...options, stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  await until(() => (gate.holding > 0 ? true : null), cluster.waiting('the reader stops'));
+  expect(existsSync(`${path}.partial`)).toBe(true);
+  child.kill(signal);
+  expect(await ended).toEqual([null, signal]);
+  expect(existsSync(path) || existsSync(`${path}.partial`)).toBe(false);
+  gate.open();
+}
 
 /** A replica that is left alone gives a backup only where that is wanted, and says so. */
 async function expectLesserRefused(cluster: ProxiedCluster, left: number): Promise<void> {

@@ -1,9 +1,11 @@
-import type { StatusRecord } from '@kimberlite/server';
+import type { BackupHead, StatusRecord } from '@kimberlite/server';
 import { askReplicas, noneAnswered } from '../cluster/ask-replicas.ts';
+import { removingUnfinished } from '../cluster/unfinished.ts';
 import type { ConnectionFlags, OutputFlags } from '../connection-options.ts';
 import { CliError, cliError, usageError } from '../fault.ts';
 import { type Io, writeJson } from '../io.ts';
 import { ProgressLine } from '../progress.ts';
+import { partialOf } from '../take-name.ts';
 import { assuranceOf, assuredOrRefused, lesserText } from './backup-assurance.ts';
 import { headRecord, timeOf } from './backup-text.ts';
 import { assertFree, BackupWriter } from './backup-writer.ts';
@@ -39,46 +41,65 @@ export async function createBackup(flags: CreateFlags, io: Io): Promise<void> {
   const assurance = assuranceOf(candidates.map(({ status }) => status));
   if (!assurance.quorum) io.writeError(`warning: ${lesserText(assurance)}.\n`);
   const atLeast = Math.max(flags.atLeastOp ?? 0, assurance.knownOp);
-  const progress = new ProgressLine(io);
-  const writer = await BackupWriter.open(path);
-  let made = false;
-  try {
-    const beginMillis = timeout ?? SILENCE_MILLIS;
-    const from = await takeFromOne(writer, { candidates, atLeast, beginMillis, io, progress });
-    const { head } = writer.file();
-    const bytes = writer.finish((done, total) => progress.show('hashing', done, total));
-    made = true;
-    progress.clear();
-    if (flags.output === 'json') {
-      const { quorum, answered } = assurance;
-      const known = { quorum, replicas_answered: answered };
-      writeJson(io, { backup: path, ...headRecord(head), bytes, from, ...known });
-      return;
-    }
-    io.write(
-      `backup ${path}: cluster ${head.cluster} as of op ${head.op}, ${bytes} bytes, ` +
-        `from replica ${head.slot} at ${from}, ${timeOf(head.createdAt)}` +
-        `${assurance.quorum ? '' : '; without a quorum, acknowledged writes may be missing'}\n`,
-    );
-  } finally {
-    progress.clear();
-    writer.close({ remove: !made });
+  const beginMillis = timeout ?? SILENCE_MILLIS;
+  const { head, bytes, from } = await take(path, { candidates, atLeast, beginMillis, io });
+  if (flags.output === 'json') {
+    const { quorum, answered } = assurance;
+    const known = { quorum, replicas_answered: answered };
+    writeJson(io, { backup: path, ...headRecord(head), bytes, from, ...known });
+    return;
   }
+  io.write(
+    `backup ${path}: cluster ${head.cluster} as of op ${head.op}, ${bytes} bytes, ` +
+      `from replica ${head.slot} at ${from}, ${timeOf(head.createdAt)}` +
+      `${assurance.quorum ? '' : '; without a quorum, acknowledged writes may be missing'}\n`,
+  );
+}
+
+interface Task {
+  readonly candidates: readonly Candidate[];
+  readonly atLeast: number;
+  /** Milliseconds until one begins, of all together. */
+  readonly beginMillis: number;
+  readonly io: Io;
+}
+
+interface Taken {
+  readonly head: BackupHead;
+  readonly bytes: number;
+  /** Address of the replica that gave it. */
+  readonly from: string;
+}
+
+/** Leaves nothing when it is interrupted: a name of its own each day would fill the disk. */
+async function take(path: string, task: Task): Promise<Taken> {
+  const progress = new ProgressLine(task.io);
+  return await removingUnfinished(async (unfinished) => {
+    const writer = await BackupWriter.open(path);
+    unfinished.add(partialOf(path));
+    let made = false;
+    try {
+      const from = await takeFromOne(writer, task, progress);
+      const { head } = writer.file();
+      const bytes = writer.finish((done, total) => progress.show('hashing', done, total));
+      made = true;
+      return { head, bytes, from };
+    } finally {
+      progress.clear();
+      writer.close({ remove: !made });
+      // From here on another one may be writing there.
+      unfinished.keep();
+    }
+  });
 }
 
 /** One replica after another, until one gives a backup that is whole. Returns its address. */
 async function takeFromOne(
   writer: BackupWriter,
-  task: {
-    readonly candidates: readonly Candidate[];
-    readonly atLeast: number;
-    /** Milliseconds until one begins, of all together. */
-    readonly beginMillis: number;
-    readonly io: Io;
-    readonly progress: ProgressLine;
-  },
+  task: Task,
+  progress: ProgressLine,
 ): Promise<string> {
-  const { candidates, atLeast, io, progress } = task;
+  const { candidates, atLeast, io } = task;
   let last: CliError | null = null;
   let before = '';
   let beginMillis = task.beginMillis;

@@ -163,11 +163,18 @@ Examples:
       const { items, note } = await withOfflineFile(path, async (raw) => {
         const file = readerOf(raw);
         const makeMachine = await machineFor(path, file.chosen.state.identity.machine, flags);
-        return { items: list.read(file, makeMachine), note: list.note?.(file, makeMachine) ?? '' };
+        const note = `${list.note?.(file, makeMachine) ?? ''}${checkpointNote(file)}`;
+        return { items: list.read(file, makeMachine), note };
       });
       if (flags.output === 'json') for (const item of items) writeJson(io, list.json(item));
       else io.write(tableText([list.heading, ...items.map(list.cells)]) + note);
     });
+}
+
+/** Without it a file whose log was not executed yet would look like an empty one. */
+function checkpointNote({ chosen }: DataFileReader): string {
+  const { op } = chosen.state.checkpoint;
+  return `as of the checkpoint at op ${op}: what the log holds above it is not in here\n`;
 }
 
 function addSessions(inspect: Command, io: Io): void {
