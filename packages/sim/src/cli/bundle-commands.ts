@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import process from 'node:process';
 import { TICK_MICROS } from '@kimberlite/vsr';
 import type { Observed } from '../cluster/observer.ts';
@@ -13,10 +14,12 @@ import { describeOptions } from '../run/describe-options.ts';
 import { EXIT_CODES } from '../run/run-seed.ts';
 import type { BundleArguments, MinimizeArguments } from './arguments.ts';
 import { withBundle, writeBundle } from './bundle-file.ts';
+import { fileFault } from './bundle-folder.ts';
 import { LineWriter } from './lines.ts';
 import { ProgressLine } from './progress.ts';
 
 const EXIT_NOT_FOUND = 1;
+const EXIT_BAD_INPUT = 2;
 
 /** `vopr repro`: runs a failure again. Returns the exit code of what the replay found, or 1. */
 export async function reproCommand(
@@ -77,6 +80,10 @@ function lastLines(bundle: Bundle, count: number): string[] {
 export async function minimizeCommand(
   options: BundleArguments & MinimizeArguments,
 ): Promise<number> {
+  const output = options.output ?? options.bundle.replace(/(\.min)?(\.json)?$/, '.min.json');
+  // Before the work; that there is no bundle is the more telling of the two.
+  const unwritable = existsSync(options.bundle) ? fileFault(output) : null;
+  if (unwritable !== null) return badOutput(unwritable);
   return await withBundle(options.bundle, (bundle) => {
     const progress = new ProgressLine();
     const found = minimize(bundle, {
@@ -86,17 +93,16 @@ export async function minimizeCommand(
     });
     progress.end();
     if (found === null) return notFailing(bundle);
-    const output = options.output ?? options.bundle.replace(/(\.min)?(\.json)?$/, '.min.json');
-    writeBundle(output, found.bundle);
+    const fault = writeBundle(output, found.bundle);
     const why = found.complete
       ? 'nothing more can be left out'
       : `they are used up: npx vopr minimize ${output} goes on`;
     process.stdout.write(
       `before: ${sizeText(found.before)}\nafter:  ${sizeText(found.after)}\n` +
         `${found.replays} replays, ${why}\n${removedText(found.bundle.removed)}\n` +
-        `${verdictText(found.bundle)}\nbundle: ${output}\n`,
+        `${verdictText(found.bundle)}\n${fault === null ? `bundle: ${output}\n` : ''}`,
     );
-    return 0;
+    return fault === null ? 0 : badOutput(fault);
   });
 }
 
@@ -126,6 +132,11 @@ export async function bisectCommand(options: BundleArguments): Promise<number> {
     process.stdout.write(`${lines.join('\n')}\n`);
     return 0;
   });
+}
+
+function badOutput(fault: string): number {
+  process.stderr.write(`vopr: ${fault}\n`);
+  return EXIT_BAD_INPUT;
 }
 
 function notFailing(bundle: Bundle): number {

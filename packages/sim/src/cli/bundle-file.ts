@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import { type Bundle, decodeBundle, encodeBundle, SIM_VERSION } from '../explain/bundle.ts';
 import { BadBundle } from '../explain/bundle-fields.ts';
 import { scenarioOptions } from '../scenarios/registry.ts';
+import { makeFolder, systemReason } from './bundle-folder.ts';
 import { commitName } from './commit.ts';
 import { runPlanted } from './planted.ts';
 
@@ -64,16 +65,25 @@ function originNotes({ commit, simVersion }: Bundle): string[] {
   return notes;
 }
 
-/** Writes a bundle into a folder, which is made if need be; returns its path. */
-export function storeBundle(folder: string, bundle: Bundle): string {
+/** Where a bundle is, or in one line why it could not be written. */
+export type StoredBundle = { readonly path: string } | { readonly fault: string };
+
+/** Writes a bundle into a folder, which is made if need be. */
+export function storeBundle(folder: string, bundle: Bundle): StoredBundle {
   const mutant = bundle.mutant === null ? '' : `${bundle.mutant}-`;
   const path = join(folder, `${mutant}${bundle.scenario}-${bundle.seed}.json`);
-  writeBundle(path, bundle);
-  return path;
+  const made = makeFolder(folder);
+  if ('fault' in made) return made;
+  const fault = writeBundle(path, bundle);
+  return fault === null ? { path } : { fault };
 }
 
-/** Writes a bundle to a file. */
-export function writeBundle(path: string, bundle: Bundle): void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, encodeBundle(bundle));
+/** Writes a bundle to a file; null, or in one line why it could not be written. */
+export function writeBundle(path: string, bundle: Bundle): string | null {
+  try {
+    writeFileSync(path, encodeBundle(bundle));
+    return null;
+  } catch (error) {
+    return `${path} cannot be written (${systemReason(error)})`;
+  }
 }

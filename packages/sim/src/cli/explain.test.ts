@@ -1,7 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -83,6 +91,27 @@ describe('a failure of a planted bug', { timeout: 120_000 }, () => {
     expect(again.out).toMatch(/^reproduced: correctness: quorum_durable/);
   });
 
+  it('is told all the same where its bundle cannot be written', () => {
+    const name = basename(bundle);
+    mkdirSync(join(folder, 'taken', name), { recursive: true });
+    const seed = /(\d+)\.json$/.exec(name)?.[1] ?? '';
+    const one = ['run', '--mutant', MUTANT, '--seed', seed, '--bundles', 'taken'];
+    const { code, out } = vopr(...one);
+    expect(code).toBe(CORRECTNESS);
+    expect(out).toMatch(/^FAILED correctness: quorum_durable: .*swarm seed \d+/m);
+    expect(out).toContain(`  no bundle: taken/${name} cannot be written (EISDIR)\n`);
+    expect(out).toMatch(/^1\/1 runs, 1 failed/m);
+  });
+
+  it('is not minimised for a path that cannot be written', () => {
+    const below = join(bundle, 'x.json');
+    expect(vopr('minimize', bundle, '-o', below)).toMatchObject({ code: 2, out: '' });
+    const { code, errors } = vopr('minimize', bundle, '-o', 'absent/x.json');
+    expect(errors).toMatch(/^vopr: there is no directory absent$/m);
+    expect(code).toBe(2);
+    expect(existsSync(join(folder, 'absent'))).toBe(false);
+  });
+
   it('is counted', () => {
     const { out } = vopr('stats', 'bundles');
     expect(out).toMatch(/0 results, 1 bundles\n +1 {2}quorum_durable \(swarm \d+\)/);
@@ -128,6 +157,13 @@ describe('vopr', { timeout: 60_000 }, () => {
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ scenario: 'Baseline', runs: 1, seed: '12345' });
     expect(vopr('scenarios').out).toMatch(/^ +baseline /im);
+  });
+
+  it('runs nothing where failures could not leave their bundles', () => {
+    writeFileSync(join(folder, 'file'), '');
+    const { code, out, errors } = vopr('run', '--seed', '1', '--bundles', 'file/x');
+    expect(errors).toBe('vopr: --bundles file/x: the directory file/x cannot be made (ENOTDIR)\n');
+    expect({ code, out }).toEqual({ code: 2, out: '' });
   });
 
   it('ends without a word when nobody reads on', () => {

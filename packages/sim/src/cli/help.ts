@@ -3,7 +3,7 @@ import type { CommandName } from './options.ts';
 
 const EXITS = `Exit codes
   0 no failure   1 not what was asked for (a mutant survived, a bundle does not fail here)
-  2 bad input: the command line, or a bundle that cannot be read
+  2 bad input: the command line, a bundle that cannot be read, a path that cannot be written
   127 crash (assertion)   128 liveness   129 correctness
   130 interrupted; or what a scenario is about happened in no run
 `;

@@ -6,7 +6,8 @@ import { NOTHING_REMOVED } from '../faults/fault-gate.ts';
 import { runSeed } from '../run/run-seed.ts';
 import { scenarioOptions } from '../scenarios/registry.ts';
 import type { RunArguments } from './arguments.ts';
-import { storeBundle } from './bundle-file.ts';
+import { type StoredBundle, storeBundle } from './bundle-file.ts';
+import { makeFolder, removeEmpty } from './bundle-folder.ts';
 import { type Campaign, type Failure, runCampaign, runsOf } from './campaign.ts';
 import { commitName } from './commit.ts';
 import { LineWriter } from './lines.ts';
@@ -25,18 +26,30 @@ import {
   unseenScenarios,
 } from './report.ts';
 
+const EXIT_BAD_INPUT = 2;
+
 /** Failures that are explained at once; the others have their bundles. */
 const EXPLAINED_MAX = 3;
 
 /** `vopr run`; returns the exit code. */
 export async function runCommand(run: RunArguments): Promise<number> {
-  const planted = await runPlanted(run.mutant);
-  if (planted !== null) return planted;
+  // A failure is worth hours: where it could not be kept is said before them, not after.
+  const made = run.bundles === null ? [] : makeFolder(run.bundles);
+  if ('fault' in made) {
+    process.stderr.write(`vopr: --bundles ${run.bundles}: ${made.fault}\n`);
+    return EXIT_BAD_INPUT;
+  }
+  const code = (await runPlanted(run.mutant)) ?? (await runHere(run));
+  removeEmpty(made);
+  return code;
+}
+
+async function runHere(run: RunArguments): Promise<number> {
   const { scenarios, mutant } = run;
   const context = { seed: run.seed ?? freshSeed(), scenarios, mutant, commit: commitName() };
   if (run.trace) printTrace(scenarios[0] ?? 'swarm', context.seed);
   const progress = new ProgressLine();
-  const paths = new Map<string, string>();
+  const bundles = new Map<string, StoredBundle>();
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   // The next one ends the process as usual.
@@ -50,8 +63,8 @@ export async function runCommand(run: RunArguments): Promise<number> {
     seed: context.seed,
     stop: stop.signal,
     onResult: (scenario, result) => {
-      const path = leaveBundle({ scenario, result }, run, context);
-      if (path !== null) paths.set(keyOf({ scenario, result }), path);
+      const stored = leaveBundle({ scenario, result }, run, context);
+      if (stored !== null) bundles.set(keyOf({ scenario, result }), stored);
     },
     onProgress: (now) => {
       if (several) progress.print(() => progressText(now, runsOf(run)));
@@ -61,13 +74,25 @@ export async function runCommand(run: RunArguments): Promise<number> {
   progress.end();
   const text = run.json
     ? campaignJson(campaign, context)
-    : campaignText(campaign, run, { context, paths });
+    : campaignText(campaign, run, { context, bundles });
   process.stdout.write(`${text}\n`);
+  if (run.json) sayUnwritten(bundles);
   return exitCode(campaign);
 }
 
-/** Writes the bundle of a failure, if it is wanted; returns its path. */
-function leaveBundle(failure: Failure, run: RunArguments, context: ReportContext): string | null {
+/** For who reads JSON, which has no bundles. */
+function sayUnwritten(bundles: ReadonlyMap<string, StoredBundle>): void {
+  for (const [key, stored] of bundles) {
+    if ('fault' in stored) process.stderr.write(`vopr: no bundle of ${key}: ${stored.fault}\n`);
+  }
+}
+
+/** Writes the bundle of a failure; null where none is wanted. */
+function leaveBundle(
+  failure: Failure,
+  run: RunArguments,
+  context: ReportContext,
+): StoredBundle | null {
   const bundle = run.bundles === null ? null : failureBundle(failure, context);
   if (bundle === null || run.bundles === null) return null;
   return storeBundle(run.bundles, bundle);
@@ -83,13 +108,13 @@ function failureBundle(
 }
 
 function keyOf({ scenario, result }: Failure): string {
-  return `${scenario} ${result.seed}`;
+  return `${scenario} seed ${result.seed}`;
 }
 
 interface Report {
   readonly context: ReportContext;
   /** Bundles, by scenario and seed. */
-  readonly paths: ReadonlyMap<string, string>;
+  readonly bundles: ReadonlyMap<string, StoredBundle>;
 }
 
 function campaignText(campaign: Campaign, run: RunArguments, report: Report): string {
@@ -122,19 +147,23 @@ function endText(campaign: Campaign, run: RunArguments, context: ReportContext):
   return `${ended}${progress}, ${seeds}${share}, commit ${context.commit}`;
 }
 
-function failureLines(failure: Failure, at: number, { context, paths }: Report): string {
-  const path = paths.get(keyOf(failure));
+function failureLines(failure: Failure, at: number, { context, bundles }: Report): string {
+  const stored = bundles.get(keyOf(failure));
   const lines = [failureText(failure, context)];
   const bundle = at < EXPLAINED_MAX ? failureBundle(failure, context) : null;
   if (bundle !== null) lines.push(diagnosisText(diagnose(bundle)).replace(/^/gm, '  '));
-  if (path !== undefined) {
-    lines.push(
-      `  bundle: ${path}`,
-      `  no way back from which event: npx vopr bisect ${path}`,
-      `  the smallest run: npx vopr minimize ${path}`,
-    );
-  }
+  if (stored !== undefined) lines.push(...bundleLines(stored));
   return lines.join('\n');
+}
+
+function bundleLines(stored: StoredBundle): string[] {
+  if ('fault' in stored) return [`  no bundle: ${stored.fault}`];
+  const { path } = stored;
+  return [
+    `  bundle: ${path}`,
+    `  no way back from which event: npx vopr bisect ${path}`,
+    `  the smallest run: npx vopr minimize ${path}`,
+  ];
 }
 
 function printTrace(scenario: string, seed: bigint): void {
