@@ -52,7 +52,7 @@ export const CLIENT_ERRORS: Readonly<Record<ClientErrorCode, string>> = {
     'later with growing pauses (docs/client.md, Overload).',
   too_stale:
     'Allow a larger bound, ask for a linearizable read, or check `kimberlite status`: a replica ' +
-    'may lag or be cut off.',
+    'may lag or be cut off. Without a quorum only a local read is answered.',
   evicted: 'The session was given to another client. Later calls use a new session.',
   refused:
     'The cluster does not understand this request, or it asks for more than one may ' +

@@ -183,9 +183,11 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     exitCode: 37,
     summary: 'The state machine threw, or did what it may not do.',
     remedy:
-      'Nothing acknowledged is lost. An op that it cannot execute is in the log, and stops each ' +
-      'replica alike until it can: correct the machine, on all replicas the same, and start them ' +
-      'again on their files. If it is not your own machine, report it with the lines above.',
+      'Nothing acknowledged is lost. An op that `execute` cannot execute is in the log, and ' +
+      'stops each replica alike until it can; a request that `validate`, or a query that ' +
+      '`query`, cannot take is in no log: correct the machine, on all replicas the same, and ' +
+      'start them again on their files. If it is not your own machine, report it with the lines ' +
+      'above.',
   },
   wrong_state_machine: {
     exitCode: 38,

@@ -17,7 +17,8 @@ export async function startReplica(
   const { configuration, stateMachine } = options;
   const fault = stateMachineFault(stateMachine);
   if (fault !== null) {
-    return makeFault('state_machine_failed', `the state machine ${fault}`);
+    const remedy = 'Correct the machine; nothing was started or changed.';
+    return makeFault('state_machine_failed', `the state machine ${fault}`, remedy);
   }
   const file = await openDataFile({
     path: configuration.dataFile,

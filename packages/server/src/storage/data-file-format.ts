@@ -75,7 +75,8 @@ export function formatDataFile(
   const fault = known ? null : stateMachineFault(stateMachine);
   if (fault !== null) {
     const message = `the state machine ${fault}`;
-    return Promise.resolve(makeFault('state_machine_failed', message));
+    const remedy = 'Correct the machine; nothing was made.';
+    return Promise.resolve(makeFault('state_machine_failed', message, remedy));
   }
   const machine = known ? stateMachine : machineIdentityOf(stateMachine, sha256);
   const blocks = options.blocks ?? { size: 0, read: (): Uint8Array => new Uint8Array(0) };

@@ -2,7 +2,7 @@ import { compareBytes, hashBytes } from '../bytes.ts';
 import type { TableOptions } from '../forest-types.ts';
 import { Layer } from '../layer.ts';
 import { RecordKind } from '../record.ts';
-import { assert, present } from '../std/assert.ts';
+import { AssertionError, assert, present } from '../std/assert.ts';
 import { LayerSource, MergedCursor, type RecordSource } from './merged-cursor.ts';
 import { PAGE_SIZE_MIN, pageKeySizeMax, recordKind, valueSizeMax } from './page.ts';
 import { RecordFold } from './record-fold.ts';
@@ -284,7 +284,10 @@ export class LeveledTable {
   }
 
   private assertFits(key: Uint8Array, value: Uint8Array): void {
-    assert(key.length <= pageKeySizeMax(this.blockSize), 'a key is within the limit');
-    assert(value.length <= valueSizeMax(this.blockSize), 'a value is within the limit');
+    const keyMax = pageKeySizeMax(this.blockSize);
+    const valueMax = valueSizeMax(this.blockSize);
+    if (key.length <= keyMax && value.length <= valueMax) return;
+    const found = `a key of ${key.length} bytes with a value of ${value.length}`;
+    throw new AssertionError(`${found}; at most ${keyMax} and ${valueMax} fit the block size`);
   }
 }
