@@ -10,7 +10,8 @@ import {
   type ReadLevel,
   type View,
 } from '@kimberlite/vsr';
-import type { QueryWorkload } from '../workload/workload.ts';
+import type { QueryWorkload, WorkloadRequest } from '../workload/workload.ts';
+import { drawnRequest } from '../workload/workload-fault.ts';
 
 /** Queries of one client that may wait for an answer. */
 const PENDING_MAX = 4;
@@ -93,7 +94,7 @@ export class QueryDriver {
     } | null,
   ): void {
     const { level, lagMax, nearest } = query;
-    const { operation, body } = asked ?? this.setup.workload.next(this.prng);
+    const { operation, body } = asked ?? this.draw();
     const known = nearest < this.setup.replicaCount;
     this.session.setNearest(known ? nearest : null);
     const out: QueryEffect[] = [];
@@ -104,6 +105,10 @@ export class QueryDriver {
       if (effect.kind === 'send') this.setup.onAsked(effect.message.header.checksum);
     }
     this.apply(out);
+  }
+
+  private draw(): WorkloadRequest {
+    return drawnRequest('queries of the workload', this.setup.workload.next(this.prng));
   }
 
   private apply(effects: readonly QueryEffect[]): void {

@@ -12,6 +12,7 @@ import {
   type View,
 } from '@kimberlite/vsr';
 import type { Workload, WorkloadRequest } from '../workload/workload.ts';
+import { drawnRequest } from '../workload/workload-fault.ts';
 import { BURSTS_OFF, type BurstOptions } from './bursts.ts';
 import { QueryDriver } from './query-driver.ts';
 
@@ -188,7 +189,8 @@ export class SimulatedClient {
   /** Asks what the workload draws, if the session is free. True when it asked. */
   ask(): boolean {
     if (this.session.state !== 'ready') return false;
-    this.submit(this.setup.workload.next(this.workloadPrng), null);
+    const request = this.setup.workload.next(this.workloadPrng);
+    this.submit(drawnRequest('the workload', request), null);
     return true;
   }
 

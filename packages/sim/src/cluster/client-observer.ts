@@ -2,6 +2,7 @@ import type { Exposure } from '../byzantine/exposure.ts';
 import type { Checkers } from '../checkers/checkers.ts';
 import type { ClientObserver } from '../client/simulated-client.ts';
 import type { Totals } from '../run/totals.ts';
+import { RefusalStreak } from '../workload/workload-fault.ts';
 
 /** Of a cluster, what hears its clients. */
 interface Heard {
@@ -15,11 +16,13 @@ interface Heard {
 /** What the clients of a cluster tell, taken to the checkers and the totals. */
 export function clientObserver(cluster: Heard): ClientObserver {
   const { checkers, totals } = cluster;
+  const streak = new RefusalStreak();
   const judge = (look: () => void): void => cluster.judge(look);
   return {
     invoked: (client, request) => judge(() => checkers.invoked(client, request)),
     sending: (checksum) => judge(() => checkers.sending(checksum)),
     replied: (client, request, reply) => {
+      streak.end();
       judge(() => checkers.replied(client, request, reply));
       const { op, requestChecksum } = reply.header;
       cluster.exposure?.onReplied({ client, op, requestChecksum });
@@ -28,6 +31,8 @@ export function clientObserver(cluster: Heard): ClientObserver {
       totals.definiteRefusals += 1;
       if (refusal.reason === 'busy') totals.busyRefusals += 1;
       judge(() => checkers.refusedDefinitely(client, request, refusal));
+      // Where somebody lies, a refusal says nothing about the request.
+      if (refusal.reason === 'invalid' && cluster.exposure === null) streak.add(request);
     },
     indefinite: (client) => {
       totals.indefiniteReplies += 1;

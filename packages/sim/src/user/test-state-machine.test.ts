@@ -1,10 +1,14 @@
 // What a state machine may not touch has to be touched here, and compared with what it was.
 /* oxlint-disable no-restricted-globals, no-restricted-properties, typescript/unbound-method */
-import type { ExecuteContext, Request, StateMachine } from '@kimberlite/vsr';
+import type { ExecuteContext, Prng, Request, StateMachine } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { counterMachine, counterWorkload } from '../workload/counter-machine.ts';
-import type { Workload } from '../workload/workload.ts';
-import { type StateMachineReport, testStateMachine } from './test-state-machine.ts';
+import type { Workload, WorkloadRequest } from '../workload/workload.ts';
+import {
+  type StateMachineReport,
+  type StateMachineTest,
+  testStateMachine,
+} from './test-state-machine.ts';
 
 type Execute = (request: Request, context: ExecuteContext) => Uint8Array;
 
@@ -212,6 +216,60 @@ describe('testing a state machine', { timeout: 120_000 }, () => {
     expect(explanation).toContain(', machine of the user, ');
     expect(explanation).not.toContain(', counter, ');
     expect(report.failure?.explanation).toMatch(/^replica 0 /m);
+  });
+
+  it.each([
+    [{ runs: 0 }, RangeError, 'runs must be a whole number from 1, not 0'],
+    [{ runs: 1.5 }, RangeError, 'runs must be a whole number from 1, not 1.5'],
+    [{ runs: '3' }, TypeError, 'runs must be a whole number from 1, not the string 3'],
+    [{ seed: 1 }, TypeError, 'seed must be a bigint, such as 1n, not the number 1'],
+    [{ seed: undefined }, TypeError, 'seed must be a bigint, such as 1n, not undefined'],
+    [{ seed: -1n }, RangeError, 'seed must be from 0n to 2^64 - 1, not -1n'],
+    [{ seed: (1n << 64n) - 1n, runs: 2 }, RangeError, 'runs must not go beyond seed 2^64 - 1: '],
+    [{ replays: -1 }, RangeError, 'replays must be a whole number from 0, not -1'],
+    [{ onRun: 'told' }, TypeError, 'onRun must be a function, not the string told'],
+  ])('refuses %o', (wrong, type, message) => {
+    // SAFETY: what a program without types would do.
+    const test = { seed: 1n, runs: 1, ...wrong } as unknown as StateMachineTest;
+    const testing = (): unknown => testStateMachine(() => counterWorkload, test);
+    expect(testing).toThrow(type);
+    expect(testing).toThrow(message);
+  });
+
+  it('blames the workload for operations that are none', () => {
+    for (const operation of [3, 65_536]) {
+      const next = (): WorkloadRequest => ({ operation, body: new Uint8Array(1) });
+      const wrong = `drew operation ${operation}; operations are 16 to 65535`;
+      const test = { seed: 1n, runs: 1, scenario: 'baseline' };
+      const requests = testStateMachine(() => ({ ...counterWorkload, next }), test);
+      expect(messageOf(requests)).toBe(`the workload ${wrong}`);
+      expect(requests.failure?.explanation).toBe(`seed 1: the workload ${wrong}`);
+      const { queries } = counterWorkload;
+      if (queries === undefined) throw new Error('counters have queries');
+      const asking = { ...counterWorkload, queries: { ...queries, next } };
+      expect(messageOf(testStateMachine(() => asking, test))).toBe(
+        `queries of the workload ${wrong}`,
+      );
+    }
+  });
+
+  it('ends where validate refuses everything, and not where it refuses nearly everything', () => {
+    const test = { seed: 1n, runs: 1, scenario: 'baseline' };
+    const machine: StateMachine = { ...counterMachine, validate: () => false };
+    const refusing = { ...counterWorkload, stateMachine: () => machine };
+    const report = testStateMachine(() => refusing, test);
+    expect(messageOf(report)).toMatch(
+      /^validate refused 20000 requests in a row, none was accepted .* was operation /,
+    );
+    expect(report.failure?.seed).toBe(1n);
+    // One in a hundred is sound.
+    const next = (prng: Prng): WorkloadRequest =>
+      prng.below(100) === 0
+        ? counterWorkload.next(prng)
+        : { operation: 60_000, body: new Uint8Array(1) };
+    const impolite = testStateMachine(() => ({ ...counterWorkload, next }), test);
+    expect(impolite.failure).toBeNull();
+    expect(impolite.totals.definiteRefusals).toBeGreaterThan(1_000);
   });
 
   it('refuses a scenario that there is not', () => {

@@ -9,17 +9,18 @@ import { runSeed } from '../run/run-seed.ts';
 import { addTotals, emptyTotals, type Totals } from '../run/totals.ts';
 import { scenarioOptions } from '../scenarios/registry.ts';
 import type { Workload } from '../workload/workload.ts';
+import { checkOptions } from './check-options.ts';
 import { guardedWorkload } from './guarded-machine.ts';
 
 /** Which seeds a state machine is tested with, and under which faults. */
 export interface StateMachineTest {
-  /** The first seed; those after it follow. */
+  /** The first seed, from 0n to 2^64 - 1; those after it follow, none beyond 2^64 - 1. */
   readonly seed: bigint;
-  /** Seeds to run, at most: the first failure ends the test. At least 1. */
+  /** Seeds to run, at most: the first failure ends the test. A whole number from 1. */
   readonly runs: number;
   /** Default `swarm`: all faults, drawn from the seed. `vopr list` has the others. */
   readonly scenario?: string;
-  /** Replays that minimising a failure may take; default 200, 0 for none. */
+  /** Replays that minimising a failure may take; a whole number, default 200, 0 for none. */
   readonly replays?: number;
   /** Told after each seed. */
   readonly onRun?: (run: { readonly seed: bigint; readonly verdict: string }) => void;
@@ -49,6 +50,8 @@ export interface StateMachineReport {
   readonly failure: StateMachineFailure | null;
 }
 
+type Explained = Omit<StateMachineFailure, 'stack' | 'wrongReply'>;
+
 const REPLAYS_USUAL = 200;
 const TIMELINE = { width: 80, moments: 12 };
 /** Lines of a stack that an explanation shows. */
@@ -58,14 +61,16 @@ const FRAMES_MAX = 8;
  * Runs a state machine of one's own on simulated clusters with all faults of the simulator, a seed
  * after the other, until one fails. `make` is called once a run and returns the machine, the model
  * that its replies are compared with, and what clients ask. The same seed fails the same way on any
- * machine. Throws when there is no scenario of that name.
+ * machine. What no state machine can be tested with is thrown before the first run, by the name of
+ * the option: a TypeError or a RangeError, as where there is no scenario of that name.
  */
 export function testStateMachine(make: () => Workload, test: StateMachineTest): StateMachineReport {
+  checkOptions(test);
   const scenario = test.scenario ?? 'swarm';
   const workload = (): Workload => guardedWorkload(make());
   const totals = emptyTotals();
   for (let run = 0; run < test.runs; run += 1) {
-    const seed = BigInt.asUintN(64, test.seed + BigInt(run));
+    const seed = test.seed + BigInt(run);
     const options = scenarioOptions(scenario, seed);
     if (options === null) throw new RangeError(`there is no scenario '${scenario}'`);
     const result = runSeed({ seed, simulation: options, workload });
@@ -75,17 +80,21 @@ export function testStateMachine(make: () => Workload, test: StateMachineTest): 
     const bundle = bundleOf(result, { ...context, options });
     if (bundle === null) continue;
     const { stack, wrongReply } = result;
-    const failure = explained(bundle, workload, test.replays ?? REPLAYS_USUAL);
+    const failure = result.inWorkload
+      ? unexplained(bundle)
+      : explained(bundle, workload, test.replays ?? REPLAYS_USUAL);
     return { runs: run + 1, totals, failure: { ...failure, stack, wrongReply } };
   }
   return { runs: test.runs, totals, failure: null };
 }
 
-function explained(
-  bundle: Bundle,
-  workload: () => Workload,
-  replays: number,
-): Omit<StateMachineFailure, 'stack' | 'wrongReply'> {
+/** A workload that asks what no client can fails alike under whatever faults. */
+function unexplained(bundle: Bundle): Explained {
+  const { seed, message } = bundle;
+  return { seed, message, explanation: `seed ${seed}: ${message}`, bundle };
+}
+
+function explained(bundle: Bundle, workload: () => Workload, replays: number): Explained {
   const { seed, message } = bundle;
   const found =
     replays === 0
