@@ -53,6 +53,9 @@ describe('command line', () => {
       ['run', 'twice'],
       ['run', '--seed', '-1'],
       ['run', '--seed', '18446744073709551616'],
+      ['run', '--seed', '18446744073709551615', '--runs', '2'],
+      ['stats', '--seed', '18446744073709551615', '--runs', '2'],
+      ['mutants', '--seed', '18446744073709551615'],
       ['run', '--runs', '0'],
       ['run', '--runs', 'many'],
       ['run', '--jobs', '1.5'],
@@ -137,6 +140,11 @@ describe('command line', () => {
     expect(errorOf('run', '--seed', '-1')).toBe(seed);
     expect(errorOf('run', '--seed=-1')).toBe(seed);
     expect(errorOf('timeline', '--seed', '-1')).toBe(seed);
+    expect(errorOf('run', '--seed', '18446744073709551606', '--runs', '11')).toBe(
+      '11 runs from --seed 18446744073709551606 go beyond the last seed, 2^64 - 1; ' +
+        'there are 10 from there',
+    );
+    expect(errorOf('run', '--seed', '18446744073709551606', '--runs', '10')).toBe('a run');
     const time = '--for -5m is no time to run for; it takes one such as 90s, 10m or 8h';
     expect(errorOf('run', '--for', '-5m')).toBe(time);
     expect(errorOf('run', '--for', '0m')).toMatch(/^--for 0m is no time/);

@@ -11,6 +11,7 @@ import {
   countOf,
   named,
   partOf,
+  refuseBeyondLastSeed,
   type Shard,
   secondsOf,
   seedOf,
@@ -106,6 +107,8 @@ type Parsed = ReturnType<
 type Values = Parsed['values'];
 
 const BUNDLES_DEFAULT = 'vopr-failures';
+/** Runs of the swarm that a mutant may survive. */
+export const MUTANT_RUNS_USUAL = 2_000;
 const RUNS_MAX = 100_000_000;
 
 /** Reads a command line; what is wrong with it comes back as `usage`. Never throws. */
@@ -230,10 +233,12 @@ function runArguments(values: Values): RunArguments {
   if (trace && ((runs ?? 1) !== 1 || seconds !== null || scenarios.length > 1)) {
     throw new WrongValue('--trace shows one run; leave --runs, --for and --all-scenarios out');
   }
+  const seed = values.seed === undefined ? null : seedOf(values.seed);
+  if (seed !== null) refuseBeyondLastSeed(seed, runs ?? 1);
   const several = seconds !== null || (runs ?? 1) * scenarios.length > 1;
   const jobs = values.jobs ?? String(several ? availableParallelism() : 1);
   return {
-    seed: values.seed === undefined ? null : seedOf(values.seed),
+    seed,
     runs: runs ?? (seconds === null ? 1 : null),
     seconds,
     jobs: countOf('--jobs', jobs, 1024),
@@ -286,9 +291,12 @@ function eventsOf(values: Values, usual: string): number {
 function mutantArguments(values: Values, words: readonly string[]): MutantArguments {
   const given = values.runs ?? values.iterations ?? null;
   const byScenario = values['by-scenario'] ?? false;
+  const seed = seedOf(values.seed ?? '1');
+  const runs = given === null ? null : countOf('--runs', given, 1_000_000);
+  refuseBeyondLastSeed(seed, runs ?? MUTANT_RUNS_USUAL);
   return {
-    seed: seedOf(values.seed ?? '1'),
-    runs: given === null ? null : countOf('--runs', given, 1_000_000),
+    seed,
+    runs,
     seconds: values.for === undefined ? null : secondsOf(values.for),
     jobs: countOf('--jobs', values.jobs ?? '1', 1024),
     names: words.map((word) => (byScenario ? provenScenario(word) : plantable(word))),

@@ -8,8 +8,8 @@ const all = { index: 0, of: 1 };
 describe('a campaign', () => {
   it('is the same whether one machine runs it or many share it', () => {
     const name = (options: Parameters<typeof placeOf>[0], run: number): string => {
-      const { seed, scenario } = placeOf(options, run);
-      return `${scenario} ${seed}`;
+      const place = placeOf(options, run);
+      return `${place?.scenario} ${place?.seed}`;
     };
     for (const runs of [1, 7, 100]) {
       const whole = { seed: 5n, runs, scenarios, shard: all };
@@ -25,9 +25,19 @@ describe('a campaign', () => {
     }
   });
 
-  it('goes round at the last seed', () => {
-    const last = { seed: (1n << 64n) - 1n, scenarios: ['swarm'], shard: all };
-    expect(placeOf(last, 1).seed).toBe(0n);
+  it('ends with the last seed', async () => {
+    const seed = (1n << 64n) - 1n;
+    const last = { seed, scenarios: ['baseline'], shard: all };
+    expect(placeOf(last, 0)).toEqual({ seed, scenario: 'baseline' });
+    expect(placeOf(last, 1)).toBeNull();
+    const seeds: bigint[] = [];
+    await runCampaign({
+      ...{ ...last, runs: null, seconds: 600, jobs: 1, failFast: false, checkDeterminism: false },
+      onResult: (_, result) => seeds.push(result.seed),
+      onProgress: () => {},
+      stop: new AbortController().signal,
+    });
+    expect(seeds).toEqual([seed]);
   });
 
   it('begins no run when its time is up, and counts by scenario', async () => {

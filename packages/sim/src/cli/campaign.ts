@@ -1,7 +1,7 @@
 import type { RunResult } from '../run/run-seed.ts';
 import { addTotals, emptyTotals, type Totals } from '../run/totals.ts';
 import { type Desk, drive } from './drive-worker.ts';
-import type { Shard } from './values.ts';
+import { SEED_MAX, type Shard } from './values.ts';
 import { type Job, runJob } from './worker.ts';
 
 export interface CampaignOptions {
@@ -70,17 +70,17 @@ export function runsOf(
 /**
  * The seed and scenario of the n-th run of a shard. Scenarios take turns, so that a campaign that
  * ends early has run all of them alike; shards take every so-many-th run, so that together they
- * make up exactly the campaign without shards.
+ * make up exactly the campaign without shards. Null where the seeds are used up.
  */
 export function placeOf(
   options: Pick<CampaignOptions, 'seed' | 'scenarios' | 'shard'>,
   run: number,
-): { readonly seed: bigint; readonly scenario: string } {
+): { readonly seed: bigint; readonly scenario: string } | null {
   const { seed, scenarios, shard } = options;
   const place = shard.index + run * shard.of;
   const scenario = scenarios[place % scenarios.length] ?? 'swarm';
   const offset = BigInt(Math.floor(place / scenarios.length));
-  return { seed: BigInt.asUintN(64, seed + offset), scenario };
+  return seed + offset > SEED_MAX ? null : { seed: seed + offset, scenario };
 }
 
 /** Runs seeds one after another, or spread over worker threads. */
@@ -104,8 +104,10 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     if (options.failFast && campaign.failures.length > 0) return null;
     if (limit !== null && next >= limit) return null;
     if (options.seconds !== null && elapsed() >= options.seconds) return null;
+    const place = placeOf(options, next);
+    if (place === null) return null;
     next += 1;
-    return { ...placeOf(options, next - 1), checkDeterminism: options.checkDeterminism };
+    return { ...place, checkDeterminism: options.checkDeterminism };
   };
   const put = ({ scenario }: Job, result: RunResult): void => {
     addResult(campaign, scenario, result);

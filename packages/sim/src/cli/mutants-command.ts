@@ -3,11 +3,10 @@ import { MUTANTS } from '../mutants/catalogue.ts';
 import { type Mutant, mutantsOfPart } from '../mutants/mutant.ts';
 import { mutantOfScenario, SCENARIO_MUTANTS } from '../mutants/scenario-mutants.ts';
 import { UNCAUGHT_MUTANTS } from '../mutants/uncaught-mutants.ts';
-import type { MutantArguments } from './arguments.ts';
+import { MUTANT_RUNS_USUAL, type MutantArguments } from './arguments.ts';
 import { type MutantResult, runMutant } from './run-mutants.ts';
 
-/** Runs that a mutant may survive: of the swarm, and of the scenario that is made for it. */
-const RUNS_SWARM = 2_000;
+/** Runs that a mutant may survive of the scenario that is made for it. */
 const RUNS_SCENARIO = 500;
 /** Of one that is believed to be harmless, unless it is asked for by name: it still has to fit. */
 const RUNS_HARMLESS = 20;
@@ -60,7 +59,7 @@ function chosenMutants({ names, part, byScenario }: MutantArguments): Mutant[] {
 
 function runsOf(mutant: Mutant, { byName }: { readonly byName: boolean }): number {
   if (mutant.harmless !== undefined && !byName) return RUNS_HARMLESS;
-  return mutant.scenario === undefined ? RUNS_SWARM : RUNS_SCENARIO;
+  return mutant.scenario === undefined ? MUTANT_RUNS_USUAL : RUNS_SCENARIO;
 }
 
 function rowText(

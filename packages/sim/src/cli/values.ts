@@ -11,16 +11,26 @@ export interface Shard {
   readonly of: number;
 }
 
-const U64_MAX = (1n << 64n) - 1n;
+/** The last seed that there is. */
+export const SEED_MAX: bigint = (1n << 64n) - 1n;
 
 export function seedOf(text: string): bigint {
   if (isNegative(text)) {
     throw new WrongValue(`--seed ${text}: no seed is negative; there are those from 0 to 2^64 - 1`);
   }
-  if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > U64_MAX) {
+  if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > SEED_MAX) {
     throw new WrongValue(`--seed takes a number from 0 to 2^64 - 1, not '${text}'`);
   }
   return BigInt(text);
+}
+
+/** So many seeds from the first one: the generator has no seed beyond the last. */
+export function refuseBeyondLastSeed(seed: bigint, runs: number): void {
+  const left = SEED_MAX - seed + 1n;
+  if (BigInt(runs) <= left) return;
+  throw new WrongValue(
+    `${runs} runs from --seed ${seed} go beyond the last seed, 2^64 - 1; there are ${left} from there`,
+  );
 }
 
 export function countOf(option: string, text: string, most: number): number {
