@@ -3,6 +3,7 @@ import process from 'node:process';
 import { MUTANTS } from '../mutants/catalogue.ts';
 import { commitName } from './commit.ts';
 import { nodePath, withPlanted } from './run-mutants.ts';
+import { SignalRelay, signalExitCode } from './signal-relay.ts';
 
 const EXIT_USAGE = 2;
 
@@ -24,21 +25,28 @@ export async function runPlanted(mutant: string | null): Promise<number | null> 
     process.stderr.write(`vopr: ${what} is wanted, which is not to be had here\n`);
     return EXIT_USAGE;
   }
-  return await withPlanted(chosen, (planted) => {
+  const relay = new SignalRelay();
+  const ended = withPlanted(chosen, (planted) => {
     if ('fault' in planted) {
       process.stderr.write(`vopr: '${chosen.name}' can't be planted: ${planted.fault}\n`);
       return Promise.resolve(EXIT_USAGE);
     }
-    return runCopy(planted.main, chosen.name);
+    const { received } = relay;
+    if (received !== null) return Promise.resolve(signalExitCode(received));
+    return runCopy(planted.main, chosen.name, relay);
   });
+  return await ended.finally(() => relay.end());
 }
 
-function runCopy(main: string, mutant: string): Promise<number> {
+function runCopy(main: string, mutant: string, relay: SignalRelay): Promise<number> {
   const args = ['--conditions=@kimberlite/source', main, ...process.argv.slice(2)];
   const env = { ...process.env, VOPR_PLANTED: mutant, VOPR_COMMIT: commitName() };
   return new Promise((resolve, reject) => {
     const child = spawn(nodePath, args, { stdio: 'inherit', env });
+    relay.follow(child);
     child.on('error', reject);
-    child.on('close', (code) => resolve(code ?? EXIT_USAGE));
+    child.on('close', (code, signal) => {
+      resolve(code ?? (signal === null ? EXIT_USAGE : signalExitCode(signal)));
+    });
   });
 }

@@ -28,6 +28,9 @@ import {
 
 const EXIT_BAD_INPUT = 2;
 
+/** One Ctrl-C may come twice: from the terminal, and from the process that planted a bug. */
+const SAME_INTERRUPT_MILLIS = 500;
+
 /** Failures that are explained at once; the others have their bundles. */
 const EXPLAINED_MAX = 3;
 
@@ -51,9 +54,12 @@ async function runHere(run: RunArguments): Promise<number> {
   const progress = new ProgressLine();
   const bundles = new Map<string, StoredBundle>();
   const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  // The next one ends the process as usual.
-  process.once('SIGINT', interrupt);
+  const interrupt = (): void => {
+    stop.abort();
+    // The next one ends the process as usual.
+    setTimeout(() => process.removeListener('SIGINT', interrupt), SAME_INTERRUPT_MILLIS).unref();
+  };
+  process.on('SIGINT', interrupt);
   // Said before anything can end the process: a fresh seed would be lost with it.
   const several = runsOf(run) !== 1;
   if (several || scenarios.length > 1)
@@ -70,7 +76,7 @@ async function runHere(run: RunArguments): Promise<number> {
       if (several) progress.print(() => progressText(now, runsOf(run)));
     },
   });
-  process.removeListener('SIGINT', interrupt);
+  if (!stop.signal.aborted) process.removeListener('SIGINT', interrupt);
   progress.end();
   const text = run.json
     ? campaignJson(campaign, context)
