@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ReplicaReport } from './cluster/ask-replicas.ts';
+import { recoverRefusal } from './replica/may-recover.ts';
 import { availabilityFault, statusText } from './status.ts';
 import { answer, silent } from './testing/reports.ts';
 
@@ -16,6 +17,20 @@ describe('what status says of the cluster', () => {
     });
     const two = [answer(0, 5), answer(1, 5), silent, silent, silent];
     expect(availabilityFault(two)).toMatchObject({ exitCode: 9 });
+  });
+
+  it('is nothing when they are of two clusters', () => {
+    const other = answer(1, 3);
+    if (!('status' in other)) throw new Error('it answers');
+    const stranger = { ...other, status: { ...other.status, cluster: '77' } };
+    const reports = [answer(0, 3), stranger, answer(2, 3)];
+    const fault = {
+      exitCode: 2,
+      message: 'the endpoints are of several clusters: 7 and 77',
+      remedy: expect.stringContaining('--cluster'),
+    };
+    expect(availabilityFault(reports)).toMatchObject(fault);
+    expect(recoverRefusal(reports, 2, 1)).toMatchObject(fault);
   });
 
   it('is the same when too few of those that answered take part', () => {

@@ -1,7 +1,12 @@
 import { formatAddress, parseAddress, type StatusRecord, statusJson } from '@kimberlite/server';
 import { quorumsOf } from '@kimberlite/vsr';
 import { type Command, Option } from 'commander';
-import { askReplicas, noneAnswered, type ReplicaReport } from './cluster/ask-replicas.ts';
+import {
+  askReplicas,
+  noneAnswered,
+  type ReplicaReport,
+  severalClusters,
+} from './cluster/ask-replicas.ts';
 import { type ConnectionFlags, type OutputFlags, withConnection } from './connection-options.ts';
 import { type CliError, cliError, errorLine } from './fault.ts';
 import { type Io, writeJson } from './io.ts';
@@ -25,10 +30,11 @@ export function addStatusCommand(
     .addHelpText(
       'after',
       `
-One that does not answer is shown as such. Exit code 4 when none does, 9 when so few do, or so few
-of them take part, that nothing can be committed. That views jump, say from 2 to 16 and from 18 to
-32, is normal: the primary of view v is the replica in slot v mod 16, and views of empty slots are
-left out. COMMIT is the newest op that the replica has executed (in JSON commit_min, as a metric
+One that does not answer is shown as such. Exit code 4 when none does, 2 when those that do are of
+two clusters, 9 when so few do, or so few of them take part, that nothing can be committed. That
+views jump, say from 2 to 16 and from 18 to 32, is normal: the primary of view v is the replica in
+slot v mod 16, and views of empty slots are left out.
+COMMIT is the newest op that the replica has executed (in JSON commit_min, as a metric
 vsr_applied_number); what it knows to be committed may be more (commit_max, vsr_commit_number).
 
 Examples:
@@ -60,6 +66,8 @@ export function availabilityFault(reports: readonly ReplicaReport[]): CliError |
   const found = reports.flatMap((report) => ('status' in report ? [report.status] : []));
   const [first] = found;
   if (first === undefined) return noneAnswered(reports);
+  const several = severalClusters(reports);
+  if (several !== null) return several;
   const { replicaCount } = first;
   const answered = new Set(found.map(({ replica }) => replica)).size;
   const silent = reports.length - found.length;

@@ -1,8 +1,8 @@
 import type { BackupHead, StatusRecord } from '@kimberlite/server';
-import { askReplicas, noneAnswered } from '../cluster/ask-replicas.ts';
+import { askReplicas, noneAnswered, severalClusters } from '../cluster/ask-replicas.ts';
 import { removingUnfinished } from '../cluster/unfinished.ts';
 import type { ConnectionFlags, OutputFlags } from '../connection-options.ts';
-import { CliError, cliError, usageError } from '../fault.ts';
+import { CliError, cliError } from '../fault.ts';
 import { type Io, writeJson } from '../io.ts';
 import { ProgressLine } from '../progress.ts';
 import { partialOf } from '../take-name.ts';
@@ -148,10 +148,9 @@ function named({ exitCode, code, message, remedy }: CliError, http: string): Cli
 async function candidatesOf(flags: CreateFlags, io: Io): Promise<Candidate[]> {
   const reports = await askReplicas(flags, io);
   const found = reports.flatMap((report) => ('status' in report ? [report] : []));
-  const clusters = new Set(found.map(({ status }) => status.cluster));
-  if (clusters.size > 1) throw usageError('the endpoints are of several clusters');
-  const [cluster] = clusters;
-  if (cluster === undefined) throw noneAnswered(reports);
+  if (found.length === 0) throw noneAnswered(reports);
+  const several = severalClusters(reports);
+  if (several !== null) throw several;
   return found.sort((first, other) => rankOf(first.status) - rankOf(other.status));
 }
 

@@ -92,3 +92,18 @@ function reasonOf(error: unknown): string {
   }
   return code || (cause instanceof Error ? cause.message : error.message);
 }
+
+/** Replicas of two clusters say nothing together; null where all that answered are of one. */
+export function severalClusters(reports: readonly ReplicaReport[]): CliError | null {
+  const clusters = new Set(
+    reports.flatMap((report) => ('status' in report ? [report.status.cluster] : [])),
+  );
+  if (clusters.size < 2) return null;
+  const names = [...clusters].join(' and ');
+  return cliError(
+    'usage',
+    `the endpoints are of several clusters: ${names}`,
+    'Name those of one cluster, and add --cluster to what writes: a client without it takes ' +
+      'whichever answers first. Nothing was changed.',
+  );
+}

@@ -1,6 +1,6 @@
 import type { StatusRecord } from '@kimberlite/server';
 import { quorumsOf, RECOVERY_VOTERS_MIN } from '@kimberlite/vsr';
-import { noneAnswered, type ReplicaReport } from '../cluster/ask-replicas.ts';
+import { noneAnswered, type ReplicaReport, severalClusters } from '../cluster/ask-replicas.ts';
 import { type CliError, cliError, usageError } from '../fault.ts';
 
 /** The highest op that any of those that answered has in its log. */
@@ -20,6 +20,8 @@ export function recoverRefusal(
   const found = statusesOf(reports);
   const [first] = found.values();
   if (first === undefined) return noneAnswered(reports);
+  const several = severalClusters(reports);
+  if (several !== null) return several;
   const { replicaCount } = first;
   const nothing = 'Nothing was changed.';
   if (replica >= replicaCount) {
