@@ -187,6 +187,15 @@ describe('views_voted', () => {
     expect(broken(() => raise(48, 49, 1))).toBe('views_voted');
     expect(broken(() => raise(49, 49, 0))).toBe('views_voted');
   });
+
+  it('allows a new file the view of a peer that crashed before it could say that it had it', () => {
+    const checker = new ViewsVoted(3);
+    checker.onRecovered(16);
+    for (const slot of [0, 1]) checker.onTrace(slot, vote(16));
+    const raised = { kind: 'view_raised', peer: 1, theirs: View(17), view: View(17) } as const;
+    checker.onTrace(2, raised);
+    checker.onTrace(2, durable(17));
+  });
 });
 
 describe('checkpoint_quorum', () => {
