@@ -1,4 +1,4 @@
-import { isCommand, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
+import { CONFIG_SIMULATION, isCommand, TIMEOUTS_DEFAULT } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { messageIn, type ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { addOne, at, keepBusy, type Settled, settle } from '../testing/settled.ts';
@@ -83,7 +83,9 @@ describe('commits that stand still', () => {
 
   /** So many requests wait for the primary's checkpoint, with nothing in its pipeline. */
   function waitForCheckpoint(replicaCount: number, requests: number): Settled {
-    const settled = settle({ replicaCount, clientCount: requests });
+    // Each keeps its session, whoever registered first.
+    const config = { ...CONFIG_SIMULATION, sessionsMax: 2 * requests };
+    const settled = settle({ replicaCount, clientCount: requests, config });
     const { script, primary } = settled;
     const { checkpointInterval } = script.cluster.options.config;
     script.tap.hang(primary, 'blocks');
