@@ -158,7 +158,8 @@ describe('inspect integrity', () => {
       { severity: 'damage', zone: 'blocks', offset: block?.start, repaired_by: 'backup' },
     ]);
     expect((await run('inspect', 'integrity', rotten)).out).toContain(
-      'a cluster of one or two cannot do without it: restore a backup',
+      'a cluster of one or two cannot do without it: restore a backup, or make a new cluster of ' +
+        'the other one (`recover --from-survivor`)\n',
     );
   });
 
@@ -303,7 +304,9 @@ describe('inspect tables and sessions', () => {
     expect(Number(tables[3]?.['entries'])).toBeGreaterThan(20);
     const text = await run('inspect', 'tables', original);
     expect(text.out).toMatch(/^ID +NAME +RUNS +ENTRIES +BYTES +BLOCKS\n1 +sessions /);
-    expect(text.out).toContain(`as of the checkpoint at op ${String(summary['checkpoint_op'])}: `);
+    expect(text.out).toContain(
+      `\nas of the checkpoint at op ${String(summary['checkpoint_op'])}: what the log holds above it`,
+    );
 
     const sessions = linesOf(await run('inspect', 'sessions', original, '-o', 'json'));
     expect(sessions).toHaveLength(1);
