@@ -27,11 +27,13 @@ export function planText(path: string, plan: SurvivorPlan): string {
   if (!plan.headCertain) {
     lines.push('  something unreadable at the end of the log may hide more ops; they are lost');
   }
-  if (identity.replicaCount === 1) return `${lines.join('\n')}\n`; // Nobody acknowledged but it.
-  lines.push(
-    'perhaps lost: whatever the others acknowledged above op ' +
-      `${Math.max(adoptedOp, committedOp)}, which this replica never saw; nothing here can tell how much`,
-  );
+  // Of one replica there are no others.
+  if (identity.replicaCount > 1) {
+    lines.push(
+      'perhaps lost: whatever the others acknowledged above op ' +
+        `${Math.max(adoptedOp, committedOp)}, which this replica never saw; nothing here can tell how much`,
+    );
+  }
   return `${lines.join('\n')}\n`;
 }
 

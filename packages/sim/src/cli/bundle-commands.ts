@@ -15,11 +15,11 @@ import { EXIT_CODES } from '../run/run-seed.ts';
 import type { BundleArguments, MinimizeArguments } from './arguments.ts';
 import { withBundle, writeBundle } from './bundle-file.ts';
 import { fileFault } from './bundle-folder.ts';
+import { EXIT_BAD_INPUT } from './exit-bad-input.ts';
 import { LineWriter } from './lines.ts';
 import { ProgressLine } from './progress.ts';
 
 const EXIT_NOT_FOUND = 1;
-const EXIT_BAD_INPUT = 2;
 
 /** `vopr repro`: runs a failure again. Returns the exit code of what the replay found, or 1. */
 export async function reproCommand(

@@ -6,9 +6,8 @@ import { BadBundle } from '../explain/bundle-fields.ts';
 import { scenarioOptions } from '../scenarios/registry.ts';
 import { makeFolder, systemReason } from './bundle-folder.ts';
 import { commitName } from './commit.ts';
+import { EXIT_BAD_INPUT } from './exit-bad-input.ts';
 import { runPlanted } from './planted.ts';
-
-const EXIT_BAD_INPUT = 2;
 
 /** A bundle is a few KiB; what is larger than this is something else. */
 const SIZE_MAX = 16 * 1024 * 1024;

@@ -1,7 +1,8 @@
 import type { RunResult } from '../run/run-seed.ts';
 import { addTotals, emptyTotals, type Totals } from '../run/totals.ts';
+import { SEED_MAX } from '../std/seed-max.ts';
 import { type Desk, drive } from './drive-worker.ts';
-import { SEED_MAX, type Shard } from './values.ts';
+import type { Shard } from './values.ts';
 import { type Job, runJob } from './worker.ts';
 
 export interface CampaignOptions {

@@ -2,6 +2,7 @@ import process from 'node:process';
 import { SIM_VERSION } from '../explain/bundle.ts';
 import { parseCommand } from './arguments.ts';
 import { bisectCommand, minimizeCommand, reproCommand, showCommand } from './bundle-commands.ts';
+import { EXIT_BAD_INPUT } from './exit-bad-input.ts';
 import { helpText } from './help.ts';
 import { listJson, listText } from './list.ts';
 import { mutantsCommand } from './mutants-command.ts';
@@ -9,7 +10,6 @@ import { runCommand } from './run-command.ts';
 import { statsCommand } from './stats-command.ts';
 import { timelineCommand } from './timeline-command.ts';
 
-const EXIT_USAGE = 2;
 const EXIT_BROKEN_PIPE = 141;
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -42,7 +42,7 @@ async function main(argv: readonly string[]): Promise<number> {
       return await mutantsCommand(command);
     case 'usage':
       process.stderr.write(`vopr: ${command.error}\nTry 'vopr --help'.\n`);
-      return EXIT_USAGE;
+      return EXIT_BAD_INPUT;
   }
 }
 

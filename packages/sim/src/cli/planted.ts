@@ -2,10 +2,9 @@ import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { MUTANTS } from '../mutants/catalogue.ts';
 import { commitName } from './commit.ts';
+import { EXIT_BAD_INPUT } from './exit-bad-input.ts';
 import { nodePath, withPlanted } from './run-mutants.ts';
 import { SignalRelay, signalExitCode } from './signal-relay.ts';
-
-const EXIT_USAGE = 2;
 
 /** The bug that is planted in this very copy of the sources; null for the code as it is. */
 export function plantedHere(): string | null {
@@ -23,13 +22,13 @@ export async function runPlanted(mutant: string | null): Promise<number | null> 
   if (chosen === undefined || here !== null) {
     const what = mutant === null ? 'code without a planted bug' : `the mutant '${mutant}'`;
     process.stderr.write(`vopr: ${what} is wanted, which is not to be had here\n`);
-    return EXIT_USAGE;
+    return EXIT_BAD_INPUT;
   }
   const relay = new SignalRelay();
   const ended = withPlanted(chosen, (planted) => {
     if ('fault' in planted) {
       process.stderr.write(`vopr: '${chosen.name}' can't be planted: ${planted.fault}\n`);
-      return Promise.resolve(EXIT_USAGE);
+      return Promise.resolve(EXIT_BAD_INPUT);
     }
     const { received } = relay;
     if (received !== null) return Promise.resolve(signalExitCode(received));
@@ -46,7 +45,7 @@ function runCopy(main: string, mutant: string, relay: SignalRelay): Promise<numb
     relay.follow(child);
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      resolve(code ?? (signal === null ? EXIT_USAGE : signalExitCode(signal)));
+      resolve(code ?? (signal === null ? EXIT_BAD_INPUT : signalExitCode(signal)));
     });
   });
 }

@@ -10,6 +10,7 @@ import { type StoredBundle, storeBundle } from './bundle-file.ts';
 import { makeFolder, removeEmpty } from './bundle-folder.ts';
 import { type Campaign, type Failure, runCampaign, runsOf } from './campaign.ts';
 import { commitName } from './commit.ts';
+import { EXIT_BAD_INPUT } from './exit-bad-input.ts';
 import { LineWriter } from './lines.ts';
 import { runPlanted } from './planted.ts';
 import { ProgressLine } from './progress.ts';
@@ -25,8 +26,6 @@ import {
   totalsText,
   unseenScenarios,
 } from './report.ts';
-
-const EXIT_BAD_INPUT = 2;
 
 /** One Ctrl-C may come twice: from the terminal, and from the process that planted a bug. */
 const SAME_INTERRUPT_MILLIS = 500;

@@ -5,12 +5,11 @@ import { RunStatistics, spreadTable } from '../explain/stats.ts';
 import type { RunArguments, StatsArguments } from './arguments.ts';
 import { runCampaign, runsOf } from './campaign.ts';
 import { commitName } from './commit.ts';
+import { EXIT_BAD_INPUT } from './exit-bad-input.ts';
 import { runPlanted } from './planted.ts';
 import { ProgressLine } from './progress.ts';
 import { countersWanted, exitCode, progressText } from './report.ts';
 import { storedStats } from './stored-stats.ts';
-
-const EXIT_BAD_INPUT = 2;
 
 /** `vopr stats`: what runs were like, run now or stored. */
 export async function statsCommand({ paths, run }: StatsArguments): Promise<number> {

@@ -7,9 +7,8 @@ import { type RunResult, runSeed } from '../run/run-seed.ts';
 import { scenarioOptions } from '../scenarios/registry.ts';
 import type { TimelineArguments } from './arguments.ts';
 import { withBundle } from './bundle-file.ts';
+import { EXIT_BAD_INPUT } from './exit-bad-input.ts';
 import { runPlanted } from './planted.ts';
-
-const EXIT_BAD_INPUT = 2;
 
 /** `vopr timeline`: one lane a replica. */
 export async function timelineCommand(options: TimelineArguments): Promise<number> {

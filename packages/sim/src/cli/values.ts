@@ -1,4 +1,5 @@
 import type { MutantPart } from '../mutants/mutant.ts';
+import { SEED_MAX } from '../std/seed-max.ts';
 
 /** A value on the command line that is not what it must be, in one line. */
 export class WrongValue extends Error {
@@ -10,9 +11,6 @@ export interface Shard {
   readonly index: number;
   readonly of: number;
 }
-
-/** The last seed that there is. */
-export const SEED_MAX: bigint = (1n << 64n) - 1n;
 
 export function seedOf(text: string): bigint {
   if (isNegative(text)) {

@@ -1,9 +1,8 @@
+import { SEED_MAX } from '../std/seed-max.ts';
 /** Why a file is no bundle that can be replayed, in one line. */
 export class BadBundle extends Error {
   override readonly name = 'BadBundle';
 }
-
-const U64_MAX = (1n << 64n) - 1n;
 
 /** Fields of a JSON object, read with checks; what is wrong is thrown as a `BadBundle`. */
 export class Fields {
@@ -49,7 +48,7 @@ export class Fields {
   /** A seed: decimal digits, below 2^64. */
   seed(name: string): bigint {
     const text = this.text(name);
-    if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > U64_MAX) {
+    if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) > SEED_MAX) {
       throw this.wrong(name, 'a number from 0 to 2^64 - 1, as a text');
     }
     return BigInt(text);

@@ -111,7 +111,7 @@ export class LostDisk {
     if (old === null) return false;
     const { slot, disk } = old;
     // Where the new disk was put back to an older copy, somebody else looks after the slot.
-    if (cluster.hasGivenUp(slot) || cluster.oldFiles.has(slot)) return false;
+    if (!cluster.hasNewestFile(slot)) return false;
     if (!cluster.faults.allow('lost_disk', slot)) return false;
     cluster.log(() => `the old disk of replica ${slot} comes back to life`);
     const current = swapDisk(this.cluster, slot, disk);

@@ -24,6 +24,14 @@ export const OLD_FILES_OFF: OldFileOptions = {
   filesMax: 0,
 };
 
+/** Many in a run, each of them made good in the end. */
+export const OLD_FILES_OFTEN: OldFileOptions = {
+  copyProbability: 1 / 200,
+  probability: 1 / 50,
+  remedyProbability: 1 / 100,
+  filesMax: 100,
+};
+
 /** Ticks for which the replica is down at most, before it starts from the old file. */
 const DOWN_TICKS_MAX = 50;
 /** Ticks after which an old file that is not refused for good gives way to the newest one. */

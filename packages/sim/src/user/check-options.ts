@@ -1,6 +1,5 @@
+import { SEED_MAX } from '../std/seed-max.ts';
 import type { StateMachineTest } from './test-state-machine.ts';
-
-const SEED_MAX = (1n << 64n) - 1n;
 
 /**
  * Refuses what no test can be made of, by the name of the option: a TypeError where it is of

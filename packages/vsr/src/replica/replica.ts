@@ -128,7 +128,7 @@ export interface Replica {
   /** How this replica's own disk does; by disk-pace.ts, disk-hang.ts. */
   readonly disk: DiskPace;
   // ── the others ────────────────────────────────────────────────────────────────────────────────
-  // on-message.ts, quorum.ts, peer-gone.ts, round-trip.ts, ping.ts, clock-sync.ts,
+  // on-message.ts, quorum.ts, heard.ts, peer-gone.ts, round-trip.ts, ping.ts, clock-sync.ts,
   // checkpoint-ids.ts
   /** Tick at which each slot was last heard, in whatever view. */
   readonly heardAt: number[];

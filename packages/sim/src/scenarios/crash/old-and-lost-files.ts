@@ -1,3 +1,4 @@
+import { OLD_FILES_OFTEN } from '../../run/old-files.ts';
 import { drawn, withReplicas } from '../base.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -16,6 +17,7 @@ export const oldAndLostFiles: Scenario = {
   ],
   options: (seed) => ({
     ...withReplicas(drawn(seed), 4 + Number(seed % 3n)),
+    // The bad copies that there is room for are the old file and the lost one.
     atlas: { wal: false, blocks: false },
     introduced: true,
     lostDisk: {
@@ -24,11 +26,6 @@ export const oldAndLostFiles: Scenario = {
       returnProbability: seed % 2n === 0n ? 0 : 1 / 100,
       disksMax: 100,
     },
-    oldFiles: {
-      copyProbability: 1 / 200,
-      probability: 1 / 50,
-      remedyProbability: 1 / 100,
-      filesMax: 100,
-    },
+    oldFiles: OLD_FILES_OFTEN,
   }),
 };

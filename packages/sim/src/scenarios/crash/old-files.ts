@@ -1,4 +1,5 @@
 import type { NetworkOptions } from '../../network/network.ts';
+import { OLD_FILES_OFTEN } from '../../run/old-files.ts';
 import type { SimulationOptions } from '../../run/options.ts';
 import { drawn, withReplicas } from '../base.ts';
 import type { Scenario } from '../scenario.ts';
@@ -30,11 +31,6 @@ function options(drawnOptions: SimulationOptions, seed: bigint): SimulationOptio
     // The one bad copy that the atlas leaves room for is that of the old file.
     atlas: { wal: false, blocks: false },
     introduced: true,
-    oldFiles: {
-      copyProbability: 1 / 200,
-      probability: 1 / 50,
-      remedyProbability: seed % 3n === 0n ? 0 : 1 / 100,
-      filesMax: 100,
-    },
+    oldFiles: seed % 3n === 0n ? { ...OLD_FILES_OFTEN, remedyProbability: 0 } : OLD_FILES_OFTEN,
   };
 }
