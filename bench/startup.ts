@@ -1,7 +1,8 @@
 /**
  * `npm run bench:startup -- [--megabytes N]`: how long a replica takes to serve again after a
- * `kill -9`, with some state and with ten times as much, beside the bytes of the log that it has to
- * read and replay. A cluster of one, so that nothing is waited for but the disk. Prints JSON.
+ * `kill -9`, with some state and with ten times as much, beside the bytes of the log that this very
+ * start had to read and replay, and how fast that was: what a start without a log takes in the same
+ * run is left out of it. A cluster of one, so that nothing is waited for but the disk. Prints JSON.
  */
 import { once } from 'node:events';
 import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
@@ -45,9 +46,10 @@ try {
   const file = { path, config: CONFIG_DEFAULT, cluster, slot: 0, replicaCount: 1 };
   const made = await formatDataFile({ ...file, stateMachine: createKernel() });
   if (isFault(made)) throw new Error(made.message);
-  const report = [];
-  for (const megabytes of [0, Number(values.megabytes), 10 * Number(values.megabytes)]) {
-    report.push(await measure(megabytes));
+  const empty = await measure(0, 0);
+  const report = [empty];
+  for (const megabytes of [Number(values.megabytes), 10 * Number(values.megabytes)]) {
+    report.push(await measure(megabytes, empty.startSeconds));
   }
   process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
 } finally {
@@ -55,30 +57,57 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** Fills the file up to so much state, then kills and starts the replica a few times. */
-async function measure(megabytes: number): Promise<Readonly<Record<string, unknown>>> {
-  const seconds: number[] = [];
-  let log = { ops: 0, bytes: 0 };
+/** A start, and the log behind the checkpoint that it had to read and replay. */
+interface Start {
+  readonly seconds: number;
+  readonly ops: number;
+  readonly logMegabytes: number;
+  /** Of the log, in megabytes a second, by what the start took above an empty one. */
+  readonly rate: number | null;
+}
+
+interface Report {
+  readonly stateMegabytes: number;
+  readonly fileMegabytes: number;
+  /** Medians. */
+  readonly startSeconds: number;
+  readonly rate: number | null;
+  readonly starts: readonly Start[];
+}
+
+/**
+ * Fills the file up to so much state, then kills and starts the replica a few times, each time with
+ * a log of its own; `emptySeconds` is what a start without a log takes.
+ */
+async function measure(megabytes: number, emptySeconds: number): Promise<Report> {
+  const starts: Start[] = [];
   for (let turn = 0; turn < Number(values.starts); turn += 1) {
     const replica = started.at(-1) ?? (await start());
     if (megabytes > 0) await load(replica, Math.ceil((megabytes * 1e6) / VALUE_SIZE));
-    const state = await stateOf(replica);
+    const { checkpointOp } = await stateOf(replica);
     await kill(replica);
-    log = logSuffix(state.checkpointOp);
+    const log = logSuffix(checkpointOp);
     const begun = performance.now();
     await start();
-    seconds.push((performance.now() - begun) / 1000);
+    const seconds = (performance.now() - begun) / 1000;
+    const rate = log.bytes / 1e6 / (seconds - emptySeconds);
+    starts.push({
+      seconds: rounded(seconds, 3),
+      ops: log.ops,
+      logMegabytes: rounded(log.bytes / 1e6, 1),
+      rate: megabytes > 0 ? rounded(rate, 0) : null,
+    });
   }
-  const entry = {
+  const rates = starts.flatMap(({ rate }) => rate ?? []);
+  const report = {
     stateMegabytes: megabytes,
     fileMegabytes: rounded(statSync(path).size / 1e6, 1),
-    logSuffixOps: log.ops,
-    logSuffixMegabytes: rounded(log.bytes / 1e6, 1),
-    secondsAt200MegabytesPerSecond: rounded(log.bytes / 200e6, 3),
-    startSeconds: { median: rounded(median(seconds), 3), all: seconds.map((s) => rounded(s, 3)) },
+    startSeconds: rounded(median(starts.map(({ seconds }) => seconds)), 3),
+    rate: rates.length > 0 ? median(rates) : null,
+    starts,
   };
-  say(JSON.stringify(entry));
-  return entry;
+  say(JSON.stringify(report));
+  return report;
 }
 
 /** New keys until there are so many, then old ones until the log is long enough. */

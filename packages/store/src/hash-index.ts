@@ -42,29 +42,6 @@ export class HashIndex {
     this.used += 1;
   }
 
-  remove(hash: number, slot: number): void {
-    const { buckets, mask } = this.shard(hash);
-    let hole = hash & mask;
-    while (buckets[hole * 2] !== slot + 1) {
-      assert(buckets[hole * 2] !== 0, 'a removed slot is in the index');
-      hole = (hole + 1) & mask;
-    }
-    // Moves later entries of the probe sequence back, so that no marker of the deleted is needed.
-    for (let at = (hole + 1) & mask; ; at = (at + 1) & mask) {
-      const entry = buckets[at * 2] as number; // SAFETY: at <= mask.
-      if (entry === 0) break;
-      const entryHash = buckets[at * 2 + 1] as number; // SAFETY: as above.
-      const home = entryHash & mask;
-      if (((at - home) & mask) < ((at - hole) & mask)) continue;
-      buckets[hole * 2] = entry;
-      buckets[hole * 2 + 1] = entryHash;
-      hole = at;
-    }
-    buckets[hole * 2] = 0;
-    this.shard(hash).used -= 1;
-    this.used -= 1;
-  }
-
   private shard(hash: number): Shard {
     const shards = this.shards;
     return shards[shards.length === 1 ? 0 : hash >>> 24] as Shard; // SAFETY: 1 or 256 shards.

@@ -34,25 +34,6 @@ export class Layer {
     this.order.insert(inserted, key);
   }
 
-  remove(slot: number): void {
-    const key = this.heap.key(slot);
-    this.order.remove(slot, key);
-    this.index.remove(this.heap.hash(slot), slot);
-    this.heap.remove(slot);
-  }
-
-  /** The slot of the smallest key, or -1. */
-  first(): number {
-    return this.order.seek(null).slot;
-  }
-
-  /** Removes the smallest key. */
-  removeFirst(): void {
-    const slot = this.order.removeFirst();
-    this.index.remove(this.heap.hash(slot), slot);
-    this.heap.remove(slot);
-  }
-
   /** From the first key at or above `from` (null: the first of all). */
   seek(from: Uint8Array | null): OrderCursor {
     return this.order.seek(from);

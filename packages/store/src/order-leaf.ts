@@ -73,7 +73,10 @@ export class OrderLeaf {
   insert(position: number, slot: number, key: Uint8Array): void {
     assert(this.used < LEAF_SIZE, 'a leaf that is full is split');
     const { skip } = this;
-    const strange = skip > 0 && this.heap.prefixCompare(this.first, key, skip) !== 0;
+    // What lies between the first and the last begins with what these two have in common.
+    const isOutermost = position === 0 || position === this.used;
+    const strange =
+      isOutermost && skip > 0 && this.heap.prefixCompare(this.first, key, skip) !== 0;
     this.slots.copyWithin(position + 1, position, this.used);
     this.heads.copyWithin(position + 1, position, this.used);
     this.slots[position] = slot;
@@ -82,29 +85,25 @@ export class OrderLeaf {
     if (strange || COUNTS_TO_REFRESH.has(this.used)) this.refresh();
   }
 
-  remove(position: number): void {
-    this.slots.copyWithin(position, position + 1, this.used);
-    this.heads.copyWithin(position, position + 1, this.used);
-    this.used -= 1;
-  }
-
   /** Gives its upper half away, as a leaf of its own. */
   split(): OrderLeaf {
     const half = this.used >>> 1;
     const upper = new OrderLeaf(this.heap);
     upper.slots.set(this.slots.subarray(half, this.used));
+    upper.heads.set(this.heads.subarray(half, this.used));
+    upper.skip = this.skip;
     upper.used = this.used - half;
     this.used = half;
-    this.refresh();
-    upper.refresh();
+    this.sharpen();
+    upper.sharpen();
     return upper;
   }
 
-  /** Takes over what the next leaf has; there must be room. */
-  join(next: OrderLeaf): void {
-    this.slots.set(next.slots.subarray(0, next.used), this.used);
-    this.used += next.used;
-    this.refresh();
+  /** Looks at the keys again when no more than half of each head tells them apart. */
+  private sharpen(): void {
+    const { heads, used } = this;
+    const [first, last] = [heads[0] as number, heads[used - 1] as number]; // SAFETY: never empty.
+    if ((first ^ last) >>> 16 === 0) this.refresh();
   }
 
   /** What the first key and the last have in common, all between them have. */
@@ -132,7 +131,8 @@ export function headOf(key: Uint8Array, skip: number): number {
   return head >>> 0;
 }
 
-function commonLength(first: Uint8Array, other: Uint8Array): number {
+/** Bytes that two keys begin with. */
+export function commonLength(first: Uint8Array, other: Uint8Array): number {
   const most = Math.min(first.length, other.length);
   let at = 0;
   while (at < most && first[at] === other[at]) at += 1;

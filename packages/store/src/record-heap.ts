@@ -28,9 +28,6 @@ export class RecordHeap {
     const slot = this.rows.acquire();
     this.rows.set(slot, Column.hash, hash);
     this.rows.set(slot, Column.kind, kind);
-    // The row may have had another record: nothing may look alive before both are placed.
-    this.rows.set(slot, Column.keyChunk, -1);
-    this.rows.set(slot, Column.valueChunk, -1);
     this.keys.place(slot, key);
     this.values.place(slot, value);
     return slot;
@@ -40,12 +37,6 @@ export class RecordHeap {
     this.rows.set(slot, Column.kind, kind);
     this.values.discard(slot);
     this.values.place(slot, value);
-  }
-
-  remove(slot: number): void {
-    this.keys.discard(slot);
-    this.values.discard(slot);
-    this.rows.release(slot);
   }
 
   /** A view, valid for ever and never to be changed. */

@@ -17,10 +17,9 @@ export const Column = {
 } as const;
 export type Column = (typeof Column)[keyof typeof Column];
 
-/** A row of integers a slot, in pages of typed arrays that never move; slots are used again. */
+/** A row of integers a slot, in pages of typed arrays that never move. */
 export class Rows {
   private readonly pages: Int32Array[] = [];
-  private readonly free: number[] = [];
   private used = 0;
 
   /** Bytes held. */
@@ -29,16 +28,10 @@ export class Rows {
   }
 
   acquire(): number {
-    const free = this.free.pop();
-    if (free !== undefined) return free;
     const slot = this.used;
     this.used += 1;
     if (slot >>> PAGE_BITS === this.pages.length) this.pages.push(new Int32Array(PAGE_ROWS * ROW));
     return slot;
-  }
-
-  release(slot: number): void {
-    this.free.push(slot);
   }
 
   get(slot: number, column: Column): number {
