@@ -36,9 +36,7 @@ export class LeafHeads {
       const middle = (low + high + 1) >>> 1;
       const other = heads[middle] as number; // SAFETY: middle <= high.
       const above =
-        other === head
-          ? heap.keyCompare(present(leaves[middle]).first, key) > 0
-          : other > head;
+        other === head ? heap.keyCompare(present(leaves[middle]).first, key) > 0 : other > head;
       if (above) high = middle - 1;
       else low = middle;
     }

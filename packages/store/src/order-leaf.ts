@@ -75,8 +75,7 @@ export class OrderLeaf {
     const { skip } = this;
     // What lies between the first and the last begins with what these two have in common.
     const isOutermost = position === 0 || position === this.used;
-    const strange =
-      isOutermost && skip > 0 && this.heap.prefixCompare(this.first, key, skip) !== 0;
+    const strange = isOutermost && skip > 0 && this.heap.prefixCompare(this.first, key, skip) !== 0;
     this.slots.copyWithin(position + 1, position, this.used);
     this.heads.copyWithin(position + 1, position, this.used);
     this.slots[position] = slot;

@@ -64,3 +64,48 @@ export class StagingPool {
     return this.#free.length;
   }
 }
+
+/** Bytes of a chunk: each is a mapping of its own, so they are few. */
+const CHUNK_SIZE = 8 * 1024 * 1024;
+
+/**
+ * Aligned memory for what is read and kept. Pieces are cut from one chunk after another and never
+ * given out again, so they are zeros until somebody writes to them; a chunk goes to the garbage
+ * collector with the last piece of it.
+ */
+export class AlignedChunks {
+  #chunk: Uint8Array<ArrayBuffer>;
+  #used: number;
+  #refused: boolean;
+
+  constructor() {
+    this.#chunk = new Uint8Array(0);
+    this.#used = 0;
+    this.#refused = false;
+  }
+
+  /**
+   * So many bytes, or null once the system refuses a chunk: V8 reserves 10 GiB of addresses for
+   * each, which a limit on them (`ulimit -v`) may not allow. It is not asked again then.
+   */
+  take(size: number): Uint8Array<ArrayBuffer> | null {
+    const taken = Math.ceil(size / PAGE_SIZE) * PAGE_SIZE;
+    assert(taken <= CHUNK_SIZE, 'a piece fits a chunk');
+    if (this.#used + taken > this.#chunk.length && !this.#renew()) return null;
+    const piece = this.#chunk.subarray(this.#used, this.#used + size);
+    this.#used += taken;
+    return piece;
+  }
+
+  #renew(): boolean {
+    if (this.#refused) return false;
+    try {
+      this.#chunk = alignedBytes(CHUNK_SIZE);
+      this.#used = 0;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#refused = true;
+    }
+    return !this.#refused;
+  }
+}

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONFIG_SIMULATION, Prng, SECTOR_SIZE, type Zone, zoneOffset } from '@kimberlite/vsr';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isFault, type ServerFault } from '../errors.ts';
 import { FaultyCalls } from '../testing/faulty-calls.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
@@ -329,6 +329,75 @@ describe('FileStorage', () => {
     expect(calls.count('error')).toBe(2);
     expect(await read(storage, 'superblock', 5 * SECTOR_SIZE, SECTOR_SIZE)).toBeNull();
     expect(await read(storage, 'superblock', 6 * SECTOR_SIZE, SECTOR_SIZE)).not.toBeNull();
+  });
+
+  describe('of a long piece of the log', () => {
+    const length = config.walSlots * config.messageSizeMax;
+    const log = pattern(length, 5);
+
+    beforeEach(async () => {
+      await write(openStorage(), 'wal_prepares', 0, log);
+    });
+
+    it.each(IO_MODES)(
+      'reads many at once, each into memory of its own, in mode %s',
+      async (mode) => {
+        const storage = openWith(openSync(path, 2 | ioFlags(mode)), mode);
+        // More than one chunk of memory.
+        const reads = Array.from({ length: 100 }, () => read(storage, 'wal_prepares', 0, length));
+        const pieces = await Promise.all(reads);
+        for (const bytes of pieces) expect(bytes).toEqual(log);
+        pieces[0]?.fill(0);
+        expect(pieces[1]).toEqual(log);
+      },
+    );
+
+    it('reads all but the sector that the device does not give, and zeros there', async () => {
+      const bad = zoneOffset(config, 'wal_prepares') + 5 * SECTOR_SIZE;
+      const calls: FileCalls = {
+        ...systemCalls,
+        read: (fd, bytes, position, done) => {
+          if (position > bad || position + bytes.length <= bad) {
+            systemCalls.read(fd, bytes, position, done);
+            return;
+          }
+          bytes.fill(0xff);
+          setImmediate(() => done(Object.assign(new Error('bad'), { code: 'EIO' }), 0));
+        },
+      };
+      const { fd, mode } = openBestMode(path, { create: false });
+      const bytes = await read(openWith(fd, mode, calls), 'wal_prepares', 0, length);
+      const expected = log.slice();
+      expected.fill(0, 5 * SECTOR_SIZE, 6 * SECTOR_SIZE);
+      expect(bytes).toEqual(expected);
+    });
+
+    it('reads on when the system transfers less than asked', async () => {
+      const calls = new FaultyCalls(() => ({ kind: 'short' }));
+      const { fd, mode } = openBestMode(path, { create: false });
+      const bytes = await read(openWith(fd, mode, calls), 'wal_prepares', 0, length);
+      expect(bytes).toEqual(log);
+      expect(calls.count('short')).toBeGreaterThanOrEqual(10);
+    });
+
+    it('reads it through a buffer where the system has no addresses left', async () => {
+      const storage = openStorage();
+      let asked = 0;
+      class Memory {
+        constructor() {
+          asked += 1;
+          throw new RangeError('could not allocate memory');
+        }
+      }
+      vi.stubGlobal('WebAssembly', { Memory });
+      try {
+        expect(await read(storage, 'wal_prepares', 0, length)).toEqual(log);
+        expect(await read(storage, 'wal_prepares', 0, length)).toEqual(log);
+      } finally {
+        vi.unstubAllGlobals();
+      }
+      expect(asked).toBe(1);
+    });
   });
 
   it('goes on with what is left when the system transfers less than asked', async () => {

@@ -8,7 +8,7 @@ import {
   zoneSize,
 } from '@kimberlite/vsr';
 import type { ServerFault } from '../errors.ts';
-import { StagingPool } from './aligned-memory.ts';
+import { AlignedChunks, StagingPool } from './aligned-memory.ts';
 import { BlockRoom, type GrowthResult } from './block-room.ts';
 import { type FileCalls, systemCalls } from './file-calls.ts';
 import type { IoMode } from './io-mode.ts';
@@ -25,6 +25,13 @@ import { THREAD_POOL_SIZE } from './thread-pool.ts';
 
 /** Block I/O, growth and reads in flight, at most: the rest of the threads are for the WAL. */
 export const BACKGROUND_IO_MAX = 8;
+
+/**
+ * Bytes from which a read of the log goes straight to the memory in which it is kept. A start reads
+ * a hundred megabytes of it: the copies, and the first touch of where they go, would be for the one
+ * thread that verifies and executes; so the threads that read do it.
+ */
+const STRAIGHT_READ_MIN = 64 * 1024;
 
 /** Milliseconds after which a growth is tried again that something waits for. */
 const GROWTH_RETRY_MILLIS = 1000;
@@ -55,6 +62,7 @@ export class FileStorage implements StoragePort {
   readonly #calls: FileCalls;
   readonly #queue: IoQueue;
   readonly #room: BlockRoom;
+  readonly #chunks: AlignedChunks;
   #closed: boolean;
   /** After a failed write nothing is believed or reported any more. */
   #dead: boolean;
@@ -75,6 +83,7 @@ export class FileStorage implements StoragePort {
       push: (task): void => this.#queue.push(task),
       onGrowth: (result): void => options.onGrowth?.(result),
     });
+    this.#chunks = new AlignedChunks();
     this.#closed = false;
     this.#dead = false;
   }
@@ -103,9 +112,12 @@ export class FileStorage implements StoragePort {
     if (this.#closed || this.#dead) return;
     const { zone, offset, length, background, done } = wanted;
     const position = this.#position(zone, offset, length);
-    const bytes = new Uint8Array(length);
+    const isStraight = zone === 'wal_prepares' && length >= STRAIGHT_READ_MIN;
+    const aligned = isStraight ? this.#chunks.take(length) : null;
+    const bytes = aligned ?? new Uint8Array(length);
     const finish = (ok: boolean): void => done(ok ? bytes : null);
-    this.#queue.push(readTask({ background, position, bytes, finish }));
+    const straight = aligned !== null;
+    this.#queue.push(readTask({ background, position, bytes, straight, finish }));
   }
 
   write(zone: Zone, offset: number, bytes: Uint8Array, done: () => void): void {
@@ -157,7 +169,10 @@ export class FileStorage implements StoragePort {
     const position = task.position + task.progress;
     const { fd } = this.#options;
     if (task.kind === 'read') {
-      this.#calls.read(fd, staging.subarray(0, piece), position, (error, count) =>
+      const target = task.straight
+        ? task.bytes.subarray(task.progress, task.progress + piece)
+        : staging.subarray(0, piece);
+      this.#calls.read(fd, target, position, (error, count) =>
         this.#onRead(task, staging, { error, count }),
       );
       return;
@@ -195,7 +210,7 @@ export class FileStorage implements StoragePort {
       this.#queue.finish(task, false);
       return;
     }
-    task.bytes.set(staging.subarray(0, whole), task.progress);
+    if (!task.straight) task.bytes.set(staging.subarray(0, whole), task.progress);
     this.#advance(task, staging, whole);
   }
 
@@ -212,6 +227,8 @@ export class FileStorage implements StoragePort {
       this.#step(task, staging);
       return;
     }
+    // The system may have filled a part of it before it failed.
+    if (task.straight) task.bytes.fill(0, task.progress, task.progress + SECTOR_SIZE);
     task.unreadable += SECTOR_SIZE;
     if (task.unreadable === task.length) this.#queue.finish(task, false);
     else this.#advance(task, staging, SECTOR_SIZE);

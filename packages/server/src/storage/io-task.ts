@@ -10,6 +10,8 @@ export interface IoTask {
   readonly length: number;
   /** Target of a read; source of a write, followed by zeros up to `length`. */
   readonly bytes: Uint8Array;
+  /** Of a read: `bytes` are aligned, and no staging buffer stands between them and the device. */
+  readonly straight: boolean;
   /** Bytes done, of whole sectors. */
   progress: number;
   /** Tries in a row without progress. */
@@ -29,15 +31,19 @@ const EMPTY = new Uint8Array(0);
 
 /** Nothing of it is done yet. */
 function newTask(
-  of: Pick<IoTask, 'kind' | 'background' | 'position' | 'length' | 'bytes' | 'finish' | 'growth'>,
+  of: Pick<
+    IoTask,
+    'kind' | 'background' | 'position' | 'length' | 'bytes' | 'straight' | 'finish' | 'growth'
+  >,
 ): IoTask {
-  const { kind, background, position, length, bytes, finish, growth } = of;
+  const { kind, background, position, length, bytes, straight, finish, growth } = of;
   return {
     kind,
     background,
     position,
     length,
     bytes,
+    straight,
     progress: 0,
     retries: 0,
     bySector: false,
@@ -49,7 +55,9 @@ function newTask(
 }
 
 /** Fills `bytes` from `position` on; `finish` hears whether the device gave any of it. */
-export function readTask(of: Pick<IoTask, 'background' | 'position' | 'bytes' | 'finish'>): IoTask {
+export function readTask(
+  of: Pick<IoTask, 'background' | 'position' | 'bytes' | 'straight' | 'finish'>,
+): IoTask {
   return newTask({ ...of, kind: 'read', length: of.bytes.length, growth: null });
 }
 
@@ -57,7 +65,7 @@ export function readTask(of: Pick<IoTask, 'background' | 'position' | 'bytes' | 
 export function writeTask(
   of: Pick<IoTask, 'background' | 'position' | 'length' | 'bytes' | 'finish'>,
 ): IoTask {
-  return newTask({ ...of, kind: 'write', growth: null });
+  return newTask({ ...of, kind: 'write', straight: false, growth: null });
 }
 
 /**
@@ -66,6 +74,6 @@ export function writeTask(
  */
 export function growthTask(growth: Growth, finish: IoTask['finish']): IoTask {
   const { position, length } = growth;
-  const bytes = EMPTY;
-  return newTask({ kind: 'write', background: true, position, length, bytes, finish, growth });
+  const place = { position, length, bytes: EMPTY, straight: false };
+  return newTask({ ...place, kind: 'write', background: true, finish, growth });
 }
