@@ -98,11 +98,11 @@ export class OrderLeaf {
     return upper;
   }
 
-  /** Looks at the keys again when no more than half of each head tells them apart. */
+  /** Looks at the keys again when they have more in common than before. */
   private sharpen(): void {
     const { heads, used } = this;
     const [first, last] = [heads[0] as number, heads[used - 1] as number]; // SAFETY: never empty.
-    if ((first ^ last) >>> 16 === 0) this.refresh();
+    if ((first ^ last) >>> 24 === 0) this.refresh();
   }
 
   /** What the first key and the last have in common, all between them have. */
