@@ -26,7 +26,7 @@ import {
   type StoredRecord,
 } from './key-record.ts';
 import { rangePlan } from './read-plan.ts';
-import { KEYS_TABLE, namespacedKey, namespacedKeyStart } from './tables.ts';
+import { KEYS_TABLE, namespacedKey, namespacedKeyStart, outgoingKey } from './tables.ts';
 
 /** Where an operation runs, and the revision that it takes if it changes something. */
 export interface OperationScope extends Change {
@@ -85,14 +85,14 @@ function executePut(
   if (previousBytesMax !== null) {
     previous = shownRecord(readKey(context, namespace, key), previousBytesMax);
   }
-  const row = namespacedKey(namespace, key);
   const delta = putDelta(revision, value);
   if (scope.keeps) {
+    const row = namespacedKey(namespace, key);
     const before = context.get(KEYS_TABLE, row);
     if (before !== null) keepReplaced(key, before, { change: scope, context });
     // Known as a whole and so written: who reads it next need not look below it.
     context.put(KEYS_TABLE, row, combineRecords(before, delta));
-  } else context.merge(KEYS_TABLE, row, delta);
+  } else context.merge(KEYS_TABLE, outgoingKey(namespace, key), delta);
   return { kind: 'put', revision, previous };
 }
 

@@ -1,4 +1,5 @@
 import { assert, Slab } from '@kimberlite/store';
+import { Outgoing } from './outgoing.ts';
 
 /**
  * A key's value in KEYS_TABLE: create revision, mod revision and version (u64 each), then the
@@ -24,16 +25,11 @@ export interface StoredRecord {
 
 /** For records that are read, which stay with whoever asked. */
 const records = new Slab(64 * 1024);
-/**
- * For records on their way into a table, which copies them at once: one piece of memory that stays
- * in the processor's cache. Fresh memory for each put costs more than all else that is done for it.
- */
-const outgoing = new Uint8Array(64 * 1024);
+const outgoing = new Outgoing(64 * 1024);
 
 /** What a blind put merges into the table. The bytes are the caller's until the next call. */
 export function putDelta(revision: number, value: Uint8Array): Uint8Array {
-  const size = VALUE_OFFSET + value.length;
-  const bytes = size <= outgoing.length ? outgoing.subarray(0, size) : records.take(size);
+  const bytes = outgoing.take(VALUE_OFFSET + value.length);
   writeU64(bytes, CREATE_OFFSET, revision);
   writeU64(bytes, MOD_OFFSET, revision);
   writeU64(bytes, VERSION_OFFSET, 1);
