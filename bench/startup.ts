@@ -1,8 +1,10 @@
 /**
- * `npm run bench:startup -- [--megabytes N]`: how long a replica takes to serve again after a
- * `kill -9`, with some state and with ten times as much, beside the bytes of the log that this very
- * start had to read and replay, and how fast that was: what a start without a log takes in the same
- * run is left out of it. A cluster of one, so that nothing is waited for but the disk. Prints JSON.
+ * `npm run bench:startup -- [--megabytes N]`: how long a replica takes after a `kill -9`, with some
+ * state and with ten times as much, and with logs of several lengths: until it takes part again
+ * (its log is read and verified: it votes and acknowledges), and until it serves what a cluster of
+ * one must have executed all of its log for. Of both, what it takes whatever the log (the process,
+ * the state's metadata, code that is not compiled yet), and how fast the log goes. A cluster of
+ * one, so that nothing is waited for but the disk. Prints JSON.
  */
 import { once } from 'node:events';
 import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
@@ -13,6 +15,7 @@ import { Client } from '@kimberlite/client';
 import { createKernel } from '@kimberlite/kernel';
 import { formatDataFile, isFault, randomU128, type StatusRecord, sha256 } from '@kimberlite/server';
 import { CONFIG_DEFAULT, decodeHeader, HEADER_SIZE, zoneOffset } from '@kimberlite/vsr';
+import { isCheckpointing } from './lib/checkpoint-watch.ts';
 import type { Child } from './lib/child.ts';
 import { freePorts } from './lib/free-ports.ts';
 import { startReplicaChild } from './lib/replica-child.ts';
@@ -21,15 +24,17 @@ import { makeWorkDirectory } from './lib/work-directory.ts';
 
 const VALUE_SIZE = 1000;
 const CALLERS = 512;
-/** Ops behind the checkpoint at which the replica is killed: half of an interval. */
-const SUFFIX_OPS = CONFIG_DEFAULT.checkpointInterval / 2;
-const LOOK_MILLIS = 2;
+/** Ops behind the checkpoint at which the replica is killed, in turns; 0: hardly any. */
+const SUFFIX_OPS = [0, 0.55, 0.9].map((share) => share * CONFIG_DEFAULT.checkpointInterval);
+/** Two starts say how fast the log goes when their logs differ by so many megabytes. */
+const DIFFERENCE_MIN = 20;
+const LOOK_MILLIS = 5;
 
 const { values } = parseArgs({
   options: {
     /** The smaller state; the other one is ten times as large. */
     megabytes: { type: 'string', default: '100' },
-    starts: { type: 'string', default: '5' },
+    starts: { type: 'string', default: '9' },
   },
 });
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -46,10 +51,9 @@ try {
   const file = { path, config: CONFIG_DEFAULT, cluster, slot: 0, replicaCount: 1 };
   const made = await formatDataFile({ ...file, stateMachine: createKernel() });
   if (isFault(made)) throw new Error(made.message);
-  const empty = await measure(0, 0);
-  const report = [empty];
-  for (const megabytes of [Number(values.megabytes), 10 * Number(values.megabytes)]) {
-    report.push(await measure(megabytes, empty.startSeconds));
+  const report: Report[] = [];
+  for (const megabytes of [0, Number(values.megabytes), 10 * Number(values.megabytes)]) {
+    report.push(await measure(megabytes));
   }
   process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
 } finally {
@@ -57,61 +61,74 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** A start, and the log behind the checkpoint that it had to read and replay. */
+/** How long a start took, in seconds, and the log behind the checkpoint that it had to read. */
 interface Start {
-  readonly seconds: number;
+  readonly takesPart: number;
+  readonly serves: number;
   readonly ops: number;
   readonly logMegabytes: number;
-  /** Of the log, in megabytes a second, by what the start took above an empty one. */
+}
+
+interface Pace {
+  /** What a start takes whatever its log: the median. */
+  readonly fixedSeconds: number;
+  /** Megabytes of log a second, by the median of what more of it takes; null without any log. */
   readonly rate: number | null;
 }
 
 interface Report {
   readonly stateMegabytes: number;
   readonly fileMegabytes: number;
-  /** Medians. */
-  readonly startSeconds: number;
-  readonly rate: number | null;
+  readonly takesPart: Pace;
+  readonly serves: Pace;
   readonly starts: readonly Start[];
 }
 
-/**
- * Fills the file up to so much state, then kills and starts the replica a few times, each time with
- * a log of its own; `emptySeconds` is what a start without a log takes.
- */
-async function measure(megabytes: number, emptySeconds: number): Promise<Report> {
+/** Fills the file up to so much state, then kills and starts the replica a few times. */
+async function measure(megabytes: number): Promise<Report> {
   const starts: Start[] = [];
   for (let turn = 0; turn < Number(values.starts); turn += 1) {
-    const replica = started.at(-1) ?? (await start());
-    if (megabytes > 0) await load(replica, Math.ceil((megabytes * 1e6) / VALUE_SIZE));
+    const replica = started.at(-1) ?? (await start()).replica;
+    if (megabytes > 0) {
+      const keys = Math.ceil((megabytes * 1e6) / VALUE_SIZE);
+      await load(replica, keys, SUFFIX_OPS[turn % SUFFIX_OPS.length] ?? 0);
+    }
     const { checkpointOp } = await stateOf(replica);
     await kill(replica);
     const log = logSuffix(checkpointOp);
-    const begun = performance.now();
-    await start();
-    const seconds = (performance.now() - begun) / 1000;
-    const rate = log.bytes / 1e6 / (seconds - emptySeconds);
-    starts.push({
-      seconds: rounded(seconds, 3),
-      ops: log.ops,
-      logMegabytes: rounded(log.bytes / 1e6, 1),
-      rate: megabytes > 0 ? rounded(rate, 0) : null,
-    });
+    const { takesPart, serves } = await start();
+    starts.push({ takesPart, serves, ops: log.ops, logMegabytes: rounded(log.bytes / 1e6, 1) });
   }
-  const rates = starts.flatMap(({ rate }) => rate ?? []);
   const report = {
     stateMegabytes: megabytes,
     fileMegabytes: rounded(statSync(path).size / 1e6, 1),
-    startSeconds: rounded(median(starts.map(({ seconds }) => seconds)), 3),
-    rate: rates.length > 0 ? median(rates) : null,
+    takesPart: paceOf(starts, 'takesPart'),
+    serves: paceOf(starts, 'serves'),
     starts,
   };
   say(JSON.stringify(report));
   return report;
 }
 
-/** New keys until there are so many, then old ones until the log is long enough. */
-async function load(replica: Child, keys: number): Promise<void> {
+/** From what every two starts with logs of different lengths say, as single ones vary. */
+function paceOf(starts: readonly Start[], what: 'takesPart' | 'serves'): Pace {
+  const slopes: number[] = [];
+  for (const [index, first] of starts.entries()) {
+    for (const other of starts.slice(index + 1)) {
+      const more = other.logMegabytes - first.logMegabytes;
+      if (Math.abs(more) > DIFFERENCE_MIN) slopes.push((other[what] - first[what]) / more);
+    }
+  }
+  const slope = slopes.length > 0 ? median(slopes) : 0;
+  const fixed = starts.map((each) => each[what] - slope * each.logMegabytes);
+  return {
+    fixedSeconds: rounded(median(fixed), 3),
+    rate: slope > 0 ? rounded(1 / slope, 0) : null,
+  };
+}
+
+/** New keys until there are so many, then old ones until the log has that many ops. */
+async function load(replica: Child, keys: number, suffixOps: number): Promise<void> {
   const client = new Client({ endpoints: [`127.0.0.1:${clientPort}`], cluster });
   const put = async (n: number): Promise<void> => {
     await client.put(`key ${String(n).padStart(9, '0')}`, '.'.repeat(VALUE_SIZE));
@@ -125,22 +142,32 @@ async function load(replica: Child, keys: number): Promise<void> {
       await put(written);
     }
   });
+  const { op: filled } = await stateOf(replica);
   let enough = false;
   const rewriting = callers(async () => {
     while (!enough) await put(Math.ceil(Math.random() * keys));
   });
   while (!enough) {
-    await pause(LOOK_MILLIS);
-    const { op, checkpointOp } = await stateOf(replica);
-    const behind = op - checkpointOp;
-    enough = behind >= SUFFIX_OPS && behind < CONFIG_DEFAULT.checkpointInterval;
+    const state = await look(replica);
+    // All of the log is of keys in no order. While a checkpoint is made, the log goes on.
+    const isMaking = isCheckpointing(state);
+    const isLong = !isMaking && state.op - state.checkpointOp >= suffixOps;
+    enough = state.checkpointOp >= filled && (suffixOps === 0 ? isMaking : isLong);
   }
   await rewriting;
+  while (isCheckpointing(await look(replica))) {
+    // Each turn looks again.
+  }
   await client.close();
 }
 
-/** The replica's process, once the replica serves. */
-async function start(): Promise<Child> {
+async function look(replica: Child): Promise<State> {
+  await pause(LOOK_MILLIS);
+  return await stateOf(replica);
+}
+
+/** The replica's process, once the replica serves, and how long it took. */
+async function start(): Promise<Pick<Start, 'takesPart' | 'serves'> & { replica: Child }> {
   const configuration = {
     'data-file': path,
     cluster: cluster.toString(),
@@ -151,11 +178,17 @@ async function start(): Promise<Child> {
     'http-address': 'off',
   };
   const logFile = join(directory, 'log');
-  const child = startReplicaChild({ name: 'the replica', configuration, logFile });
-  started.push(child);
+  const begun = performance.now();
+  const replica = startReplicaChild({ name: 'the replica', configuration, logFile });
+  started.push(replica);
+  let takesPart: number | null = null;
   for (;;) {
-    const state = await Promise.race([stateOf(child), child.failed()]);
-    if (state.status === 'normal' && state.commitMin === state.op) return child;
+    const state = await Promise.race([stateOf(replica), replica.failed()]);
+    const seconds = rounded((performance.now() - begun) / 1000, 3);
+    if (state.status !== 'recovering') takesPart ??= seconds;
+    if (takesPart !== null && state.status === 'normal' && state.commitMin === state.op) {
+      return { replica, takesPart, serves: seconds };
+    }
     await pause(LOOK_MILLIS);
   }
 }

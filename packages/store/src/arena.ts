@@ -47,6 +47,11 @@ export class Arena {
     this.columnSize = columns.size;
   }
 
+  /** Bytes of live pieces, with what stands before each. */
+  get usedSize(): number {
+    return this.liveSize;
+  }
+
   /** Bytes of all chunks. */
   get heldSize(): number {
     return this.held;

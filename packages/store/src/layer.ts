@@ -18,6 +18,11 @@ export class Layer {
     return this.heap.heldSize + this.order.heldSize + this.index.size * 16;
   }
 
+  /** Bytes of keys and values, about. */
+  get usedSize(): number {
+    return this.heap.usedSize;
+  }
+
   /** The slot of the key, or -1. */
   find(key: Uint8Array, hash: number): number {
     return this.index.find(key, hash, this.heap);

@@ -24,6 +24,11 @@ export class RecordHeap {
     return this.rows.heldSize + this.keys.heldSize + this.values.heldSize;
   }
 
+  /** Bytes of keys and values, about. */
+  get usedSize(): number {
+    return this.keys.usedSize + this.values.usedSize;
+  }
+
   insert(key: Uint8Array, value: Uint8Array, hash: number, kind: RecordKind): number {
     const slot = this.rows.acquire();
     this.rows.set(slot, Column.hash, hash);

@@ -1,13 +1,13 @@
 import type { Expiry } from '../forest-types.ts';
 import type { Layer } from '../layer.ts';
-import type { Combine } from '../record.ts';
+import { type Combine, recordSize } from '../record.ts';
 import { assert, present } from '../std/assert.ts';
 import { isKept, mergeStep, type Pause, type WorkContext } from './merge-step.ts';
 import { LayerSource } from './merged-cursor.ts';
 import { RecordFold } from './record-fold.ts';
 import type { Run } from './run.ts';
 import { RunBuilder } from './run-builder.ts';
-import { LEVEL_EMPTY, type Level } from './table-levels.ts';
+import { LEVEL_EMPTY, type Level, type Merge } from './table-levels.ts';
 
 /** Runs of a level that become one of the next. */
 export const MERGE_WIDTH = 4;
@@ -54,22 +54,58 @@ function* advanceLevel(
   { levels, depth }: { readonly levels: GrowingLevel[]; readonly depth: number },
 ): Generator<Pause, void> {
   const level = levelAt(levels, depth);
-  if (level.merge === null) {
-    const early = level.runs.some((run) => isMostlyExpired(run, { expiry, ...context }));
-    if (level.runs.length < MERGE_WIDTH && !early) return;
-    level.merge = { inputs: level.runs.splice(0, MERGE_WIDTH), from: null, output: null };
-  }
-  const size = level.merge.inputs.reduce((sum, run) => sum + run.size, 0);
+  const merge = mergeOf(level, { expiry, ...context });
+  if (merge === null) return;
+  if (level.merge === null) level.runs.splice(0, merge.inputs.length);
+  const size = sizeOf(merge);
   const bottom = levels.slice(depth + 1).every(isEmpty);
-  const share = Math.ceil(size / stepsOf(depth));
-  const quota = Math.max(STEP_BLOCKS_MIN * context.blockSize, share);
-  const result = yield* mergeStep(context, { table, combine, expiry, bottom, quota }, level.merge);
+  const quota = stepQuota(merge, { depth, ...context });
+  const result = yield* mergeStep(context, { table, combine, expiry, bottom, quota }, merge);
   level.merge = 'merge' in result ? result.merge : null;
   if ('merge' in result || result.run === null) return;
   // When most of it was overwritten the table does not grow: deeper levels would only multiply
   // what they hold of it.
   if (result.run.size * 2 < size) level.runs.unshift(result.run);
   else levelAt(levels, depth + 1).runs.push(result.run);
+}
+
+/**
+ * Bytes of records that a checkpoint looks at for a table, about: no more than the steps of its
+ * merges may, and the changes.
+ */
+export function tableWorkSize(
+  { levels, frozen, expiry }: Omit<TableWork, 'table' | 'combine'>,
+  context: Pick<WorkContext, 'blockSize' | 'horizon'>,
+): number {
+  let size = frozen?.usedSize ?? 0;
+  for (const [depth, level] of levels.entries()) {
+    const merge = mergeOf(level, { expiry, ...context });
+    if (merge !== null) size += stepQuota(merge, { depth, ...context });
+  }
+  return size;
+}
+
+/** The merge of a level that goes on, or that is due to begin; null for none. */
+function mergeOf(
+  { merge, runs }: Level,
+  rule: { readonly expiry: Expiry | null; readonly horizon: number },
+): Merge | null {
+  if (merge !== null) return merge;
+  const early = runs.some((run) => isMostlyExpired(run, rule));
+  if (runs.length < MERGE_WIDTH && !early) return null;
+  return { inputs: runs.slice(0, MERGE_WIDTH), from: null, output: null };
+}
+
+function sizeOf({ inputs }: Merge): number {
+  return inputs.reduce((sum, run) => sum + run.size, 0);
+}
+
+/** Bytes of input after which a step of the merge ends. */
+function stepQuota(
+  merge: Merge,
+  { depth, blockSize }: { readonly depth: number; readonly blockSize: number },
+): number {
+  return Math.max(STEP_BLOCKS_MIN * blockSize, Math.ceil(sizeOf(merge) / stepsOf(depth)));
 }
 
 /**
@@ -121,8 +157,9 @@ function* layerRun(
     fold.older(source.kind(), source.value());
     if (options.bottom) fold.end();
     if (isKept(fold, key, rule)) builder.append(present(fold.kind), key, fold.part);
+    const size = recordSize(key.length, source.value().length);
     source.advance();
-    const pause = sink.recordDone();
+    const pause = sink.recordDone(size);
     if (pause !== null) yield pause;
   }
   return builder.finish();

@@ -11,14 +11,14 @@ import type { Layer } from '../layer.ts';
 import { rootEncode } from '../manifest.ts';
 import type { Combine } from '../record.ts';
 import { assert, present } from '../std/assert.ts';
-import { advanceTable } from './advance-table.ts';
+import { advanceTable, tableWorkSize } from './advance-table.ts';
 import type { BlockDemand } from './block-demand.ts';
 import { BlockHold } from './block-hold.ts';
 import type { FreeSet } from './free-set.ts';
 import type { Pause, WorkContext, WorkSink } from './merge-step.ts';
 import { metadataEncode } from './metadata.ts';
 import { addressAt, referenceAt, referenceBytes } from './reference.ts';
-import type { TableLevels } from './table-levels.ts';
+import type { Level, TableLevels } from './table-levels.ts';
 import { type Tree, treeEmpty } from './tree.ts';
 
 /**
@@ -74,6 +74,9 @@ export class CheckpointJob implements WorkSink {
   private completed: BlockWrite[] = [];
   private treeNow: Tree | null = null;
   private blockedNow = false;
+  /** Bytes of records to look at, about, and those that were. */
+  private readonly size: number;
+  private sizeDone = 0;
   /** Records that the slice may still look at. */
   private recordsLeft = 0;
   /** Finished blocks with which the slice may pause. */
@@ -93,12 +96,18 @@ export class CheckpointJob implements WorkSink {
     this.keeper = storage.keeper;
     this.durable = durable;
     this.taken = durable.used.copy();
+    this.size = this.sizeOf(frozen);
     this.work = this.run(frozen);
   }
 
   /** The tree that was written; null while blocks have yet to be handed out. */
   get written(): Tree | null {
     return this.completed.length > 0 ? null : this.treeNow;
+  }
+
+  /** The share of the work that is done, from 0 to 1, about: what is to be merged may be less. */
+  get progress(): number {
+    return this.size === 0 ? 1 : Math.min(1, this.sizeDone / this.size);
   }
 
   /** Nothing can be handed out before a wanted block is provided. */
@@ -111,8 +120,9 @@ export class CheckpointJob implements WorkSink {
     this.blockedNow = false;
   }
 
-  recordDone(): 'written' | 'sliced' | null {
+  recordDone(size: number): 'written' | 'sliced' | null {
     this.recordsLeft -= 1;
+    this.sizeDone += size;
     if (this.completed.length >= this.goal) return 'written';
     return this.recordsLeft > 0 ? null : 'sliced';
   }
@@ -176,6 +186,21 @@ export class CheckpointJob implements WorkSink {
     }
   }
 
+  private sizeOf({ tables, horizon }: FrozenState): number {
+    const { blockSize } = this.format;
+    let size = 0;
+    for (const frozen of tables) {
+      const work = { ...frozen, levels: this.levelsOf(frozen) };
+      size += tableWorkSize(work, { blockSize, horizon });
+    }
+    return size;
+  }
+
+  /** What the durable tree has of a table. */
+  private levelsOf({ table }: FrozenTable): readonly Level[] {
+    return this.durable.tables.find((each) => each.table === table)?.levels ?? [];
+  }
+
   private *run({ tables, horizon }: FrozenState): Generator<Pause, Tree> {
     const context: WorkContext = {
       blockSize: this.format.blockSize,
@@ -186,8 +211,7 @@ export class CheckpointJob implements WorkSink {
     };
     const levels: TableLevels[] = [];
     for (const frozen of tables) {
-      const before = this.durable.tables.find(({ table }) => table === frozen.table);
-      const after = yield* advanceTable(context, { ...frozen, levels: before?.levels ?? [] });
+      const after = yield* advanceTable(context, { ...frozen, levels: this.levelsOf(frozen) });
       if (after.length > 0) levels.push({ table: frozen.table, levels: after });
     }
     return this.finish(levels, horizon);

@@ -145,6 +145,11 @@ export class Forest {
     return this.job !== null;
   }
 
+  /** The share of the work of the checkpoint that is done, from 0 to 1, about; 1 without one. */
+  get checkpointProgress(): number {
+    return this.job?.progress ?? 1;
+  }
+
   /** Whether the work of the checkpoint waits for a wanted block. */
   get checkpointBlocked(): boolean {
     return this.job?.blocked ?? false;

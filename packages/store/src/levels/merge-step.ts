@@ -26,8 +26,11 @@ export type Pause = 'blocked' | 'written' | 'sliced';
 
 /** Where the blocks go, and how the work is cut into slices. */
 export interface WorkSink extends BlockSink {
-  /** To be asked after each record, whether it was kept or not: the pause that is due, or null. */
-  recordDone(): Exclude<Pause, 'blocked'> | null;
+  /**
+   * To be asked after each record of so many bytes, whether it was kept or not: the pause that is
+   * due, or null.
+   */
+  recordDone(size: number): Exclude<Pause, 'blocked'> | null;
 }
 
 /** What all work of a checkpoint shares. */
@@ -91,8 +94,9 @@ export function* mergeStep(
     const record = yield* context.together(resolve);
     if (step.bottom) record.end();
     if (isKept(record, key, rule)) builder.append(present(record.kind), key, record.part);
-    consumed += cursor.advance();
-    const pause = sink.recordDone();
+    const size = cursor.advance();
+    consumed += size;
+    const pause = sink.recordDone(size);
     if (pause !== null) yield pause;
   }
 }

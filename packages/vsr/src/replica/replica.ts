@@ -45,7 +45,7 @@ export interface CheckpointWork {
   readonly record: Omit<CheckpointRecord, 'forestRoot'>;
   /** All blocks are on disk and the superblock was asked for. */
   sealed: boolean;
-  /** Slices of its work done in the tick `sliceTick`; see `slicesPerTick`. */
+  /** Slices of its work done in the tick `sliceTick`; see `paceAllows`. */
   slices: number;
   sliceTick: number;
 }

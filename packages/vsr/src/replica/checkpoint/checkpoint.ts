@@ -2,6 +2,7 @@ import { assert } from '@kimberlite/store';
 import { checkpointDeadline } from '../../config.ts';
 import type { PrepareHeader } from '../../message/message.ts';
 import type { Op } from '../../std/numbers.ts';
+import { TICK_MICROS } from '../../std/tick.ts';
 import { type CheckpointRecord, checkpointId } from '../../superblock/superblock.ts';
 import { onCheckpointFrozen } from '../liveness/checkpoint-lag.ts';
 import { acknowledgeAll } from '../normal/acknowledge.ts';
@@ -19,7 +20,9 @@ const BLOCK_WRITES_MAX = 4;
  * few cores those of all replicas wait for each other.
  */
 const SLICE_BYTES = 32 * 1024;
-/** Slices in the time of one while nothing is under way that could wait for them. */
+/** Microseconds that a prepare waits for the work, at most. */
+const PAUSE_MAX_MICROS = 2 * TICK_MICROS;
+/** Slices in a tick while nothing is under way that could wait for them. */
 const SLICES_IDLE = 8;
 
 /**
@@ -67,21 +70,37 @@ function assertRepairsInPlace(r: Replica): void {
 }
 
 /**
- * How many slices of a checkpoint a tick may do: few at first, more as ops come that have to wait
- * for it, without a limit once the next pipeline would, or one does already. Done as fast as it
- * goes, the work would delay each of those ops instead of none, on all replicas at the same time.
+ * Whether the work may go on in this tick: one slice a tick, more while nothing is under way, and
+ * as many as it takes to be done as far as ops have come of those that need not wait for it. Done
+ * as fast as it goes, it would delay each of them instead of none; done too late, the first one
+ * above the deadline would wait, and all behind it, for as long as all the rest of the work takes.
  */
-function slicesPerTick(r: Replica, work: CheckpointWork): number {
-  if (r.executing?.needsCheckpoint === true) return Number.POSITIVE_INFINITY;
-  const deadline = checkpointDeadline(r.config);
-  const left = work.record.op + deadline - r.op - r.config.pipelineMax;
-  if (left <= 0) return Number.POSITIVE_INFINITY;
-  return Math.floor(deadline / left) * (r.commitMin === r.op ? SLICES_IDLE : 1);
+function paceAllows(r: Replica, work: CheckpointWork): boolean {
+  if (work.sliceTick !== r.tick) return true;
+  if (work.slices < SLICES_IDLE && r.commitMin === r.op) return true;
+  if (r.executing?.needsCheckpoint === true) return true;
+  return r.forest.checkpointProgress < shareOfOps(r, work);
 }
 
-/** Whether this tick has slices left. */
-function paceAllows(r: Replica, work: CheckpointWork): boolean {
-  return work.sliceTick !== r.tick || work.slices < slicesPerTick(r, work);
+/** How far ops have come on their way to the one that waits for the checkpoint; 1 at its door. */
+function shareOfOps(r: Replica, work: CheckpointWork): number {
+  const { pipelineMax } = r.config;
+  const left = work.record.op + checkpointDeadline(r.config) - r.op - pipelineMax;
+  // Beyond what is counted as progress there is still the metadata.
+  if (left <= 0) return Number.POSITIVE_INFINITY;
+  return 1 - left / (checkpointDeadline(r.config) - pipelineMax);
+}
+
+/**
+ * Primary: whether the next prepare waits a little for the work, which has not come as far as ops
+ * have. Else they would go at full speed to the deadline, and all stand there for seconds, until
+ * the rest is done; so each waits for its share of it. Never longer than a pause: where the work
+ * stands still, ops go on up to the deadline.
+ */
+export function checkpointHoldsBack(r: Replica): boolean {
+  const work = r.checkpointing;
+  if (work === null || r.forest.checkpointProgress >= shareOfOps(r, work)) return false;
+  return r.monotonic - r.pacing.preparedAt < PAUSE_MAX_MICROS;
 }
 
 /** Whether a `work` slice would get anything done. */

@@ -4,6 +4,7 @@ import { HEADER_SIZE } from '../../message/layout.ts';
 import { type Message, sealMessage } from '../../message/message.ts';
 import { setHas, setSlots } from '../../std/bitset.ts';
 import { opNext } from '../../std/numbers.ts';
+import { checkpointHoldsBack } from '../checkpoint/checkpoint.ts';
 import { checkpointAllows, expectedCheckpointId } from '../checkpoint/window.ts';
 import { hearsReplicationQuorum } from '../liveness/heard.ts';
 import { isPausing } from '../liveness/pacing.ts';
@@ -43,6 +44,7 @@ export function prepareQueued(r: Replica): void {
     hearsReplicationQuorum(r) &&
     primary.pipeline.length < r.config.pipelineMax &&
     !isPausing(r) &&
+    !checkpointHoldsBack(r) &&
     r.op - r.commitMin < 4 * r.config.pipelineMax &&
     r.op + 1 <= r.checkpoint.op + r.config.walSlots &&
     checkpointAllows(r, opNext(r.op))
