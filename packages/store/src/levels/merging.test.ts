@@ -156,6 +156,32 @@ describe('merging', () => {
     expect(new Set(sizes.slice(0, -1))).toEqual(new Set([128 * 1024]));
   });
 
+  it('says how much of it is done, merges and changes', () => {
+    const blockSize = 4096;
+    const forest = leveledForest({ cacheBlocks: 4096, blockSize });
+    const table = forest.table(3);
+    for (let round = 0; round < 3 * MERGE_WIDTH; round += 1) {
+      for (let key = round; key < 600; key += 3) {
+        table.put(keyOf(key), new Uint8Array(1_000).fill(key));
+      }
+      expect(forest.checkpointProgress).toBe(1);
+      forest.freeze();
+      expect(forest.checkpointProgress).toBe(0);
+      const told: number[] = [];
+      while (!forest.checkpointSerialised) {
+        forest.nextWrites(blockSize);
+        told.push(forest.checkpointProgress);
+      }
+      expect(told.toSorted((first, other) => first - other)).toEqual(told);
+      // The last step of a merge may have less left than a step may take.
+      expect(told.at(-1)).toBeGreaterThan(0.6);
+      expect(told.at(-1)).toBeLessThanOrEqual(1);
+      expect(told[Math.floor(told.length / 2)]).toBeGreaterThan(0.25);
+      expect(told[Math.floor(told.length / 2)]).toBeLessThan(0.75);
+      forest.checkpointDurable();
+    }
+  });
+
   it('keeps a growing table in few runs of growing size', () => {
     const host = new LeveledHost(leveledForest({ cacheBlocks: 64 }));
     const numbers = new Numbers(7);
