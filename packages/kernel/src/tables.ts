@@ -73,9 +73,8 @@ function writeNamespaced(row: Uint8Array, namespace: Uint8Array, key: Uint8Array
     row.set(key, start);
     return;
   }
-  // SAFETY: of both, at is below the length.
-  for (let at = 0; at < namespace.length; at += 1) row[1 + at] = namespace[at] as number;
-  for (let at = 0; at < key.length; at += 1) row[start + at] = key[at] as number;
+  for (let at = 0; at < namespace.length; at += 1) row[1 + at] = namespace[at] ?? 0;
+  for (let at = 0; at < key.length; at += 1) row[start + at] = key[at] ?? 0;
 }
 
 /** Bytes in front of the key itself. */

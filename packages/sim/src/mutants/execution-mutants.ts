@@ -153,8 +153,13 @@ export const EXECUTION_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'kernel/src/tables.ts',
-        find: '  row.set(namespace, 1);\n  row.set(key, start);\n  return row;',
-        replace: '  row.set(key, start);\n  return row;',
+        find: '    row.set(namespace, 1);\n    row.set(key, start);\n',
+        replace: '    row.set(key, start);\n',
+      },
+      {
+        file: 'kernel/src/tables.ts',
+        find: '  for (let at = 0; at < namespace.length; at += 1) row[1 + at] = ',
+        replace: '  for (let at = 0; at < 0; at += 1) row[1 + at] = ',
       },
     ],
   },

@@ -49,7 +49,7 @@ class Lone {
   }
 }
 
-it('waits for its share of a checkpoint’s work before each op, a little, up to the deadline', () => {
+it('waits before each op for its share of the work, a little, up to the deadline', () => {
   const lone = new Lone();
   const { harness, replica } = lone;
   const { checkpointInterval } = harness.config;
