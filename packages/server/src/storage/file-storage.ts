@@ -8,7 +8,7 @@ import {
   zoneSize,
 } from '@kimberlite/vsr';
 import type { ServerFault } from '../errors.ts';
-import { AlignedChunks, StagingPool } from './aligned-memory.ts';
+import { AlignedChunks, alignedBytes, StagingPool } from './aligned-memory.ts';
 import { BlockRoom, type GrowthResult } from './block-room.ts';
 import { type FileCalls, systemCalls } from './file-calls.ts';
 import type { IoMode } from './io-mode.ts';
@@ -32,6 +32,12 @@ export const BACKGROUND_IO_MAX = 8;
  * thread that verifies and executes; so the threads that read do it.
  */
 const STRAIGHT_READ_MIN = 64 * 1024;
+
+/**
+ * Bytes of zeros in one write of a growth. Between two of them the replica may execute a few ops:
+ * in pieces as small as those of the log, the file would grow slower than a checkpoint needs it.
+ */
+const ZEROS_SIZE = 1024 * 1024;
 
 /** Milliseconds after which a growth is tried again that something waits for. */
 const GROWTH_RETRY_MILLIS = 1000;
@@ -63,6 +69,7 @@ export class FileStorage implements StoragePort {
   readonly #queue: IoQueue;
   readonly #room: BlockRoom;
   readonly #chunks: AlignedChunks;
+  readonly #zeros: Uint8Array;
   #closed: boolean;
   /** After a failed write nothing is believed or reported any more. */
   #dead: boolean;
@@ -84,6 +91,7 @@ export class FileStorage implements StoragePort {
       onGrowth: (result): void => options.onGrowth?.(result),
     });
     this.#chunks = new AlignedChunks();
+    this.#zeros = alignedBytes(ZEROS_SIZE);
     this.#closed = false;
     this.#dead = false;
   }
@@ -164,25 +172,34 @@ export class FileStorage implements StoragePort {
 
   /** Starts the next piece of a task that holds a staging buffer. */
   #step(task: IoTask, staging: Uint8Array): void {
-    const pieceMax = task.bySector ? SECTOR_SIZE : staging.length;
-    const piece = Math.min(task.length - task.progress, pieceMax);
+    const piece = this.#pieceOf(task, staging);
     const position = task.position + task.progress;
     const { fd } = this.#options;
     if (task.kind === 'read') {
-      const target = task.straight
-        ? task.bytes.subarray(task.progress, task.progress + piece)
-        : staging.subarray(0, piece);
-      this.#calls.read(fd, target, position, (error, count) =>
+      this.#calls.read(fd, piece, position, (error, count) =>
         this.#onRead(task, staging, { error, count }),
       );
       return;
     }
-    const part = task.bytes.subarray(task.progress, task.progress + piece);
-    staging.set(part);
-    if (part.length < piece) staging.fill(0, part.length, piece);
-    this.#calls.write(fd, staging.subarray(0, piece), position, (error, count) =>
+    this.#calls.write(fd, piece, position, (error, count) =>
       this.#onWritten(task, staging, { error, count }),
     );
+  }
+
+  /** The memory of the next piece: for what is read, or with what is written. */
+  #pieceOf(task: IoTask, staging: Uint8Array): Uint8Array {
+    const left = task.length - task.progress;
+    const most = task.growth === null ? staging.length : ZEROS_SIZE;
+    const size = Math.min(left, task.bySector ? SECTOR_SIZE : most);
+    if (task.growth !== null) return this.#zeros.subarray(0, size);
+    const end = task.progress + size;
+    if (task.straight) return task.bytes.subarray(task.progress, end);
+    const piece = staging.subarray(0, size);
+    if (task.kind === 'read') return piece;
+    const part = task.bytes.subarray(task.progress, end);
+    piece.set(part);
+    piece.fill(0, part.length);
+    return piece;
   }
 
   #onRead(
@@ -274,6 +291,13 @@ export class FileStorage implements StoragePort {
   #decide(task: IoTask, staging: Uint8Array, decision: WriteDecision): void {
     if (decision.kind === 'retry') {
       task.retries += 1;
+      this.#step(task, staging);
+      return;
+    }
+    if (decision.kind === 'no_room' && !task.bySector) {
+      // There may be room for a part of the piece.
+      task.bySector = true;
+      task.retries = 0;
       this.#step(task, staging);
       return;
     }

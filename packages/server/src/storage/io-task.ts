@@ -16,7 +16,7 @@ export interface IoTask {
   progress: number;
   /** Tries in a row without progress. */
   retries: number;
-  /** Of a read: the device failed a larger piece of it, so the rest goes sector by sector. */
+  /** The device failed, or had no room for, a larger piece: the rest goes sector by sector. */
   bySector: boolean;
   /** Of a read: bytes that the device does not give. */
   unreadable: number;
