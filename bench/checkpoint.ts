@@ -1,7 +1,8 @@
 /**
- * `npm run bench:checkpoint -- [--seconds N]`: what a put takes while some replica makes a
- * checkpoint, and what it takes otherwise, in turns that the checkpoints themselves decide; and how
- * many bytes a replica writes for each that is put. Three replica processes. Prints JSON.
+ * `npm run bench:checkpoint -- [--seconds N] [--replicas N]`: what a put takes while some replica
+ * makes a checkpoint, and what it takes otherwise, in turns that the checkpoints themselves decide;
+ * and how many bytes a replica writes for each that is put. Each replica is a process, three by
+ * default. Prints JSON.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ import { makeWorkDirectory } from './lib/work-directory.ts';
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
+    replicas: { type: 'string', default: '3' },
     callers: { type: 'string', default: '64' },
     keys: { type: 'string', default: '1000000' },
     'value-size': { type: 'string', default: '256' },
@@ -41,6 +43,7 @@ try {
   const system = await startKimberlite({
     directory: join(directory, 'kimberlite'),
     size: 'default',
+    replicas: Number(values.replicas),
     nodeFlags: [],
     http: true,
     started: (child) => children.push(child),
@@ -130,6 +133,7 @@ function report(puts: readonly Put[], spans: readonly CheckpointSpan[]): object 
   const [slow, calm] = [summary(during), summary(otherwise)];
   const making = spans.reduce((sum, { from, to }) => sum + to - from, 0);
   return {
+    replicas: Number(values.replicas),
     callers,
     seconds: Number(values.seconds),
     checkpoints: spans.length,
@@ -144,11 +148,13 @@ function summary(latencies: number[]): {
   readonly count: number;
   readonly p50Millis: number;
   readonly p99Millis: number;
+  readonly longestMillis: number;
 } {
   const sorted = Float64Array.from(latencies).sort();
   return {
     count: sorted.length,
     p50Millis: rounded(quantile(sorted, 0.5), 3),
     p99Millis: rounded(quantile(sorted, 0.99), 3),
+    longestMillis: rounded(sorted.at(-1) ?? Number.NaN, 3),
   };
 }
