@@ -34,7 +34,7 @@ export class Layer {
       this.heap.update(slot, value, kind);
       return;
     }
-    const inserted = this.heap.insert(key, value, hash, kind);
+    const inserted = this.heap.insert(key, value, kind);
     this.index.insert(hash, inserted);
     this.order.insert(inserted, key);
   }

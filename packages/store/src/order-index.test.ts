@@ -25,7 +25,7 @@ class Model {
     const at = this.placeOf(key);
     const found = this.keys[at];
     if (found !== undefined && compareBytes(found.key, key) === 0) return;
-    const slot = this.heap.insert(key, EMPTY, 0, RecordKind.put);
+    const slot = this.heap.insert(key, EMPTY, RecordKind.put);
     this.order.insert(slot, key);
     this.keys.splice(at, 0, { key, slot });
   }

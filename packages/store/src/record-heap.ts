@@ -29,9 +29,8 @@ export class RecordHeap {
     return this.keys.usedSize + this.values.usedSize;
   }
 
-  insert(key: Uint8Array, value: Uint8Array, hash: number, kind: RecordKind): number {
+  insert(key: Uint8Array, value: Uint8Array, kind: RecordKind): number {
     const slot = this.rows.acquire();
-    this.rows.set(slot, Column.hash, hash);
     this.rows.set(slot, Column.kind, kind);
     this.keys.place(slot, key);
     this.values.place(slot, value);
@@ -60,10 +59,6 @@ export class RecordHeap {
 
   valueSize(slot: number): number {
     return this.rows.get(slot, Column.valueSize);
-  }
-
-  hash(slot: number): number {
-    return this.rows.get(slot, Column.hash);
   }
 
   kind(slot: number): RecordKind {

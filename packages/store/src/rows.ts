@@ -1,5 +1,5 @@
 /** Integers of a row. */
-const ROW = 8;
+const ROW = 7;
 const PAGE_BITS = 10;
 const PAGE_ROWS = 1 << PAGE_BITS;
 const PAGE_MASK = PAGE_ROWS - 1;
@@ -12,8 +12,7 @@ export const Column = {
   valueChunk: 3,
   valueOffset: 4,
   valueSize: 5,
-  hash: 6,
-  kind: 7,
+  kind: 6,
 } as const;
 export type Column = (typeof Column)[keyof typeof Column];
 

@@ -27,9 +27,9 @@ import { THREAD_POOL_SIZE } from './thread-pool.ts';
 export const BACKGROUND_IO_MAX = 8;
 
 /**
- * Bytes from which a read of the log goes straight to the memory in which it is kept. A start reads
- * a hundred megabytes of it: the copies, and the first touch of where they go, would be for the one
- * thread that verifies and executes; so the threads that read do it.
+ * Bytes from which a read of the log goes straight to memory of its own. A start reads a hundred
+ * megabytes of it and keeps them: the copies, and the first touch of where they go, would be for
+ * the one thread that verifies and executes; so the threads that read do it.
  */
 const STRAIGHT_READ_MIN = 64 * 1024;
 

@@ -1,10 +1,23 @@
+import { CONFIG_SIMULATION, type StateMachine } from '@kimberlite/vsr';
 import { describe, expect, it } from 'vitest';
 import { NETWORK_CALM } from '../network/network.ts';
 import { STORAGE_CALM } from '../storage/storage.ts';
 import type { ScriptedCluster } from '../testing/scripted-cluster.ts';
 import { addOne, at, keepBusy, settle } from '../testing/settled.ts';
+import { counterMachine, counterWorkload } from '../workload/counter-machine.ts';
 
 const SECONDS = 1_000_000;
+/** Counts, and puts a row of 2,000 bytes with each request: a checkpoint has work. */
+const ROWS: StateMachine = {
+  ...counterMachine,
+  execute(request, context) {
+    const key = new Uint8Array(6);
+    new DataView(key.buffer).setUint32(1, context.op);
+    key[5] = context.index;
+    context.put(16, key, new Uint8Array(2_000).fill(context.op));
+    return counterMachine.execute(request, context);
+  },
+};
 /** Long enough for a slow primary to be left, and its effects to be over. */
 const TRANSITION = 700;
 
@@ -82,6 +95,23 @@ describe('a primary whose disk is slow, and does not hang', () => {
     expect(p99(script, 150)).toBeLessThanOrEqual(2 * usual);
     // Once, and for good.
     expect(script.events('abdicated')).toMatchObject([{ view }]);
+  });
+
+  it('gives way where each op of a long interval waits for its share of a checkpoint', () => {
+    const config = {
+      ...CONFIG_SIMULATION,
+      walSlots: 1024,
+      pipelineMax: 8,
+      checkpointInterval: 640,
+    };
+    const workload = { ...counterWorkload, stateMachine: () => ROWS };
+    const { script, primary } = settle({ replicaCount: 3, clientCount: 7, config, workload });
+    slowDisks(script, [primary], 45);
+    for (let round = 0; script.events('abdicated').length === 0; round += 1) {
+      expect(round).toBeLessThan(30);
+      keepBusy(script, 100);
+    }
+    expect(script.events('abdicated')).toMatchObject([{ reason: 'slow_disk' }]);
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import type { Expiry } from '../forest-types.ts';
 import type { Layer } from '../layer.ts';
-import { type Combine, recordSize } from '../record.ts';
+import type { Combine } from '../record.ts';
 import { assert, present } from '../std/assert.ts';
 import { isKept, mergeStep, type Pause, type WorkContext } from './merge-step.ts';
 import { LayerSource } from './merged-cursor.ts';
@@ -80,7 +80,7 @@ export function tableWorkSize(
   let size = frozen?.usedSize ?? 0;
   for (const [depth, level] of levels.entries()) {
     const merge = mergeOf(level, { expiry, ...context });
-    if (merge !== null) size += stepQuota(merge, { depth, ...context });
+    if (merge !== null) size += Math.min(sizeOf(merge), stepQuota(merge, { depth, ...context }));
   }
   return size;
 }
@@ -157,7 +157,7 @@ function* layerRun(
     fold.older(source.kind(), source.value());
     if (options.bottom) fold.end();
     if (isKept(fold, key, rule)) builder.append(present(fold.kind), key, fold.part);
-    const size = recordSize(key.length, source.value().length);
+    const size = source.weight();
     source.advance();
     const pause = sink.recordDone(size);
     if (pause !== null) yield pause;

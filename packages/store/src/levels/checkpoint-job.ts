@@ -33,6 +33,9 @@ const SLICE_RECORDS = 2_000;
  */
 const WRITE_BYTES = 128 * 1024;
 
+/** What can be said of work that has not come to its end: its size is known about. */
+const PROGRESS_MAX = 0.999;
+
 /** A table as it was frozen. */
 export interface FrozenTable {
   readonly table: number;
@@ -105,9 +108,11 @@ export class CheckpointJob implements WorkSink {
     return this.completed.length > 0 ? null : this.treeNow;
   }
 
-  /** The share of the work that is done, from 0 to 1, about: what is to be merged may be less. */
+  /** The share of the work that is done, from 0 to 1, about; 1 only when there is no more to do. */
   get progress(): number {
-    return this.size === 0 ? 1 : Math.min(1, this.sizeDone / this.size);
+    return this.treeNow === null
+      ? Math.min(this.sizeDone / Math.max(1, this.size), PROGRESS_MAX)
+      : 1;
   }
 
   /** Nothing can be handed out before a wanted block is provided. */

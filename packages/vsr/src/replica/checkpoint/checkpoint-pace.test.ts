@@ -78,6 +78,25 @@ it('waits before each op for its share of the work, a little, up to the deadline
   expect(replica).toMatchObject({ op: last + 1, checkpoint: { op: checkpointInterval } });
 });
 
+it('waits for nothing where all is done but the superblock', () => {
+  const lone = new Lone();
+  const { harness, replica } = lone;
+  const { checkpointInterval, pipelineMax } = harness.config;
+  while (replica.op < checkpointInterval) lone.noop('write_superblock');
+  for (let ticks = 0; replica.checkpointing?.sealed !== true; ticks += 1) {
+    expect(ticks).toBeLessThan(100);
+    harness.tick();
+    harness.settle('write_superblock');
+  }
+  expect(replica.forest.checkpointProgress).toBe(1);
+  const last = checkpointInterval + checkpointDeadline(harness.config);
+  for (let op = checkpointInterval + 1; op <= last; op += 1) {
+    lone.noop('write_superblock');
+    expect(replica.op).toBe(op);
+  }
+  expect(last - checkpointInterval).toBeGreaterThan(pipelineMax);
+});
+
 it('does as much of the work as ops have come nearer to the deadline', () => {
   const lone = new Lone();
   const { harness, replica } = lone;

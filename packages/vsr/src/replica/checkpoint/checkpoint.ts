@@ -2,15 +2,15 @@ import { assert } from '@kimberlite/store';
 import { checkpointDeadline } from '../../config.ts';
 import type { PrepareHeader } from '../../message/message.ts';
 import type { Op } from '../../std/numbers.ts';
-import { TICK_MICROS } from '../../std/tick.ts';
 import { type CheckpointRecord, checkpointId } from '../../superblock/superblock.ts';
 import { onCheckpointFrozen } from '../liveness/checkpoint-lag.ts';
 import { acknowledgeAll } from '../normal/acknowledge.ts';
 import { dropReleasedBlocks } from '../repair/block-repair.ts';
-import type { CheckpointWork, Replica } from '../replica.ts';
+import type { Replica } from '../replica.ts';
 import { trace } from '../report.ts';
 import { logSuffix } from '../view-change/chain.ts';
 import { rememberCheckpoint } from './checkpoint-ids.ts';
+import { paceAllows } from './checkpoint-pace.ts';
 import { updateSuperblock } from './superblock-update.ts';
 
 /** Block writes in flight: WAL and superblock must always find a free thread. */
@@ -20,10 +20,6 @@ const BLOCK_WRITES_MAX = 4;
  * few cores those of all replicas wait for each other.
  */
 const SLICE_BYTES = 32 * 1024;
-/** Microseconds that a prepare waits for the work, at most. */
-const PAUSE_MAX_MICROS = 2 * TICK_MICROS;
-/** Slices in a tick while nothing is under way that could wait for them. */
-const SLICES_IDLE = 8;
 
 /**
  * Whether op may be executed as far as checkpoints go. Above C + D only once C is durable here, and
@@ -67,40 +63,6 @@ function assertRepairsInPlace(r: Replica): void {
   for (const address of r.repairingBlocks) {
     assert(used.uses(address), 'what is repaired is a block of the durable checkpoint');
   }
-}
-
-/**
- * Whether the work may go on in this tick: one slice a tick, more while nothing is under way, and
- * as many as it takes to be done as far as ops have come of those that need not wait for it. Done
- * as fast as it goes, it would delay each of them instead of none; done too late, the first one
- * above the deadline would wait, and all behind it, for as long as all the rest of the work takes.
- */
-function paceAllows(r: Replica, work: CheckpointWork): boolean {
-  if (work.sliceTick !== r.tick) return true;
-  if (work.slices < SLICES_IDLE && r.commitMin === r.op) return true;
-  if (r.executing?.needsCheckpoint === true) return true;
-  return r.forest.checkpointProgress < shareOfOps(r, work);
-}
-
-/** How far ops have come on their way to the one that waits for the checkpoint; 1 at its door. */
-function shareOfOps(r: Replica, work: CheckpointWork): number {
-  const { pipelineMax } = r.config;
-  const left = work.record.op + checkpointDeadline(r.config) - r.op - pipelineMax;
-  // Beyond what is counted as progress there is still the metadata.
-  if (left <= 0) return Number.POSITIVE_INFINITY;
-  return 1 - left / (checkpointDeadline(r.config) - pipelineMax);
-}
-
-/**
- * Primary: whether the next prepare waits a little for the work, which has not come as far as ops
- * have. Else they would go at full speed to the deadline, and all stand there for seconds, until
- * the rest is done; so each waits for its share of it. Never longer than a pause: where the work
- * stands still, ops go on up to the deadline.
- */
-export function checkpointHoldsBack(r: Replica): boolean {
-  const work = r.checkpointing;
-  if (work === null || r.forest.checkpointProgress >= shareOfOps(r, work)) return false;
-  return r.monotonic - r.pacing.preparedAt < PAUSE_MAX_MICROS;
 }
 
 /** Whether a `work` slice would get anything done. */

@@ -4,7 +4,7 @@ import { HEADER_SIZE } from '../../message/layout.ts';
 import { type Message, sealMessage } from '../../message/message.ts';
 import { setHas, setSlots } from '../../std/bitset.ts';
 import { opNext } from '../../std/numbers.ts';
-import { checkpointHoldsBack } from '../checkpoint/checkpoint.ts';
+import { checkpointHoldsBack } from '../checkpoint/checkpoint-pace.ts';
 import { checkpointAllows, expectedCheckpointId } from '../checkpoint/window.ts';
 import { hearsReplicationQuorum } from '../liveness/heard.ts';
 import { isPausing } from '../liveness/pacing.ts';
@@ -33,7 +33,7 @@ const LARGE_SHARE = 4;
 
 /**
  * Primary: turns waiting requests into ops while the pipeline has room. No artificial delay, unless
- * a voter can't keep up.
+ * a voter can't keep up, or the work of a checkpoint.
  */
 export function prepareQueued(r: Replica): void {
   const { primary } = r;
